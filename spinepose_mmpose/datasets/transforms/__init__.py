@@ -1,0 +1,3 @@
+from .loading import LoadPoseImage
+
+__all__ = ['LoadPoseImage']

@@ -1,0 +1,308 @@
+import logging
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.fileio import dump, get_local_path
+from mmengine.logging import MessageHub, print_log
+from mmpose.registry import METRICS
+
+from spinepose_mmpose.metainfo import SUBSETS
+from ..functional import (NMS_MODES, SCORE_MODES, GroundTruth,
+                          PredictedPeople, evaluate_subsets, gather_people,
+                          ground_truth_from_coco, ground_truth_of_samples,
+                          make_detections, map_keypoints, map_sigmas,
+                          person_scores, read_json, sample_annotations,
+                          sample_predictions, summary_table, suppress_people)
+
+
+@METRICS.register_module()
+class SpineTrackMetric(BaseMetric):
+    """COCO keypoint AP and AR of body, feet, spine and all keypoints.
+
+    The arguments are those of MMPose's ``CocoMetric`` and mean the same. The
+    differences: each subset is scored by its own keypoints and sigmas (see
+    :func:`evaluate_subsets` for the protocol), in one pass and without files;
+    neither ``dataset_meta`` nor the samples are modified; input that does not
+    fit together is refused.
+
+    Args:
+        ann_file (str, optional): COCO annotation file. Default: the file of
+            the dataset with the same ``dataset_name``, else the
+            ``raw_ann_info`` of the samples. Two datasets with one name, or a
+            combined dataset, need ``ann_file``.
+        use_area (bool): Take ``area`` of the annotations. Otherwise 0.53 of
+            the box area. Default: True.
+        iou_type (str): ``'keypoints'``, the only one.
+        score_mode (str): How a person's score is formed, see
+            :func:`person_scores`. Default: ``'bbox_keypoint'``.
+        keypoint_score_thr (float): For ``'bbox_keypoint'``. Default: 0.2.
+        nms_mode (str): ``'oks_nms'``, ``'soft_oks_nms'`` or ``'none'``; the
+            similarity is over all keypoints. Default: ``'oks_nms'``.
+        nms_thr (float): OKS of the same person. Default: 0.9.
+        format_only (bool): Write the predictions and score nothing; needs
+            ``outfile_prefix``. Default: False.
+        pred_converter (dict, optional): ``num_keypoints`` and ``mapping`` that
+            turn predictions into the keypoints that are scored.
+        gt_converter (dict, optional): The same for the ground truth.
+        outfile_prefix (str, optional): Write the scored predictions to
+            ``{outfile_prefix}.keypoints.json`` in COCO's result format.
+        collect_device (str): ``'cpu'`` or ``'gpu'``. Default: ``'cpu'``.
+        prefix (str, optional): Default: ``'spinetrack'``.
+        subsets (dict, optional): Keypoint ids or names by subset name.
+            Default: body, feet, spine and all of SpineTrack.
+
+    Raises:
+        ValueError: An option is none of its choices, or the annotation file
+            is no COCO keypoint file.
+        FileNotFoundError: There is no such annotation file.
+    """
+
+    default_prefix: Optional[str] = 'spinetrack'
+
+    def __init__(self,
+                 ann_file: Optional[str] = None,
+                 use_area: bool = True,
+                 iou_type: str = 'keypoints',
+                 score_mode: str = 'bbox_keypoint',
+                 keypoint_score_thr: float = 0.2,
+                 nms_mode: str = 'oks_nms',
+                 nms_thr: float = 0.9,
+                 format_only: bool = False,
+                 pred_converter: Optional[dict] = None,
+                 gt_converter: Optional[dict] = None,
+                 outfile_prefix: Optional[str] = None,
+                 collect_device: str = 'cpu',
+                 prefix: Optional[str] = None,
+                 subsets: Optional[Dict[str, Sequence[Union[int,
+                                                            str]]]] = None):
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        for name, value, choices in (('iou_type', iou_type, ('keypoints', )),
+                                     ('score_mode', score_mode, SCORE_MODES),
+                                     ('nms_mode', nms_mode, NMS_MODES)):
+            if value not in choices:
+                raise ValueError(
+                    f"{name} should be one of {choices}, but is '{value}'.")
+        if format_only and outfile_prefix is None:
+            raise ValueError('format_only=True needs an outfile_prefix, the '
+                             'place to write the predictions to.')
+        self.ann_file = ann_file
+        self.use_area = use_area
+        self.iou_type = iou_type
+        self.score_mode = score_mode
+        self.keypoint_score_thr = keypoint_score_thr
+        self.nms_mode = nms_mode
+        self.nms_thr = nms_thr
+        self.format_only = format_only
+        self.pred_converter = _converter(pred_converter)
+        self.gt_converter = _converter(gt_converter)
+        self.outfile_prefix = outfile_prefix
+        self.subsets = subsets
+        self.ground_truth: Optional[GroundTruth] = None
+        if ann_file is not None and not format_only:
+            self.ground_truth = self._load_ground_truth(ann_file)
+
+    @property
+    def dataset_meta(self) -> Optional[dict]:
+        """Meta information after ``gt_converter``."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict) -> None:
+        missing = {'sigmas', 'num_keypoints'} - set(dataset_meta)
+        if missing:
+            raise ValueError(
+                f'The dataset meta information lacks {sorted(missing)}: it '
+                'should be that of a keypoint dataset.')
+        meta = dict(dataset_meta)
+        if self.gt_converter is not None:
+            meta['num_keypoints'] = self.gt_converter['num_keypoints']
+            meta['sigmas'] = map_sigmas(meta['sigmas'], **self.gt_converter)
+        self._dataset_meta = meta
+        self._subset_ids = self._resolve_subsets()
+
+        if self.ground_truth is None and not self.format_only:
+            name = meta.get('dataset_name')
+            ann_file = MessageHub.get_current_instance().get_info(
+                f'{name}_ann_file', None)
+            if ann_file is not None:
+                self.ground_truth = self._load_ground_truth(
+                    ann_file, f" (the file of the dataset named '{name}'; set "
+                    'ann_file if several have that name)')
+        if self.ground_truth is not None:
+            self._check_num_keypoints(self.ground_truth)
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keep of each sample what evaluation needs, as small arrays.
+
+        Args:
+            data_batch (Any): Not used.
+            data_samples (Sequence[dict]): ``img_id``, ``id`` and
+                ``pred_instances`` with ``keypoints`` (N, K, 2) and
+                ``keypoint_scores`` (N, K).
+
+        Raises:
+            ValueError: A sample lacks these or has another K.
+        """
+        if self.dataset_meta is None:
+            raise ValueError(f'{type(self).__name__} needs the meta '
+                             'information of the dataset: set dataset_meta.')
+        expected = self.dataset_meta['num_keypoints']
+        for sample in data_samples:
+            result = sample_predictions(sample, self.pred_converter)
+            num_keypoints = result['keypoints'].shape[1]
+            if num_keypoints != expected:
+                raise ValueError(
+                    f'The model predicts {num_keypoints} keypoints, but '
+                    f'{expected} are to be scored: give a pred_converter, or '
+                    'the dataset of the model.')
+            if self.ground_truth is None and not self.format_only:
+                result['gt'] = sample_annotations(sample)
+            self.results.append(result)
+
+    def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
+        """Score the processed samples.
+
+        Args:
+            results (list[dict]): What :meth:`process` kept.
+
+        Returns:
+            dict[str, float]: ``{subset}_{stat}``; empty if ``format_only``.
+
+        Raises:
+            ValueError: Predictions and ground truth do not belong together.
+        """
+        people, remarks = gather_people(results,
+                                        self.dataset_meta['num_keypoints'])
+        sigmas = np.asarray(self.dataset_meta['sigmas'], dtype=np.float64)
+        scores = person_scores(people.keypoints[..., 2], people.box_scores,
+                               self.score_mode, self.keypoint_score_thr)
+        rows = suppress_people(people, scores, sigmas, self.nms_mode,
+                               self.nms_thr)
+        people, scores = people.take(rows), scores[rows]
+        if self.outfile_prefix is not None:
+            self._write(people, scores)
+        if self.format_only:
+            return {}
+
+        ground_truth = self.ground_truth
+        if ground_truth is None:
+            ground_truth = self._converted(
+                ground_truth_of_samples([r['gt'] for r in results],
+                                        self.use_area))
+            self._check_num_keypoints(ground_truth)
+        detections = make_detections(people.image_ids, people.keypoints,
+                                     scores, people.category_ids,
+                                     ground_truth)
+        stats = evaluate_subsets(ground_truth, detections, self._subset_ids,
+                                 sigmas)
+        for remark in remarks + self._zero_reasons(ground_truth, people):
+            print_log(f'{type(self).__name__}: {remark}', 'current',
+                      logging.WARNING)
+        self._log_table(stats, ground_truth, people)
+        return OrderedDict((f'{subset}_{name}', value)
+                           for subset, values in stats.items()
+                           for name, value in values.items())
+
+    def _load_ground_truth(self, ann_file: str, remark='') -> GroundTruth:
+        with get_local_path(ann_file) as path:
+            dataset = read_json(path, ann_file)
+        return self._converted(
+            ground_truth_from_coco(dataset, f"'{ann_file}'{remark}",
+                                   self.use_area))
+
+    def _converted(self, ground_truth: GroundTruth) -> GroundTruth:
+        if self.gt_converter is None:
+            return ground_truth
+        return replace(
+            ground_truth,
+            keypoints=map_keypoints(ground_truth.keypoints,
+                                    **self.gt_converter))
+
+    def _check_num_keypoints(self, ground_truth: GroundTruth) -> None:
+        expected = self.dataset_meta['num_keypoints']
+        if ground_truth.num_keypoints != expected:
+            raise ValueError(
+                f'{ground_truth.source} has {ground_truth.num_keypoints} '
+                f'keypoints a person, but {expected} are to be scored: it is '
+                'the annotation of another dataset, or needs a gt_converter.')
+
+    def _resolve_subsets(self) -> Dict[str, Tuple[int, ...]]:
+        """Keypoint ids of the subsets in this dataset."""
+        count = self.dataset_meta['num_keypoints']
+        ids_by_name = self.dataset_meta.get('keypoint_name2id', {})
+        subsets = SUBSETS if self.subsets is None else self.subsets
+        resolved = {}
+        for subset, members in subsets.items():
+            unknown = [m for m in members
+                       if (m not in ids_by_name if isinstance(m, str)
+                           else not 0 <= m < count)]
+            if unknown:
+                raise ValueError(
+                    f"Subset '{subset}' asks for keypoints {unknown}, but the "
+                    f'dataset has {count}, '
+                    f'{", ".join(ids_by_name) or "without names"}: give '
+                    'subsets that fit it.')
+            resolved[subset] = tuple(ids_by_name[m] if isinstance(m, str)
+                                     else m for m in members)
+        return resolved
+
+    def _zero_reasons(self, ground_truth: GroundTruth,
+                      people: PredictedPeople) -> List[str]:
+        """Why scores are -1 or 0 for a reason other than wrong positions."""
+        if not len(people):
+            return ['nothing was predicted, so every score is 0 (-1 where '
+                    'nobody is labelled).']
+        reasons = []
+        for subset, ids in self._subset_ids.items():
+            if not ground_truth.num_labelled_people(ids):
+                reasons.append(
+                    f'nobody in {ground_truth.source} has a labelled keypoint '
+                    f"of subset '{subset}', so its scores are -1.")
+            elif not (people.keypoints[:, ids, 2] > 0).any():
+                reasons.append(
+                    'no prediction has a keypoint score above 0 in subset '
+                    f"'{subset}', so its scores are 0.")
+        return reasons
+
+    def _log_table(self, stats: dict, ground_truth: GroundTruth,
+                   people: PredictedPeople) -> None:
+        counts = {
+            subset: ground_truth.num_labelled_people(ids)
+            for subset, ids in self._subset_ids.items()
+        }
+        images = np.unique(ground_truth.image_index[~ground_truth.crowd])
+        predicted = set(people.image_ids)
+        covered = sum(ground_truth.image_ids[i] in predicted for i in images)
+        print_log(
+            f'{type(self).__name__}: {len(people)} predictions against '
+            f'{ground_truth.source}, in {covered} of its {len(images)} images '
+            f'with people\n{summary_table(stats, counts)}', 'current')
+
+    def _write(self, people: PredictedPeople, scores: np.ndarray) -> None:
+        """COCO result file; without boxes, as published, for a reader would
+        take the size of a person from them."""
+        path = f'{self.outfile_prefix}.keypoints.json'
+        dump([
+            dict(
+                image_id=image_id,
+                category_id=int(category_id),
+                keypoints=keypoints.reshape(-1).tolist(),
+                score=float(score)) for image_id, category_id, keypoints, score
+            in zip(people.image_ids, people.category_ids, people.keypoints,
+                   scores)
+        ], path)
+        print_log(f"{type(self).__name__} wrote {len(people)} predictions to "
+                  f"'{path}'.", 'current')
+
+
+def _converter(config: Optional[dict]) -> Optional[dict]:
+    """Arguments of :func:`map_keypoints`; a ``type`` is of no use here."""
+    if config is None:
+        return None
+    missing = {'num_keypoints', 'mapping'} - set(config)
+    if missing:
+        raise ValueError(f'A converter lacks {sorted(missing)}.')
+    return {key: config[key] for key in ('num_keypoints', 'mapping')}

@@ -1,0 +1,43 @@
+"""Lets MMPose's inferencers find SpinePose models by name.
+
+They look names up in the model index of mmpose alone.
+"""
+import sys
+from typing import Iterator
+
+from ..paths import config_file
+from .models import all_models
+
+BASE = 'mmengine.infer.infer'
+
+
+def index_entries() -> Iterator[dict]:
+    """Our models in the form of a metafile's ``Models``.
+
+    The weights are given by name, so that they come through the checked
+    download; a model without published weights says so when they are wanted.
+    """
+    for model in all_models('spinepose'):
+        yield dict(
+            Name=model.name,
+            Alias=list(model.aliases),
+            Config=str(config_file(model.config)),
+            Weights=f'spinepose://{model.name}')
+
+
+def extend_model_index() -> None:
+    """Append our models to those that an mmpose inferencer lists."""
+    inferencer = sys.modules[BASE].BaseInferencer
+    upstream = inferencer._get_models_from_metafile
+
+    def models_from_metafile(dir: str):
+        yield from upstream(dir)
+        if _is_mmpose(dir):
+            yield from index_entries()
+
+    inferencer._get_models_from_metafile = staticmethod(models_from_metafile)
+
+
+def _is_mmpose(dir: str) -> bool:
+    import mmpose
+    return str(dir).startswith(mmpose.__path__[0])

@@ -1,0 +1,248 @@
+import os.path as osp
+from contextlib import nullcontext
+from typing import Callable, Dict, List, Optional, Tuple, Union
+
+import torch
+from mmengine.config import Config
+from mmengine.hub import get_config
+from mmengine.runner.checkpoint import CheckpointLoader
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.models.utils.tta import flip_vectors
+from mmpose.registry import DATASETS, MODELS
+from torch import Tensor, nn
+
+from ..utils import full_precision
+
+# Names of SpineTrack keypoints in other datasets of MMPose. Points that only
+# look alike (pelvis, thorax, upper_neck) are left out on purpose.
+KEYPOINT_ALIAS = dict(head_top='head', top_head='head')
+
+
+class FrozenTeacher:
+    """A trained SimCC model that serves training targets and nothing else.
+
+    It is no ``nn.Module`` and holds its model in a plain attribute, so that
+    the model which owns it neither trains, saves nor switches the teacher to
+    train mode. Copies (the EMA model) and pickles hold the settings alone.
+    Nothing is read before :meth:`load`.
+
+    Args:
+        config: The teacher's config: a file, ``'mmpose::...'``, the content
+            of a config, or the ``model`` part of one.
+        checkpoint: Its weights, a file or a URL.
+        metainfo: The teacher's keypoints, MMPose's dictionary or
+            ``dict(from_file=...)``. Defaults to that of the config's dataset,
+            then to what the checkpoint says.
+        keypoint_alias: Teacher keypoint names to names of the student, in
+            addition to :data:`KEYPOINT_ALIAS`.
+        flip_test: Average with the prediction for the mirrored image, at
+            twice the cost.
+        half: Run the teacher's backbone in float16 on a GPU. Under AMP it
+            runs as the student does either way.
+    """
+
+    def __init__(
+        self,
+        config: Union[str, dict],
+        checkpoint: Optional[str] = None,
+        metainfo: Optional[dict] = None,
+        keypoint_alias: Optional[Dict[str, str]] = None,
+        flip_test: bool = False,
+        half: bool = False,
+    ) -> None:
+        self.config = config
+        self.checkpoint = checkpoint
+        self.metainfo = metainfo
+        self.keypoint_alias = {**KEYPOINT_ALIAS, **(keypoint_alias or {})}
+        self.flip_test = flip_test
+        self.half = half
+        self.model: Optional[nn.Module] = None
+        self.keypoint_names: List[str] = []
+        self.flip_indices: List[int] = []
+
+    def __getstate__(self) -> dict:
+        return dict(self.__dict__, model=None)
+
+    def load(self, device: torch.device) -> None:
+        """Build the teacher, once.
+
+        Raises:
+            FileNotFoundError: when the config or the weights do not exist.
+            ValueError: when the weights are not those of the config, or when
+                its keypoints are unknown or of another number.
+        """
+        if self.model is not None:
+            return
+        config = _read_config(self.config)
+        checkpoint = _read_checkpoint(self.checkpoint)
+        # init_weights() would fetch the backbone's pre-trained weights.
+        model = MODELS.build(config['model'])
+        head = getattr(model, 'head', None)
+        if not hasattr(head, 'simcc_split_ratio'):
+            raise ValueError(
+                'The teacher has no SimCC head (RTMCCHead, SimCCHead, ...) but '
+                f'{type(head).__name__}.'
+            )
+        _load_weights(model, checkpoint, self.checkpoint)
+
+        metainfo = _find_metainfo(self.metainfo, config, checkpoint)
+        names = metainfo['keypoint_id2name']
+        if len(names) != head.out_channels:
+            raise ValueError(
+                f'The teacher "{self.checkpoint}" has {head.out_channels} '
+                f'keypoints, its metainfo {metainfo.get("dataset_name")!r} '
+                f'{len(names)}. Set teacher.metainfo to its own.'
+            )
+        self.keypoint_names = [
+            self.keypoint_alias.get(names[i], names[i]) for i in sorted(names)
+        ]
+        self.flip_indices = list(metainfo['flip_indices'])
+        self.model = model.requires_grad_(False).eval().to(device)
+
+    def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
+        """Apply ``fn`` to the weights, as ``nn.Module._apply`` does."""
+        if self.model is not None:
+            self.model._apply(fn)
+
+    
+    def predict(
+        self, inputs: Tensor, preprocessor: nn.Module
+    ) -> Tuple[Tensor, Tensor]:
+        """SimCC logits, (B, K, Wx) and (B, K, Wy), in the teacher's order.
+
+        Args:
+            inputs: Images as the student gets them, (B, C, H, W).
+            preprocessor: The student's data preprocessor, which made them.
+        """
+        inputs = _renormalize(
+            inputs, preprocessor, self.model.data_preprocessor
+        )
+        logits = self._forward(inputs)
+        if self.flip_test:
+            mirrored = flip_vectors(
+                *self._forward(inputs.flip(-1)), flip_indices=self.flip_indices
+            )
+            logits = [(a + b) / 2 for a, b in zip(logits, mirrored)]
+        return tuple(logits)
+
+    def _forward(self, inputs: Tensor) -> Tuple[Tensor, Tensor]:
+        half = self.half and inputs.device.type == 'cuda'
+        with torch.autocast('cuda', torch.float16) if half else nullcontext():
+            feats = self.model.extract_feat(inputs)
+        with full_precision(*feats) as feats:
+            return self.model.head.forward(feats)
+
+
+def _read_config(config: Union[str, dict]) -> dict:
+    """A config with a ``model`` part from any way of giving one."""
+    if isinstance(config, str):
+        if '::' in config:
+            return get_config(config)
+        if not osp.isfile(config):
+            raise FileNotFoundError(
+                f'The teacher\'s config "{config}" does not exist.'
+            )
+        return Config.fromfile(config)
+    return config if 'model' in config else dict(model=config)
+
+
+def _read_checkpoint(path: Optional[str]) -> dict:
+    if not path:
+        raise ValueError(
+            'teacher.checkpoint is not set: an untrained teacher '
+            'would teach noise.'
+        )
+    try:
+        return CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f'The teacher\'s weights "{path}" do not exist.'
+        ) from error
+
+
+def _load_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
+    """Load all weights or raise."""
+    weights = {
+        name[7:] if name.startswith('module.') else name: value
+        for name, value in checkpoint.get('state_dict', checkpoint).items()
+        # Old versions saved the mean and std of the images.
+        if 'data_preprocessor.' not in name
+    }
+    own = model.state_dict()
+    # A counter that evaluation does not read and that old files lack.
+    missing = [
+        name
+        for name in own
+        if name not in weights and 'num_batches_tracked' not in name
+    ]
+    unexpected = [name for name in weights if name not in own]
+    shapes = [
+        f'{name} {tuple(weights[name].shape)} for {tuple(value.shape)}'
+        for name, value in own.items()
+        if name in weights and weights[name].shape != value.shape
+    ]
+    problems = [
+        f'{len(names)} {what} ({", ".join(names[:3])}'
+        f'{", ..." if len(names) > 3 else ""})'
+        for what, names in (
+            ('missing', missing),
+            ('unexpected', unexpected),
+            ('of another shape', shapes),
+        )
+        if names
+    ]
+    if problems:
+        raise ValueError(
+            f'The weights "{path}" are not those of the teacher\'s config: '
+            f'{"; ".join(problems)}.'
+        )
+    model.load_state_dict(weights, strict=False)
+
+
+def _find_metainfo(
+    metainfo: Optional[dict], config: dict, checkpoint: dict
+) -> dict:
+    """Parsed metainfo of the teacher's keypoints."""
+    if metainfo is not None:
+        return parse_pose_metainfo(metainfo)
+    for split in ('train', 'val', 'test'):
+        loader = config.get(f'{split}_dataloader') or {}
+        dataset = loader.get('dataset', {})
+        metainfo = dataset.get('metainfo')
+        if metainfo is None and 'type' in dataset:
+            cls = DATASETS.get(dataset['type'])
+            metainfo = getattr(cls, 'METAINFO', None)
+        if metainfo:
+            return parse_pose_metainfo(metainfo)
+    metainfo = checkpoint.get('meta', {}).get('dataset_meta')
+    if metainfo and 'keypoint_id2name' in metainfo:
+        return metainfo
+    raise ValueError(
+        "The names of the teacher's keypoints are unknown: neither its config "
+        'nor its checkpoint has them. Set teacher.metainfo, for instance to '
+        "dict(from_file='configs/_base_/datasets/halpe26.py')."
+    )
+
+
+def _renormalize(
+    inputs: Tensor, source: nn.Module, target: nn.Module
+) -> Tensor:
+    """Images normalised by ``source`` as ``target`` would have them."""
+
+    def convention(preprocessor):
+        mean = getattr(preprocessor, 'mean', inputs.new_zeros(1, 1, 1))
+        std = getattr(preprocessor, 'std', inputs.new_ones(1, 1, 1))
+        return mean, std, getattr(preprocessor, '_channel_conversion', False)
+
+    mean, std, swapped = convention(source)
+    to_mean, to_std, to_swapped = convention(target)
+    if (
+        swapped == to_swapped
+        and torch.equal(mean, to_mean)
+        and torch.equal(std, to_std)
+    ):
+        return inputs
+    images = inputs * std + mean
+    if swapped != to_swapped:
+        images = images.flip(1)  # BGR <-> RGB
+    return (images - to_mean) / to_std

@@ -1,0 +1,54 @@
+"""What the command-line tools share: errors as one sentence."""
+import contextlib
+import os
+import runpy
+import sys
+from pathlib import Path
+
+DEBUG = 'SPINEPOSE_DEBUG'
+# Errors that a user's input causes. Others are bugs and keep their traceback.
+USER_ERRORS = (ValueError, OSError, KeyError)
+
+
+@contextlib.contextmanager
+def one_sentence():
+    """Turn a user's error into one line on stderr and exit code 1.
+
+    ``SPINEPOSE_DEBUG=1`` keeps the traceback.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit('interrupted')
+    except USER_ERRORS as error:
+        if os.environ.get(DEBUG):
+            raise
+        sys.exit(f'error: {sentence(error)} ({DEBUG}=1 shows the traceback)')
+
+
+def sentence(error: BaseException) -> str:
+    """The message of an error; of one from a data loader's worker, the line
+    that its traceback ends with."""
+    text = str(error).strip()
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f'{error.strerror}: {error.filename}'
+    if 'Original Traceback' in text:
+        text = text.splitlines()[-1].partition(': ')[2]
+    return text or type(error).__name__
+
+
+def run_mmpose_tool(name: str) -> None:
+    """Run mmpose's own ``tools/NAME`` with this process's arguments.
+
+    Args:
+        name: ``train.py`` or ``test.py``.
+    """
+    import mmpose
+    tool = Path(mmpose.__path__[0]) / '.mim' / 'tools' / name
+    if not tool.is_file():
+        tool = Path(mmpose.__path__[0]).parent / 'tools' / name
+    if not tool.is_file():
+        sys.exit(f'error: {tool} does not exist: this mmpose has no tools; '
+                 'install it with "pip install --no-deps mmpose==1.3.2"')
+    with one_sentence():
+        runpy.run_path(str(tool), run_name='__main__')

@@ -1,0 +1,176 @@
+"""Gives a fresh clone its own environment; needs Python and git only.
+
+``ensure()`` makes ``.venv`` in the clone, installs the pinned packages, puts
+this package into it and starts the calling script again inside. What is
+already there is kept: the second run takes a second.
+"""
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = Path(os.environ.get('SPINEPOSE_VENV', ROOT / '.venv')).absolute()
+REQUIREMENTS = ROOT / 'requirements'
+LOWEST, HIGHEST = (3, 10), (3, 13)
+
+# (what is said, arguments of pip install), in order. torch brings its own
+# dependencies; of the others the lock file names every one.
+STEPS = (
+    ('PyTorch', ('-r', str(REQUIREMENTS / 'torch.txt'))),
+    ('pinned packages', ('--no-deps', '-r', str(REQUIREMENTS / 'lock.txt'))),
+    ('OpenMMLab packages',
+     ('--no-deps', '-r', str(REQUIREMENTS / 'openmmlab.txt'))),
+)
+PACKAGED = ('spinepose_mmpose', 'configs', 'tools', 'demo', 'setup.py',
+            'pyproject.toml', 'model-index.yml', 'dataset-index.yml')
+
+
+class SetupError(RuntimeError):
+    """The environment cannot be made; the message says why."""
+
+
+def ensure() -> None:
+    """Return inside a complete environment, or exit with a sentence."""
+    try:
+        with _lock():
+            _check_python()
+            _make_venv()
+            _install_requirements()
+            _install_package()
+    except SetupError as error:
+        sys.exit(f'set-up failed: {error}')
+    except KeyboardInterrupt:
+        sys.exit('\nset-up interrupted; the next run goes on from here')
+    if not _inside():
+        _restart()
+
+
+def python() -> Path:
+    """The interpreter of the environment."""
+    if os.name == 'nt':
+        return VENV / 'Scripts' / 'python.exe'
+    return VENV / 'bin' / 'python'
+
+
+def _inside() -> bool:
+    return Path(sys.prefix).absolute() == VENV
+
+
+def _check_python() -> None:
+    if not LOWEST <= sys.version_info[:2] <= HIGHEST:
+        raise SetupError(
+            f'Python {sys.version_info[0]}.{sys.version_info[1]} is not '
+            f'supported, expected 3.{LOWEST[1]} to 3.{HIGHEST[1]}; start this '
+            'script with one of them, as in: python3.11 tools/quickstart.py')
+
+
+def _make_venv() -> None:
+    if python().exists():
+        return
+    print(f'set-up: virtual environment in {VENV}', flush=True)
+    result = subprocess.run([sys.executable, '-m', 'venv',
+                             str(VENV)],
+                            capture_output=True,
+                            text=True)
+    if result.returncode:
+        shutil.rmtree(VENV, ignore_errors=True)
+        raise SetupError('python -m venv does not work here (on Debian: apt '
+                         f'install python3-venv): {_last_line(result)}')
+
+
+def _install_requirements() -> None:
+    stamp = VENV / 'requirements.stamp'
+    wanted = _digest(sorted(REQUIREMENTS.glob('*.txt')))
+    if _read(stamp) == wanted:
+        return
+    for what, arguments in STEPS:
+        _pip(what, arguments)
+    stamp.write_text(wanted)
+
+
+def _install_package() -> None:
+    stamp = VENV / 'package.stamp'
+    wanted = _digest(
+        path for name in PACKAGED for path in _files(ROOT / name))
+    if _read(stamp) == wanted:
+        return
+    _remove_build()  # an old one would carry deleted files along
+    _pip('this package', ('--no-deps', '--no-build-isolation',
+                          '--force-reinstall', str(ROOT)))
+    _remove_build()
+    stamp.write_text(wanted)
+
+
+def _remove_build() -> None:
+    for path in (ROOT / 'build', ROOT / 'spinepose_mmpose.egg-info'):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _pip(what: str, arguments: tuple) -> None:
+    print(f'set-up: installing {what} ... ', end='', flush=True)
+    start = time.time()
+    result = subprocess.run([
+        str(python()), '-m', 'pip', 'install', '--quiet',
+        '--disable-pip-version-check', '--no-input', *arguments
+    ],
+                            capture_output=True,
+                            text=True)
+    if result.returncode:
+        print('failed', flush=True)
+        raise SetupError(f'pip could not install {what}: '
+                         f'{_last_line(result)}')
+    print(f'{time.time() - start:.0f} s', flush=True)
+
+
+def _restart() -> None:
+    """Run the same command line inside the environment."""
+    command = [str(python()), *sys.argv]
+    if os.name == 'nt':
+        sys.exit(subprocess.call(command))
+    sys.stdout.flush()
+    os.execv(command[0], command)
+
+
+@contextlib.contextmanager
+def _lock():
+    """Two commands started at once set up one after the other."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    VENV.parent.mkdir(parents=True, exist_ok=True)
+    with open(VENV.parent / f'{VENV.name}.lock', 'w') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _files(path: Path):
+    if path.is_file():
+        return [path]
+    return sorted(
+        p for p in path.rglob('*')
+        if p.is_file() and '__pycache__' not in p.parts)
+
+
+def _digest(paths) -> str:
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(str(path.relative_to(ROOT)).encode())
+        total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def _read(stamp: Path) -> str:
+    return stamp.read_text() if stamp.exists() else ''
+
+
+def _last_line(result) -> str:
+    lines = (result.stderr or result.stdout).strip().splitlines()
+    errors = [line for line in lines if line.startswith('ERROR')]
+    return (errors or lines or ['no output'])[-1]
