@@ -42,11 +42,26 @@ class COCOeval(cocoeval.COCOeval):
 
     def _prepare(self):
         super()._prepare()
-        if self.use_area:
+        if self.params.iouType != 'keypoints':
             return
-        for annotations in (self._gts, self._dts):
-            for key, people in annotations.items():
-                annotations[key] = [_with_box_area(p) for p in people]
+        for people in self._gts.values():
+            for person in people:
+                # Labels are counted, whatever num_keypoints says.
+                person['ignore'] = bool(
+                    person.get('iscrowd')) or not any(person['keypoints'][2::3])
+        for key, people in self._dts.items():
+            self._dts[key] = [p for p in people if any(p['keypoints'][2::3])]
+
+    def computeOks(self, imgId, catId):
+        if self.use_area:
+            return super().computeOks(imgId, catId)
+        # The scale of the OKS alone: area ranges keep the true area.
+        people = self._gts[imgId, catId]
+        self._gts[imgId, catId] = [_with_box_area(p) for p in people]
+        try:
+            return super().computeOks(imgId, catId)
+        finally:
+            self._gts[imgId, catId] = people
 
 
 def _with_box_area(person: dict) -> dict:

@@ -322,6 +322,12 @@ def test_points_outside_the_image_are_not_labelled():
     assert annotation['num_keypoints'] == (~out).sum() < 37
     assert (keypoints[~out, :2] >= 0).all()
     assert (keypoints[~out, :2] < SIZE).all()
+    # An occluder beyond the border changes nothing there.
+    beyond = np.array([(-900., -900.), (900., -900.), (900., -1.),
+                       (-900., -1.)])
+    scene = scene_of([standing()], fill=1.6, occluders=[beyond])
+    (again, ), _ = labels(scene)
+    assert (again == keypoints).all()
 
 
 def test_margin_of_skin_points_by_hand():

@@ -3,7 +3,7 @@
 Needs numpy and cv2 only. ``generate_sample`` makes one image with its
 annotations, ``write_dataset`` a folder; the modules beneath go from a build
 (``body``) and a pose (``poses``) over joints in metres (``skeleton``) and a
-skin (``mesh``) to pixels (``camera``, ``render``) and flags (``visibility``).
+skin (``skin``) to pixels (``camera``, ``render``) and flags (``visibility``).
 """
 from .body import Body, average_body, sample_body
 from .camera import Camera, look_at

@@ -3,7 +3,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .mesh import FEATURE_IDS, HAIR_STYLES, HAIR_LINE
+from .head import HAIR_LINE
+from .mesh import FEATURE_IDS
 from .parts import PART_IDS, PARTS
 
 SKIN_TONES = ((205, 224, 246), (180, 205, 236), (150, 184, 224),

@@ -2,7 +2,7 @@
 import cv2
 import numpy as np
 
-from .render import _SHIFT, OBJECT_OWNER, SUPERSAMPLE
+from .render import OBJECT_OWNER, SHIFT, SUPERSAMPLE
 
 
 def sample_occluders(rng, size, box):
@@ -40,15 +40,15 @@ def sample_occluders(rng, size, box):
 
 def draw_occluders(rng, canvas, polygons):
     """Paint the polygons on a canvas of ``render.draw_faces``."""
-    scale = SUPERSAMPLE << _SHIFT
-    offset = (SUPERSAMPLE - 1) / 2 * (1 << _SHIFT)
+    scale = SUPERSAMPLE << SHIFT
+    offset = (SUPERSAMPLE - 1) / 2 * (1 << SHIFT)
     for polygon in polygons:
         points = (polygon * scale + offset).round().astype(np.int32)
         colour = rng.uniform(30, 225) * (1 - 0.5 * rng.random(3))
         cv2.fillConvexPoly(canvas, points, colour.tolist() + [OBJECT_OWNER],
-                           cv2.LINE_8, _SHIFT)
+                           cv2.LINE_8, SHIFT)
         inner = polygon.mean(0) + (polygon - polygon.mean(0)) * 0.82
         points = (inner * scale + offset).round().astype(np.int32)
         shade = (colour * rng.uniform(0.8, 1.2)).clip(0, 255)
         cv2.fillConvexPoly(canvas, points, shade.tolist() + [OBJECT_OWNER],
-                           cv2.LINE_8, _SHIFT)
+                           cv2.LINE_8, SHIFT)

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 
 SUPERSAMPLE = 2
-_SHIFT = 4  # fractional bits of cv2's polygon coordinates
+SHIFT = 4  # fractional bits of cv2's polygon coordinates
 NEAR = 0.15  # metres; faces nearer to the camera are not drawn
 
 
@@ -86,16 +86,16 @@ def draw_faces(canvas, faces):
     """Paint faces on a (sH, sW, 4) canvas: BGR and the owner."""
     height, width = canvas.shape[:2]
     seen = faces.inside((width / SUPERSAMPLE, height / SUPERSAMPLE))
-    scale = SUPERSAMPLE << _SHIFT
+    scale = SUPERSAMPLE << SHIFT
     # Pixel centres: x of the image lies at s * x + (s - 1) / 2 here.
-    offset = (SUPERSAMPLE - 1) / 2 * (1 << _SHIFT)
+    offset = (SUPERSAMPLE - 1) / 2 * (1 << SHIFT)
     points = np.clip(faces.points[seen] * scale + offset, -2**24,
                      2**24).round().astype(np.int32)
     colour = np.concatenate(
         [faces.colour[seen], faces.owner[seen, None]], 1).tolist()
     fill = cv2.fillConvexPoly
     for polygon, value in zip(points, colour):
-        fill(canvas, polygon, value, cv2.LINE_8, _SHIFT)
+        fill(canvas, polygon, value, cv2.LINE_8, SHIFT)
 
 
 def shadow_mask(camera, skin, light, size):

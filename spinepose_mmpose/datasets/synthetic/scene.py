@@ -9,7 +9,7 @@ from .background import draw_background
 from .body import Body, sample_body
 from .camera import Camera, look_at
 from .effects import add_effects
-from .mesh import FEATURE_IDS, Skin, box, build_skin, stand_on_ground
+from .mesh import FEATURE_IDS, Skin, box
 from .occluders import draw_occluders, sample_occluders
 from .parts import OBJECT, PART_IDS
 from .poses import sample_pose
@@ -17,6 +17,7 @@ from .render import (OBJECT_OWNER, SUPERSAMPLE, draw_faces, project_faces,
                      shadow_mask)
 from .rotation import rot_y
 from .skeleton import Figure, Pose, pose_body
+from .skin import build_skin, stand_on_ground
 from .visibility import keypoint_visibility
 
 # Kind of people in each split; 'mixed' draws one of the three per image.

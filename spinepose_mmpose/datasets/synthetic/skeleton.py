@@ -179,7 +179,7 @@ def _tip(figure, contacts):
 def pose_body(body, pose):
     """Joints and bone frames of ``body`` in ``pose``.
 
-    The sacrum is near the world's origin; ``mesh.stand_on_ground`` moves the
+    The sacrum is near the world's origin; ``skin.stand_on_ground`` moves the
     figure to the floor.
     """
     joints, frames = {}, {}

@@ -40,7 +40,9 @@ def own_parts(name):
     """Ids of the body parts that a keypoint belongs to."""
     side, _, rest = name.partition('_')
     sided = side in ('left', 'right')
-    if name == 'hip' or name.startswith('spine'):
+    if name == 'spine_05':  # T3 lies behind the root of the neck
+        parts = _SPINE + ('neck', )
+    elif name == 'hip' or name.startswith('spine'):
         parts = _SPINE
     else:
         parts = _OWN[rest if sided else name]

@@ -3,6 +3,7 @@ import json
 import multiprocessing
 import os
 import os.path as osp
+import signal
 from functools import partial
 
 import cv2
@@ -133,6 +134,12 @@ def _remove_images(out, split, count):
             os.remove(osp.join(folder, name))
 
 
+def _start_worker():
+    cv2.setNumThreads(1)  # the processes share the cores
+    # Ctrl-C is the parent's to handle: it ends the pool.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _write_split(out, split, count, seed, size, workers, progress):
     make = partial(_make_image, out=out, seed=seed, split=split, size=size)
     images, annotations = [], []
@@ -147,8 +154,10 @@ def _write_split(out, split, count, seed, size, workers, progress):
     if workers == 1 or count < 2:
         collect(map(make, range(count)))
     else:
-        # One cv2 thread a process: the processes share the cores.
-        with multiprocessing.Pool(workers, cv2.setNumThreads, (1, )) as pool:
+        # Spawn: a forked child hangs in cv2 once the parent has used its
+        # threads.
+        context = multiprocessing.get_context('spawn')
+        with context.Pool(workers, _start_worker) as pool:
             collect(pool.imap(make, range(count), chunksize=8))
     _remove_images(out, split, count)
     info = dict(
@@ -181,7 +190,9 @@ def write_dataset(out, train, val, seed=0, size=None, workers=1,
         train, val: Numbers of images (``split_counts`` divides ``train``).
         seed: Non-negative integer.
         size: (width, height) in pixels; None varies it.
-        workers: Processes; the result does not depend on it.
+        workers: Processes; the result does not depend on it. More than one
+            are spawned, so that a calling script needs the usual
+            ``if __name__ == '__main__'``.
         overwrite: Replace a data set of other settings in ``out``.
         progress: Called with (split, images done, images in all).
 

@@ -104,7 +104,7 @@ class FrozenTeacher:
         if self.model is not None:
             self.model._apply(fn)
 
-    
+    @torch.no_grad()
     def predict(
         self, inputs: Tensor, preprocessor: nn.Module
     ) -> Tuple[Tensor, Tensor]:

@@ -130,6 +130,16 @@ class TestConventions:
         losses_of(model)
         assert seen[0] is seen[1]
 
+    def test_no_gradient_and_float32(self, teacher):
+        model = distiller({**teacher, 'half': True})  # for GPUs only
+        losses_of(model)
+        images = torch.randn(2, 3, H, W, requires_grad=True)
+        logits = model.teacher.predict(images, model.data_preprocessor)
+        expected = model.teacher.model(images, None, mode='tensor')
+        for axis, value in zip(logits, expected):
+            assert not axis.requires_grad
+            assert torch.equal(axis, value)
+
     def test_flip_test(self, teacher):
         model = distiller({**teacher, 'flip_test': True})
         losses_of(model)

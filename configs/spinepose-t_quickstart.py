@@ -1,0 +1,72 @@
+# A CPU-sized run on the synthetic set: half the input, a short schedule and
+# from scratch. tools/quickstart.py trains it; it is no model for real people.
+_base_ = ['./spinepose-t.py']
+
+load_from = None
+input_size = (96, 128)  # w, h in pixels
+max_epochs = 10
+base_lr = 4e-3
+batch_size = 32
+backend_args = dict(backend='local')
+
+codec = dict(
+    type='SimCCLabel',
+    input_size=input_size,
+    sigma=(3.46, 4.0),
+    simcc_split_ratio=2.0,
+    normalize=False,
+    use_dark=False)
+model = dict(
+    head=dict(
+        input_size=input_size,
+        in_featuremap_size=(input_size[0] // 32, input_size[1] // 32),
+        decoder=codec))
+
+train_pipeline = [
+    dict(type='LoadPoseImage', backend_args=backend_args),
+    dict(type='GetBBoxCenterScale'),
+    dict(type='RandomFlip', direction='horizontal'),
+    dict(
+        type='RandomBBoxTransform',
+        scale_factor=[0.75, 1.25],
+        rotate_factor=45),
+    dict(type='TopdownAffine', input_size=input_size),
+    dict(type='GenerateTarget', encoder=codec),
+    dict(type='PackPoseInputs'),
+]
+val_pipeline = [
+    dict(type='LoadPoseImage', backend_args=backend_args),
+    dict(type='GetBBoxCenterScale'),
+    dict(type='TopdownAffine', input_size=input_size),
+    dict(type='PackPoseInputs'),
+]
+train_dataloader = dict(
+    batch_size=batch_size, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = val_dataloader
+
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+optim_wrapper = dict(optimizer=dict(lr=base_lr))
+auto_scale_lr = dict(base_batch_size=batch_size)
+param_scheduler = [
+    dict(
+        type='LinearLR', start_factor=1e-3, by_epoch=False, begin=0, end=100),
+    dict(
+        type='CosineAnnealingLR',
+        eta_min_ratio=0.02,
+        begin=0,
+        end=max_epochs,
+        T_max=max_epochs,
+        by_epoch=True,
+        convert_to_iter_based=True),
+]
+# The average over the last few hundred iterations of a short run.
+custom_hooks = [
+    dict(
+        type='EMAHook',
+        ema_type='ExpMomentumEMA',
+        momentum=0.004,
+        gamma=200,
+        update_buffers=True,
+        priority=49),
+]
