@@ -1,12 +1,15 @@
 # A CPU-sized run on the synthetic set: half the input, a short schedule and
 # from scratch. tools/quickstart.py trains it; it is no model for real people.
+# The backbone stops at stride 16: it is faster, and at half the input the head
+# learns in fewer steps from 6x8 features than from 3x4.
 _base_ = ['./spinepose-t.py']
 
 load_from = None
 input_size = (96, 128)  # w, h in pixels
-max_epochs = 10
-base_lr = 4e-3
-batch_size = 32
+stride = 16
+max_epochs = 6
+base_lr = 1e-3
+batch_size = 16
 backend_args = dict(backend='local')
 
 codec = dict(
@@ -17,19 +20,25 @@ codec = dict(
     normalize=False,
     use_dark=False)
 model = dict(
+    # No teacher, and the label loss alone.
+    beta=0.,
+    gamma1=0.,
+    gamma2=0.,
+    backbone=dict(
+        # in, out, blocks, add identity, spatial pyramid pooling
+        arch_ovewrite=[[64, 128, 3, True, False], [128, 256, 6, True, False],
+                       [256, 512, 6, False, True]],
+        out_indices=(3, )),
     head=dict(
+        in_channels=192,
         input_size=input_size,
-        in_featuremap_size=(input_size[0] // 32, input_size[1] // 32),
+        in_featuremap_size=(input_size[0] // stride, input_size[1] // stride),
         decoder=codec))
 
 train_pipeline = [
     dict(type='LoadPoseImage', backend_args=backend_args),
     dict(type='GetBBoxCenterScale'),
     dict(type='RandomFlip', direction='horizontal'),
-    dict(
-        type='RandomBBoxTransform',
-        scale_factor=[0.75, 1.25],
-        rotate_factor=45),
     dict(type='TopdownAffine', input_size=input_size),
     dict(type='GenerateTarget', encoder=codec),
     dict(type='PackPoseInputs'),

@@ -10,7 +10,9 @@ from .compat.import_hooks import after_import
 LOCATIONS = {
     'DATASETS': 'spinepose_mmpose.datasets.registered',
     'TRANSFORMS': 'spinepose_mmpose.datasets.registered',
+    'HOOKS': 'spinepose_mmpose.engine.hooks',
     'METRICS': 'spinepose_mmpose.evaluation.metrics',
+    'EVALUATORS': 'spinepose_mmpose.evaluation.evaluators',
     'MODELS': 'spinepose_mmpose.models',
 }
 
@@ -51,7 +53,11 @@ def _serve_metainfo() -> None:
             metainfo = deepcopy(METAINFO)
         return parse(metainfo)
 
-    utils.parse_pose_metainfo = parse_pose_metainfo
+    # Modules that have been imported already hold it under the same name.
+    for name, module in list(sys.modules.items()):
+        if name.startswith('mmpose.') and getattr(
+                module, 'parse_pose_metainfo', None) is parse:
+            module.parse_pose_metainfo = parse_pose_metainfo
 
 
 def _serve_checkpoints() -> None:

@@ -10,11 +10,18 @@ default_hooks = dict(
     checkpoint=dict(
         type='CheckpointHook',
         interval=1,
-        max_keep_ckpts=1,
+        # Two, written atomically: a run killed while it saves can resume.
+        max_keep_ckpts=2,
+        backend_args=dict(backend='atomic'),
         save_best='spinetrack/all_AP',
         rule='greater'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    visualization=dict(type='PoseVisualizationHook', enable=False))
+    visualization=dict(type='PoseVisualizationHook', enable=False),
+    # load_from with other keypoints: rows by name, new ones drawn.
+    head_extension=dict(type='HeadExtensionHook'),
+    # A resumed run ends with the weights of an uninterrupted one.
+    resume=dict(type='ResumeHook'),
+    sample_seed=dict(type='SampleSeedHook'))
 
 custom_hooks = [
     # Averages batch norm statistics over the processes after each epoch.

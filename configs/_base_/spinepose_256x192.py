@@ -1,5 +1,6 @@
-# SpinePose at 256x192: the base of every config. A model states its backbone
-# and its starting weights; spinepose_384x288.py states the larger input.
+# SpinePose at 256x192: the base of every config. A model states its backbone,
+# its teacher and its starting weights; spinepose_384x288.py states the larger
+# input. docs/training.md explains the settings.
 _base_ = ['./default_runtime.py']
 
 num_keypoints = 37
@@ -20,7 +21,7 @@ randomness = dict(seed=21)
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=base_lr, weight_decay=0.05),
-    # base_lr collapses small runs without it.
+    # CLIPCOMMENT
     clip_grad=dict(max_norm=35, norm_type=2),
     paramwise_cfg=dict(
         norm_decay_mult=0, bias_decay_mult=0, bypass_duplicate=True))
@@ -39,20 +40,28 @@ param_scheduler = [
         convert_to_iter_based=True),
 ]
 
-# The batch that base_lr is meant for; scales base_lr to the actual batch.
+# The batch that base_lr is meant for: scales base_lr to the actual batch, and
+# logs the factor.
 auto_scale_lr = dict(enable=True, base_batch_size=1024)
 
 # --- model: state-dict keys are those of the published checkpoints ----------
 codec = dict(
     type='SimCCLabel',
     input_size=input_size,
-    sigma=(4.9, 5.66),
+    sigma=(4.9, 5.6),
     simcc_split_ratio=2.0,
     normalize=False,
     use_dark=False)
 
+# --- method: alpha L_pos + beta L_distill + gamma1 L_structure + gamma2 L_spine
+# Outside of training the distiller is a TopdownPoseEstimator. Without network:
+# --cfg-options load_from=None model.beta=0 trains from scratch.
 model = dict(
-    type='TopdownPoseEstimator',
+    type='SpinePoseDistiller',
+    alpha=1.0,  # 5 in the arXiv text, 1 in its authors' later discussion
+    beta=2.5,  # 0 needs no teacher
+    gamma1=0.1,
+    gamma2=0.5,
     data_preprocessor=dict(
         type='PoseDataPreprocessor',
         mean=[123.675, 116.28, 103.53],

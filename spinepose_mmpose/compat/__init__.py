@@ -8,7 +8,8 @@ import os
 
 from . import (albumentations_dropout, cpu_distributed, cpu_sync_bn,
                import_hooks, inferencer_boxes, mmcv_22_refused, mmcv_ext,
-               onnx_dynamo, pkg_resources_missing, torchvision_missing,
+               numpy24_circles, onnx_dynamo, pkg_resources_missing,
+               tensorrt_10, tensorrt_11, tensorrt_ops, torchvision_missing,
                weights_only, xtcocotools_numpy2)
 from .shim import Shim, active, probed, run
 
@@ -21,8 +22,12 @@ SHIMS = tuple(module.SHIM for module in (
     torchvision_missing,
     xtcocotools_numpy2,
     albumentations_dropout,
+    numpy24_circles,
     inferencer_boxes,
     onnx_dynamo,
+    tensorrt_ops,
+    tensorrt_11,
+    tensorrt_10,
     cpu_distributed,
     cpu_sync_bn,
 ))

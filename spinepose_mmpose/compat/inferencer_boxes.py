@@ -22,7 +22,8 @@ def apply() -> None:
 
     def preprocess_single(self, input, index, bbox_thr=0.3, nms_thr=0.3,
                           bboxes=()):
-        if self.cfg.data_mode != 'topdown' or len(bboxes) == 0:
+        given = bboxes is not None and len(bboxes) > 0
+        if self.cfg.data_mode != 'topdown' or not given:
             return preprocess(self, input, index, bbox_thr, nms_thr)
         return _crops(self, input, index, bboxes)
 
@@ -42,7 +43,8 @@ def _crops(inferencer, input, index: int, bboxes) -> list:
     boxes = np.asarray(bboxes, dtype=np.float32)
     if boxes.ndim != 2 or boxes.shape[1] not in (4, 5):
         raise ValueError(f'bboxes of image {index} have shape {boxes.shape}, '
-                         'expected (N, 4) or (N, 5): x1, y1, x2, y2[, score]')
+                         'expected (N, 4) or (N, 5): x1, y1, x2, y2[, score], '
+                         'and one such array per image')
     if isinstance(input, str):
         source = dict(img_path=input)
     else:

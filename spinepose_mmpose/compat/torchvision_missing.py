@@ -3,8 +3,6 @@ import importlib
 import sys
 from typing import Optional
 
-import numpy as np
-
 from .import_hooks import before_import
 from .shim import Shim, stand_in
 
@@ -21,6 +19,7 @@ class ToPILImage:
     """(C, H, W) tensor in 0..1, or (H, W, C) array, to a PIL image."""
 
     def __call__(self, picture):
+        import numpy as np
         from PIL import Image
         if hasattr(picture, 'detach'):
             array = picture.detach().cpu()

@@ -1,20 +1,22 @@
 """Loads MMEngine's checkpoints while torch.load stays weights_only.
 
 A checkpoint of MMPose holds numpy arrays (metainfo) and HistoryBuffers (logs)
-beside tensors. Their types are plain containers: allowing them by name lets
-nothing run. A HistoryBuffer also names its methods through ``getattr``, which
-must not be allowed: a function that knows those methods alone stands in for
-it. A pickle that names anything else is still refused.
+beside tensors. Allowing numpy's own names would let a pickle choose the
+memory that an array reads (``numpy.ndarray`` makes objects of raw bytes, the
+state of a dtype can say anything), and a HistoryBuffer names its methods
+through ``getattr``. So functions that know arrays of numbers and those methods
+alone stand in for these names. A pickle that names anything else is refused.
 """
 import io
 import pickle
 import re
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 from .import_hooks import after_import
 from .shim import Shim
 
 HISTORY_METHODS = ('min', 'max', 'current', 'mean')
+NUMBERS = '?bhilqBHILQefdgFD'  # numpy's type codes
 
 
 def probe() -> Optional[str]:
@@ -32,22 +34,27 @@ def probe() -> Optional[str]:
     return None
 
 
-def safe_types() -> List[object]:
-    """The types that MMEngine's checkpoints need beside tensors."""
+def safe_types() -> List[Tuple[object, str]]:
+    """What MMEngine's checkpoints need beside tensors, with its name there."""
     import numpy as np
     from mmengine.logging.history_buffer import HistoryBuffer
-    multiarray = np.core.multiarray if np.__version__ < '2' else \
-        np._core.multiarray
-    reconstruct, scalar = multiarray._reconstruct, multiarray.scalar
-    types = [HistoryBuffer, np.ndarray, np.dtype, reconstruct, scalar]
+    types = [(HistoryBuffer, 'mmengine.logging.history_buffer.HistoryBuffer'),
+             (history_method, 'builtins.getattr'),
+             (array_type, 'numpy.ndarray'), (number_type, 'numpy.dtype'),
+             (no_bytes, 'builtins.bytes')]
     # A checkpoint of one numpy names these by the path of that numpy.
     for path in ('numpy.core.multiarray', 'numpy._core.multiarray'):
-        types.append((reconstruct, f'{path}._reconstruct'))
-        types.append((scalar, f'{path}.scalar'))
-    types.append((history_method, 'builtins.getattr'))
-    codes = np.typecodes['AllInteger'] + np.typecodes['Float'] + '?USO'
-    types.extend({type(np.dtype(code)) for code in codes})
+        types.append((empty_array, f'{path}._reconstruct'))
+        types.append((_multiarray().scalar, f'{path}.scalar'))
+    # May be filled by the pickle, but not be named: no name has a line break.
+    filled = {type(np.dtype(code)) for code in NUMBERS} | {np.ndarray}
+    types.extend((kind, f'\n{kind.__name__}') for kind in filled)
     return types
+
+
+def _multiarray():
+    import numpy as np
+    return np.core.multiarray if np.__version__ < '2' else np._core.multiarray
 
 
 def history_method(owner, name: str):
@@ -58,6 +65,37 @@ def history_method(owner, name: str):
             f'the checkpoint asks for attribute {name!r} of {owner!r}; only '
             f"HistoryBuffer's {', '.join(HISTORY_METHODS)} are allowed")
     return getattr(owner, name)
+
+
+def array_type(*args):
+    """``numpy.ndarray`` as a name in a pickle; it cannot be called there."""
+    raise pickle.UnpicklingError('the checkpoint calls numpy.ndarray itself')
+
+
+def no_bytes():
+    """``bytes()``, the content of an array or a log without entries."""
+    return b''
+
+
+def empty_array(kind, shape, code):
+    """``_reconstruct`` as an array's pickle calls it; content comes later."""
+    import numpy as np
+    if kind is not array_type or shape != (0, ):
+        raise pickle.UnpicklingError(
+            f'the checkpoint makes an array of {kind!r} and {shape!r}')
+    return _multiarray()._reconstruct(np.ndarray, (0, ), b'b')
+
+
+def number_type(code: str, *args):
+    """``numpy.dtype`` for numbers: numpy's own constant of that type, which
+    ignores what the pickle then says about it (in MMEngine's: nothing new)."""
+    import numpy as np
+    known = {np.dtype(char).str[1:] for char in NUMBERS}
+    if code not in known:
+        raise pickle.UnpicklingError(
+            f'the checkpoint has a numpy array of type {code!r}; numbers '
+            'alone are allowed')
+    return np.dtype(code)
 
 
 def apply() -> None:

@@ -8,13 +8,19 @@ repository, and OpenMMLab's host with the digest in its file names. It serves
 adds ``spinepose://NAME``. All other URLs stay with mmengine.
 """
 
+import pickle
 import re
 
-from .models import HUB, OPENMMLAB
+from .errors import DownloadError
+from .models import HUB, OPENMMLAB, UnknownModel, find_model
 from .weights import SCHEME, resolve_weights
 
 # mmengine matches prefixes as regular expressions.
 PREFIXES = tuple(re.escape(p) for p in (SCHEME, HUB, OPENMMLAB))
+# Teachers are read by training alone.
+WITHOUT_TEACHER = (
+    'To train from scratch without a download, add --cfg-options '
+    'load_from=None model.beta=0')
 
 
 # mmengine logs the part of the name after 'load_from_'.
@@ -30,13 +36,32 @@ def load_from_spinepose(filename, map_location=None):
 
     Returns:
         dict: the checkpoint.
+
+    Raises:
+        DownloadError: if the file cannot be had, or is no checkpoint.
     """
     import torch
 
-    return torch.load(
-        resolve_weights(filename),
-        map_location=map_location,
-        weights_only=True)
+    try:
+        path = resolve_weights(filename)
+    except DownloadError as error:
+        if not _is_teacher(filename):
+            raise
+        raise DownloadError(f'{error}. {WITHOUT_TEACHER}') from error
+    try:
+        return torch.load(path, map_location=map_location, weights_only=True)
+    except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
+        reason = str(error).split('. ')[0] or type(error).__name__
+        raise DownloadError(
+            f'{path} is no checkpoint that can be read ({reason}): delete it '
+            'to have it downloaded again') from error
+
+
+def _is_teacher(filename: str) -> bool:
+    try:
+        return find_model(filename.rsplit('/', 1)[-1]).family == 'teacher'
+    except UnknownModel:
+        return False
 
 
 def register_loader() -> None:

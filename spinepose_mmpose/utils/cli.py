@@ -4,6 +4,7 @@ import os
 import runpy
 import sys
 from pathlib import Path
+from typing import Optional
 
 DEBUG = 'SPINEPOSE_DEBUG'
 # Errors that a user's input causes. Others are bugs and keep their traceback.
@@ -24,6 +25,11 @@ def one_sentence():
         if os.environ.get(DEBUG):
             raise
         sys.exit(f'error: {sentence(error)} ({DEBUG}=1 shows the traceback)')
+    except AssertionError as error:
+        reason = _reason_of_flip(error)
+        if os.environ.get(DEBUG) or reason is None:
+            raise
+        sys.exit(f'error: {reason} ({DEBUG}=1 shows the traceback)')
 
 
 def sentence(error: BaseException) -> str:
@@ -33,8 +39,24 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f'{error.strerror}: {error.filename}'
     if 'Original Traceback' in text:
-        text = text.splitlines()[-1].partition(': ')[2]
+        line = text.splitlines()[-1]
+        text = line.partition(': ')[2] or line
     return text or type(error).__name__
+
+
+def _reason_of_flip(error: AssertionError) -> Optional[str]:
+    """What mmpose's flip test does not say when counts differ."""
+    frame = error.__traceback__
+    while frame.tb_next:
+        frame = frame.tb_next
+    code, values = frame.tb_frame.f_code, frame.tb_frame.f_locals
+    if not code.co_name.startswith('flip_') or 'flip_indices' not in values:
+        return None
+    return ("the data set has "
+            f"{len(values['flip_indices'])} keypoints, but the model predicts "
+            'another number of them, so that the flip test cannot exchange '
+            "left and right: test it with the keypoints of its own metainfo "
+            '(docs/evaluation.md, any model)')
 
 
 def run_mmpose_tool(name: str) -> None:

@@ -91,6 +91,22 @@ def albumentations_dropout():
         assert hole.sum() == rows * columns, 'more than one hole'
 
 
+def numpy24_circles():
+    import numpy as np
+    from mmpose.visualization.opencv_backend_visualizer import (
+        OpencvBackendVisualizer)
+    visualizer = OpencvBackendVisualizer(backend='opencv')
+    visualizer.set_image(np.zeros((20, 30, 3), np.uint8))
+    for alpha in (1.0, 0.8):  # the radius as mmpose passes it
+        visualizer.draw_circles(
+            np.array([10., 5.]),
+            radius=np.array([3]),
+            face_colors=(0, 0, 255),
+            alpha=alpha)
+    drawn = visualizer.get_image().any(-1)
+    assert drawn[5, 7:14].all() and drawn.sum() < 60
+
+
 def inferencer_boxes():
     from types import SimpleNamespace
 
@@ -130,7 +146,7 @@ def onnx_dynamo():
 # In the order in which one process can meet them all.
 BREAKS = (pkg_resources_missing, mmcv_ext, mmcv_22_refused, weights_only,
           torchvision_missing, xtcocotools_numpy2, albumentations_dropout,
-          inferencer_boxes, onnx_dynamo)
+          numpy24_circles, inferencer_boxes, onnx_dynamo)
 
 
 def bring_about():

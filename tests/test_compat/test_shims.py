@@ -19,12 +19,13 @@ EXPECTED = {
     'xtcocotools_numpy2': 'numpy.dtype size changed',
     'weights_only': 'Weights only load failed',
     'albumentations_dropout': '',  # other holes than asked for
+    'numpy24_circles': 'TypeError: only 0-dimensional arrays',
     'inferencer_boxes': '[[[0.0, 0.0, 60.0, 40.0]]]',
     'onnx_dynamo': '',  # the dynamo exporter refuses mmdeploy's arguments
 }
 # Those that do not keep mmpose from being imported share one process.
-HARMLESS = ('weights_only', 'albumentations_dropout', 'inferencer_boxes',
-            'onnx_dynamo')
+HARMLESS = ('weights_only', 'albumentations_dropout', 'numpy24_circles',
+            'inferencer_boxes', 'onnx_dynamo')
 
 
 def attempt(cases, skipped=()):
@@ -57,8 +58,12 @@ def mended():
 @pytest.mark.parametrize('name', EXPECTED)
 def test_fails_without_the_shim(name, broken):
     import albumentations
+    import numpy as np
     if name == 'albumentations_dropout' and albumentations.__version__ < '2':
         pytest.skip('albumentations 1 knows the arguments')
+    if name == 'numpy24_circles' and np.lib.NumpyVersion(
+            np.__version__) < '2.4.0':
+        pytest.skip('this numpy still turns such arrays into numbers')
     assert broken[name] is not None, f'{name} breaks nothing: delete its shim'
     assert EXPECTED[name] in broken[name]
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from spinepose_mmpose.evaluation.functional import (chain_report,
+from spinepose_mmpose.evaluation.functional import (chain_errors,
                                                     detections_from_coco,
                                                     ground_truth_from_coco,
                                                     keypoint_report,
@@ -49,17 +49,36 @@ def test_chain():
     gt = people([[0, 0], [0, 10], [0, 20]])
     dt = people([[50, 0], [50, 10], [60, 20]])
     # Second segment turned by 45 degrees; moving the chain is no error.
-    assert chain_report(gt, dt, (0, 1, 2)) == pytest.approx(
-        dict(angle=22.5, curvature=45))
+    errors = chain_errors(gt, dt, (0, 1, 2))
+    np.testing.assert_allclose(errors['angle'], [[0, 45]])
+    np.testing.assert_allclose(errors['curvature'], [[45]])
+    np.testing.assert_allclose(errors['bend_labelled'], [[0]])
+    np.testing.assert_allclose(errors['bend_predicted'], [[45]])
     # Turned as a whole: no bend, and the short way around.
     turned = people([[0, 0], [1, -10], [2, -20]])
-    report = chain_report(turned, people([[0, 0], [-1, -10], [-2, -20]]),
+    errors = chain_errors(turned, people([[0, 0], [-1, -10], [-2, -20]]),
                           (0, 1, 2))
-    assert report == pytest.approx(
-        dict(angle=2 * math.degrees(math.atan(.1)), curvature=0), abs=1e-9)
+    np.testing.assert_allclose(errors['angle'],
+                               [[2 * math.degrees(math.atan(.1))] * 2])
+    np.testing.assert_allclose(errors['curvature'], [[0]], atol=1e-9)
     gt[0, 2, 2] = 0
-    report = chain_report(gt, dt, (0, 1, 2))
-    assert report['angle'] == 0 and math.isnan(report['curvature'])
+    errors = chain_errors(gt, dt, (0, 1, 2))
+    np.testing.assert_array_equal(errors['angle'], [[0, np.nan]])
+    assert np.isnan(errors['curvature']).all()
+
+
+def test_scales_and_groups():
+    gt = people([[0, 0], [0, 0], [0, 0]])
+    gt[0, 2, 2] = 0
+    dt = people([[3, 4], [0, 15], [9, 9]])
+    report = keypoint_report(gt, dt, [10000], [.05] * 3, scales=[50],
+                             pck_fraction=.1, groups=[(0, 1), (1, 2), (2, )],
+                             num_bootstrap=0)
+    # 5 px and 15 px of 50; the third keypoint has no label.
+    np.testing.assert_allclose(report['error'][:, 0], [.2, .3, np.nan])
+    np.testing.assert_allclose(report['pck'][:, 0], [.5, 0, np.nan])
+    assert report['count'].tolist() == [2, 1, 0]
+    assert np.isnan(report['error'][:, 1:]).all()
 
 
 def test_sides():

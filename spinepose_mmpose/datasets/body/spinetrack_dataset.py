@@ -1,4 +1,5 @@
 import json
+import logging
 import os
 import os.path as osp
 from collections import Counter, defaultdict
@@ -28,8 +29,8 @@ class SpineTrackDataset(BaseCocoStyleDataset):
     Args:
         on_bad_annotation (str): ``'error'`` stops at the first annotation
             that cannot be used (wrong keypoint count, NaN, visibility not in
-            0, 1, 2, box outside the image, no such image) with a ValueError
-            that names file and annotation id. ``'skip'`` leaves such
+            0, 1, 2, box outside the image, no such image, an id that is there
+            twice) with a ValueError that names file and annotation id. ``'skip'`` leaves such
             annotations out and warns how many and why. Defaults to
             ``'error'``.
         check_images (bool): Look for every image file before training
@@ -38,8 +39,8 @@ class SpineTrackDataset(BaseCocoStyleDataset):
 
     Raises:
         FileNotFoundError: The annotation file does not exist.
-        ValueError: The annotation file is no COCO JSON, or an annotation is
-            bad and ``on_bad_annotation='error'``.
+        ValueError: The annotation file is no COCO JSON, an annotation is bad
+            and ``on_bad_annotation='error'``, or no person is left.
 
     Crowds and people without a labelled keypoint are no faults, but cannot
     be learned from: they are left out and counted in the log.
@@ -61,31 +62,44 @@ class SpineTrackDataset(BaseCocoStyleDataset):
         self._left_out: Counter = Counter()
         super().__init__(*args, **kwargs)
 
+    def load_data_list(self) -> List[dict]:
+        self._require_file(self.ann_file, 'annotation file')
+        if self.bbox_file:
+            self._require_file(self.bbox_file, 'bbox_file')
+        people = super().load_data_list()
+        if not people:
+            raise ValueError(
+                f'{self.ann_file}: no person is left, expected at least one '
+                'with a labelled keypoint (the log above says what was left '
+                'out)')
+        return people
+
     def _load_annotations(self) -> Tuple[List[dict], List[dict]]:
-        self._require_annotation_file()
         self._listings: Dict[str, Set[str]] = {}
         try:
             instances, images = super()._load_annotations()
+            rejected = self._find_misplaced()
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise ValueError(
                 f'{self.ann_file} is not JSON ({error}): expected COCO '
                 'annotations; download or write the file again') from None
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError, AssertionError) as error:
             raise ValueError(
                 f'{self.ann_file} is not in COCO format '
                 f'({type(error).__name__}: {error}): expected the lists '
-                "'images', 'annotations' and 'categories'") from None
-        self._find_orphans()
+                "'images', 'annotations' and 'categories', whose entries have "
+                "an 'id'") from None
         self._report()
-        return instances, images
+        return [i for i in instances if i['id'] not in rejected], images
 
-    def _require_annotation_file(self) -> None:
-        if '://' in self.ann_file or osp.isfile(self.ann_file):
+    @staticmethod
+    def _require_file(path: str, what: str) -> None:
+        if '://' in path or osp.isfile(path):
             return
         raise FileNotFoundError(
-            f'annotation file {self.ann_file} does not exist: set data_root '
-            'to the folder that holds annotations/ and images/ '
-            '(docs/data.md says how to get or make one)')
+            f'{what} {path} does not exist: set data_root to the folder that '
+            'holds annotations/ and images/ (docs/data.md says how to get or '
+            'make one)')
 
     def parse_data_info(self, raw_data_info: dict) -> Optional[dict]:
         """As the parent's, after the annotation has been checked."""
@@ -105,6 +119,8 @@ class SpineTrackDataset(BaseCocoStyleDataset):
             self._left_out['crowd'] += 1
         elif not labelled:
             self._left_out['without a labelled keypoint'] += 1
+        elif not self._is_valid_instance(info):
+            self._left_out['with all keypoints outside the image'] += 1
         return info
 
     def _is_missing(self, image: dict) -> bool:
@@ -127,17 +143,38 @@ class SpineTrackDataset(BaseCocoStyleDataset):
         self._faults[fault.kind].append(
             f"{annotation.get('id')}: {fault.detail}")
 
-    def _find_orphans(self) -> None:
-        """People of images that the file does not list, which the parent's
-        loop never visits."""
-        for annotation in self.coco.dataset.get('annotations', ()):
-            if annotation['image_id'] not in self.coco.imgs:
-                self._reject(
-                    annotation,
-                    Fault(
-                        'without an image entry',
-                        f"its image id {annotation['image_id']} is not among "
-                        "the file's images"))
+    def _find_misplaced(self) -> Set[int]:
+        """Reject people whose ids lead nowhere or to another person; their
+        annotation ids.
+
+        The parent goes from images to people by id: it never sees a person
+        whose image is not listed, and takes the last of two with one id.
+        """
+        annotations = self.coco.dataset['annotations']
+        images = Counter(i['id'] for i in self.coco.dataset['images'])
+        people = Counter(a['id'] for a in annotations)
+        rejected = set()
+        for annotation in annotations:
+            image_id = annotation['image_id']
+            if people[annotation['id']] > 1:
+                fault = Fault(
+                    'with an id that is there twice',
+                    f"{people[annotation['id']]} annotations have its id, "
+                    'expected one')
+            elif not images[image_id]:
+                fault = Fault(
+                    'without an image entry',
+                    f"its image id {image_id} is not among the file's images")
+            elif images[image_id] > 1:
+                fault = Fault(
+                    'with an image id that is there twice',
+                    f'{images[image_id]} images have its image id {image_id}, '
+                    'expected one')
+            else:
+                continue
+            self._reject(annotation, fault)
+            rejected.add(annotation['id'])
+        return rejected
 
     def _report(self) -> None:
         if self._left_out:
@@ -152,5 +189,5 @@ class SpineTrackDataset(BaseCocoStyleDataset):
             more = ', ...' if len(cases) > QUOTED else ''
             lines.append(
                 f"  {len(cases)} {kind}: {'; '.join(cases[:QUOTED])}{more}")
-        print_log('\n'.join(lines), logger='current', level=30)
+        print_log('\n'.join(lines), logger='current', level=logging.WARNING)
 

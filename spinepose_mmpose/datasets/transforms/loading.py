@@ -8,6 +8,7 @@ from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
 
 JPEG_START, JPEG_END = b'\xff\xd8', b'\xff\xd9'
+START_OF_SCAN = b'\xda'
 CHOICES = ('error', 'skip')
 
 
@@ -78,7 +79,18 @@ class LoadPoseImage(LoadImage):
 def is_truncated_jpeg(content: bytes) -> bool:
     """Whether a JPEG lacks its end marker.
 
-    Bytes after the marker are allowed: cameras append thumbnails and maker
-    notes.
+    Bytes after the marker are allowed: cameras append pictures and maker
+    notes. The segments before the picture are left out, since a thumbnail in
+    one of them has an end marker of its own.
     """
-    return content.startswith(JPEG_START) and JPEG_END not in content[-65536:]
+    if not content.startswith(JPEG_START):
+        return False
+    at = len(JPEG_START)
+    while content[at:at + 1] == b'\xff':
+        marker = content[at + 1:at + 2]
+        if marker == START_OF_SCAN:
+            break
+        is_fill = marker == b'\xff'
+        size = int.from_bytes(content[at + 2:at + 4], 'big')
+        at += 1 if is_fill else 2 + size
+    return content.find(JPEG_END, at) < 0

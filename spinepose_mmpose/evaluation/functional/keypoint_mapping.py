@@ -3,7 +3,7 @@
 A mapping is a list of (source, target) ids, what MMPose's KeypointConverter
 takes; ``((a, b), target)`` puts the target midway between two sources.
 """
-from typing import Sequence, Tuple, Union
+from typing import List, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -34,6 +34,29 @@ def map_keypoints(keypoints: np.ndarray, num_keypoints: int,
     out[:, target, :2] = np.where(same, a, a / 2 + b / 2)[..., :2]
     out[:, target, 2] = np.minimum(a[..., 2], b[..., 2])
     return out
+
+
+def name_mapping(source_names: Sequence[str],
+                 target_names: Sequence[str]) -> List[Tuple[int, int]]:
+    """(source, target) ids of the keypoints that have the same name.
+
+    Raises:
+        ValueError: A name occurs twice, or none is in both.
+    """
+    for what, names in (('source', source_names), ('target', target_names)):
+        twice = sorted({n for n in names if list(names).count(n) > 1})
+        if twice:
+            raise ValueError(f'{what} keypoints {twice} occur more than once: '
+                             'they cannot be mapped by name.')
+    ids = {name: i for i, name in enumerate(source_names)}
+    mapping = [(ids[name], i) for i, name in enumerate(target_names)
+               if name in ids]
+    if not mapping:
+        raise ValueError(
+            f'no keypoint of the source ({", ".join(source_names)}) has the '
+            f'name of one of the target ({", ".join(target_names)}): nothing '
+            'can be mapped by name.')
+    return mapping
 
 
 def map_sigmas(sigmas: Sequence[float], num_keypoints: int,

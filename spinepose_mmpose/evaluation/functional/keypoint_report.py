@@ -3,12 +3,15 @@
 Everything here is measured on pairs of a labelled and a predicted person.
 Letters: N pairs, K keypoints, C points of a chain.
 """
-from typing import Dict, Sequence, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
 from .oks import keypoint_similarity, oks_matrix
 from .people import Detections, GroundTruth
+
+# Bounds memory: 100 draws of 50,000 people take 40 MB an array.
+DRAWS_AT_ONCE = 100
 
 
 def match_people(ground_truth: GroundTruth,
@@ -47,51 +50,66 @@ def match_people(ground_truth: GroundTruth,
     return pairs[:, 0], pairs[:, 1]
 
 
-def keypoint_report(gt_keypoints: np.ndarray,
-                    dt_keypoints: np.ndarray,
-                    areas: np.ndarray,
-                    sigmas: Sequence[float],
-                    pck_fraction: float = 0.05,
-                    num_bootstrap: int = 1000,
-                    seed: int = 0) -> Dict[str, np.ndarray]:
+def keypoint_report(
+        gt_keypoints: np.ndarray,
+        dt_keypoints: np.ndarray,
+        areas: np.ndarray,
+        sigmas: Sequence[float],
+        pck_fraction: float = 0.05,
+        num_bootstrap: int = 1000,
+        seed: int = 0,
+        scales: Optional[np.ndarray] = None,
+        groups: Optional[Sequence[Sequence[int]]] = None
+) -> Dict[str, np.ndarray]:
     """How well each keypoint is found, with 95 % confidence.
 
-    Lengths are in units of the person's scale, the square root of the area.
-    The confidence comes from drawing the pairs anew with replacement.
+    Lengths are in units of the person's scale. The confidence comes from
+    drawing the pairs anew with replacement.
 
     Args:
         gt_keypoints (np.ndarray): (N, K, 3), [x, y] in pixels and visibility;
             only labelled keypoints count.
         dt_keypoints (np.ndarray): (N, K, 2 or 3), [x, y] in pixels first.
-        areas (np.ndarray): (N, ), square pixels.
+        areas (np.ndarray): (N, ), square pixels, for the OKS.
         sigmas (sequence): (K, ).
         pck_fraction (float): A keypoint is correct up to this length.
-        num_bootstrap (int): Draws.
+        num_bootstrap (int): Draws; 0 gives no confidence (NaN).
         seed (int): Of the draws.
+        scales (np.ndarray, optional): (N, ), pixels. Default: the square root
+            of the area.
+        groups (sequence, optional): M groups of keypoint ids to be reported
+            as one. Default: each keypoint by itself.
 
     Returns:
-        dict[str, np.ndarray]: ``count`` (K, ); ``oks``, ``pck`` and ``error``
-        (mean length), each (K, 3): value, lower and upper end; NaN for a
-        keypoint that is never labelled.
+        dict[str, np.ndarray]: ``count`` (M, ) of labelled keypoints; ``oks``,
+        ``pck`` and ``error`` (mean length), each (M, 3): value, lower and
+        upper end; NaN where nothing is labelled.
     """
     labelled = gt_keypoints[..., 2] > 0
     offsets = dt_keypoints[..., :2] - gt_keypoints[..., :2]
     areas = np.asarray(areas, dtype=np.float64)
-    error = np.linalg.norm(offsets, axis=-1) / np.sqrt(areas)[:, None]
+    scales = np.sqrt(areas) if scales is None else np.asarray(scales)
+    error = np.linalg.norm(offsets, axis=-1) / scales[:, None]
     values = dict(
         oks=keypoint_similarity(offsets, areas,
                                 np.asarray(sigmas, dtype=np.float64)),
         pck=(error <= pck_fraction).astype(np.float64),
         error=error)
-    report = dict(count=labelled.sum(axis=0))
-    for name, value in values.items():
-        report[name] = _mean_with_confidence(value, labelled, num_bootstrap,
-                                             seed)
-    return report
+    if groups is None:
+        groups = np.arange(labelled.shape[1])[:, None]
+    counts = _group_sums(labelled, groups)  # N, M
+    sums = [_group_sums(np.where(labelled, value, 0), groups)
+            for value in values.values()]
+    means = mean_with_confidence(
+        np.concatenate(sums, axis=1), np.tile(counts, len(sums)),
+        num_bootstrap, seed)
+    return dict(
+        zip(values, np.split(means, len(sums))),
+        count=counts.sum(axis=0).astype(int))
 
 
-def chain_report(gt_keypoints: np.ndarray, dt_keypoints: np.ndarray,
-                 chain: Sequence[int]) -> Dict[str, float]:
+def chain_errors(gt_keypoints: np.ndarray, dt_keypoints: np.ndarray,
+                 chain: Sequence[int]) -> Dict[str, np.ndarray]:
     """Shape of a chain such as the spine, whatever its place.
 
     Args:
@@ -101,22 +119,25 @@ def chain_report(gt_keypoints: np.ndarray, dt_keypoints: np.ndarray,
         chain (sequence): C keypoint ids in order.
 
     Returns:
-        dict[str, float]: ``angle``: mean absolute error of the directions of
-        the C - 1 segments; ``curvature``: that of the C - 2 turns between
-        neighbouring segments; both in degrees, NaN if nothing is labelled.
+        dict[str, np.ndarray]: In degrees, NaN where a label is missing:
+        ``angle`` (N, C - 1), absolute error of the directions of the
+        segments; ``curvature`` (N, C - 2), that of the turns between
+        neighbouring segments; ``bend_labelled`` and ``bend_predicted``
+        (N, C - 2), the absolute turns themselves.
     """
     chain = list(chain)
     labelled = gt_keypoints[:, chain, 2] > 0
     segments = labelled[:, 1:] & labelled[:, :-1]
+    joints = segments[:, 1:] & segments[:, :-1]
     gt_angles, dt_angles = (_directions(k[:, chain, :2])
                             for k in (gt_keypoints, dt_keypoints))
-    angle = np.abs(_wrapped(dt_angles - gt_angles))
-    turns = np.abs(
-        _wrapped(_wrapped(np.diff(dt_angles, axis=1)) -
-                 _wrapped(np.diff(gt_angles, axis=1))))
+    gt_turns, dt_turns = (_wrapped(np.diff(angles, axis=1))
+                          for angles in (gt_angles, dt_angles))
     return dict(
-        angle=_degrees(angle[segments]),
-        curvature=_degrees(turns[segments[:, 1:] & segments[:, :-1]]))
+        angle=_degrees(_wrapped(dt_angles - gt_angles), segments),
+        curvature=_degrees(_wrapped(dt_turns - gt_turns), joints),
+        bend_labelled=_degrees(gt_turns, joints),
+        bend_predicted=_degrees(dt_turns, joints))
 
 
 def side_confusion(gt_keypoints: np.ndarray, dt_keypoints: np.ndarray,
@@ -153,22 +174,58 @@ def _mean(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
         count, count, np.nan)
 
 
-def _mean_with_confidence(values, valid, num_bootstrap, seed) -> np.ndarray:
-    """(N, K) to (K, 3): mean over the valid and its 95 % interval."""
-    num_pairs = len(values)
-    mean = _mean(values, valid)
-    if num_pairs == 0:
-        return np.stack([mean] * 3, axis=1)
-    # How often each pair is drawn; B, N.
-    draws = np.random.default_rng(seed).multinomial(
-        num_pairs, np.full(num_pairs, 1 / num_pairs), num_bootstrap)
-    counts = draws @ valid
-    means = draws @ np.where(valid, values, 0) / np.where(
-        counts, counts, np.nan)
-    seen = valid.any(axis=0)
-    ends = np.full((2, values.shape[1]), np.nan)
-    ends[:, seen] = np.nanpercentile(means[:, seen], (2.5, 97.5), axis=0)
+def mean_with_confidence(sums: np.ndarray,
+                         counts: np.ndarray,
+                         num_bootstrap: int = 1000,
+                         seed: int = 0) -> np.ndarray:
+    """Means over people of M values, and their 95 % intervals.
+
+    Args:
+        sums (np.ndarray): (N, M), what a person adds to each value.
+        counts (np.ndarray): (N, M), how many observations that is; 0 where
+            there is none.
+        num_bootstrap (int): Draws of N people; 0 gives no interval (NaN).
+        seed (int): Of the draws.
+
+    Returns:
+        np.ndarray: (M, 3): value, lower and upper end.
+    """
+    num_people = len(sums)
+    total = counts.sum(axis=0)
+    mean = sums.sum(axis=0) / np.where(total, total, np.nan)
+    ends = np.full((2, sums.shape[1]), np.nan)
+    if num_people and num_bootstrap:
+        means = np.concatenate([
+            _drawn_means(sums, counts, num, seed + start)
+            for start, num in _slices(num_bootstrap)
+        ])
+        seen = total > 0
+        ends[:, seen] = np.nanpercentile(means[:, seen], (2.5, 97.5), axis=0)
     return np.stack([mean, *ends], axis=1)
+
+
+def _slices(num_bootstrap: int):
+    for start in range(0, num_bootstrap, DRAWS_AT_ONCE):
+        yield start, min(DRAWS_AT_ONCE, num_bootstrap - start)
+
+
+def _drawn_means(sums, counts, num_draws, seed) -> np.ndarray:
+    """(num_draws, M)"""
+    num_people = len(sums)
+    chosen = np.random.default_rng(seed).integers(num_people,
+                                                  size=(num_draws, num_people))
+    # How often each person is drawn; B, N.
+    chosen += num_people * np.arange(num_draws)[:, None]
+    draws = np.bincount(
+        chosen.ravel(), minlength=num_draws * num_people).reshape(
+            num_draws, num_people).astype(np.float64)
+    drawn = draws @ counts
+    return draws @ sums / np.where(drawn, drawn, np.nan)
+
+
+def _group_sums(values: np.ndarray, groups) -> np.ndarray:
+    return np.stack([values[:, list(ids)].sum(axis=1) for ids in groups],
+                    1).astype(np.float64)
 
 
 def _directions(points: np.ndarray) -> np.ndarray:
@@ -181,5 +238,5 @@ def _wrapped(angles: np.ndarray) -> np.ndarray:
     return np.arctan2(np.sin(angles), np.cos(angles))
 
 
-def _degrees(angles: np.ndarray) -> float:
-    return float(np.degrees(angles.mean())) if angles.size else float('nan')
+def _degrees(angles: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    return np.where(valid, np.abs(np.degrees(angles)), np.nan)

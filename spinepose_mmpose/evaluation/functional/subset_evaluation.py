@@ -8,7 +8,7 @@ S subsets, A area ranges and T thresholds, P K exponentials and P S A T
 comparisons; memory is 8 P S bytes for the similarities and 2 D S A T for D
 detections, beside slices of fixed size.
 """
-from typing import Dict, Sequence
+from typing import Dict, Sequence, Tuple
 
 import numpy as np
 
@@ -23,6 +23,9 @@ COCO_AREA_RANGES = dict(
     all=(0, 1e5**2), medium=(32**2, 96**2), large=(96**2, 1e5**2))
 STAT_NAMES = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR', 'AR .5',
               'AR .75', 'AR (M)', 'AR (L)')
+
+# (precision, recall), see subset_curves.
+Curves = Tuple[np.ndarray, np.ndarray]
 
 # See PAIRS_AT_ONCE of nms.py.
 PAIRS_AT_ONCE = 8192
@@ -56,6 +59,22 @@ def evaluate_subsets(ground_truth: GroundTruth,
     Raises:
         ValueError: Subsets or sigmas do not fit the keypoints.
     """
+    return summarize_curves(
+        subset_curves(ground_truth, detections, subsets, sigmas, max_people))
+
+
+def subset_curves(ground_truth: GroundTruth,
+                  detections: Detections,
+                  subsets: Dict[str, Sequence[int]],
+                  sigmas: Sequence[float],
+                  max_people: int = 20) -> Dict[str, Curves]:
+    """What :func:`evaluate_subsets` summarises; its arguments.
+
+    Returns:
+        dict[str, tuple]: Of each subset, with C categories, the precision
+        (C, A, T, 101) at :data:`RECALLS` and the recall (C, A, T) for the
+        area ranges and OKS thresholds; -1 where nobody is labelled.
+    """
     ids = _checked_ids(subsets, sigmas, ground_truth.num_keypoints)
     curves = {name: [] for name in subsets}
     for category in np.unique(ground_truth.category_ids):
@@ -66,7 +85,17 @@ def evaluate_subsets(ground_truth: GroundTruth,
             np.asarray(sigmas, dtype=np.float64), max_people)
         for name, curve in zip(subsets, result):
             curves[name].append(curve)
-    return {name: _summary(curve) for name, curve in curves.items()}
+    return {
+        name: (np.stack([p for p, _ in curve]), np.stack([r for _, r in curve]))
+        for name, curve in curves.items()
+    }
+
+
+def summarize_curves(
+        curves: Dict[str, Curves]) -> Dict[str, Dict[str, float]]:
+    """:data:`STAT_NAMES` of each subset: means over categories, thresholds
+    and recalls; -1 where none is known."""
+    return {name: _summary(*curve) for name, curve in curves.items()}
 
 
 def _checked_ids(subsets, sigmas, num_keypoints):
@@ -180,10 +209,7 @@ def _outside(areas: np.ndarray, ranges: np.ndarray) -> np.ndarray:
     return (areas < ranges[:, 0]) | (areas > ranges[:, 1])
 
 
-def _summary(curves) -> Dict[str, float]:
-    """Mean over categories, recalls and thresholds; -1 where none is known."""
-    precision = np.stack([p for p, _ in curves])  # C, A, T, R
-    recall = np.stack([r for _, r in curves])  # C, A, T
+def _summary(precision: np.ndarray, recall: np.ndarray) -> Dict[str, float]:
     half, three_quarters = (
         int(np.abs(COCO_OKS_THRESHOLDS - t).argmin()) for t in (0.5, 0.75))
     stats = []

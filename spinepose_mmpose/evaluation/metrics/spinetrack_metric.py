@@ -1,7 +1,8 @@
 import logging
+import os
 from collections import OrderedDict
 from dataclasses import replace
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -10,12 +11,14 @@ from mmengine.logging import MessageHub, print_log
 from mmpose.registry import METRICS
 
 from spinepose_mmpose.metainfo import SUBSETS
-from ..functional import (NMS_MODES, SCORE_MODES, GroundTruth,
-                          PredictedPeople, evaluate_subsets, gather_people,
+from ..functional import (NMS_MODES, SCORE_MODES, Curves, Detections,
+                          GroundTruth, PredictedPeople, gather_people,
                           ground_truth_from_coco, ground_truth_of_samples,
                           make_detections, map_keypoints, map_sigmas,
                           person_scores, read_json, sample_annotations,
-                          sample_predictions, summary_table, suppress_people)
+                          sample_predictions, subset_curves, summarize_curves,
+                          summary_table, suppress_people)
+from ..report import ReportOptions, build_report, write_report
 
 
 @METRICS.register_module()
@@ -53,6 +56,11 @@ class SpineTrackMetric(BaseMetric):
         prefix (str, optional): Default: ``'spinetrack'``.
         subsets (dict, optional): Keypoint ids or names by subset name.
             Default: body, feet, spine and all of SpineTrack.
+        report_dir (str, optional): Write what lies beneath the AP there, as
+            JSON, CSV, Markdown and pictures, and add the main figures to the
+            result. Default: None, no report.
+        report (dict, optional): Settings of the report, see
+            :class:`ReportOptions`.
 
     Raises:
         ValueError: An option is none of its choices, or the annotation file
@@ -77,7 +85,9 @@ class SpineTrackMetric(BaseMetric):
                  collect_device: str = 'cpu',
                  prefix: Optional[str] = None,
                  subsets: Optional[Dict[str, Sequence[Union[int,
-                                                            str]]]] = None):
+                                                            str]]]] = None,
+                 report_dir: Optional[str] = None,
+                 report: Optional[dict] = None):
         super().__init__(collect_device=collect_device, prefix=prefix)
         for name, value, choices in (('iou_type', iou_type, ('keypoints', )),
                                      ('score_mode', score_mode, SCORE_MODES),
@@ -100,6 +110,11 @@ class SpineTrackMetric(BaseMetric):
         self.gt_converter = _converter(gt_converter)
         self.outfile_prefix = outfile_prefix
         self.subsets = subsets
+        self.report_dir = report_dir
+        self.report_options = ReportOptions.of(report)
+        if report_dir is not None:
+            # Now, not after hours of inference.
+            os.makedirs(report_dir, exist_ok=True)
         self.ground_truth: Optional[GroundTruth] = None
         if ann_file is not None and not format_only:
             self.ground_truth = self._load_ground_truth(ann_file)
@@ -160,6 +175,8 @@ class SpineTrackMetric(BaseMetric):
                     'the dataset of the model.')
             if self.ground_truth is None and not self.format_only:
                 result['gt'] = sample_annotations(sample)
+            if self.report_dir is not None:
+                result['img_path'] = sample.get('img_path')
             self.results.append(result)
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
@@ -196,15 +213,23 @@ class SpineTrackMetric(BaseMetric):
         detections = make_detections(people.image_ids, people.keypoints,
                                      scores, people.category_ids,
                                      ground_truth)
-        stats = evaluate_subsets(ground_truth, detections, self._subset_ids,
-                                 sigmas)
+        curves = subset_curves(ground_truth, detections, self._subset_ids,
+                               sigmas)
+        stats = summarize_curves(curves)
         for remark in remarks + self._zero_reasons(ground_truth, people):
             print_log(f'{type(self).__name__}: {remark}', 'current',
                       logging.WARNING)
         self._log_table(stats, ground_truth, people)
-        return OrderedDict((f'{subset}_{name}', value)
-                           for subset, values in stats.items()
-                           for name, value in values.items())
+        metrics = OrderedDict((f'{subset}_{name}', value)
+                              for subset, values in stats.items()
+                              for name, value in values.items())
+        if self.report_dir is not None:
+            metrics.update(
+                self._report(ground_truth, detections, curves, {
+                    r['img_id']: r['img_path']
+                    for r in results if r['img_path'] is not None
+                }))
+        return metrics
 
     def _load_ground_truth(self, ann_file: str, remark='') -> GroundTruth:
         with get_local_path(ann_file) as path:
@@ -280,6 +305,31 @@ class SpineTrackMetric(BaseMetric):
             f'{type(self).__name__}: {len(people)} predictions against '
             f'{ground_truth.source}, in {covered} of its {len(images)} images '
             f'with people\n{summary_table(stats, counts)}', 'current')
+
+    def _report(self, ground_truth: GroundTruth, detections: Detections,
+                curves: Dict[str, Curves],
+                image_paths: Dict[Hashable, str]) -> Dict[str, float]:
+        """Write the report and return its main figures."""
+        meta = self.dataset_meta
+        names = meta.get('keypoint_id2name', {})
+        links = meta.get('skeleton_links', ())
+        if self.gt_converter is not None:
+            moved = {source: to for source, to in self.gt_converter['mapping']
+                     if isinstance(source, int)}
+            names = {moved[i]: name for i, name in names.items()
+                     if i in moved}
+            links = [(moved[a], moved[b]) for a, b in links
+                     if a in moved and b in moved]
+        report = build_report(
+            ground_truth, detections, meta['sigmas'],
+            [names.get(i, f'keypoint_{i}')
+             for i in range(meta['num_keypoints'])], self._subset_ids, curves,
+            self.report_options, links)
+        files = write_report(self.report_dir, report, image_paths)
+        print_log(
+            f"{type(self).__name__} wrote {', '.join(files)} to "
+            f"'{self.report_dir}'.", 'current')
+        return report.values()
 
     def _write(self, people: PredictedPeople, scores: np.ndarray) -> None:
         """COCO result file; without boxes, as published, for a reader would

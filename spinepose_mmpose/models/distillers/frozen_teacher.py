@@ -11,11 +11,12 @@ from mmpose.models.utils.tta import flip_vectors
 from mmpose.registry import DATASETS, MODELS
 from torch import Tensor, nn
 
-from ..utils import full_precision
-
-# Names of SpineTrack keypoints in other datasets of MMPose. Points that only
-# look alike (pelvis, thorax, upper_neck) are left out on purpose.
-KEYPOINT_ALIAS = dict(head_top='head', top_head='head')
+from ..utils import (
+    checkpoint_weights,
+    find_mismatch,
+    full_precision,
+    metainfo_names,
+)
 
 
 class FrozenTeacher:
@@ -29,12 +30,12 @@ class FrozenTeacher:
     Args:
         config: The teacher's config: a file, ``'mmpose::...'``, the content
             of a config, or the ``model`` part of one.
-        checkpoint: Its weights, a file or a URL.
+        checkpoint: Its weights: a file, a URL or ``'spinepose://NAME'``.
         metainfo: The teacher's keypoints, MMPose's dictionary or
             ``dict(from_file=...)``. Defaults to that of the config's dataset,
             then to what the checkpoint says.
         keypoint_alias: Teacher keypoint names to names of the student, in
-            addition to :data:`KEYPOINT_ALIAS`.
+            addition to :data:`.KEYPOINT_ALIAS`.
         flip_test: Average with the prediction for the mirrored image, at
             twice the cost.
         half: Run the teacher's backbone in float16 on a GPU. Under AMP it
@@ -53,7 +54,7 @@ class FrozenTeacher:
         self.config = config
         self.checkpoint = checkpoint
         self.metainfo = metainfo
-        self.keypoint_alias = {**KEYPOINT_ALIAS, **(keypoint_alias or {})}
+        self.keypoint_alias = keypoint_alias
         self.flip_test = flip_test
         self.half = half
         self.model: Optional[nn.Module] = None
@@ -93,9 +94,7 @@ class FrozenTeacher:
                 f'keypoints, its metainfo {metainfo.get("dataset_name")!r} '
                 f'{len(names)}. Set teacher.metainfo to its own.'
             )
-        self.keypoint_names = [
-            self.keypoint_alias.get(names[i], names[i]) for i in sorted(names)
-        ]
+        self.keypoint_names = metainfo_names(metainfo, self.keypoint_alias)
         self.flip_indices = list(metainfo['flip_indices'])
         self.model = model.requires_grad_(False).eval().to(device)
 
@@ -162,39 +161,12 @@ def _read_checkpoint(path: Optional[str]) -> dict:
 
 def _load_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
     """Load all weights or raise."""
-    weights = {
-        name[7:] if name.startswith('module.') else name: value
-        for name, value in checkpoint.get('state_dict', checkpoint).items()
-        # Old versions saved the mean and std of the images.
-        if 'data_preprocessor.' not in name
-    }
-    own = model.state_dict()
-    # A counter that evaluation does not read and that old files lack.
-    missing = [
-        name
-        for name in own
-        if name not in weights and 'num_batches_tracked' not in name
-    ]
-    unexpected = [name for name in weights if name not in own]
-    shapes = [
-        f'{name} {tuple(weights[name].shape)} for {tuple(value.shape)}'
-        for name, value in own.items()
-        if name in weights and weights[name].shape != value.shape
-    ]
-    problems = [
-        f'{len(names)} {what} ({", ".join(names[:3])}'
-        f'{", ..." if len(names) > 3 else ""})'
-        for what, names in (
-            ('missing', missing),
-            ('unexpected', unexpected),
-            ('of another shape', shapes),
-        )
-        if names
-    ]
-    if problems:
+    weights = checkpoint_weights(checkpoint)
+    mismatch = find_mismatch(weights, model.state_dict())
+    if mismatch:
         raise ValueError(
             f'The weights "{path}" are not those of the teacher\'s config: '
-            f'{"; ".join(problems)}.'
+            f'{mismatch}.'
         )
     model.load_state_dict(weights, strict=False)
 

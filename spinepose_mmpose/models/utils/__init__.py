@@ -1,5 +1,24 @@
+from .checkpoint_check import checkpoint_weights, find_mismatch
 from .full_precision import full_precision
-from .keypoint_names import keypoint_index
+from .head_extension import HeadExtension, count_keypoints, extend_head
+from .keypoint_names import (
+    KEYPOINT_ALIAS,
+    checkpoint_names,
+    keypoint_index,
+    metainfo_names,
+)
 from .simcc_decode import simcc_soft_argmax
 
-__all__ = ['full_precision', 'keypoint_index', 'simcc_soft_argmax']
+__all__ = [
+    'HeadExtension',
+    'KEYPOINT_ALIAS',
+    'checkpoint_names',
+    'checkpoint_weights',
+    'count_keypoints',
+    'extend_head',
+    'find_mismatch',
+    'full_precision',
+    'keypoint_index',
+    'metainfo_names',
+    'simcc_soft_argmax',
+]

@@ -1,0 +1,5 @@
+# Backbone and teacher in float16 on a GPU; head and losses stay in float32.
+# Any model: mmpose's tools/train.py --amp
+_base_ = ['../spinepose-m.py']
+
+optim_wrapper = dict(type='AmpOptimWrapper', loss_scale='dynamic')

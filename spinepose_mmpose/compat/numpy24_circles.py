@@ -1,0 +1,46 @@
+"""Keypoints in pictures with numpy >= 2.4."""
+import sys
+from typing import Optional
+
+from .import_hooks import after_import
+from .shim import Shim
+
+MODULE = 'mmpose.visualization.opencv_backend_visualizer'
+
+
+def probe() -> Optional[str]:
+    import numpy as np
+    try:
+        int(np.array([1]))
+    except TypeError as error:
+        return f'TypeError: {error}'
+    return None
+
+
+def apply() -> None:
+    import numpy as np
+    cls = sys.modules[MODULE].OpencvBackendVisualizer
+    draw = cls.draw_circles
+
+    def draw_circles(self, center, radius, *args, **kwargs):
+        if self.backend == 'opencv':
+            radius = np.ravel(radius)[0]
+        return draw(self, center, radius, *args, **kwargs)
+
+    cls.draw_circles = draw_circles
+
+
+def _schedule(run) -> None:
+    after_import(MODULE, run)
+
+
+SHIM = Shim(
+    name='numpy24_circles',
+    problem="mmpose's visualizer hands OpenCV a radius as an array of one "
+    'number, which no longer turns into a number',
+    versions='numpy >= 2.4 with mmpose 1.3.2',
+    remove_when='mmpose passes the radius as a number',
+    needs='mmpose',
+    probe=probe,
+    apply=apply,
+    schedule=_schedule)

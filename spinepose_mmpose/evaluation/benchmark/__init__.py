@@ -1,0 +1,1 @@
+"""The whole results table: many models on the same test sets."""

@@ -1,0 +1,3 @@
+from .named_keypoints_evaluator import NamedKeypointsEvaluator
+
+__all__ = ['NamedKeypointsEvaluator']

@@ -1,0 +1,190 @@
+import copy
+import logging
+from collections import Counter
+from typing import Dict, List, Optional, Sequence, Union
+
+from mmengine.dist import get_world_size
+from mmengine.evaluator import Evaluator
+from mmengine.logging import print_log
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.evaluation.evaluators import MultiDatasetEvaluator
+from mmpose.registry import DATASETS, EVALUATORS
+
+from ..functional import name_mapping
+
+KeypointSource = Union[str, dict, Sequence[str]]
+
+
+@EVALUATORS.register_module()
+class NamedKeypointsEvaluator(MultiDatasetEvaluator):
+    """Several test sets in one run, for a model of any named keypoints.
+
+    With ``predicts``, each metric gets the ``pred_converter`` that moves the
+    model's keypoints to those of its data set by name. Keypoints that the
+    model lacks lie at (0, 0) with score 0, as in the published results table:
+    a subset of which none is predicted scores 0.
+
+    Two data sets or two metrics with one name are refused, and so is a data
+    set that took no part in the test; the parent drops the first of two data
+    sets silently.
+
+    Args:
+        metrics (list[dict]): One for each data set.
+        datasets (list[dict]): Configs of the data sets, of which ``type`` and
+            ``metainfo`` are read.
+        predicts (str | dict | list[str], optional): The model's keypoints: a
+            data set class such as ``'CocoDataset'``, a metainfo file such as
+            ``'configs/_base_/datasets/coco.py'``, metainfo, or the names in
+            order. Default: those that the metrics' own converters expect.
+
+    Raises:
+        ValueError: Names collide, or no keypoint can be mapped.
+    """
+
+    def __init__(self,
+                 metrics: Sequence[dict],
+                 datasets: Sequence[dict],
+                 predicts: Optional[KeypointSource] = None):
+        metrics = [metrics] if isinstance(metrics, dict) else list(metrics)
+        datasets = [datasets] if isinstance(datasets, dict) else list(datasets)
+        if len(metrics) != len(datasets):
+            raise ValueError(f'{len(metrics)} metrics do not fit '
+                             f'{len(datasets)} data sets: give one for each.')
+        metainfos = [_metainfo(dataset) for dataset in datasets]
+        names = [metainfo['dataset_name'] for metainfo in metainfos]
+        _require_unique(names, 'data sets', 'the samples of one could not be '
+                        'told from those of the other')
+        self.num_predicted = None
+        if predicts is not None:
+            source = keypoint_names(predicts)
+            self.num_predicted = len(source)
+            metrics = [
+                _with_converter(metric, metainfo, source)
+                for metric, metainfo in zip(metrics, metainfos)
+            ]
+        # Not the parent's, which reads the class's metainfo alone.
+        Evaluator.__init__(self, metrics)
+        for metric, metainfo in zip(self.metrics, metainfos):
+            # A copy each: CocoMetric edits it where it has a gt_converter.
+            metric.dataset_meta = copy.deepcopy(metainfo)
+        self.metrics_dict = dict(zip(names, self.metrics))
+        _require_unique([metric.prefix for metric in self.metrics],
+                        'metrics', 'their results would have the same names; '
+                        "set 'prefix'")
+
+    @property
+    def dataset_meta(self) -> Optional[dict]:
+        """Meta information of the combined data set."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict) -> None:
+        count = dataset_meta['num_keypoints']
+        if self.num_predicted not in (None, count):
+            raise ValueError(
+                f"the model predicts {self.num_predicted} keypoints, but the "
+                f"test_dataloader's data set has {count}, so that flipping "
+                "would exchange the wrong ones: wrap it in a CombinedDataset "
+                "with the model's metainfo.")
+        self._dataset_meta = dataset_meta
+
+    def evaluate(self, size: int) -> Dict[str, float]:
+        """As the parent's.
+
+        Raises:
+            ValueError: A data set had no sample.
+        """
+        for name, metric in self.metrics_dict.items():
+            if not metric.results and get_world_size() == 1:
+                raise ValueError(
+                    f"no sample of data set '{name}' was tested, so "
+                    f'{type(metric).__name__} has nothing to score: add it to '
+                    "the test_dataloader, or remove it from the evaluator's "
+                    "'metrics' and 'datasets'.")
+        return super().evaluate(size)
+
+
+def keypoint_names(source: KeypointSource) -> List[str]:
+    """Keypoint names in order, of anything that ``predicts`` may be.
+
+    Raises:
+        ValueError: There is no such data set class or file.
+    """
+    if isinstance(source, (list, tuple)):
+        return list(source)
+    DATASETS.import_from_location()
+    if isinstance(source, str):
+        if source in DATASETS.module_dict:
+            source = DATASETS.module_dict[source].METAINFO
+        elif source.endswith('.py'):
+            source = dict(from_file=source)
+        else:
+            known = sorted(name for name, cls in DATASETS.module_dict.items()
+                           if getattr(cls, 'METAINFO', None))
+            raise ValueError(
+                f"predicts='{source}' is neither a metainfo file (.py) nor a "
+                f"data set class, which are {', '.join(known)}.")
+    try:
+        meta = parse_pose_metainfo(copy.deepcopy(dict(source)))
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"there is no metainfo file '{source['from_file']}', neither from "
+            "here nor in mmpose's own configs.") from error
+    return _names(meta)
+
+
+def _metainfo(dataset: dict) -> dict:
+    """Metainfo in a data set's config, else that of its class."""
+    cls = DATASETS.get(dataset['type'])
+    if cls is None:
+        raise ValueError(f"there is no data set class '{dataset['type']}'.")
+    return parse_pose_metainfo(
+        copy.deepcopy(dataset.get('metainfo') or cls.METAINFO))
+
+
+def _with_converter(metric: dict, metainfo: dict, source: List[str]) -> dict:
+    """The metric's config with the ``pred_converter`` by name."""
+    if metric.get('pred_converter') is not None:
+        raise ValueError(
+            f"{metric['type']} has a pred_converter although 'predicts' "
+            'already says what the model predicts: give one of them.')
+    target = _names(metainfo)
+    if metric.get('gt_converter') is not None:
+        target = _converted(target, **metric['gt_converter'])
+    if source == target:
+        return metric
+    mapping = name_mapping(source, target)
+    reached = {to for _, to in mapping}
+    missing = [n for i, n in enumerate(target) if i not in reached]
+    print_log(
+        f"{len(reached)} of the {len(target)} keypoints of "
+        f"'{metainfo['dataset_name']}' are among the model's {len(source)}" +
+        (f'; scored as wrong: {", ".join(missing)}' if missing else ''),
+        'current', logging.WARNING if missing else logging.INFO)
+    return dict(
+        metric,
+        pred_converter=dict(
+            type='KeypointConverter',
+            num_keypoints=len(target),
+            mapping=mapping))
+
+
+def _names(metainfo: dict) -> List[str]:
+    names = metainfo['keypoint_id2name']
+    return [names[i] for i in range(metainfo['num_keypoints'])]
+
+
+def _converted(names: List[str], num_keypoints: int, mapping,
+               **_) -> List[str]:
+    """Names after a converter; '' where none is known."""
+    out = [''] * num_keypoints
+    for source, to in mapping:
+        if isinstance(source, int):
+            out[to] = names[source]
+    return out
+
+
+def _require_unique(names: Sequence[str], what: str, why: str) -> None:
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    if twice:
+        raise ValueError(f'two {what} are called {twice}: {why}.')

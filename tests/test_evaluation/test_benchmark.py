@@ -1,0 +1,147 @@
+import csv
+import importlib.util
+import io
+import json
+import sys
+
+import pytest
+
+from spinepose_mmpose.evaluation.benchmark import runs
+from spinepose_mmpose.evaluation.benchmark.runs import (Entry, RunFailed,
+                                                        finished, result_file,
+                                                        run, settings_of)
+from spinepose_mmpose.evaluation.benchmark.table import (table_rows, to_csv,
+                                                         to_json, to_markdown)
+from spinepose_mmpose.paths import config_file, content_root
+
+CONFIG = str(config_file('configs/benchmark/spinepose-s_spinetrack-val.py'))
+METRICS = {'spinetrack/body_AP': .5, 'spinetrack/body_AR': .6}
+
+
+def load_tool(name):
+    path = content_root() / f'tools/analysis_tools/{name}.py'
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def tests_done(monkeypatch):
+    """Replaces tools/test.py by a script that writes metrics, or fails."""
+    done = []
+
+    def command(entry, folder, metrics_file, *_):
+        done.append(entry.name)
+        write = f'open({metrics_file!r}, "w").write({json.dumps(METRICS)!r})'
+        fail = 'print("error: out of paper"); print("bye"); raise SystemExit(1)'
+        return [sys.executable, '-c', fail if entry.name == 'bad' else write]
+
+    monkeypatch.setattr(runs, '_command', command)
+    monkeypatch.setattr('spinepose_mmpose.evaluation.complexity.'
+                        'model_complexity', lambda _: (1.5, .25))
+    return done
+
+
+def test_runs_once(tmp_path, tests_done):
+    entry, folder = Entry('good', CONFIG, 'none'), str(tmp_path)
+    settings = settings_of(entry)
+    assert finished(folder, entry, settings) is None
+    result = run(folder, entry, settings)
+    assert (result['metrics'], result['params']) == (METRICS, 1.5)
+    assert finished(folder, entry, settings) == result
+    # Other options, weights or data are another run.
+    assert finished(folder, entry, settings_of(entry, ['a=1'])) is None
+    weights = tmp_path / 'a.pth'
+    weights.write_bytes(b'1')
+    other = Entry('good', CONFIG, str(weights))
+    assert finished(folder, other, settings_of(other)) is None
+    # A file that was cut off counts as none.
+    path = tmp_path / 'good/result.json'
+    assert str(path) == result_file(folder, entry)
+    path.write_text(path.read_text()[:-20])
+    assert finished(folder, entry, settings) is None
+
+
+def test_new_data_are_another_run(tmp_path, monkeypatch):
+    entry = Entry('good', CONFIG, 'none')
+    before = settings_of(entry)
+    assert settings_of(entry) == before
+    monkeypatch.setenv('SPINETRACK_ROOT', '/elsewhere')
+    assert settings_of(entry) != before
+
+
+def test_failure_says_why(tmp_path, tests_done):
+    entry = Entry('bad', CONFIG, 'none')
+    with pytest.raises(RunFailed, match='^out of paper .*test.log'):
+        run(str(tmp_path), entry, {})
+    assert not (tmp_path / 'bad/result.json').exists()
+
+
+def test_tool_goes_on_where_it_stopped(tmp_path, tests_done, monkeypatch,
+                                       capsys):
+    tool = load_tool('benchmark')
+    arguments = ['benchmark.py', '--work-dir', str(tmp_path), '--add', 'bad',
+                 CONFIG, 'none', '--add', 'good', CONFIG, 'none']
+    monkeypatch.setattr(sys, 'argv', arguments)
+    monkeypatch.setenv('SPINEPOSE_TEST_SETS', 'spinetrack')
+    assert tool.main() == 1
+    assert tool.main() == 1
+    assert tests_done == ['bad', 'good', 'bad']
+    out = capsys.readouterr().out
+    assert '2/2 good ... kept from an earlier run' in out
+    rows = json.loads((tmp_path / 'table.json').read_text())
+    assert [row['name'] for row in rows] == ['good', 'bad']
+    assert '- bad: out of paper' in (tmp_path / 'table.md').read_text()
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (['rtmw-xl'], 'rtmw-xl.*choose from'),
+    (['--checkpoint', 'spinepose-s'], 'METHOD=FILE'),
+    (['--add', 'a/b', CONFIG, 'none'], 'folder name'),
+    (['--add', 'a', 'gone.py', 'none'], "no config file 'gone.py'"),
+    (['--add', 'a', CONFIG, 'gone.pth'], "no checkpoint 'gone.pth'"),
+])
+def test_wrong_arguments(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['benchmark.py', '--work-dir',
+                                      str(tmp_path), *arguments])
+    monkeypatch.setenv('SPINEPOSE_TEST_SETS', 'spinetrack')
+    with pytest.raises(SystemExit, match=message) as stopped:
+        load_tool('benchmark').main()
+    assert '\n' not in str(stopped.value)
+
+
+def result(checkpoint='a.pth', **changes):
+    metrics = {'spinetrack/body_AP': .781, 'spinetrack/body_AR': .821,
+               'spinetrack/feet_AP': -1, 'spinetrack/feet_AR': -1}
+    return dict(dict(settings=dict(checkpoint=checkpoint), metrics=metrics,
+                     params=5.98, flops=.7203), **changes)
+
+
+def test_table():
+    rows = table_rows(
+        {'spinepose-s': result(), 'mine': result(), 'rtmw-m': result('none')},
+        {'rtmw-l': 'no weights'})
+    figures = rows[0]['figures']
+    assert figures['body AP'] == dict(
+        measured=pytest.approx(78.1), published=79.1,
+        difference=pytest.approx(-1))
+    # -1 says that nobody is labelled and is no figure.
+    assert figures['feet AP']['measured'] is None
+    assert rows[1]['figures']['body AP']['difference'] is None
+    assert rows[2]['figures']['body AP']['difference'] is None
+    assert rows[2]['figures']['params']['difference'] is not None
+    assert json.loads(to_json(rows)) == rows
+
+    text = to_markdown(rows).splitlines()
+    assert ('| SpinePose-s | 37 | 78.1 (-1.0) / 82.1 (+0.0) | '
+            '5.98 (+0.00) | 0.72 (+0.00) |') in text
+    assert '| mine | - | 78.1 / 82.1 | 5.98 | 0.72 |' in text
+    assert any('RTMW-m (untrained) | 133 | 78.1 / 82.1 |' in t for t in text)
+    assert '- RTMW-l: no weights' in text
+
+    lines = list(csv.DictReader(io.StringIO(to_csv(rows))))
+    line = next(r for r in lines if (r['name'], r['figure']) ==
+                ('spinepose-s', 'body AP'))
+    assert float(line['measured']) == pytest.approx(78.1)
+    assert (line['published'], line['difference']) == ('79.1', '-1')

@@ -1,0 +1,162 @@
+"""The main job on an embedded default: make data, train, test, infer.
+
+    python tools/quickstart.py [--image PATH]
+
+Sets up an environment on the first run, then goes through the stock commands
+that a user would type, each printed before it runs. Results and a summary
+page land under work_dirs/quickstart/. A rerun goes on where the last one
+stopped; --fresh starts over.
+"""
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import _environment
+from _quickstart_page import SUBSETS, write_page
+
+CONFIG = 'configs/spinepose-t_quickstart.py'
+OUT = _environment.ROOT / 'work_dirs' / 'quickstart'
+DATA = OUT / 'data'
+# mim is started as a module, so that no folder needs to be on PATH.
+MIM = (sys.executable, '-m', 'mim')
+SEED = 0
+SHOWN = 6  # held-out images that are inferred and shown
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(
+        description='Train, test and infer on synthetic people.')
+    parser.add_argument(
+        '--image', type=Path, help='infer this image too (one person in it)')
+    parser.add_argument(
+        '--train-images', type=int, default=3000, help='default: 3000')
+    parser.add_argument(
+        '--val-images', type=int, default=300, help='default: 300')
+    parser.add_argument('--epochs', type=int, help='default: the config\'s')
+    parser.add_argument(
+        '--fresh', action='store_true', help='remove earlier results first')
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    if args.image is not None and not args.image.is_file():
+        sys.exit(f'error: --image {args.image} does not exist')
+    _environment.ensure()
+    if args.fresh:
+        shutil.rmtree(OUT, ignore_errors=True)
+    OUT.mkdir(parents=True, exist_ok=True)
+    start = time.time()
+    try:
+        make_data(args)
+        checkpoint = train(args)
+        scores = test(checkpoint)
+        pictures = infer(checkpoint, args.image)
+    except subprocess.CalledProcessError as error:
+        sys.exit(f'error: the last command failed with exit code '
+                 f'{error.returncode}; its output is above and in {OUT}')
+    except KeyboardInterrupt:
+        sys.exit('\ninterrupted; the same command goes on from here')
+    minutes = (time.time() - start) / 60
+    page = write_page(OUT, scores, pictures, checkpoint, minutes)
+    print_summary(scores, pictures, checkpoint, page, minutes)
+    return 0
+
+
+def make_data(args) -> None:
+    run('1/4 synthetic people', [
+        sys.executable, 'tools/dataset_tools/make_synthetic.py', '--out', DATA,
+        '--train', args.train_images, '--val', args.val_images, '--seed', SEED,
+        '--workers', os.cpu_count() or 1
+    ])
+
+
+def train(args) -> Path:
+    done = OUT / 'train' / 'last_checkpoint'
+    finished = OUT / 'train' / 'finished'
+    command = [
+        *MIM, 'train', 'spinepose_mmpose', CONFIG, '--gpus', 0, '--work-dir',
+        OUT / 'train', '--resume'
+    ]
+    if args.epochs:
+        command += [
+            '--cfg-options', f'train_cfg.max_epochs={args.epochs}',
+            f'param_scheduler.1.end={args.epochs}',
+            f'param_scheduler.1.T_max={args.epochs}'
+        ]
+    if finished.exists():
+        print('2/4 training: done before')
+    else:
+        run('2/4 training', command)
+        finished.touch()
+    return Path(done.read_text().strip())
+
+
+def test(checkpoint: Path) -> dict:
+    result = OUT / 'scores.json'
+    run('3/4 testing on held-out people', [
+        *MIM, 'test', 'spinepose_mmpose', CONFIG, '--checkpoint', checkpoint,
+        '--gpus', 0, '--work-dir', OUT / 'test', '--out', result
+    ])
+    return json.loads(result.read_text())
+
+
+def infer(checkpoint: Path, image) -> list:
+    images = sorted((DATA / 'images' / 'val2017').glob('*.jpg'))[:SHOWN]
+    if image is not None:
+        images.append(image.absolute())
+    run('4/4 inference', [
+        sys.executable, 'demo/inferencer_demo.py', *images, '--model', CONFIG,
+        '--weights', checkpoint, '--boxes',
+        DATA / 'annotations' / 'person_keypoints_val2017.json', '--out-dir',
+        OUT / 'inference'
+    ])
+    return [OUT / 'inference' / 'visualizations' / i.name for i in images]
+
+
+def run(title: str, command: list) -> None:
+    """Print a command as a user would type it, and run it."""
+    command = [str(part) for part in command]
+    print(f'\n=== {title}', flush=True)
+    print(f'$ SPINETRACK_ROOT={DATA.relative_to(_environment.ROOT)} '
+          f'{shown(command)}', flush=True)
+    subprocess.run(
+        command,
+        check=True,
+        cwd=_environment.ROOT,
+        env=dict(
+            os.environ,
+            SPINETRACK_ROOT=str(DATA),
+            PYTHONWARNINGS='ignore',
+            # Two threads and two loader processes on two cores would wait
+            # for each other actively.
+            OMP_WAIT_POLICY='PASSIVE'))
+
+
+def shown(command: list) -> str:
+    text = ' '.join(command).replace(sys.executable, 'python')
+    text = text.replace(str(_environment.ROOT) + os.sep, '')
+    return text.replace('python -m mim', 'mim')
+
+
+def print_summary(scores: dict, pictures: list, checkpoint: Path, page: Path,
+                  minutes: float) -> None:
+    print(f'\n=== done in {minutes:.1f} minutes\n')
+    print('Held-out synthetic people    AP     AR')
+    for subset in SUBSETS:
+        ap, ar = (scores[f'spinetrack/{subset}_{kind}']
+                  for kind in ('AP', 'AR'))
+        print(f"  {subset.replace('all', 'overall'):<25}{ap:6.3f} {ar:6.3f}")
+    print(f'\ncheckpoint  {checkpoint}')
+    for picture in pictures:
+        print(f'picture     {picture}')
+    print(f'summary     {page}')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
