@@ -8,8 +8,10 @@ page land under work_dirs/quickstart/. A rerun goes on where the last one
 stopped; --fresh starts over.
 """
 import argparse
+import collections
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +27,9 @@ DATA = OUT / 'data'
 # mim is started as a module, so that no folder needs to be on PATH.
 MIM = (sys.executable, '-m', 'mim')
 SEED = 0
+# What is shown of mmengine's log.
+PROGRESS = r'Epoch\(train\).*?\]\[.*?\]|eta: [\d:]+|loss: \S+'
+TABLE = r'^(subset|body|feet|spine|all) .*'
 SHOWN = 6  # held-out images that are inferred and shown
 
 
@@ -73,7 +78,7 @@ def make_data(args) -> None:
         sys.executable, 'tools/dataset_tools/make_synthetic.py', '--out', DATA,
         '--train', args.train_images, '--val', args.val_images, '--seed', SEED,
         '--workers', os.cpu_count() or 1
-    ])
+    ], r'^(train|val).*')
 
 
 def train(args) -> Path:
@@ -92,7 +97,7 @@ def train(args) -> Path:
     if finished.exists():
         print('2/4 training: done before')
     else:
-        run('2/4 training', command)
+        run('2/4 training', command, rf'{PROGRESS}|{TABLE}')
         finished.touch()
     return Path(done.read_text().strip())
 
@@ -102,7 +107,7 @@ def test(checkpoint: Path) -> dict:
     run('3/4 testing on held-out people', [
         *MIM, 'test', 'spinepose_mmpose', CONFIG, '--checkpoint', checkpoint,
         '--gpus', 0, '--work-dir', OUT / 'test', '--out', result
-    ])
+    ], TABLE)
     return json.loads(result.read_text())
 
 
@@ -115,27 +120,49 @@ def infer(checkpoint: Path, image) -> list:
         '--weights', checkpoint, '--boxes',
         DATA / 'annotations' / 'person_keypoints_val2017.json', '--out-dir',
         OUT / 'inference'
-    ])
+    ], r'^\S+: \d+ people')
     return [OUT / 'inference' / 'visualizations' / i.name for i in images]
 
 
-def run(title: str, command: list) -> None:
-    """Print a command as a user would type it, and run it."""
+def run(title: str, command: list, told: str) -> None:
+    """Print a command as a user would type it, and run it.
+
+    Args:
+        told: Pattern of the output lines that are shown; all lines go to
+            work_dirs/quickstart/logs/.
+    """
     command = [str(part) for part in command]
-    print(f'\n=== {title}', flush=True)
+    log = OUT / 'logs' / f'{title[0]}.log'
+    log.parent.mkdir(exist_ok=True)
+    print(f'\n=== {title}   (log: {log})')
     print(f'$ SPINETRACK_ROOT={DATA.relative_to(_environment.ROOT)} '
           f'{shown(command)}', flush=True)
-    subprocess.run(
+    process = subprocess.Popen(
         command,
-        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors='replace',
         cwd=_environment.ROOT,
         env=dict(
             os.environ,
             SPINETRACK_ROOT=str(DATA),
             PYTHONWARNINGS='ignore',
+            PYTHONUNBUFFERED='1',
             # Two threads and two loader processes on two cores would wait
             # for each other actively.
             OMP_WAIT_POLICY='PASSIVE'))
+    lines = collections.deque(maxlen=20)
+    with open(log, 'w', encoding='utf-8') as file:
+        for line in process.stdout:
+            file.write(line)
+            lines.append(line)
+            found = [part.group(0) for part in re.finditer(told, line)]
+            if found:
+                print('  ' + '  '.join(found).rstrip(), flush=True)
+    if process.wait():
+        print(''.join(lines), end='')
+        raise subprocess.CalledProcessError(process.returncode, command)
 
 
 def shown(command: list) -> str:

@@ -38,9 +38,7 @@ def half_precision(model):
         raise ImportError(
             'fp16_mode on TensorRT 11 needs an FP16 ONNX file, or ONNX '
             'Runtime to make one: pip install onnxruntime') from error
-    copy = onnx.ModelProto()  # the converter works in place
-    copy.CopyFrom(model)
-    return convert_float_to_float16(copy, keep_io_types=True)
+    return convert_float_to_float16(model, keep_io_types=True)
 
 
 def _holds(graph, dtype: int) -> bool:

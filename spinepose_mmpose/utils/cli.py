@@ -1,8 +1,10 @@
 """What the command-line tools share: errors as one sentence."""
 import contextlib
+import json
 import os
 import runpy
 import sys
+import traceback
 from pathlib import Path
 from typing import Optional
 
@@ -26,8 +28,9 @@ def one_sentence():
             raise
         sys.exit(f'error: {sentence(error)} ({DEBUG}=1 shows the traceback)')
     except AssertionError as error:
-        reason = _reason_of_flip(error)
-        if os.environ.get(DEBUG) or reason is None:
+        # OpenMMLab checks a user's input with assertions that have a text.
+        reason = _reason_of_flip(error) or str(error).strip()
+        if os.environ.get(DEBUG) or not reason:
             raise
         sys.exit(f'error: {reason} ({DEBUG}=1 shows the traceback)')
 
@@ -38,18 +41,31 @@ def sentence(error: BaseException) -> str:
     text = str(error).strip()
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f'{error.strerror}: {error.filename}'
+    if isinstance(error, json.JSONDecodeError):
+        return f'{_file_of(error)} is no complete JSON, it may be cut off: {text}'
     if 'Original Traceback' in text:
         line = text.splitlines()[-1]
         text = line.partition(': ')[2] or line
     return text or type(error).__name__
 
 
+def _frames(error: BaseException) -> list:
+    """(code, local variables) of the calls that led to the error."""
+    calls = traceback.walk_tb(error.__traceback__)
+    return [(frame.f_code, frame.f_locals) for frame, _ in calls]
+
+
+def _file_of(error: json.JSONDecodeError) -> str:
+    """The file that mmengine was reading."""
+    for code, values in reversed(_frames(error)):
+        if code.co_name == 'load' and isinstance(values.get('file'), str):
+            return values['file']
+    return 'a file'
+
+
 def _reason_of_flip(error: AssertionError) -> Optional[str]:
     """What mmpose's flip test does not say when counts differ."""
-    frame = error.__traceback__
-    while frame.tb_next:
-        frame = frame.tb_next
-    code, values = frame.tb_frame.f_code, frame.tb_frame.f_locals
+    code, values = _frames(error)[-1]
     if not code.co_name.startswith('flip_') or 'flip_indices' not in values:
         return None
     return ("the data set has "

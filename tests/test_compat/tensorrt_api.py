@@ -141,9 +141,9 @@ def disagreements(trt) -> List[str]:
 def _takes(method, arguments) -> bool:
     """Whether an overload in pybind's docstring begins with ``arguments``."""
     own = {str: 'str', int: r'(?:int|typing\.SupportsInt)'}
-    wanted = ', '.join(
-        rf'{name}: {own.get(kind, "[^,]+")}' for name, kind in arguments.items())
-    return re.search(rf'\(self: [^,]+, {wanted}[,)= ]', method.__doc__) is not None
+    wanted = ', '.join(f'{name}: {own.get(kind, "[^,]+")}'
+                       for name, kind in arguments.items())
+    return bool(re.search(rf'\(self: [^,]+, {wanted}[,)= ]', method.__doc__))
 
 
 def signature(arguments) -> inspect.Signature:

@@ -15,6 +15,7 @@ import fake_tensorrt
 import numpy as np
 import onnx
 import torch
+import torch.export  # noqa: F401  # once, and not in each case's process
 
 WEIGHT = np.array([[1, 0, -1, 2], [0, 3, 1, -1], [2, -2, 0, 1]], np.float32)
 SHAPES = dict(
@@ -94,7 +95,7 @@ def attempt(version, skip=(), fp16=False, int8=False, quantized=False,
     sys.modules['tensorrt'] = trt = fake_tensorrt.make(version, location)
     trt.__spec__ = SimpleNamespace()
     stand_in_for_cuda()
-    from spinepose_mmpose import compat
+    from spinepose_mmpose import compat  # isort: skip  # before mmdeploy
     import mmdeploy.utils
     mmdeploy.utils.get_file_path = lambda *args: ops
     with tempfile.TemporaryDirectory() as folder:

@@ -114,6 +114,9 @@ class SpineTrackMetric(BaseMetric):
         self.report_options = ReportOptions.of(report)
         if report_dir is not None:
             # Now, not after hours of inference.
+            if os.path.exists(report_dir) and not os.path.isdir(report_dir):
+                raise NotADirectoryError(f"report_dir='{report_dir}' is a "
+                                         'file, expected a folder.')
             os.makedirs(report_dir, exist_ok=True)
         self.ground_truth: Optional[GroundTruth] = None
         if ann_file is not None and not format_only:
