@@ -1,8 +1,6 @@
 """The 37 keypoints against the published table, written down once more."""
 import numpy as np
 import pytest
-
-import spinepose_mmpose  # noqa: F401
 from mmengine.config import Config
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 

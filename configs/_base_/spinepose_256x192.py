@@ -21,7 +21,8 @@ randomness = dict(seed=21)
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=base_lr, weight_decay=0.05),
-    # CLIPCOMMENT
+    # base_lr collapses small runs without it. The losses are means over people,
+    # so the usual norm (about 10) is that of every batch and input size.
     clip_grad=dict(max_norm=35, norm_type=2),
     paramwise_cfg=dict(
         norm_decay_mult=0, bias_decay_mult=0, bypass_duplicate=True))

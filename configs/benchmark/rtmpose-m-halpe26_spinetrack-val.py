@@ -8,6 +8,8 @@ keypoints = 'configs/_base_/datasets/halpe26.py'
 
 test_dataloader = dict(_delete_=True, **_base_.benchmark_dataloader)
 test_dataloader['dataset'].update(
-    metainfo=dict(from_file=keypoints), pipeline=_base_.val_pipeline)
+    metainfo=dict(from_file=keypoints), pipeline=_base_.val_pipeline
+)
 test_evaluator = dict(
-    _delete_=True, predicts=keypoints, **_base_.benchmark_evaluator)
+    _delete_=True, predicts=keypoints, **_base_.benchmark_evaluator
+)

@@ -6,11 +6,24 @@ imported here, so that ``import spinepose_mmpose`` stays light.
 """
 import os
 
-from . import (albumentations_dropout, cpu_distributed, cpu_sync_bn,
-               import_hooks, inferencer_boxes, mmcv_22_refused, mmcv_ext,
-               numpy24_circles, onnx_dynamo, pkg_resources_missing,
-               tensorrt_10, tensorrt_11, tensorrt_ops, torchvision_missing,
-               weights_only, xtcocotools_numpy2)
+from . import (
+    albumentations_dropout,
+    cpu_distributed,
+    cpu_sync_bn,
+    import_hooks,
+    inferencer_boxes,
+    mmcv_22_refused,
+    mmcv_ext,
+    numpy24_circles,
+    onnx_dynamo,
+    pkg_resources_missing,
+    tensorrt_10,
+    tensorrt_11,
+    tensorrt_ops,
+    torchvision_missing,
+    weights_only,
+    xtcocotools_numpy2,
+)
 from .shim import Shim, active, probed, run
 
 # In the order in which a fresh import of mmpose meets them.

@@ -22,8 +22,7 @@ def apply() -> None:
 
     def preprocess_single(self, input, index, bbox_thr=0.3, nms_thr=0.3,
                           bboxes=()):
-        given = bboxes is not None and len(bboxes) > 0
-        if self.cfg.data_mode != 'topdown' or not given:
+        if self.cfg.data_mode != 'topdown' or len(bboxes) == 0:
             return preprocess(self, input, index, bbox_thr, nms_thr)
         return _crops(self, input, index, bboxes)
 

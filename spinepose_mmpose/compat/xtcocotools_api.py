@@ -1,7 +1,6 @@
 """What xtcocotools adds to pycocotools: own sigmas, and area from the box."""
-from pycocotools import coco, cocoeval
-
 import numpy as np
+from pycocotools import coco, cocoeval
 
 # mmpose's and COCO's rule for a person without a segmentation.
 BOX_TO_AREA = 0.53

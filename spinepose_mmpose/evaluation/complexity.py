@@ -1,4 +1,5 @@
 """Parameters and FLOPs of a pose model."""
+
 import contextlib
 import logging
 from typing import Tuple
@@ -11,8 +12,14 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
 # What remains of a distiller outside of training.
-_ESTIMATOR_KEYS = {'data_preprocessor', 'backbone', 'neck', 'head', 'test_cfg',
-                   'type'}
+_ESTIMATOR_KEYS = {
+    'data_preprocessor',
+    'backbone',
+    'neck',
+    'head',
+    'test_cfg',
+    'type',
+}
 
 
 def model_complexity(config: str) -> Tuple[float, float]:
@@ -36,7 +43,8 @@ def model_complexity(config: str) -> Tuple[float, float]:
             model,
             input_shape=(3, height, width),
             show_table=False,
-            show_arch=False)
+            show_arch=False,
+        )
     return info['params'] / 1e6, info['flops'] / 1e9
 
 

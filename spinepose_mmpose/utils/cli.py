@@ -6,11 +6,11 @@ import runpy
 import sys
 import traceback
 from pathlib import Path
-from typing import Optional
 
 DEBUG = 'SPINEPOSE_DEBUG'
 # Errors that a user's input causes. Others are bugs and keep their traceback.
-USER_ERRORS = (ValueError, OSError, KeyError)
+USER_ERRORS = (ValueError, OSError, KeyError, FloatingPointError)
+OPENMMLAB = {'mmpose', 'mmengine', 'mmcv', 'mmdet'}
 
 
 @contextlib.contextmanager
@@ -28,8 +28,7 @@ def one_sentence():
             raise
         sys.exit(f'error: {sentence(error)} ({DEBUG}=1 shows the traceback)')
     except AssertionError as error:
-        # OpenMMLab checks a user's input with assertions that have a text.
-        reason = _reason_of_flip(error) or str(error).strip()
+        reason = _reason(error)
         if os.environ.get(DEBUG) or not reason:
             raise
         sys.exit(f'error: {reason} ({DEBUG}=1 shows the traceback)')
@@ -42,7 +41,8 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f'{error.strerror}: {error.filename}'
     if isinstance(error, json.JSONDecodeError):
-        return f'{_file_of(error)} is no complete JSON, it may be cut off: {text}'
+        return (f'{_file_of(error)} is no complete JSON, it may be cut off: '
+                f'{text}')
     if 'Original Traceback' in text:
         line = text.splitlines()[-1]
         text = line.partition(': ')[2] or line
@@ -63,11 +63,14 @@ def _file_of(error: json.JSONDecodeError) -> str:
     return 'a file'
 
 
-def _reason_of_flip(error: AssertionError) -> Optional[str]:
-    """What mmpose's flip test does not say when counts differ."""
+def _reason(error: AssertionError) -> str:
+    """Of an assertion by which OpenMMLab checks a user's input; '' of ours,
+    which are bugs."""
     code, values = _frames(error)[-1]
+    if not OPENMMLAB.intersection(Path(code.co_filename).parts):
+        return ''
     if not code.co_name.startswith('flip_') or 'flip_indices' not in values:
-        return None
+        return str(error).strip()
     return ("the data set has "
             f"{len(values['flip_indices'])} keypoints, but the model predicts "
             'another number of them, so that the flip test cannot exchange '

@@ -1,4 +1,5 @@
 """Files that are complete or absent."""
+
 import contextlib
 import os
 import os.path as osp
@@ -22,6 +23,8 @@ def replaced(path: str):
 
 def write_text(path: str, text: str) -> None:
     """Write UTF-8 text by :func:`replaced`."""
-    with replaced(path) as temporary, open(
-            temporary, 'w', encoding='utf-8', newline='') as file:
+    with (
+        replaced(path) as temporary,
+        open(temporary, 'w', encoding='utf-8', newline='') as file,
+    ):
         file.write(text)

@@ -94,7 +94,8 @@ def albumentations_dropout():
 def numpy24_circles():
     import numpy as np
     from mmpose.visualization.opencv_backend_visualizer import (
-        OpencvBackendVisualizer)
+        OpencvBackendVisualizer,
+    )
     visualizer = OpencvBackendVisualizer(backend='opencv')
     visualizer.set_image(np.zeros((20, 30, 3), np.uint8))
     for alpha in (1.0, 0.8):  # the radius as mmpose passes it

@@ -10,6 +10,8 @@ import sys
 import torch
 from torch import nn
 
+import spinepose_mmpose  # noqa: F401  changes nothing before mmengine.dist
+
 untouched_forward = nn.SyncBatchNorm.forward
 untouched_check = (
     nn.parallel.DistributedDataParallel._passing_sync_batchnorm_handle)
@@ -67,7 +69,6 @@ def message_of(function, *args):
 
 def main():
     source, target = sys.argv[1:]
-    import spinepose_mmpose  # noqa: F401
     from mmengine.dist import get_rank, init_dist
     from mmengine.model import MMDistributedDataParallel
     init_dist('pytorch')

@@ -5,11 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gloo_process
 import pytest
 import torch
 from torch import nn
 
-import gloo_process
 from spinepose_mmpose.compat import cpu_distributed, cpu_sync_bn
 
 HERE = Path(__file__).parent
@@ -136,8 +136,9 @@ def test_fails_without_the_shims(runs):
 
 def test_one_process_alone(tmp_path):
     """As ``--nproc_per_node 1`` starts it; here without a network."""
-    from spinepose_mmpose.compat import active
     import mmengine.dist  # noqa: F401
+
+    from spinepose_mmpose.compat import active
     assert 'cpu_sync_bn' in active
     torch.distributed.init_process_group(
         'gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1)

@@ -6,7 +6,6 @@ from types import ModuleType
 
 import pytest
 
-import spinepose_mmpose  # noqa: F401
 from spinepose_mmpose import compat
 from spinepose_mmpose.compat import (
     albumentations_dropout,

@@ -6,8 +6,11 @@ import sys
 import pytest
 
 from spinepose_mmpose.compat import import_hooks, shim
-from spinepose_mmpose.compat.import_hooks import (after_import, before_import,
-                                                  is_installed)
+from spinepose_mmpose.compat.import_hooks import (
+    after_import,
+    before_import,
+    is_installed,
+)
 
 numbers = itertools.count()
 

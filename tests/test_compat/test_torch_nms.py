@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 import torch
 
-import spinepose_mmpose  # noqa: F401  mmcv._ext
 from spinepose_mmpose.compat import nms as module
 from spinepose_mmpose.compat.nms import nms, nms_torch
 
@@ -141,10 +140,11 @@ def test_other_operators_say_what_they_need():
 
 
 def test_mmcv_is_still_known_to_be_without_operators():
-    from mmengine.utils.dl_utils import collect_env  # noqa: F401
-    from mmcv.ops import get_compiler_version
     import importlib.util
     import pkgutil
+
+    from mmcv.ops import get_compiler_version
+    from mmengine.utils.dl_utils import collect_env  # noqa: F401
     assert 'mmcv-lite' in get_compiler_version()
     assert importlib.util.find_spec('mmcv._ext').loader is None
     assert pkgutil.find_loader('mmcv._ext') is None

@@ -5,11 +5,9 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from torch.serialization import safe_globals
-
-import spinepose_mmpose  # noqa: F401
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader, load_checkpoint
+from torch.serialization import safe_globals
 
 from spinepose_mmpose.compat import weights_only
 
@@ -284,9 +282,8 @@ def test_arrays_do_not_read_forged_memory(how, tmp_path):
 
 def test_a_forged_number_type_stays_a_number(tmp_path):
     """The state says that a float64 takes no bytes and holds objects."""
-    path = archive(
-        tmp_path / 'bad.pth',
-        HEAD + array_with(dtype_with('f8', NONE * 3, b'K\x00K\x00K\x3f')) + STOP)
+    code = array_with(dtype_with('f8', NONE * 3, b'K\x00K\x00K\x3f'))
+    path = archive(tmp_path / 'bad.pth', HEAD + code + STOP)
     assert torch.load(path) == np.frombuffer(b'A' * 8)
     assert np.dtype('f8').itemsize == 8 and not np.dtype('f8').hasobject
 

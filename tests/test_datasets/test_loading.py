@@ -5,8 +5,6 @@ import cv2
 import numpy as np
 import pytest
 from coco_files import HEIGHT, WIDTH, Files, jpeg, person
-
-import spinepose_mmpose  # noqa: F401
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import DATASETS
 

@@ -8,8 +8,6 @@ import os
 import numpy as np
 import pytest
 from coco_files import HEIGHT, WIDTH, Files, image, person
-
-import spinepose_mmpose  # noqa: F401
 from mmengine.logging import MMLogger
 from mmpose.datasets import CocoDataset, CombinedDataset
 from mmpose.registry import DATASETS

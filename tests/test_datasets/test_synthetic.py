@@ -8,24 +8,46 @@ import cv2
 import numpy as np
 import pytest
 
-from spinepose_mmpose.datasets.synthetic import (SPLITS, anatomy, appearance,
-                                                 average_body, build_scene,
-                                                 generate_sample, look_at,
-                                                 make_person, mirror_pose,
-                                                 pose_body, poses, sample_body,
-                                                 sample_pose, split_counts,
-                                                 visibility, write_dataset)
-from spinepose_mmpose.datasets.synthetic.camera import (Camera,
-                                                        camera_rotation)
+from spinepose_mmpose.datasets.synthetic import (
+    SPLITS,
+    anatomy,
+    appearance,
+    average_body,
+    build_scene,
+    generate_sample,
+    look_at,
+    make_person,
+    mirror_pose,
+    pose_body,
+    poses,
+    sample_body,
+    sample_pose,
+    split_counts,
+    visibility,
+    write_dataset,
+)
+from spinepose_mmpose.datasets.synthetic.camera import Camera, camera_rotation
 from spinepose_mmpose.datasets.synthetic.mesh import box
-from spinepose_mmpose.datasets.synthetic.render import (Faces, face_normals,
-                                                        project_faces)
-from spinepose_mmpose.datasets.synthetic.scene import (Scene, annotate,
-                                                       draw_scene, image_rng,
-                                                       scene_faces)
+from spinepose_mmpose.datasets.synthetic.render import (
+    Faces,
+    face_normals,
+    project_faces,
+)
+from spinepose_mmpose.datasets.synthetic.scene import (
+    Scene,
+    annotate,
+    draw_scene,
+    image_rng,
+    scene_faces,
+)
 from spinepose_mmpose.datasets.synthetic.skeleton import LIMB_DOFS, Pose
-from spinepose_mmpose.metainfo import (BONES, FLIP_INDICES, KEYPOINT_IDS,
-                                       KEYPOINT_NAMES, SPINE_CHAIN)
+from spinepose_mmpose.metainfo import (
+    BONES,
+    FLIP_INDICES,
+    KEYPOINT_IDS,
+    KEYPOINT_NAMES,
+    SPINE_CHAIN,
+)
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools' / 'dataset_tools' / 'make_synthetic.py'

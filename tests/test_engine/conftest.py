@@ -1,7 +1,9 @@
 import sys
 from pathlib import Path
 
-import spinepose_mmpose  # noqa: F401  the compatibility layer before mmpose
+import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
+
+# isort: split
 import pytest
 
 sys.path.insert(

@@ -1,6 +1,6 @@
 """One of the processes of a distributed run, started as by a launcher.
 
-    python gloo_train.py CONFIG
+python gloo_train.py CONFIG
 """
 
 import sys
@@ -10,8 +10,9 @@ sys.path.insert(
     0, str(Path(__file__).parents[1] / 'test_models' / 'test_distillers')
 )
 
-import spinepose_mmpose  # noqa: E402, F401
+import spinepose_mmpose  # noqa: E402, F401  before anything of OpenMMLab
 
+# isort: split
 import mmengine.config.config  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 from small_run import run  # noqa: E402

@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from tiny_rtmpose import build, tiny
 
 ROOT = Path(__file__).parents[2]
-SIZE = (192, 256)
+SIZE = (96, 128)  # half of the config's
 NETWORK = dict(
     backbone=dict(deepen_factor=0.167, widen_factor=0.125),
     head=dict(in_channels=128, gau_cfg=dict(hidden_dims=32, s=16)),
@@ -46,7 +46,10 @@ def small_config(data, work_dir, name='configs/spinepose-t.py', **options):
     cfg = Config.fromfile(ROOT / name)
     cfg.merge_from_dict(dict(model=NETWORK))
     text = repr(cfg.to_dict()).replace(cfg.data_root, f'{data}/')
+    for old, new in (((192, 256), SIZE), ((6, 8), (3, 4))):
+        text = text.replace(repr(old), repr(new))
     cfg = Config(eval(text))
+    assert tuple(cfg.model.head.input_size) == SIZE
     cfg.model.pop('teacher', None)
     cfg.merge_from_dict(
         dict(

@@ -1,7 +1,9 @@
 """Killed at any moment and resumed: the weights of an uninterrupted run."""
 
+import logging
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,7 +12,10 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from small_run import run, small_config
 
-from spinepose_mmpose.engine.hooks.resume_hook import AtomicBackend
+from spinepose_mmpose.engine.hooks.resume_hook import (
+    AtomicBackend,
+    ResumeHook,
+)
 
 WORKERS = dict(
     train_dataloader__num_workers=1, train_dataloader__persistent_workers=True
@@ -130,13 +135,32 @@ def test_differs_without_the_hook(uninterrupted, options, data, tmp_path):
         assert_same(load(tmp_path), uninterrupted)
 
 
-@pytest.mark.parametrize('content', ['', '/moved/epoch_1.pth'])
-def test_lost_pointer(content, options, data, tmp_path):
-    interrupt(data, tmp_path, dict(options, **kill(5)))
-    (tmp_path / 'last_checkpoint').write_text(content)
-    (tmp_path / 'epoch_0.pth').write_text('older')
-    runner = resume(data, tmp_path, dict(options, train_cfg__max_epochs=1))
-    assert runner.iter == 3  # of one epoch: it was resumed, not begun
+@pytest.mark.parametrize(
+    'content, files, expected',
+    [
+        ('', ['epoch_9.pth', 'epoch_10.pth'], '{folder}/epoch_10.pth'),
+        ('/moved/epoch_9.pth', ['epoch_9.pth'], '{folder}/epoch_9.pth'),
+        ('{folder}/best.pth', ['epoch_1.pth', 'best.pth'], '{folder}/best.pth'),
+        (None, ['iter_5.pth', 'iter_60.pth.part'], '{folder}/iter_5.pth'),
+        ('/moved/epoch_9.pth', ['epoch_9.pth.part', 'best_1.pth'], None),
+        (None, [], None),
+    ],
+)
+def test_lost_pointer(content, files, expected, tmp_path):
+    pointer = tmp_path / 'last_checkpoint'
+    if content is not None:
+        pointer.write_text(content.format(folder=tmp_path))
+    for name in files:
+        (tmp_path / name).touch()
+    runner = SimpleNamespace(
+        _resume=True,
+        _load_from=None,
+        work_dir=str(tmp_path),
+        logger=logging.getLogger('test'),
+    )
+    ResumeHook().before_run(runner)
+    found = pointer.read_text() if pointer.exists() else None
+    assert found == (expected and expected.format(folder=tmp_path))
 
 
 @pytest.mark.parametrize('arguments', [[], ['load_from=None']])

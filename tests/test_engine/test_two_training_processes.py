@@ -46,7 +46,11 @@ def train_with_two(path):
     )
     processes = [
         subprocess.Popen(
-            [sys.executable, str(Path(__file__).parent / 'gloo_train.py'), path],
+            [
+                sys.executable,
+                str(Path(__file__).parent / 'gloo_train.py'),
+                path,
+            ],
             env=dict(env, RANK=str(rank), LOCAL_RANK=str(rank)),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

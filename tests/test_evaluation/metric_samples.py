@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import numpy as np
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
 import spinepose_mmpose  # noqa: F401  the compatibility layer before mmpose
-from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from spinepose_mmpose.metainfo import METAINFO
 
 GOLDEN = Path(__file__).parents[1] / 'data' / 'metric_golden'

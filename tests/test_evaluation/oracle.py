@@ -1,5 +1,6 @@
 """SpineTrack, COCO and Halpe sets of drawn people, and samples of them as a
 model that knows the answers would give."""
+
 import copy
 import json
 
@@ -11,12 +12,13 @@ BOXES = 'COCO_val2017_detections_AP_H_56_person.json'
 FILES = dict(
     spinetrack='spinetrack/annotations/person_keypoints_val2017.json',
     coco='coco/annotations/person_keypoints_val2017.json',
-    halpe='halpe/annotations/halpe_val_v1.json')
+    halpe='halpe/annotations/halpe_val_v1.json',
+)
 COUNTS = dict(coco=17, halpe=136)
 PIPELINE = [
     dict(type='LoadImage'),
     dict(type='GetBBoxCenterScale'),
-    dict(type='PackPoseInputs')
+    dict(type='PackPoseInputs'),
 ]
 
 
@@ -31,10 +33,19 @@ def write_roots(folder):
         path.write_text(json.dumps(cut(spinetrack, count)))
     boxes = folder / 'coco/person_detection_results' / BOXES
     boxes.parent.mkdir()
-    boxes.write_text(json.dumps([
-        dict(image_id=p['image_id'], category_id=1, bbox=p['bbox'], score=.9)
-        for p in spinetrack['annotations']
-    ]))
+    boxes.write_text(
+        json.dumps(
+            [
+                dict(
+                    image_id=p['image_id'],
+                    category_id=1,
+                    bbox=p['bbox'],
+                    score=0.9,
+                )
+                for p in spinetrack['annotations']
+            ]
+        )
+    )
     (folder / 'coco/val2017').symlink_to(folder / 'spinetrack/images/val2017')
 
 
@@ -42,7 +53,7 @@ def cut(dataset, count):
     """Annotations with ``count`` keypoints: cut, or unlabelled ones added."""
     dataset = copy.deepcopy(dataset)
     for person in dataset['annotations']:
-        points = (person['keypoints'] + [0] * 3 * count)[:3 * count]
+        points = (person['keypoints'] + [0] * 3 * count)[: 3 * count]
         person['keypoints'] = points
         person['num_keypoints'] = sum(v > 0 for v in points[2::3])
     return dataset
@@ -55,22 +66,26 @@ def predictions(dataset, folder, ids):
     in its order; its answer is the same in all data sets.
     """
     people = json.loads((folder / FILES['spinetrack']).read_text())
-    found = {(p['image_id'], round(p['bbox'][0])): p['keypoints']
-             for p in people['annotations']}
+    found = {
+        (p['image_id'], round(p['bbox'][0])): p['keypoints']
+        for p in people['annotations']
+    }
     for i in range(len(dataset)):
         packed = dataset[i]['data_samples']
         box = packed.gt_instances.bboxes[0]
-        points = np.reshape(found[packed.img_id, round(float(box[0]))],
-                            (-1, 3)).astype(float)
+        points = np.reshape(
+            found[packed.img_id, round(float(box[0]))], (-1, 3)
+        ).astype(float)
         # Anywhere within the person, so that they count as found.
         points[points[:, 2] == 0, :2] = (box[:2] + box[2:]) / 2
         sample = packed.to_dict()
         keypoints = np.asarray(points[list(ids), :2], np.float32)[None]
         sample['pred_instances'] = dict(
             keypoints=keypoints,
-            keypoint_scores=np.full(keypoints.shape[:2], .8, np.float32),
+            keypoint_scores=np.full(keypoints.shape[:2], 0.8, np.float32),
             bboxes=sample['gt_instances']['bboxes'],
-            bbox_scores=sample['gt_instances']['bbox_scores'])
+            bbox_scores=sample['gt_instances']['bbox_scores'],
+        )
         yield sample
 
 

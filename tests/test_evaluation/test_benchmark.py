@@ -7,15 +7,24 @@ import sys
 import pytest
 
 from spinepose_mmpose.evaluation.benchmark import runs
-from spinepose_mmpose.evaluation.benchmark.runs import (Entry, RunFailed,
-                                                        finished, result_file,
-                                                        run, settings_of)
-from spinepose_mmpose.evaluation.benchmark.table import (table_rows, to_csv,
-                                                         to_json, to_markdown)
+from spinepose_mmpose.evaluation.benchmark.runs import (
+    Entry,
+    RunFailed,
+    finished,
+    result_file,
+    run,
+    settings_of,
+)
+from spinepose_mmpose.evaluation.benchmark.table import (
+    table_rows,
+    to_csv,
+    to_json,
+    to_markdown,
+)
 from spinepose_mmpose.paths import config_file, content_root
 
 CONFIG = str(config_file('configs/benchmark/spinepose-s_spinetrack-val.py'))
-METRICS = {'spinetrack/body_AP': .5, 'spinetrack/body_AR': .6}
+METRICS = {'spinetrack/body_AP': 0.5, 'spinetrack/body_AR': 0.6}
 
 
 def load_tool(name):
@@ -38,8 +47,10 @@ def tests_done(monkeypatch):
         return [sys.executable, '-c', fail if entry.name == 'bad' else write]
 
     monkeypatch.setattr(runs, '_command', command)
-    monkeypatch.setattr('spinepose_mmpose.evaluation.complexity.'
-                        'model_complexity', lambda _: (1.5, .25))
+    monkeypatch.setattr(
+        'spinepose_mmpose.evaluation.complexity.model_complexity',
+        lambda _: (1.5, 0.25),
+    )
     return done
 
 
@@ -78,11 +89,23 @@ def test_failure_says_why(tmp_path, tests_done):
     assert not (tmp_path / 'bad/result.json').exists()
 
 
-def test_tool_goes_on_where_it_stopped(tmp_path, tests_done, monkeypatch,
-                                       capsys):
+def test_tool_goes_on_where_it_stopped(
+    tmp_path, tests_done, monkeypatch, capsys
+):
     tool = load_tool('benchmark')
-    arguments = ['benchmark.py', '--work-dir', str(tmp_path), '--add', 'bad',
-                 CONFIG, 'none', '--add', 'good', CONFIG, 'none']
+    arguments = [
+        'benchmark.py',
+        '--work-dir',
+        str(tmp_path),
+        '--add',
+        'bad',
+        CONFIG,
+        'none',
+        '--add',
+        'good',
+        CONFIG,
+        'none',
+    ]
     monkeypatch.setattr(sys, 'argv', arguments)
     monkeypatch.setenv('SPINEPOSE_TEST_SETS', 'spinetrack')
     assert tool.main() == 1
@@ -95,16 +118,20 @@ def test_tool_goes_on_where_it_stopped(tmp_path, tests_done, monkeypatch,
     assert '- bad: out of paper' in (tmp_path / 'table.md').read_text()
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (['rtmw-xl'], 'rtmw-xl.*choose from'),
-    (['--checkpoint', 'spinepose-s'], 'METHOD=FILE'),
-    (['--add', 'a/b', CONFIG, 'none'], 'folder name'),
-    (['--add', 'a', 'gone.py', 'none'], "no config file 'gone.py'"),
-    (['--add', 'a', CONFIG, 'gone.pth'], "no checkpoint 'gone.pth'"),
-])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (['rtmw-xl'], 'rtmw-xl.*choose from'),
+        (['--checkpoint', 'spinepose-s'], 'METHOD=FILE'),
+        (['--add', 'a/b', CONFIG, 'none'], 'folder name'),
+        (['--add', 'a', 'gone.py', 'none'], "no config file 'gone.py'"),
+        (['--add', 'a', CONFIG, 'gone.pth'], "no checkpoint 'gone.pth'"),
+    ],
+)
 def test_wrong_arguments(arguments, message, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, 'argv', ['benchmark.py', '--work-dir',
-                                      str(tmp_path), *arguments])
+    monkeypatch.setattr(
+        sys, 'argv', ['benchmark.py', '--work-dir', str(tmp_path), *arguments]
+    )
     monkeypatch.setenv('SPINEPOSE_TEST_SETS', 'spinetrack')
     with pytest.raises(SystemExit, match=message) as stopped:
         load_tool('benchmark').main()
@@ -112,20 +139,34 @@ def test_wrong_arguments(arguments, message, tmp_path, monkeypatch):
 
 
 def result(checkpoint='a.pth', **changes):
-    metrics = {'spinetrack/body_AP': .781, 'spinetrack/body_AR': .821,
-               'spinetrack/feet_AP': -1, 'spinetrack/feet_AR': -1}
-    return dict(dict(settings=dict(checkpoint=checkpoint), metrics=metrics,
-                     params=5.98, flops=.7203), **changes)
+    metrics = {
+        'spinetrack/body_AP': 0.781,
+        'spinetrack/body_AR': 0.821,
+        'spinetrack/feet_AP': -1,
+        'spinetrack/feet_AR': -1,
+    }
+    return dict(
+        dict(
+            settings=dict(checkpoint=checkpoint),
+            metrics=metrics,
+            params=5.98,
+            flops=0.7203,
+        ),
+        **changes,
+    )
 
 
 def test_table():
     rows = table_rows(
         {'spinepose-s': result(), 'mine': result(), 'rtmw-m': result('none')},
-        {'rtmw-l': 'no weights'})
+        {'rtmw-l': 'no weights'},
+    )
     figures = rows[0]['figures']
     assert figures['body AP'] == dict(
-        measured=pytest.approx(78.1), published=79.1,
-        difference=pytest.approx(-1))
+        measured=pytest.approx(78.1),
+        published=79.1,
+        difference=pytest.approx(-1),
+    )
     # -1 says that nobody is labelled and is no figure.
     assert figures['feet AP']['measured'] is None
     assert rows[1]['figures']['body AP']['difference'] is None
@@ -134,14 +175,19 @@ def test_table():
     assert json.loads(to_json(rows)) == rows
 
     text = to_markdown(rows).splitlines()
-    assert ('| SpinePose-s | 37 | 78.1 (-1.0) / 82.1 (+0.0) | '
-            '5.98 (+0.00) | 0.72 (+0.00) |') in text
+    assert (
+        '| SpinePose-s | 37 | 78.1 (-1.0) / 82.1 (+0.0) | '
+        '5.98 (+0.00) | 0.72 (+0.00) |'
+    ) in text
     assert '| mine | - | 78.1 / 82.1 | 5.98 | 0.72 |' in text
     assert any('RTMW-m (untrained) | 133 | 78.1 / 82.1 |' in t for t in text)
     assert '- RTMW-l: no weights' in text
 
     lines = list(csv.DictReader(io.StringIO(to_csv(rows))))
-    line = next(r for r in lines if (r['name'], r['figure']) ==
-                ('spinepose-s', 'body AP'))
+    line = next(
+        r
+        for r in lines
+        if (r['name'], r['figure']) == ('spinepose-s', 'body AP')
+    )
     assert float(line['measured']) == pytest.approx(78.1)
     assert (line['published'], line['difference']) == ('79.1', '-1')

@@ -4,9 +4,11 @@ import json
 import numpy as np
 import pytest
 
-from spinepose_mmpose.evaluation.functional import (detections_from_coco,
-                                                    ground_truth_from_coco,
-                                                    read_json)
+from spinepose_mmpose.evaluation.functional import (
+    detections_from_coco,
+    ground_truth_from_coco,
+    read_json,
+)
 
 PERSON = dict(
     id=1, image_id=2, category_id=1, bbox=[0, 0, 10, 20], area=80, iscrowd=0,

@@ -25,32 +25,51 @@ def test_golden_predictions(tmp_path, monkeypatch, capsys):
     from metric_samples import dataset_meta, golden_samples
 
     from spinepose_mmpose.evaluation.metrics import SpineTrackMetric
-    metric = SpineTrackMetric(ann_file=str(GOLDEN / 'gt.json'),
-                              outfile_prefix=str(tmp_path / 'golden'))
+
+    metric = SpineTrackMetric(
+        ann_file=str(GOLDEN / 'gt.json'),
+        outfile_prefix=str(tmp_path / 'golden'),
+    )
     metric.dataset_meta = dataset_meta()
     metric.process(None, golden_samples())
     metric.evaluate(len(golden_samples()))
-    assert call(monkeypatch, str(GOLDEN / 'gt.json'),
-                str(tmp_path / 'golden.keypoints.json'), '--out',
-                str(tmp_path / 'out.json'), '--report-dir',
-                str(tmp_path / 'report')) == 0
+    assert (
+        call(
+            monkeypatch,
+            str(GOLDEN / 'gt.json'),
+            str(tmp_path / 'golden.keypoints.json'),
+            '--out',
+            str(tmp_path / 'out.json'),
+            '--report-dir',
+            str(tmp_path / 'report'),
+        )
+        == 0
+    )
     scores = json.loads((tmp_path / 'out.json').read_text())
     for subset, stats in scores.items():
         for name, value in stats.items():
             assert value == pytest.approx(
                 golden('expected')['default'][f'spinetrack/{subset}_{name}'],
-                abs=1e-6)
+                abs=1e-6,
+            )
     assert (tmp_path / 'report/body_map.png').is_file()
 
 
-@pytest.mark.parametrize('people, message', [
-    ({}, 'should be a list of dictionaries'),
-    ([dict(image_id=0, score=1)], "no 'keypoints'"),
-    ([dict(image_id=0, score=1, keypoints=[1, 2, 2] * 17)],
-     '17 keypoints a person, but .* has 37'),
-    ([dict(image_id=9, score=1, keypoints=[1, 2, 2] * 37)],
-     r'does not list \(image ids 9\)'),
-])
+@pytest.mark.parametrize(
+    'people, message',
+    [
+        ({}, 'should be a list of dictionaries'),
+        ([dict(image_id=0, score=1)], "no 'keypoints'"),
+        (
+            [dict(image_id=0, score=1, keypoints=[1, 2, 2] * 17)],
+            '17 keypoints a person, but .* has 37',
+        ),
+        (
+            [dict(image_id=9, score=1, keypoints=[1, 2, 2] * 37)],
+            r'does not list \(image ids 9\)',
+        ),
+    ],
+)
 def test_wrong_results(people, message, tmp_path, monkeypatch):
     gt = tmp_path / 'gt.json'
     gt.write_text(json.dumps(dataset(standing())))
@@ -75,4 +94,5 @@ def test_nothing_predicted_is_said(tmp_path, monkeypatch, capsys):
     gt.write_text(json.dumps(dataset(standing())))
     assert call(monkeypatch, str(gt), results(tmp_path, [])) == 0
     assert 'nothing was predicted, so every score is 0' in (
-        capsys.readouterr().out)
+        capsys.readouterr().out
+    )

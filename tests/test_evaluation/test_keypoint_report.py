@@ -3,12 +3,14 @@ import math
 import numpy as np
 import pytest
 
-from spinepose_mmpose.evaluation.functional import (chain_errors,
-                                                    detections_from_coco,
-                                                    ground_truth_from_coco,
-                                                    keypoint_report,
-                                                    match_people,
-                                                    side_confusion)
+from spinepose_mmpose.evaluation.functional import (
+    chain_errors,
+    detections_from_coco,
+    ground_truth_from_coco,
+    keypoint_report,
+    match_people,
+    side_confusion,
+)
 
 
 def people(*points, visibility=2):
@@ -54,6 +56,11 @@ def test_chain():
     np.testing.assert_allclose(errors['curvature'], [[45]])
     np.testing.assert_allclose(errors['bend_labelled'], [[0]])
     np.testing.assert_allclose(errors['bend_predicted'], [[45]])
+    # The same bend elsewhere is no error of curvature, a straight chain is.
+    bent = people([[0, 0], [0, 10], [10, 20]])
+    assert chain_errors(bent, dt, (0, 1, 2))['curvature'][0] == pytest.approx(0)
+    assert chain_errors(bent, gt, (0, 1, 2))['curvature'][0] == pytest.approx(
+        45)
     # Turned as a whole: no bend, and the short way around.
     turned = people([[0, 0], [1, -10], [2, -20]])
     errors = chain_errors(turned, people([[0, 0], [-1, -10], [-2, -20]]),

@@ -3,13 +3,14 @@ import copy
 import oracle
 import pytest
 from metric_samples import GOLDEN
-
-import spinepose_mmpose  # noqa: F401  the compatibility layer before mmpose
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, EVALUATORS
-from spinepose_mmpose.evaluation.evaluators.named_keypoints_evaluator import \
-    keypoint_names
+
+import spinepose_mmpose  # noqa: F401  the compatibility layer before mmpose
+from spinepose_mmpose.evaluation.evaluators.named_keypoints_evaluator import (
+    keypoint_names,
+)
 from spinepose_mmpose.metainfo import KEYPOINT_IDS, KEYPOINT_NAMES
 from spinepose_mmpose.paths import config_file
 
@@ -43,42 +44,68 @@ def evaluate(cfg, roots, metainfo, ids, **evaluator):
     dataset.update(metainfo=metainfo, pipeline=oracle.PIPELINE)
     return oracle.run(
         EVALUATORS.build(dict(cfg.benchmark_evaluator, **evaluator)),
-        DATASETS.build(dataset), roots, ids)
+        DATASETS.build(dataset),
+        roots,
+        ids,
+    )
 
 
-@pytest.mark.parametrize('file, count, expected', [
-    ('spinetrack', 37, dict(coco=1, halpe26=1, body=1, feet=1, spine=1)),
-    ('halpe26', 26, dict(coco=1, halpe26=1, body=1, feet=1, spine=0)),
-    ('coco', 17, dict(coco=1, body=1, feet=0, spine=0)),
-])
+@pytest.mark.parametrize(
+    'file, count, expected',
+    [
+        ('spinetrack', 37, dict(coco=1, halpe26=1, body=1, feet=1, spine=1)),
+        ('halpe26', 26, dict(coco=1, halpe26=1, body=1, feet=1, spine=0)),
+        ('coco', 17, dict(coco=1, body=1, feet=0, spine=0)),
+    ],
+)
 def test_a_perfect_model_of_any_size(test_sets, roots, file, count, expected):
     file = f'configs/_base_/datasets/{file}.py'
-    metrics = evaluate(test_sets, roots, dict(from_file=file), range(count),
-                       predicts=file)
+    metrics = evaluate(
+        test_sets, roots, dict(from_file=file), range(count), predicts=file
+    )
     for name, value in expected.items():
-        key = (f'{name}/AP' if name in ('coco', 'halpe26') else
-               f'spinetrack/{name}_AP')
+        key = (
+            f'{name}/AP'
+            if name in ('coco', 'halpe26')
+            else f'spinetrack/{name}_AP'
+        )
         assert metrics[key] == pytest.approx(value), name
     # 26 of 37 right is an OKS of 0.70 at best, 17 of 37 less than a half.
     assert metrics['spinetrack/all_AP'] == pytest.approx(
-        {37: 1, 26: .5, 17: 0}[count], abs=.1)
+        {37: 1, 26: 0.5, 17: 0}[count], abs=0.1
+    )
 
 
 def test_own_model_with_own_order(test_sets, roots):
     """What docs/evaluation.md shows: named points, in any order."""
-    names = ['hip', 'spine_01', 'tail', 'spine_02', 'spine_03', 'spine_04',
-             'spine_05', 'neck', 'neck_02', 'neck_03']
+    names = [
+        'hip',
+        'spine_01',
+        'tail',
+        'spine_02',
+        'spine_03',
+        'spine_04',
+        'spine_05',
+        'neck',
+        'neck_02',
+        'neck_03',
+    ]
     metainfo = dict(
         dataset_name='own',
-        keypoint_info={i: dict(name=n, id=i, color=[0, 0, 0], type='upper',
-                               swap='') for i, n in enumerate(names)},
+        keypoint_info={
+            i: dict(name=n, id=i, color=[0, 0, 0], type='upper', swap='')
+            for i, n in enumerate(names)
+        },
         skeleton_info={},
-        joint_weights=[1.] * 10,
-        sigmas=[.1] * 10)
+        joint_weights=[1.0] * 10,
+        sigmas=[0.1] * 10,
+    )
     ids = [KEYPOINT_IDS.get(n, 0) for n in names]
-    only = dict(predicts=metainfo,
-                metrics=test_sets.benchmark_evaluator.metrics[:1],
-                datasets=test_sets.benchmark_evaluator.datasets[:1])
+    only = dict(
+        predicts=metainfo,
+        metrics=test_sets.benchmark_evaluator.metrics[:1],
+        datasets=test_sets.benchmark_evaluator.datasets[:1],
+    )
     cfg = copy.deepcopy(test_sets)
     cfg.benchmark_dataloader.dataset.datasets = only['datasets']
     metrics = evaluate(cfg, roots, metainfo, ids, **only)
@@ -92,35 +119,79 @@ def test_published_layout(roots, monkeypatch):
     monkeypatch.chdir(roots)
     box_file = f'coco/person_detection_results/{oracle.BOXES}'
     sets = [
-        dict(type=name, data_root='./', data_mode='topdown', ann_file=file,
-             data_prefix=dict(img=images), test_mode=True, **boxes)
+        dict(
+            type=name,
+            data_root='./',
+            data_mode='topdown',
+            ann_file=file,
+            data_prefix=dict(img=images),
+            test_mode=True,
+            **boxes,
+        )
         for name, file, images, boxes in (
-            ('SpineTrackDataset', oracle.FILES['spinetrack'],
-             'spinetrack/images/val2017/', {}),
-            ('CocoDataset', oracle.FILES['coco'], 'coco/val2017/',
-             dict(bbox_file=box_file)),
-            ('HalpeDataset', oracle.FILES['halpe'], 'coco/val2017/',
-             dict(bbox_file=box_file)))
+            (
+                'SpineTrackDataset',
+                oracle.FILES['spinetrack'],
+                'spinetrack/images/val2017/',
+                {},
+            ),
+            (
+                'CocoDataset',
+                oracle.FILES['coco'],
+                'coco/val2017/',
+                dict(bbox_file=box_file),
+            ),
+            (
+                'HalpeDataset',
+                oracle.FILES['halpe'],
+                'coco/val2017/',
+                dict(bbox_file=box_file),
+            ),
+        )
     ]
 
     def slice_of(count):
-        return dict(type='KeypointConverter', num_keypoints=count,
-                    mapping=[(i, i) for i in range(count)])
+        return dict(
+            type='KeypointConverter',
+            num_keypoints=count,
+            mapping=[(i, i) for i in range(count)],
+        )
 
     dataset = DATASETS.build(
-        dict(type='CombinedDataset', datasets=sets, test_mode=True,
-             metainfo=dict(from_file='configs/_base_/datasets/spinetrack.py'),
-             pipeline=oracle.PIPELINE))
+        dict(
+            type='CombinedDataset',
+            datasets=sets,
+            test_mode=True,
+            metainfo=dict(from_file='configs/_base_/datasets/spinetrack.py'),
+            pipeline=oracle.PIPELINE,
+        )
+    )
     evaluator = EVALUATORS.build(
-        dict(type='MultiDatasetEvaluator', datasets=sets, metrics=[
-            dict(type='SpineTrackMetric', prefix='spinetrack',
-                 ann_file=oracle.FILES['spinetrack']),
-            dict(type='CocoMetric', prefix='coco',
-                 ann_file=oracle.FILES['coco'], pred_converter=slice_of(17)),
-            dict(type='CocoMetric', prefix='halpe',
-                 ann_file=oracle.FILES['halpe'], gt_converter=slice_of(26),
-                 pred_converter=slice_of(26))
-        ]))
+        dict(
+            type='MultiDatasetEvaluator',
+            datasets=sets,
+            metrics=[
+                dict(
+                    type='SpineTrackMetric',
+                    prefix='spinetrack',
+                    ann_file=oracle.FILES['spinetrack'],
+                ),
+                dict(
+                    type='CocoMetric',
+                    prefix='coco',
+                    ann_file=oracle.FILES['coco'],
+                    pred_converter=slice_of(17),
+                ),
+                dict(
+                    type='CocoMetric',
+                    prefix='halpe',
+                    ann_file=oracle.FILES['halpe'],
+                    gt_converter=slice_of(26),
+                    pred_converter=slice_of(26),
+                ),
+            ],
+        )
+    )
     metrics = oracle.run(evaluator, dataset, roots, range(37))
     assert len(metrics) == 60
     for key in ('spinetrack/all_AP', 'coco/AP', 'halpe/AP'):
@@ -130,7 +201,8 @@ def test_published_layout(roots, monkeypatch):
 def test_keypoint_names():
     assert keypoint_names('SpineTrackDataset') == list(KEYPOINT_NAMES)
     assert keypoint_names('configs/_base_/datasets/halpe26.py') == list(
-        KEYPOINT_NAMES[:26])
+        KEYPOINT_NAMES[:26]
+    )
     assert keypoint_names(['b', 'a']) == ['b', 'a']
     assert len(keypoint_names('CocoWholeBodyDataset')) == 133
     with pytest.raises(ValueError, match='CocoDatset.*CocoDataset'):
@@ -141,26 +213,46 @@ def test_keypoint_names():
 
 def build(**changes):
     cfg = dict(
-        type='NamedKeypointsEvaluator',
-        metrics=[METRIC],
-        datasets=[SPINETRACK])
+        type='NamedKeypointsEvaluator', metrics=[METRIC], datasets=[SPINETRACK]
+    )
     return EVALUATORS.build(dict(cfg, **changes))
 
 
-@pytest.mark.parametrize('changes, message', [
-    (dict(datasets=[SPINETRACK] * 2, metrics=[METRIC] * 2), r"two data sets are called \['spinetrack'\]"),
-    (dict(datasets=[SPINETRACK, dict(type='CocoDataset')],
-          metrics=[METRIC, dict(type='PCKAccuracy', prefix='spinetrack')]),
-     r"two metrics are called \['spinetrack'\].*prefix"),
-    (dict(datasets=[SPINETRACK] * 2), '1 metrics do not fit 2 data sets'),
-    (dict(datasets=[dict(type='NoDataset')]), "no data set class 'NoDataset'"),
-    (dict(predicts=['fin', 'tail']), r'fin, tail.*nothing can be mapped'),
-    (dict(predicts=['nose', 'nose']), r"\['nose'\] occur more than once"),
-    (dict(predicts='CocoDataset', metrics=[
-        dict(type='SpineTrackMetric',
-             pred_converter=dict(num_keypoints=37, mapping=[(0, 0)]))
-    ]), "pred_converter although 'predicts'"),
-])
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        (
+            dict(datasets=[SPINETRACK] * 2, metrics=[METRIC] * 2),
+            r"two data sets are called \['spinetrack'\]",
+        ),
+        (
+            dict(
+                datasets=[SPINETRACK, dict(type='CocoDataset')],
+                metrics=[METRIC, dict(type='PCKAccuracy', prefix='spinetrack')],
+            ),
+            r"two metrics are called \['spinetrack'\].*prefix",
+        ),
+        (dict(datasets=[SPINETRACK] * 2), '1 metrics do not fit 2 data sets'),
+        (
+            dict(datasets=[dict(type='NoDataset')]),
+            "no data set class 'NoDataset'",
+        ),
+        (dict(predicts=['fin', 'tail']), r'fin, tail.*nothing can be mapped'),
+        (dict(predicts=['nose', 'nose']), r"\['nose'\] occur more than once"),
+        (
+            dict(
+                predicts='CocoDataset',
+                metrics=[
+                    dict(
+                        type='SpineTrackMetric',
+                        pred_converter=dict(num_keypoints=37, mapping=[(0, 0)]),
+                    )
+                ],
+            ),
+            "pred_converter although 'predicts'",
+        ),
+    ],
+)
 def test_what_does_not_fit_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         build(**changes)

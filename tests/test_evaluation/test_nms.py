@@ -3,9 +3,12 @@ import math
 import numpy as np
 import pytest
 
-from spinepose_mmpose.evaluation.functional import (PredictedPeople, oks_nms,
-                                                    soft_oks_nms,
-                                                    suppress_people)
+from spinepose_mmpose.evaluation.functional import (
+    PredictedPeople,
+    oks_nms,
+    soft_oks_nms,
+    suppress_people,
+)
 
 SIGMAS = np.array([.1, .1])
 # OKS of neighbours that lie 1 pixel apart: exp(-1 / (2 * 100 * 0.2^2))

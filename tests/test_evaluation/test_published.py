@@ -1,30 +1,35 @@
 import pytest
-
-import spinepose_mmpose  # noqa: F401  the compatibility layer before mmpose
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+
+import spinepose_mmpose  # noqa: F401  the compatibility layer before mmpose
 from spinepose_mmpose.evaluation.complexity import model_complexity
-from spinepose_mmpose.evaluation.evaluators.named_keypoints_evaluator import \
-    keypoint_names
-from spinepose_mmpose.evaluation.published import (COLUMNS, METHODS,
-                                                   find_method, method_names)
+from spinepose_mmpose.evaluation.evaluators.named_keypoints_evaluator import (
+    keypoint_names,
+)
+from spinepose_mmpose.evaluation.published import (
+    COLUMNS,
+    METHODS,
+    find_method,
+    method_names,
+)
 from spinepose_mmpose.paths import config_file
 
 # Read off the paper a second time: keypoints, COCO AP, Halpe26 AR, body AP,
 # feet AP, overall AP and AR, params, FLOPs.
 TABLE = {
-    'simcc-mbv2': (17, 62.0, 43.9, 72.1, 0, .1, .1, 2.29, .31),
-    'rtmpose-t-halpe26': (26, 65.9, 73.2, 76.9, 74.1, 15.8, 17.9, 3.51, .37),
-    'rtmpose-s-halpe26': (26, 69.7, 76.7, 80.9, 78.9, 17.2, 19.4, 5.7, .7),
-    'spinepose-s': (37, 68.2, 75.2, 79.1, 77.5, 84.2, 86.2, 5.98, .72),
-    'simcc-vipnas': (17, 69.5, 49.7, 79.6, 0, .2, .2, 8.65, .8),
+    'simcc-mbv2': (17, 62.0, 43.9, 72.1, 0, 0.1, 0.1, 2.29, 0.31),
+    'rtmpose-t-halpe26': (26, 65.9, 73.2, 76.9, 74.1, 15.8, 17.9, 3.51, 0.37),
+    'rtmpose-s-halpe26': (26, 69.7, 76.7, 80.9, 78.9, 17.2, 19.4, 5.7, 0.7),
+    'spinepose-s': (37, 68.2, 75.2, 79.1, 77.5, 84.2, 86.2, 5.98, 0.72),
+    'simcc-vipnas': (17, 69.5, 49.7, 79.6, 0, 0.2, 0.2, 8.65, 0.8),
     'rtmpose-m-halpe26': (26, 75.1, 81.3, 85.5, 84.1, 19.4, 21.4, 13.93, 1.95),
     'spinepose-m': (37, 73.0, 79.2, 84.0, 83.5, 88.0, 89.5, 14.34, 1.98),
     'rtmpose-l-halpe26': (26, 76.9, 82.9, 86.8, 86.9, 20.0, 22.0, 28.11, 4.19),
     'rtmw-m': (133, 73.8, 68.5, 84.3, 83.0, 6.2, 7.6, 32.26, 4.31),
-    'simcc-res50': (17, 72.1, 51.6, 81.8, 0, .2, .2, 36.75, 5.5),
+    'simcc-res50': (17, 72.1, 51.6, 81.8, 0, 0.2, 0.2, 36.75, 5.5),
     'spinepose-l': (37, 75.2, 81.1, 85.4, 85.5, 88.4, 90.0, 28.66, 4.22),
-    'simcc-res50-384x288': (17, 73.4, 52.4, 83.2, 0, .3, .3, 43.29, 12.42),
+    'simcc-res50-384x288': (17, 73.4, 52.4, 83.2, 0, 0.3, 0.3, 43.29, 12.42),
     'rtmpose-x-halpe26': (26, 78.8, 84.4, 88.6, 88.4, 21.0, 22.9, 50.0, 17.29),
     'rtmw-l': (133, 75.6, 70.1, 86.0, 85.6, 8.1, 8.1, 57.2, 7.91),
     'rtmw-l-384x288': (133, 77.2, 71.8, 87.3, 88.3, 8.6, 8.6, 57.35, 17.69),
@@ -38,9 +43,15 @@ def test_figures():
         results = method.results
         assert set(results) == set(COLUMNS)
         assert TABLE[method.name] == (
-            method.keypoints, results['coco'][0], results['halpe26'][1],
-            results['body'][0], results['feet'][0], *results['all'],
-            method.params, method.flops)
+            method.keypoints,
+            results['coco'][0],
+            results['halpe26'][1],
+            results['body'][0],
+            results['feet'][0],
+            *results['all'],
+            method.params,
+            method.flops,
+        )
         assert (results['spine'][0] > 0) == (method.keypoints == 37)
     with pytest.raises(ValueError, match='rtmw-x.*choose from.*rtmw-m'):
         find_method('rtmw-x')
@@ -73,5 +84,5 @@ def test_unknown_test_set(monkeypatch):
 def test_complexity(name):
     method = find_method(name)
     params, flops = model_complexity(str(config_file(method.config)))
-    assert params == pytest.approx(method.params, abs=.005)
-    assert flops == pytest.approx(method.flops, abs=.005)
+    assert params == pytest.approx(method.params, abs=0.005)
+    assert flops == pytest.approx(method.flops, abs=0.005)

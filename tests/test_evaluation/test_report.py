@@ -5,14 +5,32 @@ import json
 import numpy as np
 import pytest
 from metric_samples import GOLDEN, dataset_meta, golden, golden_samples
-from report_people import exchanged, make_report, standing
+from report_people import dataset, exchanged, make_report, standing
 
+from spinepose_mmpose.evaluation.functional import (
+    detections_from_coco,
+    ground_truth_from_coco,
+    subset_curves,
+)
 from spinepose_mmpose.evaluation.metrics import SpineTrackMetric
-from spinepose_mmpose.evaluation.report import ReportOptions, write_report
-from spinepose_mmpose.evaluation.report.tables import (keypoints_csv,
-                                                       spine_csv, subsets_csv,
-                                                       to_json, to_markdown)
-from spinepose_mmpose.metainfo import KEYPOINT_IDS
+from spinepose_mmpose.evaluation.report import (
+    ReportOptions,
+    build_report,
+    write_report,
+)
+from spinepose_mmpose.evaluation.report.tables import (
+    keypoints_csv,
+    spine_csv,
+    subsets_csv,
+    to_json,
+    to_markdown,
+)
+from spinepose_mmpose.metainfo import (
+    KEYPOINT_IDS,
+    KEYPOINT_NAMES,
+    SIGMAS,
+    SUBSETS,
+)
 
 
 def moved(person, dx, *names):
@@ -28,20 +46,23 @@ def row(content, name):
 def test_known_offsets():
     # Box 100 x 200: 20 px are 0.1 of the longest side, 6 px 0.03.
     person = standing()
-    report = make_report([person, person], [
-        moved(person, 20, 'left_knee', 'nose'), moved(person, 6, 'left_knee')
-    ]).content
+    report = make_report(
+        [person, person],
+        [moved(person, 20, 'left_knee', 'nose'), moved(person, 6, 'left_knee')],
+    ).content
     assert report['people'] == dict(labelled=2, predicted=2, found=2)
-    knee, nose, ear = (row(report, n)
-                       for n in ('left_knee', 'nose', 'left_ear'))
-    assert knee['error']['value'] == pytest.approx(.065)
-    assert knee['pck']['value'] == .5
+    knee, nose, ear = (
+        row(report, n) for n in ('left_knee', 'nose', 'left_ear')
+    )
+    assert knee['error']['value'] == pytest.approx(0.065)
+    assert knee['pck']['value'] == 0.5
     assert (knee['error']['low'], knee['error']['high']) == pytest.approx(
-        (.03, .1))
-    assert nose['error']['value'] == pytest.approx(.05)
+        (0.03, 0.1)
+    )
+    assert nose['error']['value'] == pytest.approx(0.05)
     assert ear['error'] == dict(value=0, low=0, high=0)
     body = report['subsets']['body']
-    assert body['error']['value'] == pytest.approx((.1 + .03 + .1) / 34)
+    assert body['error']['value'] == pytest.approx((0.1 + 0.03 + 0.1) / 34)
 
 
 def test_bent_spine():
@@ -65,12 +86,14 @@ def test_sides_and_worst_cases():
     person = standing()
     report = make_report(
         [person] * 4,
-        [exchanged(person), person, None, moved(person, 1000, 'nose')])
+        [exchanged(person), person, None, moved(person, 1000, 'nose')],
+    )
     sides = report.content['left_right']
     # A third of the three found people; eyes and heels alike.
     assert sides['share'] == pytest.approx(1 / 3)
     assert [p['exchanged'] for p in sides['pairs']] == pytest.approx(
-        [1 / 3] * 13)
+        [1 / 3] * 13
+    )
     assert report.content['people']['found'] == 3
     order = [(c.person, c.found) for c in report.cases]
     assert order == [(2, False), (0, True), (3, True), (1, True)]
@@ -84,10 +107,26 @@ def test_missed_person_comes_with_the_prediction_that_nobody_has():
     far = person.copy()
     far[:, :2] += 500
     report = make_report([person], [far])
-    case, = report.cases
+    (case,) = report.cases
     assert (case.found, case.prediction) == (False, 0)
     assert report.content['people']['found'] == 0
     assert row(report.content, 'nose')['error']['value'] is None
+
+
+def test_missed_person_does_not_get_what_another_has():
+    person, other = standing(), standing(x=400)
+    labels = dataset(person, other)
+    labels['annotations'][1]['image_id'] = 0
+    gts = ground_truth_from_coco(labels)
+    dts = detections_from_coco(
+        [dict(image_id=0, score=1, keypoints=person.ravel().tolist())], gts
+    )
+    curves = subset_curves(gts, dts, SUBSETS, SIGMAS)
+    report = build_report(gts, dts, SIGMAS, KEYPOINT_NAMES, SUBSETS, curves)
+    assert [(c.person, c.prediction) for c in report.cases] == [
+        (1, None),
+        (0, 0),
+    ]
 
 
 def test_partial_model():
@@ -120,15 +159,17 @@ def test_nothing_predicted():
 
 def test_tables_agree():
     person = standing()
-    content = make_report([person] * 3, [
-        moved(person, 20, 'left_knee'), person, moved(person, 10, 'spine_04')
-    ]).content
+    content = make_report(
+        [person] * 3,
+        [moved(person, 20, 'left_knee'), person, moved(person, 10, 'spine_04')],
+    ).content
     assert json.loads(to_json(content)) == content
     rows = list(csv.DictReader(io.StringIO(keypoints_csv(content))))
     assert len(rows) == 37
     knee = rows[KEYPOINT_IDS['left_knee']]
     assert float(knee['error']) == pytest.approx(
-        row(content, 'left_knee')['error']['value'], rel=1e-5)
+        row(content, 'left_knee')['error']['value'], rel=1e-5
+    )
     assert rows[KEYPOINT_IDS['spine_04']]['vertebra'] == 'T8'
     assert knee['exchanged'] == '0' and rows[0]['exchanged'] == ''
     subsets = list(csv.DictReader(io.StringIO(subsets_csv(content))))
@@ -153,16 +194,24 @@ def test_older_files_survive_an_error(tmp_path, monkeypatch):
     report = make_report([person], [person], draw=False)
     folder = str(tmp_path / 'new' / 'report')
     assert write_report(folder, report) == [
-        'report.json', 'keypoints.csv', 'subsets.csv', 'spine.csv',
-        'report.md'
+        'report.json',
+        'keypoints.csv',
+        'subsets.csv',
+        'spine.csv',
+        'report.md',
     ]
     before = (tmp_path / 'new/report/report.json').read_text()
     monkeypatch.setattr('os.replace', lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_report(folder, make_report([person], [None], draw=False))
     names = sorted(p.name for p in (tmp_path / 'new/report').iterdir())
-    assert names == ['keypoints.csv', 'report.json', 'report.md', 'spine.csv',
-                     'subsets.csv']
+    assert names == [
+        'keypoints.csv',
+        'report.json',
+        'report.md',
+        'spine.csv',
+        'subsets.csv',
+    ]
     assert (tmp_path / 'new/report/report.json').read_text() == before
 
 
@@ -179,14 +228,19 @@ def test_metric_writes_it_only_when_asked(tmp_path):
     plain, kept = evaluate()
     assert 'img_path' not in kept
     with_report, _ = evaluate(
-        report_dir=str(tmp_path / 'out'), report=dict(draw=False))
+        report_dir=str(tmp_path / 'out'), report=dict(draw=False)
+    )
     assert {k: with_report[k] for k in plain} == plain
     extra = set(with_report) - set(plain)
-    assert {'spinetrack/all_PCK', 'spinetrack/spine_angle_error',
-            'spinetrack/left_right_exchanged'} <= extra
+    assert {
+        'spinetrack/all_PCK',
+        'spinetrack/spine_angle_error',
+        'spinetrack/left_right_exchanged',
+    } <= extra
     content = json.loads((tmp_path / 'out/report.json').read_text())
     assert content['subsets']['all']['AP'] == pytest.approx(
-        golden('expected')['default']['spinetrack/all_AP'], abs=1e-6)
+        golden('expected')['default']['spinetrack/all_AP'], abs=1e-6
+    )
     assert not any(p.suffix == '.png' for p in (tmp_path / 'out').iterdir())
     with pytest.raises(ValueError, match='colour'):
         SpineTrackMetric(report=dict(colour=1))

@@ -6,8 +6,13 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from metric_samples import (GOLDEN, dataset_meta, golden, golden_samples,
-                            to_sample)
+from metric_samples import (
+    GOLDEN,
+    dataset_meta,
+    golden,
+    golden_samples,
+    to_sample,
+)
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MessageHub
 from mmpose.evaluation.metrics import CocoMetric
@@ -268,10 +273,12 @@ def test_table_and_reasons(log, tmp_path):
 
 
 def test_written_predictions_give_the_same_numbers(tmp_path):
-    from spinepose_mmpose.evaluation.functional import (detections_from_coco,
-                                                        evaluate_subsets,
-                                                        ground_truth_from_coco,
-                                                        read_json)
+    from spinepose_mmpose.evaluation.functional import (
+        detections_from_coco,
+        evaluate_subsets,
+        ground_truth_from_coco,
+        read_json,
+    )
     from spinepose_mmpose.metainfo import SIGMAS, SUBSETS
     prefix = str(tmp_path / 'new' / 'run')
     result = evaluate(golden_samples(), format_only=True,

@@ -8,11 +8,13 @@ import pytest
 from naive_coco import evaluate
 from random_people import random_people
 
-from spinepose_mmpose.evaluation.functional import (STAT_NAMES,
-                                                    detections_from_coco,
-                                                    evaluate_subsets,
-                                                    ground_truth_from_coco,
-                                                    summary_table)
+from spinepose_mmpose.evaluation.functional import (
+    STAT_NAMES,
+    detections_from_coco,
+    evaluate_subsets,
+    ground_truth_from_coco,
+    summary_table,
+)
 
 SIGMAS = (.03, .08, .1, .06, .2, .09, .05)
 SUBSETS = dict(first=(0, 1, 2), last=(6, 4), all=range(7), one=(5, ))

@@ -8,8 +8,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-
-import spinepose_mmpose  # noqa: F401
 from mmengine.config import Config
 from mmengine.infer.infer import BaseInferencer
 from mmengine.registry import init_default_scope

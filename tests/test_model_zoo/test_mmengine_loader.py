@@ -105,3 +105,13 @@ def test_code_in_a_checkpoint_is_not_run(server, tmp_path, put_model):
     register_loader()
     with pytest.raises(Exception, match='[Ww]eights.only'):
         checkpoint._load_checkpoint('spinepose://spinepose-s')
+
+
+@pytest.mark.parametrize('family', ['teacher', 'spinepose'])
+def test_download_failure_tells_how_to_train_without(
+        family, server, put_model):
+    model = put_model(weights=(server.url('absent.pth'), ), family=family)
+    with pytest.raises(DownloadError) as error:
+        load_from_spinepose(f'spinepose://{model.name}')
+    assert ('load_from=None model.beta=0'
+            in str(error.value)) == (family == 'teacher')

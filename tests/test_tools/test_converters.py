@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import spinepose_mmpose  # noqa: F401
 import torch
+
+import spinepose_mmpose  # noqa: F401
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 EXTEND = TOOLS / 'model_converters' / 'extend_head.py'
@@ -95,7 +96,9 @@ def test_coco_to_spinetrack(command, tmp_path):
     source.write_text(json.dumps(dict(images=[], annotations=[person])))
     code, text = command(CONVERT, source, out)
     assert code == 0 and '1 people, 1 with labels, 0 with a guessed' in text
-    assert len(json.loads(out.read_text())['annotations'][0]['keypoints']) == 111
+    assert (
+        len(json.loads(out.read_text())['annotations'][0]['keypoints']) == 111
+    )
     code, _ = command(CONVERT, source, out)
     assert '--overwrite' in code
     code, text = command(CONVERT, source, out, '--overwrite', '--pseudo-spine')

@@ -1,5 +1,6 @@
 """Errors of a user become one sentence and an exit code."""
 import errno
+import json
 import os
 import sys
 import traceback
@@ -44,7 +45,7 @@ SENTENCES = {
                'image 3.jpg cannot be used: cut'),
     'worker, colons': (from_a_worker(ValueError('a.jpg: it is: cut off')),
                        'a.jpg: it is: cut off'),
-    'worker, two lines': (from_a_worker(ValueError('it is bad\nfor two reasons')),
+    'worker, two lines': (from_a_worker(ValueError('bad\nfor two reasons')),
                           'for two reasons'),
 }
 
@@ -73,6 +74,32 @@ def test_bugs_keep_their_traceback(bug):
     with pytest.raises(type(bug)) as kept, cli.one_sentence():
         raise bug
     assert kept.value is bug
+
+
+def test_assertions_of_openmmlab_are_about_input(tmp_path):
+    """Run as if mmpose's, which is not imported for it."""
+    def stopped(body):
+        code = compile(body, str(tmp_path / 'mmpose' / 'tta.py'), 'exec')
+        with pytest.raises(SystemExit) as stop, cli.one_sentence():
+            exec(code, {})
+        return stop.value.code
+
+    assert 'error: no such box file' in stopped("assert 0, 'no such box file'")
+    assert 'the data set has 2 keypoints' in stopped(
+        'def flip_vectors(flip_indices):\n'
+        '    assert False\n'
+        'flip_vectors([1, 0])')
+    with pytest.raises(AssertionError), cli.one_sentence():
+        exec(compile('assert 0', str(tmp_path / 'mmpose/a.py'), 'exec'), {})
+
+
+def test_damaged_json_is_named():
+    def load(file):
+        return json.loads('[1, 2')
+
+    with pytest.raises(SystemExit) as stop, cli.one_sentence():
+        load('boxes.json')
+    assert 'error: boxes.json is no complete JSON' in stop.value.code
 
 
 def test_interrupted():

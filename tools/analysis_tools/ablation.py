@@ -9,6 +9,7 @@ students start from its weights, their head extended to 37 keypoints:
 Runs that are finished are kept and one that was stopped goes on, so the same
 command can be repeated until the table is full.
 """
+
 import argparse
 import json
 import os
@@ -20,18 +21,20 @@ from pathlib import Path
 import numpy as np
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
-from spinepose_mmpose.evaluation.functional import (detections_from_coco,
-                                                    ground_truth_from_coco,
-                                                    match_people, read_json)
-from spinepose_mmpose.metainfo import (BONES, KEYPOINT_IDS, SIGMAS,
-                                       SPINE_CHAIN)
+from spinepose_mmpose.evaluation.functional import (
+    detections_from_coco,
+    ground_truth_from_coco,
+    match_people,
+    read_json,
+)
+from spinepose_mmpose.metainfo import BONES, KEYPOINT_IDS, SIGMAS, SPINE_CHAIN
 from spinepose_mmpose.paths import config_file
 from spinepose_mmpose.utils.cli import one_sentence
 
 # row -> which of beta, gamma1 and gamma2 are on
 ROWS = {
     'none': (),
-    '+ distill': ('beta', ),
+    '+ distill': ('beta',),
     '+ distill + structure': ('beta', 'gamma1'),
     '+ distill + spine': ('beta', 'gamma2'),
     'all': ('beta', 'gamma1', 'gamma2'),
@@ -48,21 +51,27 @@ COLUMNS = {
 }
 SPLITS = ('train-real-coco', 'train-real-yoga', 'train-unreal')
 # SpineTrack's keypoints as Halpe26 has them.
-TO_HALPE26 = [(i, i) for i in range(26) if i not in (18, 19)
-              ] + [((5, 6), 18), ((11, 12), 19)]
+TO_HALPE26 = [(i, i) for i in range(26) if i not in (18, 19)] + [
+    ((5, 6), 18),
+    ((11, 12), 19),
+]
 HALPE26 = dict(from_file='configs/_base_/datasets/halpe26.py')
 BEGIN, END = '<!-- ablation.py: begin -->', '<!-- ablation.py: end -->'
 
 
 def parse_args():
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument('--out', required=True, help='folder of the runs')
     parser.add_argument(
-        '--data', required=True, help='set of tools/dataset_tools/'
-        'make_synthetic.py')
+        '--data',
+        required=True,
+        help='set of tools/dataset_tools/make_synthetic.py',
+    )
     parser.add_argument(
-        '--teacher-data', help='the same for the teacher; default: --data')
+        '--teacher-data', help='the same for the teacher; default: --data'
+    )
     parser.add_argument('--config', default='configs/spinepose-t_quickstart.py')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1])
     parser.add_argument('--teacher-epochs', type=int, default=12)
@@ -71,21 +80,25 @@ def parse_args():
         '--minutes',
         type=float,
         default=float('inf'),
-        help='start no further run after so many')
+        help='start no further run after so many',
+    )
     parser.add_argument(
         '--weights',
         nargs='+',
         default=(),
         metavar='NAME=VALUE',
-        help='other weights of beta (2.5), gamma1 (0.1), gamma2 (0.5)')
+        help='other weights of beta (2.5), gamma1 (0.1), gamma2 (0.5)',
+    )
     parser.add_argument('--workers', type=int, default=1, help='data loading')
     parser.add_argument(
         '--docs',
         metavar='FILE',
         help='Markdown file to put the table into, between two comments;\n'
-        'the plot goes beside it. Default: ablation.md in --out')
+        'the plot goes beside it. Default: ablation.md in --out',
+    )
     parser.add_argument(
-        '--cfg-options', nargs='+', default=(), help='of every run')
+        '--cfg-options', nargs='+', default=(), help='of every run'
+    )
     return parser.parse_args()
 
 
@@ -94,27 +107,32 @@ def parse_args():
 
 def base_config(args, data, epochs, seed):
     from mmengine.config import Config, DictAction
+
     os.environ['SPINETRACK_ROOT'] = str(Path(data).absolute())
-    path = args.config if Path(args.config).is_file() else config_file(
-        args.config)
+    path = (
+        args.config if Path(args.config).is_file() else config_file(args.config)
+    )
     cfg = Config.fromfile(path)
     cfg.model.pop('teacher', None)
-    loader = dict(
-        num_workers=args.workers, persistent_workers=args.workers > 0)
-    cfg.merge_from_dict({
-        'train_cfg': dict(max_epochs=epochs, val_interval=epochs + 1),
-        'randomness': dict(seed=seed),
-        'train_dataloader': loader,
-        'test_dataloader': loader,
-        'default_hooks.checkpoint': dict(
-            interval=max(1, epochs // 4), save_best=None),
-        'log_level': 'WARNING',
-    })
+    loader = dict(num_workers=args.workers, persistent_workers=args.workers > 0)
+    cfg.merge_from_dict(
+        {
+            'train_cfg': dict(max_epochs=epochs, val_interval=epochs + 1),
+            'randomness': dict(seed=seed),
+            'train_dataloader': loader,
+            'test_dataloader': loader,
+            'default_hooks.checkpoint': dict(
+                interval=max(1, epochs // 4), save_best=None
+            ),
+            'log_level': 'WARNING',
+        }
+    )
     for scheduler in cfg.param_scheduler:
         if scheduler.get('by_epoch', True):
             span = scheduler['end'] - scheduler.get('begin', 0)
             scheduler['begin'] = round(
-                scheduler.get('begin', 0) / scheduler['end'] * epochs)
+                scheduler.get('begin', 0) / scheduler['end'] * epochs
+            )
             if 'T_max' in scheduler and scheduler['T_max'] == span:
                 scheduler['T_max'] = epochs - scheduler['begin']
             scheduler['end'] = epochs
@@ -132,30 +150,32 @@ def annotations(data):
 
 def teacher_model(cfg):
     from spinepose_mmpose.models.distillers import plain_model_config
+
     model = plain_model_config(cfg.model.to_dict())
     model['head']['out_channels'] = 26
     return model
 
 
 def teacher_config(args):
-    cfg = base_config(args, args.teacher_data or args.data,
-                      args.teacher_epochs, seed=0)
+    cfg = base_config(
+        args, args.teacher_data or args.data, args.teacher_epochs, seed=0
+    )
     cfg.model = teacher_model(cfg)
     cfg.load_from = None
     dataset = cfg.train_dataloader.dataset
     dataset.metainfo = HALPE26
     for part in dataset.datasets:
         part.pipeline = [
-            dict(
-                type='KeypointConverter', num_keypoints=26,
-                mapping=TO_HALPE26)
+            dict(type='KeypointConverter', num_keypoints=26, mapping=TO_HALPE26)
         ]
     # Tested on people with 37: without flips, which would exchange those.
     cfg.model['test_cfg']['flip_test'] = False
     cfg.test_evaluator.update(
         pred_converter=dict(
             num_keypoints=37,
-            mapping=[(i, i) for i in range(26) if i not in (18, 19)]))
+            mapping=[(i, i) for i in range(26) if i not in (18, 19)],
+        )
+    )
     return cfg
 
 
@@ -165,14 +185,17 @@ def student_config(args, row, seed, teacher):
     for setting in args.weights:
         name, _, value = setting.partition('=')
         if name not in weights:
-            raise ValueError(f'no weight is called {name!r}, expected one of '
-                             f'{sorted(weights)}')
+            raise ValueError(
+                f'no weight is called {name!r}, expected one of '
+                f'{sorted(weights)}'
+            )
         weights[name] = float(value)
     cfg.model.update(
-        {k: v if k in ROWS[row] else 0.
-         for k, v in weights.items()})
+        {k: v if k in ROWS[row] else 0.0 for k, v in weights.items()}
+    )
     cfg.model.teacher = dict(
-        config=teacher_model(cfg), checkpoint=teacher, metainfo=HALPE26)
+        config=teacher_model(cfg), checkpoint=teacher, metainfo=HALPE26
+    )
     cfg.load_from = teacher
     return cfg
 
@@ -181,6 +204,7 @@ def finish(cfg, folder):
     """Train what is not yet trained, evaluate; returns the scores."""
     from mmengine.registry import init_default_scope
     from mmengine.runner import Runner
+
     init_default_scope('mmpose')
     folder = Path(folder)
     scores = folder / 'scores.json'
@@ -208,8 +232,11 @@ def finish(cfg, folder):
     }
     if cfg.model.head.out_channels == 37:
         result.update(
-            shape_scores(cfg.test_evaluator.ann_file,
-                         folder / 'predictions.keypoints.json'))
+            shape_scores(
+                cfg.test_evaluator.ann_file,
+                folder / 'predictions.keypoints.json',
+            )
+        )
     result['minutes'] = (time.time() - start) / 60
     temporary = scores.with_suffix('.part')
     temporary.write_text(json.dumps(result, indent=1))
@@ -232,7 +259,8 @@ def shape_scores(ann_file, predictions):
         bone_angle=angle_error(gt, dt, bones),
         spine_angle=angle_error(gt, dt, list(zip(chain, chain[1:]))),
         roughness=roughness(gt[:, chain], dt[:, chain]),
-        true_roughness=roughness(gt[:, chain], gt[:, chain]))
+        true_roughness=roughness(gt[:, chain], gt[:, chain]),
+    )
 
 
 def angle_error(gt, dt, links):
@@ -263,8 +291,7 @@ def roughness(gt, dt):
     """
     whole = (gt[..., 2] > 0).all(axis=1)
     links = np.linalg.norm(np.diff(gt[whole, :, :2], axis=1), axis=-1)
-    bends = np.linalg.norm(
-        np.diff(dt[whole, :, :2], n=2, axis=1), axis=-1)
+    bends = np.linalg.norm(np.diff(dt[whole, :, :2], n=2, axis=1), axis=-1)
     return float((bends.mean(axis=1) / links.mean(axis=1)).mean())
 
 
@@ -275,7 +302,7 @@ def table(scores):
     """Markdown: mean over the seeds, and half of the range behind it."""
     lines = [
         '| losses | ' + ' | '.join(t for t, _, _ in COLUMNS.values()) + ' |',
-        '|---' * (len(COLUMNS) + 1) + '|'
+        '|---' * (len(COLUMNS) + 1) + '|',
     ]
     for row, runs in scores.items():
         cells = []
@@ -291,8 +318,10 @@ def table(scores):
 
 def plot(scores, path):
     import matplotlib
+
     matplotlib.use('Agg')
     from matplotlib import pyplot
+
     figure, axes = pyplot.subplots(2, 3, figsize=(12, 6.5), sharey=True)
     names = list(scores)
     for axis, (column, (title, _, higher)) in zip(axes.flat, COLUMNS.items()):
@@ -304,11 +333,15 @@ def plot(scores, path):
         low, high = min(map(min, values)), max(map(max, values))
         margin = 0.3 * (high - low) or 0.1 * abs(high) or 1
         axis.set_xlim(max(0, low - margin), high + margin)
-        axis.set_title(f'{title} ({"higher" if higher else "lower"} is '
-                       'better)', fontsize=9)
+        axis.set_title(
+            f'{title} ({"higher" if higher else "lower"} is better)', fontsize=9
+        )
     axes.flat[0].invert_yaxis()
-    figure.suptitle('Bars: mean over the seeds; dots: each seed. The axes '
-                    'do not start at 0.', fontsize=9)
+    figure.suptitle(
+        'Bars: mean over the seeds; dots: each seed. The axes '
+        'do not start at 0.',
+        fontsize=9,
+    )
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
@@ -319,32 +352,35 @@ def report(args, teacher, scores):
     picture = page.with_suffix('.png')
     plot(scores, picture)
     runs = [run for row in scores.values() for run in row]
-    text = '\n'.join([
-        BEGIN,
-        f'Teacher: body AP {teacher["body_AP"]:.3f}, feet AP '
-        f'{teacher["feet_AP"]:.3f} after {args.teacher_epochs} epochs. '
-        f'Students: {args.epochs} epochs, seeds '
-        f'{", ".join(map(str, args.seeds))}; {len(runs)} of '
-        f'{len(ROWS) * len(args.seeds)} runs, '
-        f'{statistics.fmean(run["minutes"] for run in runs):.1f} minutes '
-        f'each. The labels have a roughness of '
-        f'{runs[0]["true_roughness"]:.4f}. Behind ±: half of the range over '
-        'the seeds.',
-        '',
-        table(scores),
-        '',
-        f'![Ablation]({picture.name})',
-        '',
-        '```',
-        'python tools/analysis_tools/ablation.py ' + ' '.join(sys.argv[1:]),
-        '```',
-        END,
-    ])
+    text = '\n'.join(
+        [
+            BEGIN,
+            f'Teacher: body AP {teacher["body_AP"]:.3f}, feet AP '
+            f'{teacher["feet_AP"]:.3f} after {args.teacher_epochs} epochs. '
+            f'Students: {args.epochs} epochs, seeds '
+            f'{", ".join(map(str, args.seeds))}; {len(runs)} of '
+            f'{len(ROWS) * len(args.seeds)} runs, '
+            f'{statistics.fmean(run["minutes"] for run in runs):.1f} minutes '
+            f'each. The labels have a roughness of '
+            f'{runs[0]["true_roughness"]:.4f}. Behind ±: half of the range '
+            'over the seeds.',
+            '',
+            table(scores),
+            '',
+            f'![Ablation]({picture.name})',
+            '',
+            '```',
+            'python tools/analysis_tools/ablation.py ' + ' '.join(sys.argv[1:]),
+            '```',
+            END,
+        ]
+    )
     old = page.read_text() if page.exists() else f'{BEGIN}\n{END}\n'
     if BEGIN not in old or END not in old:
         raise ValueError(
             f'{page} has no place for the table: put the lines {BEGIN} and '
-            f'{END} where it belongs')
+            f'{END} where it belongs'
+        )
     before, _, rest = old.partition(BEGIN)
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(before + text + rest.partition(END)[2])
@@ -358,7 +394,8 @@ def main():
         if not annotations(args.data).is_file():
             raise FileNotFoundError(
                 f'{annotations(args.data)} does not exist: make the set with '
-                'tools/dataset_tools/make_synthetic.py')
+                'tools/dataset_tools/make_synthetic.py'
+            )
         out = Path(args.out).absolute()
         cfg = teacher_config(args)
         teacher = finish(cfg, out / 'teacher')
@@ -369,12 +406,16 @@ def main():
                 folder = out / f'seed{seed}' / row.replace(' ', '')
                 late = time.time() - start > 60 * args.minutes
                 if late and not (folder / 'scores.json').exists():
-                    print(f'{args.minutes:g} minutes are over; the same '
-                          'command goes on', file=sys.stderr)
+                    print(
+                        f'{args.minutes:g} minutes are over; the same '
+                        'command goes on',
+                        file=sys.stderr,
+                    )
                     break
                 print(f'seed {seed}: {row}', file=sys.stderr, flush=True)
                 scores.setdefault(row, []).append(
-                    finish(student_config(args, row, seed, weights), folder))
+                    finish(student_config(args, row, seed, weights), folder)
+                )
         if scores:
             report(args, teacher, scores)
     return 0

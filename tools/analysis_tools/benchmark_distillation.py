@@ -6,6 +6,7 @@ and update, without data loading. The teacher has random weights, which cost
 what trained ones do. Expected: 4/3, one forward more on top of a forward and
 a backward of twice its cost. Exits with 1 above --max-ratio.
 """
+
 import argparse
 import multiprocessing
 import statistics
@@ -22,7 +23,7 @@ LIMIT = 4 / 3
 # row -> which of the losses are on
 ROWS = {
     'plain student': None,
-    '+ distillation': dict(gamma1=0., gamma2=0.),
+    '+ distillation': dict(gamma1=0.0, gamma2=0.0),
     '+ structure, spine': dict(),
 }
 
@@ -39,24 +40,27 @@ def parse_args():
     parser.add_argument(
         '--half-teacher',
         action='store_true',
-        help="run the teacher's backbone in float16 on a GPU")
+        help="run the teacher's backbone in float16 on a GPU",
+    )
     parser.add_argument(
         '--max-ratio',
         type=float,
         default=1.40,
-        help='exit with an error above this ratio of the medians')
+        help='exit with an error above this ratio of the medians',
+    )
     return parser.parse_args()
 
 
 def make_model(args, losses, teacher_weights):
     """The config's model, or the plain one where ``losses`` is None."""
     from mmengine.config import Config
-    from mmengine.model.utils import revert_sync_batchnorm
     from mmengine.logging import MMLogger
+    from mmengine.model.utils import revert_sync_batchnorm
     from mmengine.registry import init_default_scope
     from mmpose.registry import MODELS
 
     from spinepose_mmpose.models.distillers import plain_model_config
+
     MMLogger.get_instance('mmengine', log_level='ERROR')
     init_default_scope('mmpose')
     cfg = Config.fromfile(resolve(args.config)).model
@@ -81,6 +85,7 @@ def save_teacher(args, path):
     from mmengine.logging import MMLogger
     from mmengine.registry import init_default_scope
     from mmpose.registry import MODELS
+
     MMLogger.get_instance('mmengine', log_level='ERROR')
     init_default_scope('mmpose')
     cfg = Config.fromfile(resolve(args.config)).model.teacher.config
@@ -97,6 +102,7 @@ def make_batch(model, args):
     import torch
     from mmengine.structures import InstanceData
     from mmpose.structures import PoseDataSample
+
     rng = np.random.default_rng(0)
     head = model.head
     w, h = head.input_size
@@ -108,12 +114,17 @@ def make_batch(model, args):
         sample.gt_instance_labels = InstanceData(
             **{
                 name: labels[name]
-                for name in ('keypoint_x_labels', 'keypoint_y_labels',
-                             'keypoint_weights')
-            }).to_tensor()
+                for name in (
+                    'keypoint_x_labels',
+                    'keypoint_y_labels',
+                    'keypoint_weights',
+                )
+            }
+        ).to_tensor()
         samples.append(sample)
-        images.append(torch.from_numpy(
-            rng.integers(0, 256, (3, h, w), dtype=np.uint8)))
+        images.append(
+            torch.from_numpy(rng.integers(0, 256, (3, h, w), dtype=np.uint8))
+        )
     return dict(inputs=images, data_samples=samples)
 
 
@@ -123,6 +134,7 @@ def make_step(args, losses, teacher_weights):
 
     import torch
     from mmengine.optim import AmpOptimWrapper, OptimWrapper
+
     model = make_model(args, losses, teacher_weights)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
     wrapper = AmpOptimWrapper if args.amp else OptimWrapper
@@ -156,6 +168,7 @@ def measure_times(args, teacher_weights):
 def measure_memory(args, losses, teacher_weights, result):
     """Peak MiB of three steps, in a process of their own."""
     import torch
+
     if args.threads:
         torch.set_num_threads(args.threads)
     step = make_step(args, losses, teacher_weights)
@@ -178,6 +191,7 @@ def peak_rss():
 def main():
     args = parse_args()
     import torch
+
     if args.threads:
         torch.set_num_threads(args.threads)
     context = multiprocessing.get_context('spawn')
@@ -189,21 +203,29 @@ def main():
         for row, losses in ROWS.items():
             result = context.Queue()
             process = context.Process(
-                target=measure_memory, args=(args, losses, weights, result))
+                target=measure_memory, args=(args, losses, weights, result)
+            )
             process.start()
             memory[row] = result.get()
             process.join()
     median = {row: statistics.median(t) for row, t in times.items()}
     plain = median['plain student']
-    what = ('peak GPU memory'
-            if args.device.startswith('cuda') else 'peak memory (RSS)')
-    print(f'{args.config}, batch {args.batch_size}, {args.device}, '
-          f'{torch.get_num_threads()} threads, {args.steps} steps; '
-          f'limit of one more forward: {LIMIT:.2f}')
+    what = (
+        'peak GPU memory'
+        if args.device.startswith('cuda')
+        else 'peak memory (RSS)'
+    )
+    print(
+        f'{args.config}, batch {args.batch_size}, {args.device}, '
+        f'{torch.get_num_threads()} threads, {args.steps} steps; '
+        f'limit of one more forward: {LIMIT:.2f}'
+    )
     print(f'{"":20}{"median":>10}{"fastest":>10}{"ratio":>8}  {what}')
     for row, t in times.items():
-        print(f'{row:20}{1e3 * median[row]:7.1f} ms{1e3 * min(t):7.1f} ms'
-              f'{median[row] / plain:8.2f}  {memory[row]:.0f} MiB')
+        print(
+            f'{row:20}{1e3 * median[row]:7.1f} ms{1e3 * min(t):7.1f} ms'
+            f'{median[row] / plain:8.2f}  {memory[row]:.0f} MiB'
+        )
     ratio = median[list(ROWS)[-1]] / plain
     if ratio > args.max_ratio:
         print(f'the ratio {ratio:.2f} is above {args.max_ratio:.2f}')

@@ -19,12 +19,15 @@ import time
 
 import numpy as np
 
-from spinepose_mmpose.evaluation.functional import (COCO_AREA_RANGES,
-                                                    COCO_OKS_THRESHOLDS,
-                                                    STAT_NAMES,
-                                                    evaluate_subsets,
-                                                    ground_truth_from_coco,
-                                                    make_detections, read_json)
+from spinepose_mmpose.evaluation.functional import (
+    COCO_AREA_RANGES,
+    COCO_OKS_THRESHOLDS,
+    STAT_NAMES,
+    evaluate_subsets,
+    ground_truth_from_coco,
+    make_detections,
+    read_json,
+)
 from spinepose_mmpose.metainfo import NUM_KEYPOINTS, SIGMAS, SUBSETS
 
 TOLERANCE = 1e-9

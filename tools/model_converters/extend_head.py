@@ -5,6 +5,7 @@ the normal distribution of the existing rows. Training does the same to
 load_from by itself; this tool is for looking at the result, or for other
 training code.
 """
+
 import argparse
 import os
 import sys
@@ -16,24 +17,29 @@ from spinepose_mmpose.utils.cli import one_sentence
 def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n')[0],
-        epilog='The log says which rows were copied, extended and skipped.')
+        epilog='The log says which rows were copied, extended and skipped.',
+    )
     parser.add_argument(
-        'input', help='checkpoint: a file, a URL or spinepose://NAME')
+        'input', help='checkpoint: a file, a URL or spinepose://NAME'
+    )
     parser.add_argument('output', help='file to write')
     parser.add_argument('--seed', type=int, default=0, help='of the new rows')
     parser.add_argument(
         '--source',
         metavar='METAINFO',
         help="the input's keypoints, e.g. configs/_base_/datasets/halpe26.py; "
-        'by default what the checkpoint or its number of keypoints says')
+        'by default what the checkpoint or its number of keypoints says',
+    )
     parser.add_argument(
         '--redraw',
         nargs='+',
         default=(),
         metavar='NAME',
-        help='keypoints to draw although the input has them, e.g. neck hip')
+        help='keypoints to draw although the input has them, e.g. neck hip',
+    )
     parser.add_argument(
-        '--overwrite', action='store_true', help='replace the output')
+        '--overwrite', action='store_true', help='replace the output'
+    )
     return parser.parse_args()
 
 
@@ -49,23 +55,28 @@ def convert(args) -> str:
     from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
     from spinepose_mmpose.metainfo import KEYPOINT_NAMES
-    from spinepose_mmpose.models.utils import (checkpoint_names,
-                                               checkpoint_weights,
-                                               count_keypoints, extend_head,
-                                               metainfo_names)
+    from spinepose_mmpose.models.utils import (
+        checkpoint_names,
+        checkpoint_weights,
+        count_keypoints,
+        extend_head,
+        metainfo_names,
+    )
+
     if os.path.exists(args.output) and not args.overwrite:
         raise FileExistsError(
-            f'{args.output} exists; give --overwrite to replace it')
+            f'{args.output} exists; give --overwrite to replace it'
+        )
     checkpoint = load(args.input)
     weights = checkpoint_weights(checkpoint)
     rows = count_keypoints(weights)
     if args.source:
-        names = metainfo_names(
-            parse_pose_metainfo(dict(from_file=args.source)))
+        names = metainfo_names(parse_pose_metainfo(dict(from_file=args.source)))
     else:
         names = checkpoint_names(checkpoint.get('meta'), rows)
-    weights, report = extend_head(weights, names, KEYPOINT_NAMES, args.seed,
-                                  args.redraw)
+    weights, report = extend_head(
+        weights, names, KEYPOINT_NAMES, args.seed, args.redraw
+    )
     temporary = f'{args.output}.part'
     try:
         torch.save(dict(state_dict=weights, meta=dict()), temporary)
@@ -73,8 +84,10 @@ def convert(args) -> str:
     finally:
         if os.path.exists(temporary):
             os.remove(temporary)
-    return (f'{args.output}: {len(KEYPOINT_NAMES)} keypoints from the {rows} '
-            f'of {args.input} (seed {args.seed})\n{report}')
+    return (
+        f'{args.output}: {len(KEYPOINT_NAMES)} keypoints from the {rows} '
+        f'of {args.input} (seed {args.seed})\n{report}'
+    )
 
 
 def load(source: str) -> dict:
@@ -82,15 +95,19 @@ def load(source: str) -> dict:
     import torch
 
     from spinepose_mmpose.model_zoo import resolve_weights
+
     path = resolve_weights(source)
     try:
         checkpoint = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # of any kind, on a file that is none
-        raise ValueError(f'{path} is no checkpoint, is damaged, or holds more '
-                         'than weights and plain data') from error
+        raise ValueError(
+            f'{path} is no checkpoint, is damaged, or holds more '
+            'than weights and plain data'
+        ) from error
     if not isinstance(checkpoint, dict):
         raise ValueError(
-            f'{path} holds a {type(checkpoint).__name__}, no checkpoint')
+            f'{path} holds a {type(checkpoint).__name__}, no checkpoint'
+        )
     return checkpoint
 
 

@@ -2,5 +2,4 @@
 # own configs have already.
 _base_ = ['./test_sets.py']
 
-custom_imports = dict(
-    imports=['spinepose_mmpose'], allow_failed_imports=False)
+custom_imports = dict(imports=['spinepose_mmpose'], allow_failed_imports=False)

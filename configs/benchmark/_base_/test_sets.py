@@ -5,42 +5,49 @@ test_sets = '{{$SPINEPOSE_TEST_SETS:spinetrack}}'  # of spinetrack,coco,halpe26
 spinetrack_root = '{{$SPINETRACK_ROOT:data/spinetrack}}/'
 coco_root = '{{$COCO_ROOT:data/coco}}/'
 halpe_root = '{{$HALPE_ROOT:data/halpe}}/'
-# The detector's boxes, 56.4 AP for people; '' takes the labelled boxes.
+# The detector's boxes, 56.4 AP for people; 'none' takes the labelled boxes.
 person_boxes = '{{$PERSON_BOXES:COCO_val2017_detections_AP_H_56_person.json}}'
-if person_boxes and '/' not in person_boxes:
+if person_boxes == 'none':
+    person_boxes = None
+elif '/' not in person_boxes:
     person_boxes = coco_root + 'person_detection_results/' + person_boxes
 
 known_sets = dict(
     spinetrack=dict(
         type='SpineTrackDataset',
         data_mode='topdown',
-        ann_file=spinetrack_root +
-        'annotations/person_keypoints_val2017.json',
+        ann_file=spinetrack_root + 'annotations/person_keypoints_val2017.json',
         data_prefix=dict(img=spinetrack_root + 'images/val2017/'),
-        test_mode=True),
+        test_mode=True,
+    ),
     coco=dict(
         type='CocoDataset',
         data_mode='topdown',
         ann_file=coco_root + 'annotations/person_keypoints_val2017.json',
-        bbox_file=person_boxes or None,
+        bbox_file=person_boxes,
         data_prefix=dict(img=coco_root + 'val2017/'),
-        test_mode=True),
+        test_mode=True,
+    ),
     halpe26=dict(
         type='HalpeDataset',
         data_mode='topdown',
         ann_file=halpe_root + 'annotations/halpe_val_v1.json',
-        bbox_file=person_boxes or None,
+        bbox_file=person_boxes,
         data_prefix=dict(img=coco_root + 'val2017/'),
-        test_mode=True))
+        test_mode=True,
+    ),
+)
 known_metrics = dict(
     spinetrack=dict(
         type='SpineTrackMetric',
         prefix='spinetrack',
-        ann_file=known_sets['spinetrack']['ann_file']),
+        ann_file=known_sets['spinetrack']['ann_file'],
+    ),
     coco=dict(
         type='CocoMetric',
         prefix='coco',
-        ann_file=known_sets['coco']['ann_file']),
+        ann_file=known_sets['coco']['ann_file'],
+    ),
     # The first 26 of Halpe's 136 keypoints.
     halpe26=dict(
         type='CocoMetric',
@@ -49,13 +56,18 @@ known_metrics = dict(
         gt_converter=dict(
             type='KeypointConverter',
             num_keypoints=26,
-            mapping=[(i, i) for i in range(26)])))
+            mapping=[(i, i) for i in range(26)],
+        ),
+    ),
+)
 
 chosen_sets = [name.strip() for name in test_sets.split(',')]
 unknown_sets = [name for name in chosen_sets if name not in known_sets]
 if unknown_sets:
-    raise ValueError(f'SPINEPOSE_TEST_SETS={test_sets} names {unknown_sets}, '
-                     f'choose from {list(known_sets)}')
+    raise ValueError(
+        f'SPINEPOSE_TEST_SETS={test_sets} names {unknown_sets}, '
+        f'choose from {list(known_sets)}'
+    )
 
 benchmark_dataloader = dict(
     batch_size=64,
@@ -66,8 +78,11 @@ benchmark_dataloader = dict(
     dataset=dict(
         type='CombinedDataset',
         datasets=[known_sets[name] for name in chosen_sets],
-        test_mode=True))
+        test_mode=True,
+    ),
+)
 benchmark_evaluator = dict(
     type='NamedKeypointsEvaluator',
     datasets=[known_sets[name] for name in chosen_sets],
-    metrics=[known_metrics[name] for name in chosen_sets])
+    metrics=[known_metrics[name] for name in chosen_sets],
+)

@@ -30,9 +30,9 @@ class SpineTrackDataset(BaseCocoStyleDataset):
         on_bad_annotation (str): ``'error'`` stops at the first annotation
             that cannot be used (wrong keypoint count, NaN, visibility not in
             0, 1, 2, box outside the image, no such image, an id that is there
-            twice) with a ValueError that names file and annotation id. ``'skip'`` leaves such
-            annotations out and warns how many and why. Defaults to
-            ``'error'``.
+            twice) with a ValueError that names file and annotation id.
+            ``'skip'`` leaves such annotations out and warns how many and why.
+            Defaults to ``'error'``.
         check_images (bool): Look for every image file before training
             starts. Only for local files. Defaults to True.
         *args, **kwargs: As :class:`BaseCocoStyleDataset`.

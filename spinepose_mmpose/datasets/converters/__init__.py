@@ -1,4 +1,5 @@
 """Annotations of other datasets in SpineTrack's form; numpy only."""
+
 from .coco_to_spinetrack import to_spinetrack
 from .pseudo_spine import pseudo_spine
 

@@ -1,10 +1,16 @@
 """COCO and Halpe people with SpineTrack's 37 keypoints."""
+
 from typing import Dict, Sequence, Tuple
 
 import numpy as np
 
-from ...metainfo import (KEYPOINT_IDS, KEYPOINT_NAMES, NUM_KEYPOINTS,
-                         SKELETON, SPINE_CHAIN)
+from ...metainfo import (
+    KEYPOINT_IDS,
+    KEYPOINT_NAMES,
+    NUM_KEYPOINTS,
+    SKELETON,
+    SPINE_CHAIN,
+)
 from .pseudo_spine import pseudo_spine
 
 # Keypoints of a source -> how many of them SpineTrack has, in its order.
@@ -13,16 +19,25 @@ SOURCES = {17: 17, 26: 26, 136: 26}
 # hip that of the hips.
 ELSEWHERE = ('neck', 'hip')
 # What belongs to keypoints that SpineTrack lacks.
-DROPPED = ('face_box', 'lefthand_box', 'righthand_box', 'face_kpts',
-           'lefthand_kpts', 'righthand_kpts', 'foot_kpts', 'face_valid',
-           'lefthand_valid', 'righthand_valid', 'foot_valid')
+DROPPED = (
+    'face_box',
+    'lefthand_box',
+    'righthand_box',
+    'face_kpts',
+    'lefthand_kpts',
+    'righthand_kpts',
+    'foot_kpts',
+    'face_valid',
+    'lefthand_valid',
+    'righthand_valid',
+    'foot_valid',
+)
 PSEUDO = 'pseudo_keypoints'
 
 
 def to_spinetrack(
-        dataset: dict,
-        pseudo: bool = False,
-        drop: Sequence[str] = ELSEWHERE) -> Tuple[dict, Dict[str, int]]:
+    dataset: dict, pseudo: bool = False, drop: Sequence[str] = ELSEWHERE
+) -> Tuple[dict, Dict[str, int]]:
     """A COCO-format dataset with 37 keypoints a person.
 
     Body, and of Halpe head and feet, keep their labels; everything else is
@@ -48,7 +63,8 @@ def to_spinetrack(
     for key in ('images', 'annotations'):
         if not isinstance(dataset.get(key), list):
             raise ValueError(
-                f'it has no list {key!r}: expected COCO annotations')
+                f'it has no list {key!r}: expected COCO annotations'
+            )
     dropped = [KEYPOINT_IDS[name] for name in drop]
     annotations = []
     counts = dict(people=0, labelled=0, pseudo=0)
@@ -56,8 +72,7 @@ def to_spinetrack(
         keypoints = _convert(annotation)
         keypoints[dropped] = 0
         converted = {
-            k: v
-            for k, v in annotation.items() if k not in (*DROPPED, PSEUDO)
+            k: v for k, v in annotation.items() if k not in (*DROPPED, PSEUDO)
         }
         guessed = []
         if pseudo:
@@ -67,7 +82,8 @@ def to_spinetrack(
                 converted[PSEUDO] = guessed
         converted.update(
             keypoints=_flat(keypoints),
-            num_keypoints=int((keypoints[:, 2] > 0).sum()))
+            num_keypoints=int((keypoints[:, 2] > 0).sum()),
+        )
         annotations.append(converted)
         counts['people'] += 1
         counts['labelled'] += converted['num_keypoints'] > 0
@@ -76,22 +92,22 @@ def to_spinetrack(
     if pseudo:
         info['pseudo_spine'] = (
             'The keypoints named in pseudo_keypoints are guesses on a curve '
-            'through hips, shoulders and ears: correct them by hand.')
+            'through hips, shoulders and ears: correct them by hand.'
+        )
     return dict(
-        dataset,
-        info=info,
-        categories=[_category()],
-        annotations=annotations), counts
+        dataset, info=info, categories=[_category()], annotations=annotations
+    ), counts
 
 
 def _convert(annotation: dict) -> np.ndarray:
     """(37, 3), unlabelled points zeroed."""
-    place = f"annotation {annotation.get('id')}"
+    place = f'annotation {annotation.get("id")}'
     flat = annotation.get('keypoints', ())
     if len(flat) % 3 or len(flat) // 3 not in SOURCES:
         raise ValueError(
             f'{place} has {len(flat) / 3:g} keypoints, expected one of '
-            f'{sorted(SOURCES)} (COCO, Halpe26, Halpe)')
+            f'{sorted(SOURCES)} (COCO, Halpe26, Halpe)'
+        )
     count = SOURCES[len(flat) // 3]
     keypoints = np.zeros((NUM_KEYPOINTS, 3))
     try:
@@ -127,5 +143,7 @@ def _category() -> dict:
         id=1,
         name='person',
         keypoints=list(KEYPOINT_NAMES),
-        skeleton=[[KEYPOINT_IDS[end] + 1 for end in link]
-                  for link, _ in SKELETON])
+        skeleton=[
+            [KEYPOINT_IDS[end] + 1 for end in link] for link, _ in SKELETON
+        ],
+    )

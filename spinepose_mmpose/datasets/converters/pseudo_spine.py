@@ -1,4 +1,5 @@
 """A first guess at the spine from the body's keypoints."""
+
 from functools import lru_cache
 from typing import Dict, Optional
 
@@ -14,11 +15,11 @@ def pseudo_spine(keypoints: np.ndarray) -> Optional[np.ndarray]:
     """The spine as a smooth curve through hips, shoulders and ears.
 
     A piecewise cubic (Hermite) runs through the midpoints of both hips, both
-    shoulders and the labelled ears, in the manner of the curve that SpineTrack's
-    labelling started from (SpinePose, arXiv 2504.08110). The vertebrae lie on it at
-    the heights that they have in relaxed standing; without an ear the neck goes
-    straight on. It knows nothing of lordosis, kyphosis or the depth of the body:
-    a start for labelling by hand, no label.
+    shoulders and the labelled ears, in the manner of the curve fit that
+    SpineTrack's labelling started from (SpinePose, arXiv 2504.08110). The
+    vertebrae lie on it at the heights that they have in relaxed standing;
+    without an ear the neck goes straight on. It knows nothing of lordosis,
+    kyphosis or the depth of the body: a start for labelling by hand, no label.
 
     Args:
         keypoints: (37, 3), [x, y] in pixels and visibility.
@@ -45,30 +46,40 @@ def pseudo_spine(keypoints: np.ndarray) -> Optional[np.ndarray]:
     for name in SPINE_CHAIN:
         h = heights[name]
         if h <= 1:
-            point = _hermite(h, anchors['hip'], trunk, anchors['shoulder'],
-                             bend)
+            point = _hermite(
+                h, anchors['hip'], trunk, anchors['shoulder'], bend
+            )
         else:
             length = heights['ear'] - 1
             end = anchors['shoulder'] + length * neck
-            point = _hermite((h - 1) / length, anchors['shoulder'],
-                             bend * length, end, neck * length)
+            point = _hermite(
+                (h - 1) / length,
+                anchors['shoulder'],
+                bend * length,
+                end,
+                neck * length,
+            )
         points.append(point)
     return np.stack(points)
 
 
-
-
 def _hermite(t, start, start_slope, end, end_slope):
     """The cubic with these ends and derivatives, at t in 0 to 1."""
-    return ((1 + 2 * t) * (1 - t)**2 * start + t * (1 - t)**2 * start_slope +
-            t**2 * (3 - 2 * t) * end + t**2 * (t - 1) * end_slope)
+    return (
+        (1 + 2 * t) * (1 - t) ** 2 * start
+        + t * (1 - t) ** 2 * start_slope
+        + t**2 * (3 - 2 * t) * end
+        + t**2 * (t - 1) * end_slope
+    )
 
 
 @lru_cache
 def _heights() -> Dict[str, float]:
-    """Heights in relaxed standing: the hips' midpoint is 0, the shoulders' 1."""
+    """Heights in relaxed standing: the hips' midpoint is 0, the shoulders'
+    is 1."""
     from ..synthetic.body import average_body
     from ..synthetic.skeleton import Pose, pose_body
+
     joints = pose_body(average_body(), Pose()).joints
     hip, shoulder = (joints[f'left_{n}'][1] for n in ('hip', 'shoulder'))
     names = {name: name for name in SPINE_CHAIN}

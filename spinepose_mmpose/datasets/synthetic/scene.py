@@ -13,8 +13,13 @@ from .mesh import FEATURE_IDS, Skin, box
 from .occluders import draw_occluders, sample_occluders
 from .parts import OBJECT, PART_IDS
 from .poses import sample_pose
-from .render import (OBJECT_OWNER, SUPERSAMPLE, draw_faces, project_faces,
-                     shadow_mask)
+from .render import (
+    OBJECT_OWNER,
+    SUPERSAMPLE,
+    draw_faces,
+    project_faces,
+    shadow_mask,
+)
 from .rotation import rot_y
 from .skeleton import Figure, Pose, pose_body
 from .skin import build_skin, stand_on_ground

@@ -3,6 +3,7 @@
 Each entry is tested by ``tools/test.py`` in a process of its own: a failure
 or an interruption costs that entry alone.
 """
+
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from spinepose_mmpose.paths import content_root
 from spinepose_mmpose.utils.files import write_text
+
 from ..functional import read_json
 
 TEST_SETS = ('spinetrack', 'coco', 'halpe26')
@@ -28,6 +30,7 @@ class RunFailed(RuntimeError):
 @dataclass(frozen=True)
 class Entry:
     """A model to test. ``checkpoint`` ``'none'`` tests untrained weights."""
+
     name: str
     config: str
     checkpoint: str
@@ -45,10 +48,13 @@ def settings_of(entry: Entry, cfg_options: Sequence[str] = ()) -> dict:
         ValueError: The config cannot be read.
     """
     from mmengine.config import Config
+
     from ..complexity import quietly
+
     if not osp.isfile(entry.config):
-        raise FileNotFoundError(f"{entry.name}: there is no config file "
-                                f"'{entry.config}'.")
+        raise FileNotFoundError(
+            f"{entry.name}: there is no config file '{entry.config}'."
+        )
     # With the test sets and data roots of the environment filled in.
     with quietly():
         config = Config.fromfile(entry.config).to_dict()
@@ -57,11 +63,13 @@ def settings_of(entry: Entry, cfg_options: Sequence[str] = ()) -> dict:
         digest=hashlib.sha256(repr(config).encode()).hexdigest()[:16],
         checkpoint=entry.checkpoint,
         checkpoint_state=_file_state(entry),
-        cfg_options=list(cfg_options))
+        cfg_options=list(cfg_options),
+    )
 
 
-def finished(work_dir: str, entry: Entry,
-             settings: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+def finished(
+    work_dir: str, entry: Entry, settings: Dict[str, Any]
+) -> Optional[Dict[str, Any]]:
     """The result of an earlier run with the same settings, or None.
 
     A broken result file counts as none.
@@ -78,8 +86,13 @@ def finished(work_dir: str, entry: Entry,
     return result
 
 
-def run(work_dir: str, entry: Entry, settings: Dict[str, Any],
-        cfg_options: Sequence[str] = (), report: bool = False) -> dict:
+def run(
+    work_dir: str,
+    entry: Entry,
+    settings: Dict[str, Any],
+    cfg_options: Sequence[str] = (),
+    report: bool = False,
+) -> dict:
     """Test an entry and keep the result.
 
     Args:
@@ -96,6 +109,7 @@ def run(work_dir: str, entry: Entry, settings: Dict[str, Any],
         RunFailed: The test did.
     """
     from ..complexity import model_complexity
+
     folder = osp.join(work_dir, entry.name)
     os.makedirs(folder, exist_ok=True)
     metrics_file = osp.join(folder, 'metrics.json')
@@ -105,7 +119,9 @@ def run(work_dir: str, entry: Entry, settings: Dict[str, Any],
     with open(log, 'w', encoding='utf-8') as file:
         code = subprocess.call(
             _command(entry, folder, metrics_file, cfg_options, report),
-            stdout=file, stderr=subprocess.STDOUT)
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
     if code:
         raise RunFailed(f'{_last_words(log)} (all of it: {log})')
     if not osp.exists(metrics_file):
@@ -115,24 +131,32 @@ def run(work_dir: str, entry: Entry, settings: Dict[str, Any],
         settings=settings,
         metrics=read_json(metrics_file),
         params=params,
-        flops=flops)
+        flops=flops,
+    )
     write_text(result_file(work_dir, entry), json.dumps(result, indent=1))
     return result
 
 
-def _command(entry: Entry, folder: str, metrics_file: str, cfg_options,
-             report) -> List[str]:
+def _command(
+    entry: Entry, folder: str, metrics_file: str, cfg_options, report
+) -> List[str]:
     options = list(cfg_options)
     checkpoint = entry.checkpoint
     if checkpoint == UNTRAINED:
         options.append('load_from=None')
     if report:
-        options.append('test_evaluator.metrics.0.report_dir=' +
-                       osp.join(folder, 'report'))
+        options.append(
+            'test_evaluator.metrics.0.report_dir=' + osp.join(folder, 'report')
+        )
     command = [
         sys.executable,
-        str(content_root() / 'tools' / 'test.py'), entry.config, checkpoint,
-        '--work-dir', folder, '--out', metrics_file
+        str(content_root() / 'tools' / 'test.py'),
+        entry.config,
+        checkpoint,
+        '--work-dir',
+        folder,
+        '--out',
+        metrics_file,
     ]
     return command + (['--cfg-options', *options] if options else [])
 
@@ -142,8 +166,9 @@ def _file_state(entry: Entry) -> Optional[List[int]]:
     if entry.checkpoint == UNTRAINED or '://' in entry.checkpoint:
         return None
     if not osp.isfile(entry.checkpoint):
-        raise FileNotFoundError(f"{entry.name}: there is no checkpoint "
-                                f"'{entry.checkpoint}'.")
+        raise FileNotFoundError(
+            f"{entry.name}: there is no checkpoint '{entry.checkpoint}'."
+        )
     state = os.stat(entry.checkpoint)
     return [state.st_size, state.st_mtime_ns]
 
@@ -153,5 +178,5 @@ def _last_words(log: str) -> str:
         lines = [line.strip() for line in file if line.strip()]
     for line in reversed(lines):
         if line.startswith('error: '):
-            return line[len('error: '):]
+            return line[len('error: ') :]
     return lines[-1] if lines else 'the test ended without a word'

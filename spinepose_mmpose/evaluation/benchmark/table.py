@@ -1,4 +1,5 @@
 """Measured figures beside the published ones."""
+
 import csv
 import io
 import json
@@ -6,13 +7,20 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from ..published import COLUMNS, METHODS, METRIC_KEYS
 
-TITLES = dict(coco='COCO', halpe26='Halpe26', body='body', feet='feet',
-              spine='spine', all='overall')
+TITLES = dict(
+    coco='COCO',
+    halpe26='Halpe26',
+    body='body',
+    feet='feet',
+    spine='spine',
+    all='overall',
+)
 STATS = ('AP', 'AR')
 
 
-def table_rows(results: Dict[str, Dict[str, Any]],
-               errors: Optional[Dict[str, str]] = None) -> List[dict]:
+def table_rows(
+    results: Dict[str, Dict[str, Any]], errors: Optional[Dict[str, str]] = None
+) -> List[dict]:
     """A row for each entry.
 
     Args:
@@ -39,11 +47,13 @@ def table_rows(results: Dict[str, Dict[str, Any]],
             for i, stat in enumerate(STATS):
                 figures[f'{column} {stat}'] = _figure(
                     _percent(metrics.get(METRIC_KEYS[column][i])),
-                    paper[i] if paper else None, not untrained)
+                    paper[i] if paper else None,
+                    not untrained,
+                )
         for key in ('params', 'flops'):
             figures[key] = _figure(
-                result.get(key),
-                getattr(method, key) if method else None)
+                result.get(key), getattr(method, key) if method else None
+            )
         rows.append(
             dict(
                 name=name,
@@ -51,42 +61,59 @@ def table_rows(results: Dict[str, Dict[str, Any]],
                 keypoints=method.keypoints if method else None,
                 untrained=untrained,
                 error=errors.get(name),
-                figures=figures))
+                figures=figures,
+            )
+        )
     return rows
 
 
 def to_markdown(rows: Sequence[dict]) -> str:
     """For people: measured figures with the difference to the published."""
-    columns = [c for c in COLUMNS if any(
-        row['figures'][f'{c} AP']['measured'] is not None for row in rows)]
+    columns = [
+        c
+        for c in COLUMNS
+        if any(
+            row['figures'][f'{c} AP']['measured'] is not None for row in rows
+        )
+    ]
     lines = [
-        '# Results', '',
+        '# Results',
+        '',
         'AP / AR x100 as measured; in brackets measured minus published. '
-        'COCO and Halpe26 with the detector\'s boxes, the others with the '
+        "COCO and Halpe26 with the detector's boxes, the others with the "
         'labelled boxes of SpineTrack val. Keypoints that a method lacks '
         'count as wrong. Params in millions, FLOPs in billions for one '
-        'person without flip.', ''
+        'person without flip.',
+        '',
     ]
-    header = ['method', 'keypoints', *(TITLES[c] for c in columns), 'params',
-              'FLOPs']
+    header = [
+        'method',
+        'keypoints',
+        *(TITLES[c] for c in columns),
+        'params',
+        'FLOPs',
+    ]
     body = []
     for row in rows:
-        cells = [row['title'] + (' (untrained)' if row['untrained'] else ''),
-                 row['keypoints'] or '-']
+        cells = [
+            row['title'] + (' (untrained)' if row['untrained'] else ''),
+            row['keypoints'] or '-',
+        ]
         for column in columns:
-            pair = [_cell(row['figures'][f'{column} {stat}'], 1)
-                    for stat in STATS]
+            pair = [
+                _cell(row['figures'][f'{column} {stat}'], 1) for stat in STATS
+            ]
             cells.append('-' if pair == ['-', '-'] else ' / '.join(pair))
-        cells += [_cell(row['figures'][key], 2) for key in
-                  ('params', 'flops')]
+        cells += [_cell(row['figures'][key], 2) for key in ('params', 'flops')]
         body.append(cells)
     marks = ['---'] + ['--:'] * (len(header) - 1)
-    lines += ['| ' + ' | '.join(map(str, r)) + ' |'
-              for r in (header, marks, *body)]
+    lines += [
+        '| ' + ' | '.join(map(str, r)) + ' |' for r in (header, marks, *body)
+    ]
     failed = [row for row in rows if row['error']]
     if failed:
         lines += ['', 'Failed:', '']
-        lines += [f"- {row['title']}: {row['error']}" for row in failed]
+        lines += [f'- {row["title"]}: {row["error"]}' for row in failed]
     return '\n'.join(lines) + '\n'
 
 
@@ -98,11 +125,19 @@ def to_csv(rows: Sequence[dict]) -> str:
     writer.writerow(['name', 'title', 'figure', *kinds, 'untrained', 'error'])
     for row in rows:
         for figure, values in row['figures'].items():
-            writer.writerow([
-                row['name'], row['title'], figure,
-                *('' if values[k] is None else f'{values[k]:.6g}'
-                  for k in kinds), int(row['untrained']), row['error'] or ''
-            ])
+            writer.writerow(
+                [
+                    row['name'],
+                    row['title'],
+                    figure,
+                    *(
+                        '' if values[k] is None else f'{values[k]:.6g}'
+                        for k in kinds
+                    ),
+                    int(row['untrained']),
+                    row['error'] or '',
+                ]
+            )
     return out.getvalue()
 
 
@@ -110,9 +145,9 @@ def to_json(rows: Sequence[dict]) -> str:
     return json.dumps(list(rows), indent=1, allow_nan=False) + '\n'
 
 
-def _figure(measured: Optional[float],
-            published: Optional[float],
-            compare: bool = True) -> dict:
+def _figure(
+    measured: Optional[float], published: Optional[float], compare: bool = True
+) -> dict:
     difference = None
     if compare and measured is not None and published is not None:
         difference = measured - published
@@ -127,8 +162,8 @@ def _percent(value: Optional[float]) -> Optional[float]:
 def _cell(values: dict, digits: int) -> str:
     if values['measured'] is None:
         return '-'
-    text = f"{values['measured']:.{digits}f}"
+    text = f'{values["measured"]:.{digits}f}'
     if values['difference'] is None:
         return text
     # + 0. turns a rounded -0.0 into 0.0.
-    return f"{text} ({round(values['difference'], digits) + 0.:+.{digits}f})"
+    return f'{text} ({round(values["difference"], digits) + 0.0:+.{digits}f})'

@@ -41,19 +41,26 @@ class NamedKeypointsEvaluator(MultiDatasetEvaluator):
         ValueError: Names collide, or no keypoint can be mapped.
     """
 
-    def __init__(self,
-                 metrics: Sequence[dict],
-                 datasets: Sequence[dict],
-                 predicts: Optional[KeypointSource] = None):
+    def __init__(
+        self,
+        metrics: Sequence[dict],
+        datasets: Sequence[dict],
+        predicts: Optional[KeypointSource] = None,
+    ):
         metrics = [metrics] if isinstance(metrics, dict) else list(metrics)
         datasets = [datasets] if isinstance(datasets, dict) else list(datasets)
         if len(metrics) != len(datasets):
-            raise ValueError(f'{len(metrics)} metrics do not fit '
-                             f'{len(datasets)} data sets: give one for each.')
+            raise ValueError(
+                f'{len(metrics)} metrics do not fit '
+                f'{len(datasets)} data sets: give one for each.'
+            )
         metainfos = [_metainfo(dataset) for dataset in datasets]
         names = [metainfo['dataset_name'] for metainfo in metainfos]
-        _require_unique(names, 'data sets', 'the samples of one could not be '
-                        'told from those of the other')
+        _require_unique(
+            names,
+            'data sets',
+            'the samples of one could not be told from those of the other',
+        )
         self.num_predicted = None
         if predicts is not None:
             source = keypoint_names(predicts)
@@ -68,9 +75,11 @@ class NamedKeypointsEvaluator(MultiDatasetEvaluator):
             # A copy each: CocoMetric edits it where it has a gt_converter.
             metric.dataset_meta = copy.deepcopy(metainfo)
         self.metrics_dict = dict(zip(names, self.metrics))
-        _require_unique([metric.prefix for metric in self.metrics],
-                        'metrics', 'their results would have the same names; '
-                        "set 'prefix'")
+        _require_unique(
+            [metric.prefix for metric in self.metrics],
+            'metrics',
+            "their results would have the same names; set 'prefix'",
+        )
 
     @property
     def dataset_meta(self) -> Optional[dict]:
@@ -82,10 +91,11 @@ class NamedKeypointsEvaluator(MultiDatasetEvaluator):
         count = dataset_meta['num_keypoints']
         if self.num_predicted not in (None, count):
             raise ValueError(
-                f"the model predicts {self.num_predicted} keypoints, but the "
+                f'the model predicts {self.num_predicted} keypoints, but the '
                 f"test_dataloader's data set has {count}, so that flipping "
-                "would exchange the wrong ones: wrap it in a CombinedDataset "
-                "with the model's metainfo.")
+                'would exchange the wrong ones: wrap it in a CombinedDataset '
+                "with the model's metainfo."
+            )
         self._dataset_meta = dataset_meta
 
     def evaluate(self, size: int) -> Dict[str, float]:
@@ -100,7 +110,8 @@ class NamedKeypointsEvaluator(MultiDatasetEvaluator):
                     f"no sample of data set '{name}' was tested, so "
                     f'{type(metric).__name__} has nothing to score: add it to '
                     "the test_dataloader, or remove it from the evaluator's "
-                    "'metrics' and 'datasets'.")
+                    "'metrics' and 'datasets'."
+                )
         return super().evaluate(size)
 
 
@@ -119,17 +130,22 @@ def keypoint_names(source: KeypointSource) -> List[str]:
         elif source.endswith('.py'):
             source = dict(from_file=source)
         else:
-            known = sorted(name for name, cls in DATASETS.module_dict.items()
-                           if getattr(cls, 'METAINFO', None))
+            known = sorted(
+                name
+                for name, cls in DATASETS.module_dict.items()
+                if getattr(cls, 'METAINFO', None)
+            )
             raise ValueError(
                 f"predicts='{source}' is neither a metainfo file (.py) nor a "
-                f"data set class, which are {', '.join(known)}.")
+                f'data set class, which are {", ".join(known)}.'
+            )
     try:
         meta = parse_pose_metainfo(copy.deepcopy(dict(source)))
     except FileNotFoundError as error:
         raise ValueError(
             f"there is no metainfo file '{source['from_file']}', neither from "
-            "here nor in mmpose's own configs.") from error
+            "here nor in mmpose's own configs."
+        ) from error
     return _names(meta)
 
 
@@ -139,7 +155,8 @@ def _metainfo(dataset: dict) -> dict:
     if cls is None:
         raise ValueError(f"there is no data set class '{dataset['type']}'.")
     return parse_pose_metainfo(
-        copy.deepcopy(dataset.get('metainfo') or cls.METAINFO))
+        copy.deepcopy(dataset.get('metainfo') or cls.METAINFO)
+    )
 
 
 def _with_converter(metric: dict, metainfo: dict, source: List[str]) -> dict:
@@ -147,7 +164,8 @@ def _with_converter(metric: dict, metainfo: dict, source: List[str]) -> dict:
     if metric.get('pred_converter') is not None:
         raise ValueError(
             f"{metric['type']} has a pred_converter although 'predicts' "
-            'already says what the model predicts: give one of them.')
+            'already says what the model predicts: give one of them.'
+        )
     target = _names(metainfo)
     if metric.get('gt_converter') is not None:
         target = _converted(target, **metric['gt_converter'])
@@ -157,16 +175,18 @@ def _with_converter(metric: dict, metainfo: dict, source: List[str]) -> dict:
     reached = {to for _, to in mapping}
     missing = [n for i, n in enumerate(target) if i not in reached]
     print_log(
-        f"{len(reached)} of the {len(target)} keypoints of "
-        f"'{metainfo['dataset_name']}' are among the model's {len(source)}" +
-        (f'; scored as wrong: {", ".join(missing)}' if missing else ''),
-        'current', logging.WARNING if missing else logging.INFO)
+        f'{len(reached)} of the {len(target)} keypoints of '
+        f"'{metainfo['dataset_name']}' are among the model's {len(source)}"
+        + (f'; scored as wrong: {", ".join(missing)}' if missing else ''),
+        'current',
+        logging.WARNING if missing else logging.INFO,
+    )
     return dict(
         metric,
         pred_converter=dict(
-            type='KeypointConverter',
-            num_keypoints=len(target),
-            mapping=mapping))
+            type='KeypointConverter', num_keypoints=len(target), mapping=mapping
+        ),
+    )
 
 
 def _names(metainfo: dict) -> List[str]:
@@ -174,8 +194,7 @@ def _names(metainfo: dict) -> List[str]:
     return [names[i] for i in range(metainfo['num_keypoints'])]
 
 
-def _converted(names: List[str], num_keypoints: int, mapping,
-               **_) -> List[str]:
+def _converted(names: List[str], num_keypoints: int, mapping, **_) -> List[str]:
     """Names after a converter; '' where none is known."""
     out = [''] * num_keypoints
     for source, to in mapping:

@@ -11,13 +11,29 @@ from mmengine.logging import MessageHub, print_log
 from mmpose.registry import METRICS
 
 from spinepose_mmpose.metainfo import SUBSETS
-from ..functional import (NMS_MODES, SCORE_MODES, Curves, Detections,
-                          GroundTruth, PredictedPeople, gather_people,
-                          ground_truth_from_coco, ground_truth_of_samples,
-                          make_detections, map_keypoints, map_sigmas,
-                          person_scores, read_json, sample_annotations,
-                          sample_predictions, subset_curves, summarize_curves,
-                          summary_table, suppress_people)
+
+from ..functional import (
+    NMS_MODES,
+    SCORE_MODES,
+    Curves,
+    Detections,
+    GroundTruth,
+    PredictedPeople,
+    gather_people,
+    ground_truth_from_coco,
+    ground_truth_of_samples,
+    make_detections,
+    map_keypoints,
+    map_sigmas,
+    person_scores,
+    read_json,
+    sample_annotations,
+    sample_predictions,
+    subset_curves,
+    summarize_curves,
+    summary_table,
+    suppress_people,
+)
 from ..report import ReportOptions, build_report, write_report
 
 

@@ -1,4 +1,5 @@
 """What lies beneath the AP: tables and pictures of one evaluation."""
+
 from .content import Report, ReportOptions, build_report
 from .writing import write_report
 

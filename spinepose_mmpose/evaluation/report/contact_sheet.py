@@ -1,4 +1,5 @@
 """The worst people of an evaluation, label and prediction side by side."""
+
 from typing import Dict, Hashable, Optional
 
 import cv2
@@ -17,8 +18,9 @@ INK, PAPER, EMPTY = (40, 40, 40), (255, 255, 255), (200, 200, 200)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def draw_contact_sheet(path: str, report: Report,
-                       image_paths: Dict[Hashable, str]) -> None:
+def draw_contact_sheet(
+    path: str, report: Report, image_paths: Dict[Hashable, str]
+) -> None:
     """Tiles of :attr:`Report.cases`, the worst first.
 
     Args:
@@ -26,34 +28,46 @@ def draw_contact_sheet(path: str, report: Report,
         report (Report): What to show.
         image_paths (dict): File by image id; a tile without one is grey.
     """
-    tiles = [_tile(i, case, report, image_paths)
-             for i, case in enumerate(report.cases, 1)]
+    tiles = [
+        _tile(i, case, report, image_paths)
+        for i, case in enumerate(report.cases, 1)
+    ]
     columns = min(COLUMNS, max(len(tiles), 3))
     rows = -(-len(tiles) // columns)
     height = TILE_HEIGHT + CAPTION + GAP
-    sheet = np.full((HEADER + rows * height + GAP,
-                     columns * (TILE_WIDTH + GAP) + GAP, 3), PAPER, np.uint8)
+    sheet = np.full(
+        (HEADER + rows * height + GAP, columns * (TILE_WIDTH + GAP) + GAP, 3),
+        PAPER,
+        np.uint8,
+    )
     _draw_header(sheet, len(tiles))
     for i, tile in enumerate(tiles):
         y = HEADER + i // columns * height
         x = GAP + i % columns * (TILE_WIDTH + GAP)
-        sheet[y:y + tile.shape[0], x:x + tile.shape[1]] = tile
+        sheet[y : y + tile.shape[0], x : x + tile.shape[1]] = tile
     if not cv2.imwrite(path, sheet):
         raise OSError(f'cannot write the image {path}')
 
 
 def _draw_header(sheet, count) -> None:
-    _write(sheet, f'The {count} worst people, lowest OKS first', (GAP, 24),
-           .62)
+    _write(
+        sheet, f'The {count} worst people, lowest OKS first', (GAP, 24), 0.62
+    )
     x = GAP
-    for color, text in ((LABEL_COLOR, 'labelled'),
-                        (PREDICTION_COLOR, 'predicted')):
+    for color, text in (
+        (LABEL_COLOR, 'labelled'),
+        (PREDICTION_COLOR, 'predicted'),
+    ):
         cv2.line(sheet, (x, 46), (x + 30, 46), color, 3, cv2.LINE_AA)
         cv2.circle(sheet, (x + 15, 46), 5, color, -1, cv2.LINE_AA)
-        _write(sheet, text, (x + 38, 51), .5)
+        _write(sheet, text, (x + 38, 51), 0.5)
         x += 140
-    _write(sheet, 'grey line: a keypoint to its label; white box: labelled '
-           'box', (x, 51), .5)
+    _write(
+        sheet,
+        'grey line: a keypoint to its label; white box: labelled box',
+        (x, 51),
+        0.5,
+    )
 
 
 def _tile(rank: int, case: Case, report: Report, image_paths) -> np.ndarray:
@@ -76,8 +90,14 @@ def _tile(rank: int, case: Case, report: Report, image_paths) -> np.ndarray:
         shown = predicted[:, 2] > 0
         points = predicted[:, :2] @ place[:, :2].T + place[:, 2]
         for k in np.flatnonzero(shown & labelled):
-            cv2.line(view, _point(points[k]), _point(label[k]),
-                     (190, 190, 190), 1, cv2.LINE_AA)
+            cv2.line(
+                view,
+                _point(points[k]),
+                _point(label[k]),
+                (190, 190, 190),
+                1,
+                cv2.LINE_AA,
+            )
         _draw_person(view, points, shown, report.links, PREDICTION_COLOR)
     _draw_person(view, label, labelled, report.links, LABEL_COLOR)
 
@@ -86,8 +106,8 @@ def _tile(rank: int, case: Case, report: Report, image_paths) -> np.ndarray:
         verdict = 'nothing predicted'
     elif not case.found:
         verdict += ', not found'
-    _write(tile, f'#{rank}  {verdict}', (2, TILE_HEIGHT + 16), .48)
-    _write(tile, f'image {image_id}', (2, TILE_HEIGHT + 34), .42)
+    _write(tile, f'#{rank}  {verdict}', (2, TILE_HEIGHT + 16), 0.48)
+    _write(tile, f'image {image_id}', (2, TILE_HEIGHT + 34), 0.42)
     return tile
 
 
@@ -106,12 +126,17 @@ def _crop(path: Optional[str], box) -> np.ndarray:
     image = None if path is None else cv2.imread(path)
     if image is None:
         blank = np.full((TILE_HEIGHT, TILE_WIDTH, 3), EMPTY, np.uint8)
-        _write(blank, 'image not at hand', (10, 20), .45)
+        _write(blank, 'image not at hand', (10, 20), 0.45)
         return blank
     crop = cv2.warpAffine(
-        image, _placement(box), (TILE_WIDTH, TILE_HEIGHT),
-        flags=cv2.INTER_AREA if max(box[2:]) > TILE_HEIGHT else
-        cv2.INTER_LINEAR, borderValue=EMPTY)
+        image,
+        _placement(box),
+        (TILE_WIDTH, TILE_HEIGHT),
+        flags=cv2.INTER_AREA
+        if max(box[2:]) > TILE_HEIGHT
+        else cv2.INTER_LINEAR,
+        borderValue=EMPTY,
+    )
     # Darker, so that the lines stand out.
     return (crop * 0.75).astype(np.uint8)
 
@@ -119,8 +144,14 @@ def _crop(path: Optional[str], box) -> np.ndarray:
 def _draw_person(view, points, shown, links, color) -> None:
     for a, b in links:
         if shown[a] and shown[b]:
-            cv2.line(view, _point(points[a]), _point(points[b]), color, 1,
-                     cv2.LINE_AA)
+            cv2.line(
+                view,
+                _point(points[a]),
+                _point(points[b]),
+                color,
+                1,
+                cv2.LINE_AA,
+            )
     for k in np.flatnonzero(shown):
         cv2.circle(view, _point(points[k]), 3, color, -1, cv2.LINE_AA)
 

@@ -2,16 +2,29 @@
 
 Letters: N pairs of a labelled and a predicted person, K keypoints.
 """
+
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from spinepose_mmpose.metainfo import SPINE_CHAIN
-from ..functional import (COCO_OKS_THRESHOLDS, RECALLS, Curves, Detections,
-                          GroundTruth, chain_errors, keypoint_report,
-                          match_people, mean_with_confidence, oks_matrix,
-                          side_confusion, subset_oks, summarize_curves)
+
+from ..functional import (
+    COCO_OKS_THRESHOLDS,
+    RECALLS,
+    Curves,
+    Detections,
+    GroundTruth,
+    chain_errors,
+    keypoint_report,
+    match_people,
+    mean_with_confidence,
+    oks_matrix,
+    side_confusion,
+    subset_oks,
+    summarize_curves,
+)
 
 # Changes with the layout of report.json.
 FORMAT = 1
@@ -24,7 +37,8 @@ UNITS = dict(
     curvature='degrees, mean absolute error of the turn between two segments',
     bend='degrees, mean absolute turn between two segments',
     exchanged='share of the people whose predicted left and right point lie '
-    'closer to the labels of the other side')
+    'closer to the labels of the other side',
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,7 @@ class ReportOptions:
         num_worst: People on the contact sheet.
         draw: Write pictures as well.
     """
+
     min_oks: float = 0.1
     pck_fraction: float = 0.05
     num_bootstrap: int = 1000
@@ -58,15 +73,20 @@ class ReportOptions:
         choices = [field.name for field in fields(cls)]
         unknown = sorted(set(options) - set(choices))
         if unknown:
-            raise ValueError(f'report has no options {unknown}, choose from '
-                             f'{choices}.')
+            raise ValueError(
+                f'report has no options {unknown}, choose from {choices}.'
+            )
         made = cls(**options)
-        if not 0 < made.min_oks <= 1 or made.pck_fraction <= 0 or min(
-                made.num_bootstrap, made.num_worst) < 0:
+        if (
+            not 0 < made.min_oks <= 1
+            or made.pck_fraction <= 0
+            or min(made.num_bootstrap, made.num_worst) < 0
+        ):
             raise ValueError(
                 f'report={options}: min_oks should lie in (0, 1], '
                 'pck_fraction be positive, num_bootstrap and num_worst not '
-                'negative.')
+                'negative.'
+            )
         return made
 
 
@@ -77,6 +97,7 @@ class Case:
     ``prediction`` is a row of the detections or None; ``found`` says whether
     it reaches ``min_oks``.
     """
+
     person: int
     prediction: Optional[int]
     oks: float
@@ -89,6 +110,7 @@ class Report:
 
     ``cases`` are the worst first; ``curves`` as of :func:`subset_curves`.
     """
+
     content: Dict[str, Any]
     cases: List[Case]
     curves: Dict[str, Curves]
@@ -102,25 +124,31 @@ class Report:
         values = {
             f'{subset}_{key}': row[name]['value']
             for subset, row in content['subsets'].items()
-            for name, key in (('oks', 'OKS'), ('pck', 'PCK'),
-                              ('error', 'error'))
+            for name, key in (
+                ('oks', 'OKS'),
+                ('pck', 'PCK'),
+                ('error', 'error'),
+            )
         }
         if content['spine']:
             values.update(
                 spine_angle_error=content['spine']['angle']['value'],
-                spine_curvature_error=content['spine']['curvature']['value'])
+                spine_curvature_error=content['spine']['curvature']['value'],
+            )
         values['left_right_exchanged'] = content['left_right']['share']
         return {k: v for k, v in values.items() if v is not None}
 
 
-def build_report(ground_truth: GroundTruth,
-                 detections: Detections,
-                 sigmas: Sequence[float],
-                 names: Sequence[str],
-                 subsets: Dict[str, Sequence[int]],
-                 curves: Dict[str, Curves],
-                 options: ReportOptions = ReportOptions(),
-                 links: Sequence[Tuple[int, int]] = ()) -> Report:
+def build_report(
+    ground_truth: GroundTruth,
+    detections: Detections,
+    sigmas: Sequence[float],
+    names: Sequence[str],
+    subsets: Dict[str, Sequence[int]],
+    curves: Dict[str, Curves],
+    options: ReportOptions = ReportOptions(),
+    links: Sequence[Tuple[int, int]] = (),
+) -> Report:
     """Everything but the files.
 
     A keypoint whose score is 0 in every prediction counts as one that the
@@ -142,9 +170,9 @@ def build_report(ground_truth: GroundTruth,
     keypoints = ground_truth.keypoints.copy()
     keypoints[:, ~predicted] = 0
     comparable = GroundTruth(
-        **{**ground_truth.__dict__, 'keypoints': keypoints})
-    rows, found = match_people(comparable, detections, sigmas,
-                               options.min_oks)
+        **{**ground_truth.__dict__, 'keypoints': keypoints}
+    )
+    rows, found = match_people(comparable, detections, sigmas, options.min_oks)
     gt, dt = keypoints[rows], detections.keypoints[found]
     areas = ground_truth.areas[rows]
     # At least a pixel: a box without extent is no reason to stop.
@@ -152,13 +180,26 @@ def build_report(ground_truth: GroundTruth,
 
     def measured(groups):
         return keypoint_report(
-            gt, dt, areas, sigmas, options.pck_fraction,
-            options.num_bootstrap, scales=scales, groups=groups)
+            gt,
+            dt,
+            areas,
+            sigmas,
+            options.pck_fraction,
+            options.num_bootstrap,
+            scales=scales,
+            groups=groups,
+        )
 
-    pair_oks = subset_oks(dt[..., :2], gt, areas, ground_truth.boxes[rows],
-                          sigmas, [np.arange(len(names))])[:, 0]
+    pair_oks = subset_oks(
+        dt[..., :2],
+        gt,
+        areas,
+        ground_truth.boxes[rows],
+        sigmas,
+        [np.arange(len(names))],
+    )[:, 0]
     cases = _cases(comparable, detections, sigmas, rows, found, pair_oks)
-    cases = cases[:options.num_worst]
+    cases = cases[: options.num_worst]
     content = dict(
         format=FORMAT,
         ground_truth=ground_truth.source,
@@ -167,16 +208,20 @@ def build_report(ground_truth: GroundTruth,
         people=dict(
             labelled=ground_truth.num_labelled_people(range(len(names))),
             predicted=len(detections),
-            found=len(rows)),
+            found=len(rows),
+        ),
         not_predicted=[n for n, p in zip(names, predicted) if not p],
-        subsets=_subset_rows(ground_truth, subsets, curves,
-                             measured(list(subsets.values()))),
+        subsets=_subset_rows(
+            ground_truth, subsets, curves, measured(list(subsets.values()))
+        ),
         keypoints=_keypoint_rows(names, predicted, measured(None)),
         spine=_chain_rows(gt, dt, names, predicted, options),
         left_right=_side_rows(gt, dt, names, predicted),
-        worst=[_case_row(case, ground_truth) for case in cases])
-    return Report(content, cases, curves, ground_truth, detections,
-                  tuple(links))
+        worst=[_case_row(case, ground_truth) for case in cases],
+    )
+    return Report(
+        content, cases, curves, ground_truth, detections, tuple(links)
+    )
 
 
 def triple(values: Sequence[float]) -> Dict[str, Optional[float]]:
@@ -188,26 +233,35 @@ def number(value: float) -> Optional[float]:
     return None if np.isnan(value) else float(value)
 
 
-def _cases(gts: GroundTruth, dts: Detections, sigmas, rows, found,
-           pair_oks) -> List[Case]:
+def _cases(
+    gts: GroundTruth, dts: Detections, sigmas, rows, found, pair_oks
+) -> List[Case]:
     """All labelled people, the worst first. One who was not found comes with
     the most similar prediction of the image that nobody else has."""
-    cases = [Case(int(g), int(d), float(o), True)
-             for g, d, o in zip(rows, found, pair_oks)]
+    cases = [
+        Case(int(g), int(d), float(o), True)
+        for g, d, o in zip(rows, found, pair_oks)
+    ]
     usable = (gts.keypoints[..., 2] > 0).any(axis=1) & ~gts.crowd
     free = np.ones(len(dts), dtype=bool)
     free[found] = False
     for person in np.setdiff1d(np.flatnonzero(usable), rows):
         left = np.flatnonzero(
-            free & (dts.image_index == gts.image_index[person]))
+            free & (dts.image_index == gts.image_index[person])
+        )
         if not left.size:
-            cases.append(Case(int(person), None, 0., False))
+            cases.append(Case(int(person), None, 0.0, False))
             continue
-        oks = oks_matrix(dts.keypoints[left], gts.keypoints[person:person + 1],
-                         gts.areas[person:person + 1], sigmas)[:, 0]
+        oks = oks_matrix(
+            dts.keypoints[left],
+            gts.keypoints[person : person + 1],
+            gts.areas[person : person + 1],
+            sigmas,
+        )[:, 0]
         best = int(oks.argmax())
         cases.append(
-            Case(int(person), int(left[best]), float(oks[best]), False))
+            Case(int(person), int(left[best]), float(oks[best]), False)
+        )
     return sorted(cases, key=lambda case: (case.oks, case.person))
 
 
@@ -217,7 +271,8 @@ def _case_row(case: Case, gts: GroundTruth) -> Dict[str, Any]:
         box=gts.boxes[case.person].tolist(),
         oks=case.oks,
         found=case.found,
-        predicted=case.prediction is not None)
+        predicted=case.prediction is not None,
+    )
 
 
 def _subset_rows(gts, subsets, curves, figures) -> Dict[str, dict]:
@@ -225,12 +280,14 @@ def _subset_rows(gts, subsets, curves, figures) -> Dict[str, dict]:
     return {
         name: dict(
             people=gts.num_labelled_people(ids),
-            **{key: None if value == -1 else value
-               for key, value in stats[name].items()},
+            **{
+                key: None if value == -1 else value
+                for key, value in stats[name].items()
+            },
             compared=int(figures['count'][i]),
-            **{key: triple(figures[key][i])
-               for key in ('oks', 'pck', 'error')},
-            curve=_curve(*curves[name]))
+            **{key: triple(figures[key][i]) for key in ('oks', 'pck', 'error')},
+            curve=_curve(*curves[name]),
+        )
         for i, (name, ids) in enumerate(subsets.items())
     }
 
@@ -247,7 +304,8 @@ def _curve(precision: np.ndarray, recall: np.ndarray) -> Dict[str, list]:
         precision={
             f'{threshold:.2f}': row.round(6).tolist()
             for threshold, row in zip(COCO_OKS_THRESHOLDS, mean)
-        })
+        },
+    )
 
 
 def _keypoint_rows(names, predicted, figures) -> List[dict]:
@@ -257,8 +315,8 @@ def _keypoint_rows(names, predicted, figures) -> List[dict]:
             name=name,
             predicted=bool(predicted[i]),
             compared=int(figures['count'][i]),
-            **{key: triple(figures[key][i])
-               for key in ('oks', 'pck', 'error')})
+            **{key: triple(figures[key][i]) for key in ('oks', 'pck', 'error')},
+        )
         for i, name in enumerate(names)
     ]
 
@@ -266,8 +324,11 @@ def _keypoint_rows(names, predicted, figures) -> List[dict]:
 def _chain_rows(gt, dt, names, predicted, options) -> Dict[str, Any]:
     """Figures of the spine; empty for a dataset without one, and for a model
     that does not predict two neighbouring segments."""
-    chain = [names.index(n) for n in SPINE_CHAIN
-             if n in names and predicted[names.index(n)]]
+    chain = [
+        names.index(n)
+        for n in SPINE_CHAIN
+        if n in names and predicted[names.index(n)]
+    ]
     points = [names[i] for i in chain]
     expected = [n for n in SPINE_CHAIN if n in names]
     if len(chain) < 3 or points != expected:
@@ -281,25 +342,35 @@ def _chain_rows(gt, dt, names, predicted, options) -> Dict[str, Any]:
         columns[key] = mean_with_confidence(
             np.column_stack([sums, sums.sum(axis=1)]),
             np.column_stack([valid, valid.sum(axis=1)]).astype(float),
-            options.num_bootstrap)
-    counts = {key: (~np.isnan(values)).sum(axis=0)
-              for key, values in errors.items()}
+            options.num_bootstrap,
+        )
+    counts = {
+        key: (~np.isnan(values)).sum(axis=0) for key, values in errors.items()
+    }
     return dict(
         points=points,
         **{key: triple(rows[-1]) for key, rows in columns.items()},
         segments=[
-            dict(upper=points[i], lower=points[i + 1],
-                 compared=int(counts['angle'][i]),
-                 angle=triple(columns['angle'][i]))
+            dict(
+                upper=points[i],
+                lower=points[i + 1],
+                compared=int(counts['angle'][i]),
+                angle=triple(columns['angle'][i]),
+            )
             for i in range(len(points) - 1)
         ],
         joints=[
-            dict(at=points[i + 1], compared=int(counts['curvature'][i]),
-                 **{key: triple(columns[key][i])
-                    for key in ('curvature', 'bend_labelled',
-                                'bend_predicted')})
+            dict(
+                at=points[i + 1],
+                compared=int(counts['curvature'][i]),
+                **{
+                    key: triple(columns[key][i])
+                    for key in ('curvature', 'bend_labelled', 'bend_predicted')
+                },
+            )
             for i in range(len(points) - 2)
-        ])
+        ],
+    )
 
 
 def _side_rows(gt, dt, names, predicted) -> Dict[str, Any]:
@@ -318,7 +389,12 @@ def _side_rows(gt, dt, names, predicted) -> Dict[str, Any]:
     return dict(
         share=float(np.nansum(shares * counts) / total) if total else None,
         pairs=[
-            dict(left=names[a], right=names[b], people=int(n),
-                 exchanged=number(share))
+            dict(
+                left=names[a],
+                right=names[b],
+                people=int(n),
+                exchanged=number(share),
+            )
             for (a, b), n, share in zip(pairs, counts, shares)
-        ])
+        ],
+    )

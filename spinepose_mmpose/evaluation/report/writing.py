@@ -1,18 +1,27 @@
 """The files of a report."""
+
 import os
 import os.path as osp
 from typing import Dict, Hashable, List, Optional
 
 from spinepose_mmpose.utils.files import replaced, write_text
+
 from .content import Report
-from .tables import (PICTURES, keypoints_csv, spine_csv, subsets_csv, to_json,
-                     to_markdown)
+from .tables import (
+    PICTURES,
+    keypoints_csv,
+    spine_csv,
+    subsets_csv,
+    to_json,
+    to_markdown,
+)
 
 
-def write_report(folder: str,
-                 report: Report,
-                 image_paths: Optional[Dict[Hashable, str]] = None
-                 ) -> List[str]:
+def write_report(
+    folder: str,
+    report: Report,
+    image_paths: Optional[Dict[Hashable, str]] = None,
+) -> List[str]:
     """Write tables and pictures, each by temporary file and rename.
 
     Args:
@@ -48,12 +57,14 @@ def _draw(folder, report, image_paths) -> List[str]:
     from .body_map import draw_body_map
     from .contact_sheet import draw_contact_sheet
     from .precision_recall import draw_precision_recall
+
     makers = dict(
         precision_recall=lambda path: draw_precision_recall(
-            path, report.content),
+            path, report.content
+        ),
         body_map=lambda path: draw_body_map(path, report.content),
-        worst_cases=lambda path: draw_contact_sheet(path, report,
-                                                    image_paths))
+        worst_cases=lambda path: draw_contact_sheet(path, report, image_paths),
+    )
     drawn = []
     for name, make in makers.items():
         if name == 'worst_cases' and not report.cases:

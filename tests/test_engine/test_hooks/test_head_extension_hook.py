@@ -27,11 +27,12 @@ def log_of(runner):
 
 
 @pytest.mark.parametrize('kind', ['TopdownPoseEstimator', 'SpinePoseDistiller'])
-def test_training_starts_from_26_keypoints(
-    kind, teacher, old, data, tmp_path
-):
+def test_training_starts_from_26_keypoints(kind, teacher, old, data, tmp_path):
     cfg = small_config(
-        data, tmp_path, load_from=teacher['checkpoint'], log_level='INFO',
+        data,
+        tmp_path,
+        load_from=teacher['checkpoint'],
+        log_level='INFO',
         **KEEP,
     )
     if kind == 'TopdownPoseEstimator':
@@ -50,10 +51,16 @@ def test_training_starts_from_26_keypoints(
     assert 'size mismatch' not in log and 'missing keys' not in log
 
     # The same again, and another draw by another seed.
-    again = run(small_config(
-        data, tmp_path / 'b', load_from=teacher['checkpoint'],
-        default_hooks__head_extension__seed=22,
-        default_hooks__head_extension__redraw=['neck'], **KEEP))
+    again = run(
+        small_config(
+            data,
+            tmp_path / 'b',
+            load_from=teacher['checkpoint'],
+            default_hooks__head_extension__seed=22,
+            default_hooks__head_extension__redraw=['neck'],
+            **KEEP,
+        )
+    )
     other = again.model.state_dict()[WEIGHT]
     assert not torch.equal(other[26:], weight[26:])
     assert not torch.equal(other[18], old[18])
@@ -64,9 +71,15 @@ def test_37_keypoints_are_left_alone(teacher, data, tmp_path):
     state = torch.load(teacher['checkpoint'])['state_dict']
     state, _ = extend_head(state, KEYPOINT_NAMES[:26], KEYPOINT_NAMES)
     torch.save(dict(state_dict=state), tmp_path / '37.pth')
-    runner = run(small_config(
-        data, tmp_path / 'run', load_from=str(tmp_path / '37.pth'),
-        log_level='INFO', **KEEP))
+    runner = run(
+        small_config(
+            data,
+            tmp_path / 'run',
+            load_from=str(tmp_path / '37.pth'),
+            log_level='INFO',
+            **KEEP,
+        )
+    )
     own = runner.model.state_dict()
     assert all(torch.equal(own[name], state[name]) for name in own)
     assert 'Head extension' not in log_of(runner)
@@ -75,14 +88,22 @@ def test_37_keypoints_are_left_alone(teacher, data, tmp_path):
 @pytest.mark.parametrize(
     'edit, message',
     [
-        (lambda s: s.pop('backbone.stem.0.conv.weight'),
-         '1 missing .backbone.stem.0.conv.weight'),
-        (lambda s: s.update({'neck.x': torch.zeros(1)}),
-         '1 unexpected .neck.x.*same network'),
-        (lambda s: s.update({'head.mlp.1.weight': torch.zeros(9, 48)}),
-         r'1 of another shape .head.mlp.1.weight \(9, 48\) for'),
-        (lambda s: s.update({WEIGHT: torch.zeros(21, 128, 7, 7)}),
-         '21 keypoints but no names'),
+        (
+            lambda s: s.pop('backbone.stem.0.conv.weight'),
+            '1 missing .backbone.stem.0.conv.weight',
+        ),
+        (
+            lambda s: s.update({'neck.x': torch.zeros(1)}),
+            '1 unexpected .neck.x.*same network',
+        ),
+        (
+            lambda s: s.update({'head.mlp.1.weight': torch.zeros(9, 48)}),
+            r'1 of another shape .head.mlp.1.weight \(9, 48\) for',
+        ),
+        (
+            lambda s: s.update({WEIGHT: torch.zeros(21, 128, 7, 7)}),
+            '21 keypoints but no names',
+        ),
         (lambda s: s.pop(WEIGHT), 'no head.final_layer.weight'),
     ],
 )
@@ -91,7 +112,8 @@ def test_unexplained_differences(edit, message, teacher, data, tmp_path):
     edit(checkpoint['state_dict'])
     torch.save(checkpoint, tmp_path / 'bad.pth')
     cfg = small_config(
-        data, tmp_path / 'run', load_from=str(tmp_path / 'bad.pth'))
+        data, tmp_path / 'run', load_from=str(tmp_path / 'bad.pth')
+    )
     with pytest.raises(ValueError, match=message):
         run(cfg)
 
@@ -101,12 +123,16 @@ def test_old_files(teacher, old, data, tmp_path):
     state = torch.load(teacher['checkpoint'])['state_dict']
     state = {
         f'module.{k}': v
-        for k, v in state.items() if 'num_batches_tracked' not in k
+        for k, v in state.items()
+        if 'num_batches_tracked' not in k
     }
     state['module.data_preprocessor.mean'] = torch.zeros(3, 1, 1)
     torch.save(state, tmp_path / 'old.pth')
-    runner = run(small_config(
-        data, tmp_path / 'run', load_from=str(tmp_path / 'old.pth'), **KEEP))
+    runner = run(
+        small_config(
+            data, tmp_path / 'run', load_from=str(tmp_path / 'old.pth'), **KEEP
+        )
+    )
     assert torch.equal(runner.model.state_dict()[WEIGHT][:26], old)
 
 

@@ -1,0 +1,1 @@
+import spinepose_mmpose  # noqa: F401  the compatibility layer before mmpose

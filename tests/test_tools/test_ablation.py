@@ -1,0 +1,121 @@
+"""The scores and the report of the ablation; its training is not run here."""
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+
+import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
+
+# isort: split
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+sys.path.insert(0, str(Path(__file__).parents[2] / 'tools/analysis_tools'))
+
+import ablation  # noqa: E402
+
+
+def people(points, visible=2):
+    points = np.asarray(points, float)
+    flags = np.broadcast_to(visible, points.shape[:2])
+    return np.concatenate([points, flags[..., None]], axis=-1)
+
+
+def test_angle_error():
+    gt = people([[[0, 0], [10, 0], [10, 10]]])
+    dt = people([[[0, 0], [10, 10], [10, 20]]])
+    # The first link turns by 45 degrees, the second not at all.
+    links = [(0, 1), (1, 2)]
+    assert ablation.angle_error(gt, dt, links) == pytest.approx(22.5)
+    gt[0, 2, 2] = 0
+    assert ablation.angle_error(gt, dt, links) == pytest.approx(45)
+    # 179 and -179 degrees are 2 degrees apart.
+    a, b = math.radians(179), math.radians(-179)
+    gt = people([[[0, 0], [math.cos(a), math.sin(a)]]])
+    dt = people([[[0, 0], [math.cos(b), math.sin(b)]]])
+    assert ablation.angle_error(gt, dt, [(0, 1)]) == pytest.approx(2)
+
+
+def test_roughness():
+    straight = people([[[0, 0], [0, 4], [0, 8]]])
+    bent = people([[[0, 0], [3, 4], [0, 8]]])
+    assert ablation.roughness(straight, straight) == 0
+    # The second difference is (-6, 0), the mean true link 4.
+    assert ablation.roughness(straight, bent) == pytest.approx(1.5)
+    both = np.concatenate([straight, people([[[0, 0]] * 3], visible=0)])
+    assert ablation.roughness(both, both) == 0
+
+
+@pytest.fixture
+def args(tmp_path):
+    return argparse.Namespace(
+        config='configs/spinepose-t_quickstart.py',
+        data=str(tmp_path / 'data'),
+        teacher_data=None,
+        out=str(tmp_path),
+        docs=None,
+        seeds=[0, 1],
+        teacher_epochs=3,
+        epochs=4,
+        workers=0,
+        weights=['gamma2=3'],
+        cfg_options=['train_dataloader.batch_size=5'],
+    )
+
+
+def test_configs(args, monkeypatch):
+    monkeypatch.setenv('SPINETRACK_ROOT', 'x')
+    weights = {}
+    for row in ablation.ROWS:
+        cfg = ablation.student_config(args, row, 7, 'teacher.pth')
+        weights[row] = [cfg.model[k] for k in ('beta', 'gamma1', 'gamma2')]
+        assert cfg.randomness.seed == 7
+        assert cfg.load_from == cfg.model.teacher.checkpoint == 'teacher.pth'
+        assert cfg.model.teacher.config.head.out_channels == 26
+        assert cfg.train_dataloader.batch_size == 5
+        ends = [s.end for s in cfg.param_scheduler if s.get('by_epoch', True)]
+        assert ends == [4] * len(ends)
+    assert weights == {
+        'none': [0, 0, 0],
+        '+ distill': [2.5, 0, 0],
+        '+ distill + structure': [2.5, 0.1, 0],
+        '+ distill + spine': [2.5, 0, 3],
+        'all': [2.5, 0.1, 3],
+    }
+    teacher = ablation.teacher_config(args)
+    assert teacher.model.type == 'TopdownPoseEstimator'
+    assert teacher.load_from is None
+    base = Config.fromfile(ablation.config_file(args.config))
+    assert base.model.head.out_channels == 37  # not edited in place
+    args.weights = ['delta=1']
+    with pytest.raises(ValueError, match="'delta'.*beta.*gamma1"):
+        ablation.student_config(args, 'all', 0, 'teacher.pth')
+
+
+def test_finished_runs_are_kept(tmp_path):
+    (tmp_path / 'scores.json').write_text(json.dumps(dict(all_AP=1)))
+    assert ablation.finish(None, tmp_path) == dict(all_AP=1)
+
+
+def test_report(args, tmp_path, capsys):
+    def run(value):
+        scores = {column: value for column in ablation.COLUMNS}
+        return dict(scores, minutes=1, true_roughness=0.25)
+
+    scores = {row: [run(0.5), run(0.7)] for row in ablation.ROWS}
+    page = tmp_path / 'ablation.md'
+    ablation.report(args, dict(body_AP=0.8, feet_AP=0.7), scores)
+    assert '| all | 0.600 ± 0.100 | ' in page.read_text()
+    page.write_text(f'# Mine\n{page.read_text()}\nWhat I see.\n')
+    scores['all'] = [run(0.9), run(0.9)]
+    ablation.report(args, dict(body_AP=0.8, feet_AP=0.7), scores)
+    text = page.read_text()
+    assert text.startswith('# Mine\n') and text.endswith('What I see.\n')
+    assert '| all | 0.900 ± 0.000 | ' in text and text.count('| none |') == 1
+    assert (tmp_path / 'ablation.png').stat().st_size > 1000
+    page.write_text('# Without the place')
+    with pytest.raises(ValueError, match='has no place'):
+        ablation.report(args, dict(body_AP=0.8, feet_AP=0.7), scores)
