@@ -4,6 +4,7 @@
 ``pip install .`` and ``pip wheel .`` carry them with any pip, and no link or
 generated file appears in the source tree.
 """
+
 import re
 import shutil
 from pathlib import Path
@@ -13,8 +14,13 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 PACKAGE = 'spinepose_mmpose'
-MIM_CONTENT = ('configs', 'tools', 'demo', 'model-index.yml',
-               'dataset-index.yml')
+MIM_CONTENT = (
+    'configs',
+    'tools',
+    'demo',
+    'model-index.yml',
+    'dataset-index.yml',
+)
 
 
 def read_version() -> str:
@@ -28,7 +34,6 @@ def read_requirements(name: str) -> list:
 
 
 class BuildWithMim(build_py):
-
     def run(self) -> None:
         super().run()
         if getattr(self, 'editable_mode', False):
@@ -43,7 +48,8 @@ def copy_into(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(
-            source, target, ignore=shutil.ignore_patterns('__pycache__'))
+            source, target, ignore=shutil.ignore_patterns('__pycache__')
+        )
     else:
         shutil.copyfile(source, target)
 
@@ -66,4 +72,5 @@ setup(
         'onnx': read_requirements('onnx'),
         'tests': read_requirements('tests'),
     },
-    cmdclass={'build_py': BuildWithMim})
+    cmdclass={'build_py': BuildWithMim},
+)

@@ -6,7 +6,9 @@ model = dict(
     teacher=dict(
         config='mmpose::body_2d_keypoint/rtmpose/body8/'
         'rtmpose-l_8xb512-700e_body8-halpe26-256x192.py',
-        checkpoint='spinepose://rtmpose-l-halpe26'))
+        checkpoint='spinepose://rtmpose-l-halpe26',
+    ),
+)
 
 # RTMPose-l on Body8, with 26 keypoints.
 load_from = 'spinepose://rtmpose-l-halpe26'

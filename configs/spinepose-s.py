@@ -6,7 +6,9 @@ model = dict(
     teacher=dict(
         config='mmpose::body_2d_keypoint/rtmpose/body8/'
         'rtmpose-s_8xb1024-700e_body8-halpe26-256x192.py',
-        checkpoint='spinepose://rtmpose-s-halpe26'))
+        checkpoint='spinepose://rtmpose-s-halpe26',
+    ),
+)
 
 # RTMPose-s on Body8, with 26 keypoints.
 load_from = 'spinepose://rtmpose-s-halpe26'

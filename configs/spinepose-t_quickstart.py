@@ -18,22 +18,29 @@ codec = dict(
     sigma=(3.46, 4.0),
     simcc_split_ratio=2.0,
     normalize=False,
-    use_dark=False)
+    use_dark=False,
+)
 model = dict(
     # No teacher, and the label loss alone.
-    beta=0.,
-    gamma1=0.,
-    gamma2=0.,
+    beta=0.0,
+    gamma1=0.0,
+    gamma2=0.0,
     backbone=dict(
         # in, out, blocks, add identity, spatial pyramid pooling
-        arch_ovewrite=[[64, 128, 3, True, False], [128, 256, 6, True, False],
-                       [256, 512, 6, False, True]],
-        out_indices=(3, )),
+        arch_ovewrite=[
+            [64, 128, 3, True, False],
+            [128, 256, 6, True, False],
+            [256, 512, 6, False, True],
+        ],
+        out_indices=(3,),
+    ),
     head=dict(
         in_channels=192,
         input_size=input_size,
         in_featuremap_size=(input_size[0] // stride, input_size[1] // stride),
-        decoder=codec))
+        decoder=codec,
+    ),
+)
 
 train_pipeline = [
     dict(type='LoadPoseImage', backend_args=backend_args),
@@ -50,7 +57,8 @@ val_pipeline = [
     dict(type='PackPoseInputs'),
 ]
 train_dataloader = dict(
-    batch_size=batch_size, dataset=dict(pipeline=train_pipeline))
+    batch_size=batch_size, dataset=dict(pipeline=train_pipeline)
+)
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader
 
@@ -58,8 +66,7 @@ train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(optimizer=dict(lr=base_lr))
 auto_scale_lr = dict(base_batch_size=batch_size)
 param_scheduler = [
-    dict(
-        type='LinearLR', start_factor=1e-3, by_epoch=False, begin=0, end=100),
+    dict(type='LinearLR', start_factor=1e-3, by_epoch=False, begin=0, end=100),
     dict(
         type='CosineAnnealingLR',
         eta_min_ratio=0.02,
@@ -67,7 +74,8 @@ param_scheduler = [
         end=max_epochs,
         T_max=max_epochs,
         by_epoch=True,
-        convert_to_iter_based=True),
+        convert_to_iter_based=True,
+    ),
 ]
 # The average over the last few hundred iterations of a short run.
 custom_hooks = [
@@ -77,5 +85,6 @@ custom_hooks = [
         momentum=0.004,
         gamma=200,
         update_buffers=True,
-        priority=49),
+        priority=49,
+    ),
 ]

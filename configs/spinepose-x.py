@@ -6,7 +6,9 @@ model = dict(
     teacher=dict(
         config='mmpose::body_2d_keypoint/rtmpose/body8/'
         'rtmpose-x_8xb256-700e_body8-halpe26-384x288.py',
-        checkpoint='spinepose://rtmpose-x-halpe26'))
+        checkpoint='spinepose://rtmpose-x-halpe26',
+    ),
+)
 
 # RTMPose-x on Body8, with 26 keypoints.
 load_from = 'spinepose://rtmpose-x-halpe26'

@@ -4,6 +4,7 @@
 
 Writes OUT_DIR/visualizations/*.jpg and OUT_DIR/predictions/*.json.
 """
+
 import argparse
 import json
 from collections import defaultdict
@@ -16,16 +17,19 @@ from spinepose_mmpose.utils.cli import one_sentence
 
 def parse_args():
     parser = argparse.ArgumentParser(
-        description='Draw poses with MMPoseInferencer.')
+        description='Draw poses with MMPoseInferencer.'
+    )
     parser.add_argument('images', nargs='+', type=Path)
     parser.add_argument(
-        '--model', default='spinepose-m', help="a model's name or a config")
+        '--model', default='spinepose-m', help="a model's name or a config"
+    )
     parser.add_argument('--weights', help='default: the published ones')
     parser.add_argument(
         '--boxes',
         type=Path,
         help='COCO annotations with the boxes of the images, by file name; '
-        'other images are taken as one person each')
+        'other images are taken as one person each',
+    )
     parser.add_argument('--device', help='default: a GPU if there is one')
     parser.add_argument('--out-dir', type=Path, default=Path('work_dirs/demo'))
     return parser.parse_args()
@@ -35,26 +39,32 @@ def main() -> None:
     args = parse_args()
     missing = [str(path) for path in args.images if not path.is_file()]
     if missing:
-        raise FileNotFoundError(f"no such image: {', '.join(missing)}")
+        raise FileNotFoundError(f'no such image: {", ".join(missing)}')
     boxes = read_boxes(args.boxes) if args.boxes else {}
 
     from mmpose.apis import MMPoseInferencer
+
     inferencer = MMPoseInferencer(
         pose2d=args.model,
         pose2d_weights=args.weights,
         device=args.device,
         # With boxes given no detector is needed, nor its download.
-        det_model='whole_image' if boxes else None)
+        det_model='whole_image' if boxes else None,
+    )
     for path in args.images:
         given = boxes.get(path.name)
         result = next(
             inferencer(
                 str(path),
                 bboxes=[given] if given else None,
-                out_dir=str(args.out_dir)))
+                out_dir=str(args.out_dir),
+            )
+        )
         people = result['predictions'][0]
-        print(f'{path.name}: {len(people)} people -> '
-              f"{args.out_dir / 'visualizations' / path.name}")
+        print(
+            f'{path.name}: {len(people)} people -> '
+            f'{args.out_dir / "visualizations" / path.name}'
+        )
 
 
 def read_boxes(path: Path) -> dict:

@@ -5,6 +5,7 @@ with MMPose; both act when an OpenMMLab package is first imported. Without one
 (or without torch) the import works as well: metainfo, drawing and the ONNX
 path need neither.
 """
+
 from . import compat
 from .version import __version__
 

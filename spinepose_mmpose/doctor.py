@@ -4,6 +4,7 @@ Prints versions, the shims that are active and why, and for each feature what
 is missing and the command that cures it. Exit code 1 where the main job
 (train, test and infer through MMPose) cannot run.
 """
+
 import importlib
 import platform
 import sys
@@ -15,17 +16,36 @@ from typing import List, Optional, Tuple
 from . import compat
 from .version import __version__
 
-PACKAGES = ('torch', 'torchvision', 'numpy', 'opencv-python',
-            'opencv-python-headless', 'pycocotools', 'xtcocotools',
-            'albumentations', 'setuptools', 'mmengine', 'mmcv', 'mmcv-lite',
-            'mmdet', 'mmpose', 'openmim', 'mmdeploy', 'onnxruntime', 'openvino',
-            'tensorrt', 'ncnn')
+PACKAGES = (
+    'torch',
+    'torchvision',
+    'numpy',
+    'opencv-python',
+    'opencv-python-headless',
+    'pycocotools',
+    'xtcocotools',
+    'albumentations',
+    'setuptools',
+    'mmengine',
+    'mmcv',
+    'mmcv-lite',
+    'mmdet',
+    'mmpose',
+    'openmim',
+    'mmdeploy',
+    'onnxruntime',
+    'openvino',
+    'tensorrt',
+    'ncnn',
+)
 
 # The stack is installed without its own dependencies, two of which no longer
 # install; the extra [train] brings what it imports.
-_STACK = ('pip install "spinepose-mmpose[train]" && pip install --no-deps '
-          'mmengine==0.10.7 mmcv-lite==2.1.0 mmdet==3.3.0 mmpose==1.3.2 '
-          'openmim==0.3.9')
+_STACK = (
+    'pip install "spinepose-mmpose[train]" && pip install --no-deps '
+    'mmengine==0.10.7 mmcv-lite==2.1.0 mmdet==3.3.0 mmpose==1.3.2 '
+    'openmim==0.3.9'
+)
 _CURES = {
     'torch': 'pip install torch',
     'cv2': 'pip install opencv-python-headless',
@@ -48,16 +68,32 @@ class Feature:
 
 
 FEATURES = (
-    Feature('train, test', ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmpose',
-                            'pycocotools', 'albumentations'), main=True),
-    Feature('infer through MMPose', ('torch', 'mmengine', 'mmcv', 'mmdet',
-                                     'mmpose', 'mmpose.apis'), main=True),
-    Feature('mim command', ('mim', )),
+    Feature(
+        'train, test',
+        (
+            'torch',
+            'mmengine',
+            'mmcv',
+            'mmdet',
+            'mmpose',
+            'pycocotools',
+            'albumentations',
+        ),
+        main=True,
+    ),
+    Feature(
+        'infer through MMPose',
+        ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmpose', 'mmpose.apis'),
+        main=True,
+    ),
+    Feature('mim command', ('mim',)),
     Feature('infer through ONNX Runtime', ('numpy', 'cv2', 'onnxruntime')),
-    Feature('export (mmdeploy, ONNX)', ('torch', 'mmpose', 'mmdeploy.apis', 'onnx')),
-    Feature('backend OpenVINO', ('openvino', )),
-    Feature('backend TensorRT', ('tensorrt', )),
-    Feature('backend ncnn', ('ncnn', )),
+    Feature(
+        'export (mmdeploy, ONNX)', ('torch', 'mmpose', 'mmdeploy.apis', 'onnx')
+    ),
+    Feature('backend OpenVINO', ('openvino',)),
+    Feature('backend TensorRT', ('tensorrt',)),
+    Feature('backend ncnn', ('ncnn',)),
 )
 
 
@@ -65,11 +101,14 @@ def main() -> int:
     warnings.simplefilter('ignore')
     failures = {
         module: failure
-        for feature in FEATURES for module in feature.modules
+        for feature in FEATURES
+        for module in feature.modules
         if (failure := import_failure(module))
     }
-    print(f'spinepose-mmpose {__version__}, Python {platform.python_version()}'
-          f' on {platform.system()} {platform.machine()}')
+    print(
+        f'spinepose-mmpose {__version__}, Python {platform.python_version()}'
+        f' on {platform.system()} {platform.machine()}'
+    )
     print('\nVersions')
     for line in version_lines():
         print(f'  {line}')
@@ -81,7 +120,7 @@ def main() -> int:
         print(f'  {line}')
     broken = [f.name for f in FEATURES if f.main and _missing(f, failures)]
     if broken:
-        print(f"\nThe main job cannot run: {'; '.join(broken)}.")
+        print(f'\nThe main job cannot run: {"; ".join(broken)}.')
         return 1
     print('\nThe main job can run.')
     return 0
@@ -106,7 +145,7 @@ def version_lines() -> List[str]:
             lines.append(f'{package:<24}{metadata.version(package)}')
         except metadata.PackageNotFoundError:
             continue
-    lines.append(f"{'GPU':<24}{_gpu()}")
+    lines.append(f'{"GPU":<24}{_gpu()}')
     return lines
 
 
@@ -125,14 +164,15 @@ def shim_lines() -> List[str]:
         if shim.name in compat.active:
             lines += [
                 f'{shim.name:<24}active: {compat.active[shim.name]}',
-                f"{'':<24}why: {shim.problem} ({shim.versions})",
-                f"{'':<24}until: {shim.remove_when}"
+                f'{"":<24}why: {shim.problem} ({shim.versions})',
+                f'{"":<24}until: {shim.remove_when}',
             ]
         elif shim.name in compat.probed:
             lines.append(f'{shim.name:<24}not needed')
         else:
-            lines.append(f'{shim.name:<24}not checked: {shim.needs} is not '
-                         'loaded')
+            lines.append(
+                f'{shim.name:<24}not checked: {shim.needs} is not loaded'
+            )
     return lines
 
 
@@ -145,7 +185,7 @@ def feature_lines(failures: dict) -> List[str]:
             continue
         module = missing[0]
         lines.append(f'{feature.name:<28}no: {module} ({failures[module]})')
-        lines.append(f"{'':<28}cure: {_cure(module)}")
+        lines.append(f'{"":<28}cure: {_cure(module)}')
     return lines
 
 

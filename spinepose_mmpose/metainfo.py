@@ -80,12 +80,22 @@ def swap_name(name):
 
 
 FLIP_INDICES = tuple(
-    KEYPOINT_IDS[swap_name(name) or name] for name in KEYPOINT_NAMES)
+    KEYPOINT_IDS[swap_name(name) or name] for name in KEYPOINT_NAMES
+)
 
 # The spine from top to bottom, and the vertebra that each point marks. The
 # points are centroids of vertebral bodies, not the spinous processes.
-SPINE_CHAIN = ('neck_03', 'neck_02', 'neck', 'spine_05', 'spine_04',
-               'spine_03', 'spine_02', 'spine_01', 'hip')
+SPINE_CHAIN = (
+    'neck_03',
+    'neck_02',
+    'neck',
+    'spine_05',
+    'spine_04',
+    'spine_03',
+    'spine_02',
+    'spine_01',
+    'hip',
+)
 VERTEBRAE = {
     'neck_03': 'C1',
     'neck_02': 'C3/C4',
@@ -112,26 +122,40 @@ def _both_sides(*links):
     return tuple(
         (tuple(end.format(side=side) for end in link), color)
         for link in links
-        for side, color in (('left', LEFT_LINK), ('right', RIGHT_LINK)))
+        for side, color in (('left', LEFT_LINK), ('right', RIGHT_LINK))
+    )
 
 
 _LEGS = _both_sides(
-    ('{side}_ankle', '{side}_knee'), ('{side}_knee', '{side}_hip'),
-    ('{side}_hip', 'hip'))
-_SPINE = tuple((link, CENTRE_LINK) for link in zip(
-    ('head', ) + SPINE_CHAIN[:-1], SPINE_CHAIN))
+    ('{side}_ankle', '{side}_knee'),
+    ('{side}_knee', '{side}_hip'),
+    ('{side}_hip', 'hip'),
+)
+_SPINE = tuple(
+    (link, CENTRE_LINK)
+    for link in zip(('head',) + SPINE_CHAIN[:-1], SPINE_CHAIN)
+)
 _ARMS = _both_sides(
-    ('{side}_shoulder', '{side}_elbow'), ('{side}_elbow', '{side}_wrist'))
-_FACE = ((('left_eye', 'right_eye'), CENTRE_LINK),
-         (('head', 'nose'), CENTRE_LINK)) + _both_sides(
-             ('nose', '{side}_eye'), ('{side}_eye', '{side}_ear'),
-             ('{side}_ear', '{side}_shoulder'))
+    ('{side}_shoulder', '{side}_elbow'), ('{side}_elbow', '{side}_wrist')
+)
+_FACE = (
+    (('left_eye', 'right_eye'), CENTRE_LINK),
+    (('head', 'nose'), CENTRE_LINK),
+) + _both_sides(
+    ('nose', '{side}_eye'),
+    ('{side}_eye', '{side}_ear'),
+    ('{side}_ear', '{side}_shoulder'),
+)
 _FEET = _both_sides(
-    ('{side}_ankle', '{side}_big_toe'), ('{side}_ankle', '{side}_small_toe'),
-    ('{side}_ankle', '{side}_heel'))
+    ('{side}_ankle', '{side}_big_toe'),
+    ('{side}_ankle', '{side}_small_toe'),
+    ('{side}_ankle', '{side}_heel'),
+)
 _GIRDLE = _both_sides(
-    ('spine_05', '{side}_clavicle'), ('{side}_clavicle', '{side}_shoulder'),
-    ('spine_04', '{side}_latissimus'))
+    ('spine_05', '{side}_clavicle'),
+    ('{side}_clavicle', '{side}_shoulder'),
+    ('spine_04', '{side}_latissimus'),
+)
 
 # ((from, to), colour) by keypoint name, in drawing order.
 SKELETON = _LEGS + _SPINE + _ARMS + _FACE + _FEET + _GIRDLE
@@ -152,11 +176,8 @@ METAINFO = dict(
     ),
     keypoint_info={
         i: dict(
-            name=name,
-            id=i,
-            color=list(color),
-            type=part,
-            swap=swap_name(name))
+            name=name, id=i, color=list(color), type=part, swap=swap_name(name)
+        )
         for i, (name, part, _, _, color) in enumerate(_KEYPOINTS)
     },
     skeleton_info={
@@ -164,4 +185,5 @@ METAINFO = dict(
         for i, (link, color) in enumerate(SKELETON)
     },
     joint_weights=list(JOINT_WEIGHTS),
-    sigmas=list(SIGMAS))
+    sigmas=list(SIGMAS),
+)

@@ -1,4 +1,5 @@
 """Where configs and tools lie: in a source tree, or under ``.mim``."""
+
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -15,7 +16,8 @@ def content_root() -> Path:
             return root
     raise FileNotFoundError(
         f'{_PACKAGE} has no configs beside it or in .mim: install the package '
-        'with "pip install ." from its source')
+        'with "pip install ." from its source'
+    )
 
 
 def config_file(name: str) -> Path:

@@ -1,4 +1,5 @@
 """Makes MMPose's registries and inferencers know this package."""
+
 import importlib
 import os
 import sys
@@ -43,29 +44,35 @@ def _serve_metainfo() -> None:
     """``from_file='configs/_base_/datasets/spinetrack.py'``, which published
     configs name, works from any directory."""
     from .metainfo import METAINFO
+
     utils = sys.modules['mmpose.datasets.datasets.utils']
     parse = utils.parse_pose_metainfo
 
     def parse_pose_metainfo(metainfo: dict):
         path = metainfo.get('from_file', '')
         if os.path.basename(path) == 'spinetrack.py' and not os.path.isfile(
-                path):
+            path
+        ):
             metainfo = deepcopy(METAINFO)
         return parse(metainfo)
 
     # Modules that have been imported already hold it under the same name.
     for name, module in list(sys.modules.items()):
-        if name.startswith('mmpose.') and getattr(
-                module, 'parse_pose_metainfo', None) is parse:
+        if (
+            name.startswith('mmpose.')
+            and getattr(module, 'parse_pose_metainfo', None) is parse
+        ):
             module.parse_pose_metainfo = parse_pose_metainfo
 
 
 def _serve_checkpoints() -> None:
     """Checked downloads for ``load_from`` and the inferencers."""
     from .model_zoo.mmengine_loader import register_loader
+
     register_loader()
 
 
 def _serve_model_names() -> None:
     from .model_zoo.inferencers import extend_model_index
+
     extend_model_index()

@@ -1,4 +1,5 @@
 """Every config loads from anywhere, agrees with itself and builds."""
+
 import importlib.util
 import os
 from functools import partial
@@ -81,7 +82,8 @@ def build(load):
         if name not in models:
             torch.manual_seed(0)
             models[name] = revert_sync_batchnorm(
-                MODELS.build(load(name).model)).eval()
+                MODELS.build(load(name).model)
+            ).eval()
         return models[name]
 
     return build_model
@@ -94,8 +96,7 @@ def datasets_of(loader):
 
 def test_every_published_stem_has_a_config():
     stems = {name.split('/')[1] for name in ALL if name not in NAMES}
-    assert stems == {m.aliases[0] for m in all_models('spinepose')
-                     if m.weights}
+    assert stems == {m.aliases[0] for m in all_models('spinepose') if m.weights}
     for model in all_models('spinepose'):
         assert Path(model.config).stem in NAMES
 
@@ -106,8 +107,11 @@ def test_types_are_known(name, load):
     assert cfg.default_scope == 'mmpose'
     # MMPoseInferencer reads these two.
     assert DATASETS.get(cfg.dataset_type) and cfg.data_mode == 'topdown'
-    for loader in (cfg.train_dataloader, cfg.val_dataloader,
-                   cfg.test_dataloader):
+    for loader in (
+        cfg.train_dataloader,
+        cfg.val_dataloader,
+        cfg.test_dataloader,
+    ):
         for dataset in datasets_of(loader):
             assert DATASETS.get(dataset.type), dataset.type
         assert DATA_SAMPLERS.get(loader.sampler.type)
@@ -139,7 +143,10 @@ def test_codec_and_head_agree(name, load):
     assert head.out_channels == 37
     norm = cfg.model.data_preprocessor
     assert (norm.mean, norm.std, norm.bgr_to_rgb) == (
-        [123.675, 116.28, 103.53], [58.395, 57.12, 57.375], True)
+        [123.675, 116.28, 103.53],
+        [58.395, 57.12, 57.375],
+        True,
+    )
 
 
 def sample():
@@ -148,7 +155,8 @@ def sample():
     points = np.random.default_rng(0).uniform(40, 200, (1, 37, 2))
     return dict(
         img=np.random.default_rng(1).integers(
-            0, 256, (240, 320, 3), dtype=np.uint8),
+            0, 256, (240, 320, 3), dtype=np.uint8
+        ),
         img_path='x.jpg',
         img_id=1,
         id=1,
@@ -159,9 +167,15 @@ def sample():
         category_id=np.array(1),
         **{
             key: meta[key]
-            for key in ('upper_body_ids', 'lower_body_ids', 'flip_pairs',
-                        'flip_indices', 'dataset_keypoint_weights')
-        })
+            for key in (
+                'upper_body_ids',
+                'lower_body_ids',
+                'flip_pairs',
+                'flip_indices',
+                'dataset_keypoint_weights',
+            )
+        },
+    )
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -173,26 +187,30 @@ def test_pipelines_make_what_the_head_takes(name, load):
         packed = Compose(loader.dataset.pipeline)(sample())
         assert packed['inputs'].shape == (3, h, w)
         assert packed['inputs'].dtype == torch.uint8
-    labels = Compose(
-        cfg.train_dataloader.dataset.pipeline)(sample())['data_samples']
+    labels = Compose(cfg.train_dataloader.dataset.pipeline)(sample())[
+        'data_samples'
+    ]
     instance = labels.gt_instance_labels
     assert instance.keypoint_x_labels.shape == (1, 37, 2 * w)
     assert instance.keypoint_y_labels.shape == (1, 37, 2 * h)
     generate = [
-        step for step in cfg.train_dataloader.dataset.pipeline
+        step
+        for step in cfg.train_dataloader.dataset.pipeline
         if step['type'] == 'GenerateTarget'
     ]
     assert [step['encoder'] for step in generate] == [cfg.codec]
-    assert [
-        dict(step) for step in cfg.test_dataloader.dataset.pipeline
-    ] == [dict(step) for step in cfg.val_dataloader.dataset.pipeline]
+    assert [dict(step) for step in cfg.test_dataloader.dataset.pipeline] == [
+        dict(step) for step in cfg.val_dataloader.dataset.pipeline
+    ]
 
 
 @pytest.mark.parametrize('name', TRAINED)
 def test_evaluation_data_is_spinetrack(name, load):
     cfg = load(name)
-    for loader, evaluator in ((cfg.val_dataloader, cfg.val_evaluator),
-                              (cfg.test_dataloader, cfg.test_evaluator)):
+    for loader, evaluator in (
+        (cfg.val_dataloader, cfg.val_evaluator),
+        (cfg.test_dataloader, cfg.test_evaluator),
+    ):
         dataset = loader.dataset
         assert dataset.test_mode is True
         # The metric reads the same people as the dataset.
@@ -217,8 +235,7 @@ def test_published_figures(name, load, build):
         assert round(flops_found.total() / 1e9, 2) == flops
     finally:
         del model.forward
-    assert round(sum(p.numel() for p in model.parameters()) / 1e6,
-                 2) == params
+    assert round(sum(p.numel() for p in model.parameters()) / 1e6, 2) == params
     row = find_model(name)
     assert (row.input_size, row.params, row.flops) == (size, params, flops)
 
@@ -228,14 +245,23 @@ def test_published_stems_are_those_models(name, load):
     """A checkpoint's stem names a config with the same network and data."""
     found = load(name).to_dict()
     model = load(Path(find_model(name.split('/')[1]).config).stem).to_dict()
-    for key in ('model', 'codec', 'dataset_type', 'data_mode',
-                'train_dataloader', 'val_dataloader', 'test_dataloader',
-                'val_evaluator', 'test_evaluator'):
+    for key in (
+        'model',
+        'codec',
+        'dataset_type',
+        'data_mode',
+        'train_dataloader',
+        'val_dataloader',
+        'test_dataloader',
+        'val_evaluator',
+        'test_evaluator',
+    ):
         assert found[key] == model[key]
 
 
 @pytest.mark.parametrize(
-    'name', sorted({*MODELS_ALONE} - {'spinepose-l', 'spinepose-x'}))
+    'name', sorted({*MODELS_ALONE} - {'spinepose-l', 'spinepose-x'})
+)
 def test_output(name, load, build):
     w, h = load(name).codec.input_size
     model = build(name)
@@ -252,7 +278,8 @@ def test_state_dict_is_rtmposes(name, build, load, tmp_path):
     layer, so that checkpoints pass both ways without a key too many."""
     teacher = find_model(find_model(name).teacher)
     theirs = revert_sync_batchnorm(
-        MODELS.build(get_config(teacher.config).model))
+        MODELS.build(get_config(teacher.config).model)
+    )
     ours = build(name).state_dict()
     assert {key.split('.')[0] for key in ours} == {'backbone', 'head'}
     shapes = {key: value.shape for key, value in ours.items()}
@@ -260,7 +287,7 @@ def test_state_dict_is_rtmposes(name, build, load, tmp_path):
     assert shapes.keys() == wanted.keys()
     other = {key for key in shapes if shapes[key] != wanted[key]}
     assert other == {'head.final_layer.weight', 'head.final_layer.bias'}
-    assert shapes['head.final_layer.bias'] == (37, )
+    assert shapes['head.final_layer.bias'] == (37,)
 
 
 def test_checkpoints_pass_both_ways(build, load, tmp_path):
@@ -270,7 +297,8 @@ def test_checkpoints_pass_both_ways(build, load, tmp_path):
     allowed = ('data_preprocessor', 'backbone', 'head', 'test_cfg')
     plain = {key: plain[key] for key in allowed}
     theirs = revert_sync_batchnorm(
-        MODELS.build(dict(plain, type='TopdownPoseEstimator')))
+        MODELS.build(dict(plain, type='TopdownPoseEstimator'))
+    )
     for source, target in ((ours, theirs), (theirs, ours)):
         for p in source.parameters():
             torch.nn.init.normal_(p, std=0.05)
@@ -282,8 +310,9 @@ def test_checkpoints_pass_both_ways(build, load, tmp_path):
     image = torch.rand(1, 3, 256, 192)
     with torch.no_grad():
         for a, b in zip(
-                ours.eval()(image, None, mode='tensor'),
-                theirs.eval()(image, None, mode='tensor')):
+            ours.eval()(image, None, mode='tensor'),
+            theirs.eval()(image, None, mode='tensor'),
+        ):
             assert a.isfinite().all() and torch.equal(a, b)
 
 
@@ -316,29 +345,31 @@ def index():
 
 def test_metafiles_are_up_to_date(index, tmp_path, monkeypatch):
     spec = importlib.util.spec_from_file_location(
-        'write_metafiles', ROOT / 'tools' / 'misc' / 'write_metafiles.py')
+        'write_metafiles', ROOT / 'tools' / 'misc' / 'write_metafiles.py'
+    )
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     monkeypatch.setattr(tool, 'CONFIGS', tmp_path)
     tool.main()
-    written = {f'configs/{path.name}': path.read_text()
-               for path in tmp_path.iterdir()}
+    written = {
+        f'configs/{path.name}': path.read_text() for path in tmp_path.iterdir()
+    }
     assert written == {path: (ROOT / path).read_text() for path in index}
 
 
 def test_metafiles_are_what_mim_reads(index):
     entries = [e for content in index.values() for e in content['Models']]
     collections = {
-        c['Name'] for content in index.values()
-        for c in content['Collections']
+        c['Name'] for content in index.values() for c in content['Collections']
     }
     published = [m for m in all_models('spinepose') if m.weights]
     assert sorted(e['Name'] for e in entries) == sorted(
-        m.aliases[0] for m in published)
+        m.aliases[0] for m in published
+    )
     for entry in entries:
         model = find_model(entry['Name'])
         assert entry['Weights'] == model.weights[0]
-        assert entry['Weights'].endswith(f"/{entry['Name']}.pth")
+        assert entry['Weights'].endswith(f'/{entry["Name"]}.pth')
         assert (ROOT / entry['Config']).is_file()
         assert entry['Config'] == model.config
         assert entry['In Collection'] in collections

@@ -1,4 +1,5 @@
 """The 37 keypoints against the published table, written down once more."""
+
 import numpy as np
 import pytest
 from mmengine.config import Config
@@ -7,7 +8,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from spinepose_mmpose import metainfo as m
 
 # name, swap ('-' of the midline), type, joint weight, sigma
-TABLE = '''
+TABLE = """
 0 nose - upper 1.0 0.026
 1 left_eye right_eye upper 1.0 0.025
 2 right_eye left_eye upper 1.0 0.025
@@ -45,20 +46,33 @@ TABLE = '''
 34 right_clavicle left_clavicle upper 1.2 0.07
 35 neck_02 - upper 1.5 0.07
 36 neck_03 - upper 1.5 0.06
-'''
+"""
 ROWS = [line.split() for line in TABLE.strip().splitlines()]
 COLORS = {
     (18, 35, 36): [36, 93, 48],
-    (19, ): [35, 161, 210],
+    (19,): [35, 161, 210],
     (26, 27, 28): [248, 144, 171],
     (29, 30): [194, 134, 91],
 }
 CHAIN = [36, 35, 18, 30, 29, 28, 27, 26, 19]
 CENTRE, LEFT, RIGHT = [51, 153, 255], [0, 255, 0], [255, 128, 0]
 # Of both sides the left one; the right one is its mirror image.
-LEFT_LINKS = [(15, 13), (13, 11), (11, 19), (5, 7), (7, 9), (0, 1), (1, 3),
-              (3, 5), (15, 20), (15, 22), (15, 24), (30, 33), (33, 5),
-              (29, 31)]
+LEFT_LINKS = [
+    (15, 13),
+    (13, 11),
+    (11, 19),
+    (5, 7),
+    (7, 9),
+    (0, 1),
+    (1, 3),
+    (3, 5),
+    (15, 20),
+    (15, 22),
+    (15, 24),
+    (30, 33),
+    (33, 5),
+    (29, 31),
+]
 CENTRE_LINKS = [(17, 36), *zip(CHAIN, CHAIN[1:]), (1, 2), (17, 0)]
 
 
@@ -80,7 +94,8 @@ def test_keypoint(row, parsed):
         id=i,
         color=color_of(i),
         type=part,
-        swap='' if swap == '-' else swap)
+        swap='' if swap == '-' else swap,
+    )
     assert m.KEYPOINT_NAMES[i] == name and m.KEYPOINT_IDS[name] == i
     assert m.METAINFO['joint_weights'][i] == m.JOINT_WEIGHTS[i] == weight
     assert m.METAINFO['sigmas'][i] == m.SIGMAS[i] == sigma
@@ -103,18 +118,22 @@ def test_flipping_twice_changes_nothing():
 
 
 def test_parsed(parsed):
-    assert [parsed['keypoint_id2name'][i] for i in range(37)
-            ] == [row[1] for row in ROWS]
+    assert [parsed['keypoint_id2name'][i] for i in range(37)] == [
+        row[1] for row in ROWS
+    ]
     for part in ('upper', 'lower'):
         assert parsed[f'{part}_body_ids'] == [
             int(row[0]) for row in ROWS if row[3] == part
         ]
-    np.testing.assert_allclose(parsed['sigmas'],
-                               [float(row[5]) for row in ROWS])
-    np.testing.assert_allclose(parsed['dataset_keypoint_weights'],
-                               [float(row[4]) for row in ROWS])
-    assert parsed['keypoint_colors'].tolist() == [color_of(i)
-                                                  for i in range(37)]
+    np.testing.assert_allclose(
+        parsed['sigmas'], [float(row[5]) for row in ROWS]
+    )
+    np.testing.assert_allclose(
+        parsed['dataset_keypoint_weights'], [float(row[4]) for row in ROWS]
+    )
+    assert parsed['keypoint_colors'].tolist() == [
+        color_of(i) for i in range(37)
+    ]
     assert {frozenset(pair) for pair in parsed['flip_pairs']} == {
         frozenset((i, j)) for i, j in enumerate(m.FLIP_INDICES) if i != j
     }
@@ -127,8 +146,11 @@ def test_skeleton(parsed):
         wanted[frozenset((a, b))] = LEFT
         wanted[frozenset((flip[a], flip[b]))] = RIGHT
     found = dict(
-        zip(map(frozenset, parsed['skeleton_links']),
-            parsed['skeleton_link_colors'].tolist()))
+        zip(
+            map(frozenset, parsed['skeleton_links']),
+            parsed['skeleton_link_colors'].tolist(),
+        )
+    )
     assert found == wanted
     assert len(parsed['skeleton_links']) == len(found) == 39
     assert {link for link, _ in m.SKELETON} == set(m.BONES)
@@ -137,30 +159,41 @@ def test_skeleton(parsed):
 def test_spine_and_subsets():
     assert [m.KEYPOINT_IDS[name] for name in m.SPINE_CHAIN] == CHAIN
     assert [m.VERTEBRAE[name] for name in m.SPINE_CHAIN] == [
-        'C1', 'C3/C4', 'C7', 'T3', 'T8', 'T12/L1', 'L3', 'L5', 'S1'
+        'C1',
+        'C3/C4',
+        'C7',
+        'T3',
+        'T8',
+        'T12/L1',
+        'L3',
+        'L5',
+        'S1',
     ]
     assert {name: list(ids) for name, ids in m.SUBSETS.items()} == dict(
         body=list(range(17)),
         feet=list(range(20, 26)),
         spine=CHAIN,
-        all=list(range(37)))
+        all=list(range(37)),
+    )
 
 
 def test_the_first_26_are_halpe26(parsed):
     halpe = parse_pose_metainfo(
-        dict(from_file='configs/_base_/datasets/halpe26.py'))
+        dict(from_file='configs/_base_/datasets/halpe26.py')
+    )
     names = [halpe['keypoint_id2name'][i] for i in range(26)]
     assert list(m.KEYPOINT_NAMES[:26]) == names
     # Neck and hip are other points here (C7, the sacrum).
     same = [i for i in range(26) if names[i] not in ('neck', 'hip')]
-    np.testing.assert_array_equal(parsed['sigmas'][same],
-                                  halpe['sigmas'][same])
+    np.testing.assert_array_equal(parsed['sigmas'][same], halpe['sigmas'][same])
     assert parsed['flip_indices'][:26] == halpe['flip_indices']
 
 
 def test_the_config_of_the_metainfo():
     """The file that published configs name, read as mmpose reads it."""
     from spinepose_mmpose.paths import config_file
-    info = Config.fromfile(config_file(
-        'configs/_base_/datasets/spinetrack.py')).dataset_info
+
+    info = Config.fromfile(
+        config_file('configs/_base_/datasets/spinetrack.py')
+    ).dataset_info
     assert info.to_dict() == m.METAINFO

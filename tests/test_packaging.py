@@ -1,4 +1,5 @@
 """The wheel carries what mim looks for."""
+
 import shutil
 import subprocess
 import sys
@@ -11,9 +12,20 @@ import yaml
 import spinepose_mmpose
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'README.md', 'LICENSE',
-           'requirements', 'spinepose_mmpose', 'configs', 'tools', 'demo',
-           'model-index.yml', 'dataset-index.yml')
+SOURCES = (
+    'setup.py',
+    'pyproject.toml',
+    'MANIFEST.in',
+    'README.md',
+    'LICENSE',
+    'requirements',
+    'spinepose_mmpose',
+    'configs',
+    'tools',
+    'demo',
+    'model-index.yml',
+    'dataset-index.yml',
+)
 MIM = 'spinepose_mmpose/.mim/'
 
 
@@ -33,16 +45,26 @@ def wheel(tmp_path_factory):
     cache = tree / 'tools' / '__pycache__'
     cache.mkdir(exist_ok=True)
     (cache / 'train.cpython-311.pyc').write_bytes(b'x')
-    result = subprocess.run([
-        sys.executable, '-m', 'pip', 'wheel', '--no-deps',
-        '--no-build-isolation', '--no-index', '--quiet', '-w',
-        str(folder), '.'
-    ],
-                            cwd=tree,
-                            capture_output=True,
-                            text=True)
+    result = subprocess.run(
+        [
+            sys.executable,
+            '-m',
+            'pip',
+            'wheel',
+            '--no-deps',
+            '--no-build-isolation',
+            '--no-index',
+            '--quiet',
+            '-w',
+            str(folder),
+            '.',
+        ],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+    )
     assert result.returncode == 0, result.stdout + result.stderr
-    path, = folder.glob('*.whl')
+    (path,) = folder.glob('*.whl')
     return path
 
 
@@ -51,7 +73,8 @@ def files(wheel):
     with zipfile.ZipFile(wheel) as file:
         return {
             name: file.read(name)
-            for name in file.namelist() if not name.endswith('/')
+            for name in file.namelist()
+            if not name.endswith('/')
         }
 
 
@@ -62,19 +85,28 @@ def test_version_and_name(wheel, files):
     assert '\nName: spinepose-mmpose\n' in text
     assert f'\nVersion: {version}\n' in text
     # The stack is installed without its dependencies, never through ours.
-    required = [line for line in text.splitlines()
-                if line.startswith('Requires-Dist:')]
+    required = [
+        line for line in text.splitlines() if line.startswith('Requires-Dist:')
+    ]
     assert required and not any(
-        f'Requires-Dist: {name}' in line for line in required
-        for name in ('mmpose', 'mmdet', 'mmcv', 'mmengine'))
+        f'Requires-Dist: {name}' in line
+        for line in required
+        for name in ('mmpose', 'mmdet', 'mmcv', 'mmengine')
+    )
 
 
 def test_mim_finds_its_content(files):
     """Everything of configs/, tools/ and demo/, as it is in the tree."""
-    for name in ('configs/spinepose-m.py', 'tools/train.py', 'tools/test.py',
-                 'model-index.yml', 'dataset-index.yml',
-                 'configs/spinetrack.yml', 'configs/simspine.yml',
-                 'configs/_base_/datasets/spinetrack.py'):
+    for name in (
+        'configs/spinepose-m.py',
+        'tools/train.py',
+        'tools/test.py',
+        'model-index.yml',
+        'dataset-index.yml',
+        'configs/spinetrack.yml',
+        'configs/simspine.yml',
+        'configs/_base_/datasets/spinetrack.py',
+    ):
         assert MIM + name in files
     for folder in ('configs', 'tools', 'demo'):
         for path in (ROOT / folder).rglob('*.py'):
@@ -97,7 +129,7 @@ def test_modules_and_their_data(files):
     tops = {name.split('/')[0] for name in files}
     assert tops == {
         'spinepose_mmpose',
-        f'spinepose_mmpose-{spinepose_mmpose.__version__}.dist-info'
+        f'spinepose_mmpose-{spinepose_mmpose.__version__}.dist-info',
     }
 
 
@@ -112,13 +144,18 @@ def test_installed_it_finds_its_configs(files, tmp_path):
         target = tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-    code = ('from spinepose_mmpose.paths import config_file; '
-            'print(config_file("configs/spinepose-m.py"))')
-    result = subprocess.run([sys.executable, '-c', code],
-                            cwd=tmp_path,
-                            capture_output=True,
-                            text=True,
-                            env=dict(PYTHONPATH=str(tmp_path)))
+    code = (
+        'from spinepose_mmpose.paths import config_file; '
+        'print(config_file("configs/spinepose-m.py"))'
+    )
+    result = subprocess.run(
+        [sys.executable, '-c', code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=dict(PYTHONPATH=str(tmp_path)),
+    )
     assert result.returncode == 0, result.stderr
     assert Path(result.stdout.strip()) == (
-        tmp_path / MIM / 'configs' / 'spinepose-m.py')
+        tmp_path / MIM / 'configs' / 'spinepose-m.py'
+    )

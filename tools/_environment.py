@@ -4,6 +4,7 @@
 this package into it and starts the calling script again inside. What is
 already there is kept: the second run takes a second.
 """
+
 import contextlib
 import hashlib
 import os
@@ -23,11 +24,21 @@ LOWEST, HIGHEST = (3, 10), (3, 13)
 STEPS = (
     ('PyTorch', ('-r', str(REQUIREMENTS / 'torch.txt'))),
     ('pinned packages', ('--no-deps', '-r', str(REQUIREMENTS / 'lock.txt'))),
-    ('OpenMMLab packages',
-     ('--no-deps', '-r', str(REQUIREMENTS / 'openmmlab.txt'))),
+    (
+        'OpenMMLab packages',
+        ('--no-deps', '-r', str(REQUIREMENTS / 'openmmlab.txt')),
+    ),
 )
-PACKAGED = ('spinepose_mmpose', 'configs', 'tools', 'demo', 'setup.py',
-            'pyproject.toml', 'model-index.yml', 'dataset-index.yml')
+PACKAGED = (
+    'spinepose_mmpose',
+    'configs',
+    'tools',
+    'demo',
+    'setup.py',
+    'pyproject.toml',
+    'model-index.yml',
+    'dataset-index.yml',
+)
 
 
 class SetupError(RuntimeError):
@@ -66,21 +77,25 @@ def _check_python() -> None:
         raise SetupError(
             f'Python {sys.version_info[0]}.{sys.version_info[1]} is not '
             f'supported, expected 3.{LOWEST[1]} to 3.{HIGHEST[1]}; start this '
-            'script with one of them, as in: python3.11 tools/quickstart.py')
+            'script with one of them, as in: python3.11 tools/quickstart.py'
+        )
 
 
 def _make_venv() -> None:
     if python().exists():
         return
     print(f'set-up: virtual environment in {VENV}', flush=True)
-    result = subprocess.run([sys.executable, '-m', 'venv',
-                             str(VENV)],
-                            capture_output=True,
-                            text=True)
+    result = subprocess.run(
+        [sys.executable, '-m', 'venv', str(VENV)],
+        capture_output=True,
+        text=True,
+    )
     if result.returncode:
         shutil.rmtree(VENV, ignore_errors=True)
-        raise SetupError('python -m venv does not work here (on Debian: apt '
-                         f'install python3-venv): {_last_line(result)}')
+        raise SetupError(
+            'python -m venv does not work here (on Debian: apt '
+            f'install python3-venv): {_last_line(result)}'
+        )
 
 
 def _install_requirements() -> None:
@@ -95,13 +110,14 @@ def _install_requirements() -> None:
 
 def _install_package() -> None:
     stamp = VENV / 'package.stamp'
-    wanted = _digest(
-        path for name in PACKAGED for path in _files(ROOT / name))
+    wanted = _digest(path for name in PACKAGED for path in _files(ROOT / name))
     if _read(stamp) == wanted:
         return
     _remove_build()  # an old one would carry deleted files along
-    _pip('this package', ('--no-deps', '--no-build-isolation',
-                          '--force-reinstall', str(ROOT)))
+    _pip(
+        'this package',
+        ('--no-deps', '--no-build-isolation', '--force-reinstall', str(ROOT)),
+    )
     _remove_build()
     stamp.write_text(wanted)
 
@@ -114,16 +130,23 @@ def _remove_build() -> None:
 def _pip(what: str, arguments: tuple) -> None:
     print(f'set-up: installing {what} ... ', end='', flush=True)
     start = time.time()
-    result = subprocess.run([
-        str(python()), '-m', 'pip', 'install', '--quiet',
-        '--disable-pip-version-check', '--no-input', *arguments
-    ],
-                            capture_output=True,
-                            text=True)
+    result = subprocess.run(
+        [
+            str(python()),
+            '-m',
+            'pip',
+            'install',
+            '--quiet',
+            '--disable-pip-version-check',
+            '--no-input',
+            *arguments,
+        ],
+        capture_output=True,
+        text=True,
+    )
     if result.returncode:
         print('failed', flush=True)
-        raise SetupError(f'pip could not install {what}: '
-                         f'{_last_line(result)}')
+        raise SetupError(f'pip could not install {what}: {_last_line(result)}')
     print(f'{time.time() - start:.0f} s', flush=True)
 
 
@@ -154,8 +177,10 @@ def _files(path: Path):
     if path.is_file():
         return [path]
     return sorted(
-        p for p in path.rglob('*')
-        if p.is_file() and '__pycache__' not in p.parts)
+        p
+        for p in path.rglob('*')
+        if p.is_file() and '__pycache__' not in p.parts
+    )
 
 
 def _digest(paths) -> str:

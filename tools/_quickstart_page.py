@@ -1,4 +1,5 @@
-"""The summary page of tools/quickstart.py: one HTML file beside its pictures."""
+"""The summary page of tools/quickstart.py: one HTML file."""
+
 import html
 import os
 from pathlib import Path
@@ -12,7 +13,8 @@ PAGE = """<!doctype html>
 body {{ font: 16px/1.5 sans-serif; max-width: 60rem; margin: 2rem auto;
   padding: 0 1rem; }}
 table {{ border-collapse: collapse; }}
-td, th {{ padding: .2rem 1rem; text-align: right; border-bottom: 1px solid #ccc; }}
+td, th {{ padding: .2rem 1rem; text-align: right;
+  border-bottom: 1px solid #ccc; }}
 td:first-child, th:first-child {{ text-align: left; }}
 figure {{ display: inline-block; margin: .5rem; }}
 img {{ height: 18rem; }}
@@ -30,8 +32,9 @@ they say nothing about real ones.</p>
 """
 
 
-def write_page(folder: Path, scores: dict, pictures: list, checkpoint: Path,
-               minutes: float) -> Path:
+def write_page(
+    folder: Path, scores: dict, pictures: list, checkpoint: Path, minutes: float
+) -> Path:
     """Write ``folder/summary.html``.
 
     Args:
@@ -39,13 +42,19 @@ def write_page(folder: Path, scores: dict, pictures: list, checkpoint: Path,
         pictures: Drawn images, below ``folder``.
     """
     rows = '\n'.join(
-        f"<tr><td>{subset.replace('all', 'overall')}</td>" + ''.join(
-            f"<td>{scores[f'spinetrack/{subset}_{column}']:.3f}</td>"
-            for column in COLUMNS) + '</tr>' for subset in SUBSETS)
+        f'<tr><td>{subset.replace("all", "overall")}</td>'
+        + ''.join(
+            f'<td>{scores[f"spinetrack/{subset}_{column}"]:.3f}</td>'
+            for column in COLUMNS
+        )
+        + '</tr>'
+        for subset in SUBSETS
+    )
     figures = '\n'.join(
         f'<figure><img src="{html.escape(os.path.relpath(p, folder))}" '
         f'alt=""><figcaption>{html.escape(p.name)}</figcaption></figure>'
-        for p in pictures)
+        for p in pictures
+    )
     page = folder / 'summary.html'
     page.write_text(
         PAGE.format(
@@ -53,6 +62,8 @@ def write_page(folder: Path, scores: dict, pictures: list, checkpoint: Path,
             heads=''.join(f'<th>{column}</th>' for column in COLUMNS),
             rows=rows,
             checkpoint=html.escape(str(checkpoint)),
-            figures=figures),
-        encoding='utf-8')
+            figures=figures,
+        ),
+        encoding='utf-8',
+    )
     return page

@@ -7,6 +7,7 @@ that a user would type, each printed before it runs. Results and a summary
 page land under work_dirs/quickstart/. A rerun goes on where the last one
 stopped; --fresh starts over.
 """
+
 import argparse
 import collections
 import json
@@ -35,16 +36,21 @@ SHOWN = 6  # held-out images that are inferred and shown
 
 def parse_args():
     parser = argparse.ArgumentParser(
-        description='Train, test and infer on synthetic people.')
+        description='Train, test and infer on synthetic people.'
+    )
     parser.add_argument(
-        '--image', type=Path, help='infer this image too (one person in it)')
+        '--image', type=Path, help='infer this image too (one person in it)'
+    )
     parser.add_argument(
-        '--train-images', type=int, default=3000, help='default: 3000')
+        '--train-images', type=int, default=3000, help='default: 3000'
+    )
     parser.add_argument(
-        '--val-images', type=int, default=300, help='default: 300')
-    parser.add_argument('--epochs', type=int, help='default: the config\'s')
+        '--val-images', type=int, default=300, help='default: 300'
+    )
+    parser.add_argument('--epochs', type=int, help="default: the config's")
     parser.add_argument(
-        '--fresh', action='store_true', help='remove earlier results first')
+        '--fresh', action='store_true', help='remove earlier results first'
+    )
     return parser.parse_args()
 
 
@@ -63,8 +69,10 @@ def main() -> int:
         scores = test(checkpoint)
         pictures = infer(checkpoint, args.image)
     except subprocess.CalledProcessError as error:
-        sys.exit(f'error: the last command failed with exit code '
-                 f'{error.returncode}; its output is above and in {OUT}')
+        sys.exit(
+            f'error: the last command failed with exit code '
+            f'{error.returncode}; its output is above and in {OUT}'
+        )
     except KeyboardInterrupt:
         sys.exit('\ninterrupted; the same command goes on from here')
     minutes = (time.time() - start) / 60
@@ -74,25 +82,46 @@ def main() -> int:
 
 
 def make_data(args) -> None:
-    run('1/4 synthetic people', [
-        sys.executable, 'tools/dataset_tools/make_synthetic.py', '--out', DATA,
-        '--train', args.train_images, '--val', args.val_images, '--seed', SEED,
-        '--workers', os.cpu_count() or 1
-    ], r'^(train|val).*')
+    run(
+        '1/4 synthetic people',
+        [
+            sys.executable,
+            'tools/dataset_tools/make_synthetic.py',
+            '--out',
+            DATA,
+            '--train',
+            args.train_images,
+            '--val',
+            args.val_images,
+            '--seed',
+            SEED,
+            '--workers',
+            os.cpu_count() or 1,
+        ],
+        r'^(train|val).*',
+    )
 
 
 def train(args) -> Path:
     done = OUT / 'train' / 'last_checkpoint'
     finished = OUT / 'train' / 'finished'
     command = [
-        *MIM, 'train', 'spinepose_mmpose', CONFIG, '--gpus', 0, '--work-dir',
-        OUT / 'train', '--resume'
+        *MIM,
+        'train',
+        'spinepose_mmpose',
+        CONFIG,
+        '--gpus',
+        0,
+        '--work-dir',
+        OUT / 'train',
+        '--resume',
     ]
     if args.epochs:
         command += [
-            '--cfg-options', f'train_cfg.max_epochs={args.epochs}',
+            '--cfg-options',
+            f'train_cfg.max_epochs={args.epochs}',
             f'param_scheduler.1.end={args.epochs}',
-            f'param_scheduler.1.T_max={args.epochs}'
+            f'param_scheduler.1.T_max={args.epochs}',
         ]
     if finished.exists():
         print('2/4 training: done before')
@@ -104,10 +133,24 @@ def train(args) -> Path:
 
 def test(checkpoint: Path) -> dict:
     result = OUT / 'scores.json'
-    run('3/4 testing on held-out people', [
-        *MIM, 'test', 'spinepose_mmpose', CONFIG, '--checkpoint', checkpoint,
-        '--gpus', 0, '--work-dir', OUT / 'test', '--out', result
-    ], TABLE)
+    run(
+        '3/4 testing on held-out people',
+        [
+            *MIM,
+            'test',
+            'spinepose_mmpose',
+            CONFIG,
+            '--checkpoint',
+            checkpoint,
+            '--gpus',
+            0,
+            '--work-dir',
+            OUT / 'test',
+            '--out',
+            result,
+        ],
+        TABLE,
+    )
     return json.loads(result.read_text())
 
 
@@ -115,12 +158,23 @@ def infer(checkpoint: Path, image) -> list:
     images = sorted((DATA / 'images' / 'val2017').glob('*.jpg'))[:SHOWN]
     if image is not None:
         images.append(image.absolute())
-    run('4/4 inference', [
-        sys.executable, 'demo/inferencer_demo.py', *images, '--model', CONFIG,
-        '--weights', checkpoint, '--boxes',
-        DATA / 'annotations' / 'person_keypoints_val2017.json', '--out-dir',
-        OUT / 'inference'
-    ], r'^\S+: \d+ people')
+    run(
+        '4/4 inference',
+        [
+            sys.executable,
+            'demo/inferencer_demo.py',
+            *images,
+            '--model',
+            CONFIG,
+            '--weights',
+            checkpoint,
+            '--boxes',
+            DATA / 'annotations' / 'person_keypoints_val2017.json',
+            '--out-dir',
+            OUT / 'inference',
+        ],
+        r'^\S+: \d+ people',
+    )
     return [OUT / 'inference' / 'visualizations' / i.name for i in images]
 
 
@@ -135,8 +189,11 @@ def run(title: str, command: list, told: str) -> None:
     log = OUT / 'logs' / f'{title[0]}.log'
     log.parent.mkdir(exist_ok=True)
     print(f'\n=== {title}   (log: {log})')
-    print(f'$ SPINETRACK_ROOT={DATA.relative_to(_environment.ROOT)} '
-          f'{shown(command)}', flush=True)
+    print(
+        f'$ SPINETRACK_ROOT={DATA.relative_to(_environment.ROOT)} '
+        f'{shown(command)}',
+        flush=True,
+    )
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -151,7 +208,9 @@ def run(title: str, command: list, told: str) -> None:
             PYTHONUNBUFFERED='1',
             # Two threads and two loader processes on two cores would wait
             # for each other actively.
-            OMP_WAIT_POLICY='PASSIVE'))
+            OMP_WAIT_POLICY='PASSIVE',
+        ),
+    )
     lines = collections.deque(maxlen=20)
     with open(log, 'w', encoding='utf-8') as file:
         for line in process.stdout:
@@ -171,14 +230,16 @@ def shown(command: list) -> str:
     return text.replace('python -m mim', 'mim')
 
 
-def print_summary(scores: dict, pictures: list, checkpoint: Path, page: Path,
-                  minutes: float) -> None:
+def print_summary(
+    scores: dict, pictures: list, checkpoint: Path, page: Path, minutes: float
+) -> None:
     print(f'\n=== done in {minutes:.1f} minutes\n')
     print('Held-out synthetic people    AP     AR')
     for subset in SUBSETS:
-        ap, ar = (scores[f'spinetrack/{subset}_{kind}']
-                  for kind in ('AP', 'AR'))
-        print(f"  {subset.replace('all', 'overall'):<25}{ap:6.3f} {ar:6.3f}")
+        ap, ar = (
+            scores[f'spinetrack/{subset}_{kind}'] for kind in ('AP', 'AR')
+        )
+        print(f'  {subset.replace("all", "overall"):<25}{ap:6.3f} {ar:6.3f}')
     print(f'\ncheckpoint  {checkpoint}')
     for picture in pictures:
         print(f'picture     {picture}')

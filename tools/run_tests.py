@@ -1,7 +1,8 @@
 """Sets up the environment where it is missing and runs the test suite.
 
-    python tools/run_tests.py [pytest arguments]
+python tools/run_tests.py [pytest arguments]
 """
+
 import os
 import subprocess
 import sys
@@ -15,7 +16,8 @@ def main() -> int:
     return subprocess.call(
         [sys.executable, '-m', 'pytest', *arguments],
         cwd=_environment.ROOT,
-        env=dict(os.environ, PYTHONPATH=str(_environment.ROOT)))
+        env=dict(os.environ, PYTHONPATH=str(_environment.ROOT)),
+    )
 
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
-"""Tests a checkpoint: mmpose's own tools/test.py, with SpineTrack registered."""
+"""Tests a checkpoint: mmpose's tools/test.py with SpineTrack registered."""
+
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
 from spinepose_mmpose.utils.cli import run_mmpose_tool
 

@@ -1,4 +1,5 @@
 """Trains a model: mmpose's own tools/train.py, with SpineTrack registered."""
+
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
 from spinepose_mmpose.utils.cli import run_mmpose_tool
 

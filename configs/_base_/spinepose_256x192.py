@@ -25,11 +25,12 @@ optim_wrapper = dict(
     # so the usual norm (about 10) is that of every batch and input size.
     clip_grad=dict(max_norm=35, norm_type=2),
     paramwise_cfg=dict(
-        norm_decay_mult=0, bias_decay_mult=0, bypass_duplicate=True))
+        norm_decay_mult=0, bias_decay_mult=0, bypass_duplicate=True
+    ),
+)
 
 param_scheduler = [
-    dict(
-        type='LinearLR', start_factor=1e-5, by_epoch=False, begin=0, end=1000),
+    dict(type='LinearLR', start_factor=1e-5, by_epoch=False, begin=0, end=1000),
     dict(
         type='CosineAnnealingLR',
         # A ratio: an absolute minimum would exceed a scaled-down base_lr.
@@ -38,7 +39,8 @@ param_scheduler = [
         end=max_epochs,
         T_max=max_epochs // 2,
         by_epoch=True,
-        convert_to_iter_based=True),
+        convert_to_iter_based=True,
+    ),
 ]
 
 # The batch that base_lr is meant for: scales base_lr to the actual batch, and
@@ -52,7 +54,8 @@ codec = dict(
     sigma=(4.9, 5.66),
     simcc_split_ratio=2.0,
     normalize=False,
-    use_dark=False)
+    use_dark=False,
+)
 
 # --- method: alpha L_pos + beta L_distill + gamma1 L_structure + gamma2 L_spine
 # Outside of training the distiller is a TopdownPoseEstimator. Without network:
@@ -67,7 +70,8 @@ model = dict(
         type='PoseDataPreprocessor',
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
-        bgr_to_rgb=True),
+        bgr_to_rgb=True,
+    ),
     backbone=dict(
         _scope_='mmdet',
         type='CSPNeXt',
@@ -75,10 +79,11 @@ model = dict(
         expand_ratio=0.5,
         deepen_factor=0.67,
         widen_factor=0.75,
-        out_indices=(4, ),
+        out_indices=(4,),
         channel_attention=True,
         norm_cfg=dict(type='SyncBN'),
-        act_cfg=dict(type='SiLU')),
+        act_cfg=dict(type='SiLU'),
+    ),
     head=dict(
         type='RTMCCHead',
         in_channels=768,
@@ -91,18 +96,22 @@ model = dict(
             hidden_dims=256,
             s=128,
             expansion_factor=2,
-            dropout_rate=0.,
-            drop_path=0.,
+            dropout_rate=0.0,
+            drop_path=0.0,
             act_fn='SiLU',
             use_rel_bias=False,
-            pos_enc=False),
+            pos_enc=False,
+        ),
         loss=dict(
             type='KLDiscretLoss',
             use_target_weight=True,
-            beta=10.,
-            label_softmax=True),
-        decoder=codec),
-    test_cfg=dict(flip_test=True))
+            beta=10.0,
+            label_softmax=True,
+        ),
+        decoder=codec,
+    ),
+    test_cfg=dict(flip_test=True),
+)
 
 # --- data --------------------------------------------------------------------
 dataset_type = 'SpineTrackDataset'
@@ -117,8 +126,7 @@ train_pipeline = [
     dict(type='GetBBoxCenterScale'),
     dict(type='RandomFlip', direction='horizontal'),
     dict(type='RandomHalfBody'),
-    dict(
-        type='RandomBBoxTransform', scale_factor=[0.5, 1.5], rotate_factor=90),
+    dict(type='RandomBBoxTransform', scale_factor=[0.5, 1.5], rotate_factor=90),
     dict(type='TopdownAffine', input_size=input_size),
     dict(type='PhotometricDistortion'),
     dict(
@@ -134,8 +142,10 @@ train_pipeline = [
                 min_holes=1,
                 min_height=0.2,
                 min_width=0.2,
-                p=1.0),
-        ]),
+                p=1.0,
+            ),
+        ],
+    ),
     dict(type='GenerateTarget', encoder=codec),
     dict(type='PackPoseInputs'),
 ]
@@ -154,7 +164,8 @@ train_sets = [
         data_mode=data_mode,
         ann_file=f'annotations/person_keypoints_{split}.json',
         data_prefix=dict(img=f'images/{split}/'),
-        on_bad_annotation='skip')
+        on_bad_annotation='skip',
+    )
     for split in ('train-real-coco', 'train-real-yoga', 'train-unreal')
 ]
 train_dataloader = dict(
@@ -167,7 +178,9 @@ train_dataloader = dict(
         metainfo=metainfo,
         datasets=train_sets,
         pipeline=train_pipeline,
-        test_mode=False))
+        test_mode=False,
+    ),
+)
 val_dataloader = dict(
     batch_size=val_batch_size,
     num_workers=num_workers,
@@ -181,10 +194,13 @@ val_dataloader = dict(
         ann_file='annotations/person_keypoints_val2017.json',
         data_prefix=dict(img='images/val2017/'),
         test_mode=True,
-        pipeline=val_pipeline))
+        pipeline=val_pipeline,
+    ),
+)
 test_dataloader = val_dataloader
 
 val_evaluator = dict(
     type='SpineTrackMetric',
-    ann_file=data_root + 'annotations/person_keypoints_val2017.json')
+    ann_file=data_root + 'annotations/person_keypoints_val2017.json',
+)
 test_evaluator = val_evaluator

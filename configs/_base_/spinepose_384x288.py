@@ -7,15 +7,18 @@ train_batch_size = 128
 codec = dict(
     type='SimCCLabel',
     input_size=input_size,
-    sigma=(6., 6.93),
+    sigma=(6.0, 6.93),
     simcc_split_ratio=2.0,
     normalize=False,
-    use_dark=False)
+    use_dark=False,
+)
 model = dict(
     head=dict(
         input_size=input_size,
         in_featuremap_size=(input_size[0] // 32, input_size[1] // 32),
-        decoder=codec))
+        decoder=codec,
+    )
+)
 
 # The pipelines of the base with this input size: lists cannot be merged.
 backend_args = dict(backend='local')
@@ -24,8 +27,7 @@ train_pipeline = [
     dict(type='GetBBoxCenterScale'),
     dict(type='RandomFlip', direction='horizontal'),
     dict(type='RandomHalfBody'),
-    dict(
-        type='RandomBBoxTransform', scale_factor=[0.5, 1.5], rotate_factor=90),
+    dict(type='RandomBBoxTransform', scale_factor=[0.5, 1.5], rotate_factor=90),
     dict(type='TopdownAffine', input_size=input_size),
     dict(type='PhotometricDistortion'),
     dict(
@@ -41,8 +43,10 @@ train_pipeline = [
                 min_holes=1,
                 min_height=0.2,
                 min_width=0.2,
-                p=1.0),
-        ]),
+                p=1.0,
+            ),
+        ],
+    ),
     dict(type='GenerateTarget', encoder=codec),
     dict(type='PackPoseInputs'),
 ]
@@ -54,6 +58,7 @@ val_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=train_batch_size, dataset=dict(pipeline=train_pipeline))
+    batch_size=train_batch_size, dataset=dict(pipeline=train_pipeline)
+)
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader

@@ -2,4 +2,5 @@
 _base_ = ['../spinepose-m.py', '../_base_/datasets/mix_coco.py']
 
 train_dataloader = dict(
-    dataset=dict(datasets=[*_base_.train_sets, *_base_.coco_sets]))
+    dataset=dict(datasets=[*_base_.train_sets, *_base_.coco_sets])
+)

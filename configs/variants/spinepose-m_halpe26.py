@@ -2,4 +2,5 @@
 _base_ = ['../spinepose-m.py', '../_base_/datasets/mix_halpe26.py']
 
 train_dataloader = dict(
-    dataset=dict(datasets=[*_base_.train_sets, *_base_.halpe_sets]))
+    dataset=dict(datasets=[*_base_.train_sets, *_base_.halpe_sets])
+)

@@ -3,4 +3,4 @@
 _base_ = ['../spinepose-m.py']
 
 load_from = None
-model = dict(beta=0.)
+model = dict(beta=0.0)

@@ -4,6 +4,7 @@
 imported here, so that ``import spinepose_mmpose`` stays light.
 ``python -m spinepose_mmpose.doctor`` shows which shims are active and why.
 """
+
 import os
 
 from . import (
@@ -27,23 +28,26 @@ from . import (
 from .shim import Shim, active, probed, run
 
 # In the order in which a fresh import of mmpose meets them.
-SHIMS = tuple(module.SHIM for module in (
-    pkg_resources_missing,
-    mmcv_ext,
-    mmcv_22_refused,
-    weights_only,
-    torchvision_missing,
-    xtcocotools_numpy2,
-    albumentations_dropout,
-    numpy24_circles,
-    inferencer_boxes,
-    onnx_dynamo,
-    tensorrt_ops,
-    tensorrt_11,
-    tensorrt_10,
-    cpu_distributed,
-    cpu_sync_bn,
-))
+SHIMS = tuple(
+    module.SHIM
+    for module in (
+        pkg_resources_missing,
+        mmcv_ext,
+        mmcv_22_refused,
+        weights_only,
+        torchvision_missing,
+        xtcocotools_numpy2,
+        albumentations_dropout,
+        numpy24_circles,
+        inferencer_boxes,
+        onnx_dynamo,
+        tensorrt_ops,
+        tensorrt_11,
+        tensorrt_10,
+        cpu_distributed,
+        cpu_sync_bn,
+    )
+)
 
 # Names of shims to leave out, to see whether they are still needed.
 SKIP = 'SPINEPOSE_SKIP_SHIMS'

@@ -1,4 +1,5 @@
 """CoarseDropout's old arguments, as RTMPose's configs write them."""
+
 import inspect
 from typing import Optional
 
@@ -12,11 +13,14 @@ def probe() -> Optional[str]:
     if not is_installed('albumentations'):
         return None
     import albumentations
+
     known = inspect.signature(albumentations.CoarseDropout.__init__).parameters
     if 'max_holes' in known:
         return None
-    return (f'albumentations {albumentations.__version__} ignores '
-            "CoarseDropout's max_holes, max_height, max_width")
+    return (
+        f'albumentations {albumentations.__version__} ignores '
+        "CoarseDropout's max_holes, max_height, max_width"
+    )
 
 
 def renamed(args: dict) -> dict:
@@ -51,6 +55,7 @@ def apply() -> None:
     import sys
 
     from albumentations import augmentations
+
     if not hasattr(augmentations, 'transforms'):
         # mmpose looks a transform up there to warn of spatial ones.
         augmentations.transforms = augmentations.pixel.transforms
@@ -78,4 +83,5 @@ SHIM = Shim(
     needs='mmpose',
     probe=probe,
     apply=apply,
-    schedule=_schedule)
+    schedule=_schedule,
+)

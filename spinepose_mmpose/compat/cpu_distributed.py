@@ -1,4 +1,5 @@
 """``--launcher pytorch`` on a machine without a GPU."""
+
 from typing import Optional
 
 from .import_hooks import after_import
@@ -10,6 +11,7 @@ WRAPPER = 'mmengine.model.wrappers.distributed'
 
 def probe() -> Optional[str]:
     import torch
+
     if torch.cuda.is_available() or not torch.distributed.is_available():
         return None
     try:
@@ -28,6 +30,7 @@ def _patch_init() -> None:
     import sys
 
     import torch.distributed as torch_dist
+
     module = sys.modules[DIST]
     init_on_gpu = module._init_dist_pytorch
 
@@ -41,6 +44,7 @@ def _patch_init() -> None:
 
 def _patch_wrapper() -> None:
     import sys
+
     cls = sys.modules[WRAPPER].MMDistributedDataParallel
     construct = cls.__init__
 
@@ -64,4 +68,5 @@ SHIM = Shim(
     needs='mmengine',
     probe=probe,
     apply=apply,
-    schedule=_schedule)
+    schedule=_schedule,
+)

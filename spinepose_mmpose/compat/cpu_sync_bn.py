@@ -1,4 +1,5 @@
 """SyncBatchNorm between processes without GPUs."""
+
 from typing import Optional
 
 from .import_hooks import after_import
@@ -9,6 +10,7 @@ def probe() -> Optional[str]:
     import inspect
 
     import torch
+
     if torch.cuda.is_available() or not torch.distributed.is_available():
         return None
     source = inspect.getsource(torch.nn.SyncBatchNorm.forward)
@@ -21,6 +23,7 @@ def apply() -> None:
     import torch
 
     from . import sync_batch_norm
+
     cls = torch.nn.SyncBatchNorm
     forward = cls.forward
 
@@ -49,4 +52,5 @@ SHIM = Shim(
     needs='mmengine',
     probe=probe,
     apply=apply,
-    schedule=_schedule)
+    schedule=_schedule,
+)

@@ -4,6 +4,7 @@
 nor mmpose), and a shim must be in place before the package that it mends is
 imported. So each shim hangs itself before or after an import.
 """
+
 import importlib.util
 import sys
 from importlib.machinery import PathFinder

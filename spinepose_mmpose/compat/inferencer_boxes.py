@@ -1,4 +1,5 @@
 """``bboxes=`` of MMPose's inferencers."""
+
 import inspect
 import sys
 from typing import Optional
@@ -20,8 +21,9 @@ def apply() -> None:
     cls = sys.modules[MODULE].Pose2DInferencer
     preprocess = cls.preprocess_single
 
-    def preprocess_single(self, input, index, bbox_thr=0.3, nms_thr=0.3,
-                          bboxes=()):
+    def preprocess_single(
+        self, input, index, bbox_thr=0.3, nms_thr=0.3, bboxes=()
+    ):
         if self.cfg.data_mode != 'topdown' or len(bboxes) == 0:
             return preprocess(self, input, index, bbox_thr, nms_thr)
         return _crops(self, input, index, bboxes)
@@ -39,11 +41,14 @@ def _crops(inferencer, input, index: int, bboxes) -> list:
         ValueError: The boxes have another shape.
     """
     import numpy as np
+
     boxes = np.asarray(bboxes, dtype=np.float32)
     if boxes.ndim != 2 or boxes.shape[1] not in (4, 5):
-        raise ValueError(f'bboxes of image {index} have shape {boxes.shape}, '
-                         'expected (N, 4) or (N, 5): x1, y1, x2, y2[, score], '
-                         'and one such array per image')
+        raise ValueError(
+            f'bboxes of image {index} have shape {boxes.shape}, '
+            'expected (N, 4) or (N, 5): x1, y1, x2, y2[, score], '
+            'and one such array per image'
+        )
     if isinstance(input, str):
         source = dict(img_path=input)
     else:
@@ -54,8 +59,12 @@ def _crops(inferencer, input, index: int, bboxes) -> list:
             dict(
                 source,
                 bbox=box[None, :4],
-                bbox_score=box[4:] if len(box) == 5 else np.ones(
-                    1, dtype=np.float32))) for box in boxes
+                bbox_score=box[4:]
+                if len(box) == 5
+                else np.ones(1, dtype=np.float32),
+            )
+        )
+        for box in boxes
     ]
 
 
@@ -65,11 +74,12 @@ def _schedule(run) -> None:
 
 SHIM = Shim(
     name='inferencer_boxes',
-    problem="boxes passed to MMPoseInferencer are overwritten, by the "
+    problem='boxes passed to MMPoseInferencer are overwritten, by the '
     "detector's or by the whole image",
     versions='mmpose 1.3.2',
     remove_when='mmpose uses the boxes that it is given',
     needs='mmpose',
     probe=probe,
     apply=apply,
-    schedule=_schedule)
+    schedule=_schedule,
+)

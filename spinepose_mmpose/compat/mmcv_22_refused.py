@@ -1,4 +1,5 @@
 """Lets mmdet import beside mmcv 2.2."""
+
 from typing import Optional
 
 from .import_hooks import after_import, before_import, is_installed
@@ -13,16 +14,20 @@ def probe() -> Optional[str]:
     from importlib import metadata
 
     import mmcv
+
     if not mmcv.__version__.startswith('2.2.'):
         return None
     if metadata.version('mmdet') != '3.3.0':
         return None
-    return (f'AssertionError: MMCV=={mmcv.__version__} is used but '
-            'incompatible. Please install mmcv>=2.0.0rc4, <2.2.0.')
+    return (
+        f'AssertionError: MMCV=={mmcv.__version__} is used but '
+        'incompatible. Please install mmcv>=2.0.0rc4, <2.2.0.'
+    )
 
 
 def apply() -> None:
     import mmcv
+
     true_version = mmcv.__version__
     mmcv.__version__ = ACCEPTED
 
@@ -33,7 +38,7 @@ def apply() -> None:
 
 
 def _schedule(run) -> None:
-    before_import(('mmdet', ), run)
+    before_import(('mmdet',), run)
 
 
 SHIM = Shim(
@@ -44,4 +49,5 @@ SHIM = Shim(
     needs='mmdet',
     probe=probe,
     apply=apply,
-    schedule=_schedule)
+    schedule=_schedule,
+)

@@ -1,4 +1,5 @@
 """``mmcv._ext`` for an mmcv without compiled operators (mmcv-lite)."""
+
 import importlib.util
 import sys
 from types import ModuleType
@@ -31,7 +32,8 @@ class _Operators(ModuleType):
             raise NotImplementedError(
                 f'mmcv.ops needs the compiled operator {op!r}, which mmcv-lite '
                 'does not have: install mmcv==2.1.0 with its compiled '
-                'operators to use it.')
+                'operators to use it.'
+            )
 
         missing.__name__ = op
         return missing
@@ -39,12 +41,14 @@ class _Operators(ModuleType):
 
 def apply() -> None:
     from .nms import nms
+
     module = _Operators(MODULE)
     module.__dict__.update(
         stand_in(MODULE).__dict__,
         nms=nms,
         get_compiler_version=lambda: 'n/a (mmcv-lite)',
-        get_compiling_cuda_version=lambda: 'n/a (mmcv-lite)')
+        get_compiling_cuda_version=lambda: 'n/a (mmcv-lite)',
+    )
     sys.modules[MODULE] = module
 
 
@@ -61,4 +65,5 @@ SHIM = Shim(
     needs='mmcv',
     probe=probe,
     apply=apply,
-    schedule=_schedule)
+    schedule=_schedule,
+)

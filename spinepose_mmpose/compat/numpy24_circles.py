@@ -1,4 +1,5 @@
 """Keypoints in pictures with numpy >= 2.4."""
+
 import sys
 from typing import Optional
 
@@ -10,6 +11,7 @@ MODULE = 'mmpose.visualization.opencv_backend_visualizer'
 
 def probe() -> Optional[str]:
     import numpy as np
+
     try:
         int(np.array([1]))
     except TypeError as error:
@@ -19,6 +21,7 @@ def probe() -> Optional[str]:
 
 def apply() -> None:
     import numpy as np
+
     cls = sys.modules[MODULE].OpencvBackendVisualizer
     draw = cls.draw_circles
 
@@ -43,4 +46,5 @@ SHIM = Shim(
     needs='mmpose',
     probe=probe,
     apply=apply,
-    schedule=_schedule)
+    schedule=_schedule,
+)

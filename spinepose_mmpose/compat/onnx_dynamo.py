@@ -1,4 +1,5 @@
 """Keeps mmdeploy on torch's TorchScript exporter."""
+
 import inspect
 from typing import Optional
 
@@ -8,6 +9,7 @@ from .shim import Shim
 
 def probe() -> Optional[str]:
     import torch
+
     default = inspect.signature(torch.onnx.export).parameters.get('dynamo')
     if default is None or default.default is not True:
         return None
@@ -27,7 +29,6 @@ class _TorchWithoutDynamo:
 
 
 class _OnnxWithoutDynamo:
-
     def __init__(self, onnx) -> None:
         self._onnx = onnx
 
@@ -40,6 +41,7 @@ class _OnnxWithoutDynamo:
 
 def apply() -> None:
     import sys
+
     module = sys.modules['mmdeploy.apis.onnx.export']
     module.torch = _TorchWithoutDynamo(module.torch)
 
@@ -57,4 +59,5 @@ SHIM = Shim(
     needs='mmdeploy',
     probe=probe,
     apply=apply,
-    schedule=_schedule)
+    schedule=_schedule,
+)

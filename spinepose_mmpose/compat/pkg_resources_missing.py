@@ -1,4 +1,5 @@
 """``pkg_resources`` for mmengine and mim on setuptools >= 82."""
+
 import importlib.util
 import sys
 from importlib import metadata
@@ -38,23 +39,25 @@ def get_distribution(name: str) -> Distribution:
         return Distribution(metadata.distribution(str(name)))
     except metadata.PackageNotFoundError:
         raise DistributionNotFound(
-            f"The '{name}' distribution was not found") from None
+            f"The '{name}' distribution was not found"
+        ) from None
 
 
 def parse_version(text: str):
     from packaging.version import parse
+
     return parse(text)
 
 
 class _WorkingSet:
-
     def __iter__(self):
         return iter(_all_distributions())
 
 
 def _all_distributions() -> List[Distribution]:
     return [
-        Distribution(dist) for dist in metadata.distributions()
+        Distribution(dist)
+        for dist in metadata.distributions()
         if dist.metadata['Name']
     ]
 
@@ -98,7 +101,8 @@ def apply() -> None:
         DistributionNotFound=DistributionNotFound,
         get_distribution=get_distribution,
         parse_version=parse_version,
-        working_set=_WorkingSet())
+        working_set=_WorkingSet(),
+    )
 
 
 def _schedule(run) -> None:
@@ -113,4 +117,5 @@ SHIM = Shim(
     needs='mmengine',
     probe=probe,
     apply=apply,
-    schedule=_schedule)
+    schedule=_schedule,
+)

@@ -1,4 +1,5 @@
 """What a shim is, and the list of those that this process has seen."""
+
 import logging
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -23,6 +24,7 @@ class Shim:
         schedule: Calls its argument at the moment when probe and cure are
             due: around the import that breaks.
     """
+
     name: str
     problem: str
     versions: str
@@ -59,6 +61,7 @@ def stand_in(name: str, **members) -> ModuleType:
     real module is missing.
     """
     from importlib.machinery import ModuleSpec
+
     module = ModuleType(name)
     module.__spec__ = ModuleSpec(name, loader=None)
     module.__dict__.update(members)

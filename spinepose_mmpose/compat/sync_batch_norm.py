@@ -1,4 +1,5 @@
 """Batch norm over all processes, in plain torch."""
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -27,18 +28,22 @@ def forward(self, input: Tensor) -> Tensor:
     """
     self._check_input_dim(input)
     channels = input.size(1)
-    shape = (1, channels) + (1, ) * (input.dim() - 2)
+    shape = (1, channels) + (1,) * (input.dim() - 2)
     full = input.to(torch.promote_types(input.dtype, torch.float32))
     x = full.transpose(0, 1).reshape(channels, -1)  # C, B * rest
     count = x.new_tensor([x.size(1)])
     sums = _Sum.apply(torch.cat([count, x.sum(1)]), self.process_group)
     total, mean = sums[:1].detach(), sums[1:] / sums[:1]
     if total < 2:
-        raise ValueError('Expected more than 1 value per channel when '
-                         f'training, got input size {tuple(input.shape)}')
+        raise ValueError(
+            'Expected more than 1 value per channel when '
+            f'training, got input size {tuple(input.shape)}'
+        )
     # Deviations from the common mean: no cancellation as in E[x2] - E[x]2.
-    var = _Sum.apply((x - mean[:, None]).square().sum(1),
-                     self.process_group) / total
+    var = (
+        _Sum.apply((x - mean[:, None]).square().sum(1), self.process_group)
+        / total
+    )
     if self.track_running_stats:
         self.num_batches_tracked.add_(1)
         momentum = self.momentum

@@ -5,6 +5,7 @@ signature in 10.0 to 11.4. Two more things changed with it: 64-bit integers are
 a type of their own (8.6 made them 32-bit ones, and mmdeploy still casts its
 inputs so), and every output needs an address before a run.
 """
+
 from typing import Dict, Optional
 
 from .import_hooks import after_import
@@ -21,6 +22,7 @@ _MODULE = 'mmdeploy.backend.tensorrt.wrapper'
 
 def probe() -> Optional[str]:
     import tensorrt as trt
+
     if hasattr(trt.ICudaEngine, 'get_binding_index'):
         return None
     return f'TensorRT {trt.__version__} has no bindings by index'
@@ -28,14 +30,16 @@ def probe() -> Optional[str]:
 
 def load_io_names(self) -> None:
     import tensorrt as trt
+
     self._input_names = tensor_names(self.engine, trt.TensorIOMode.INPUT)
     outputs = tensor_names(self.engine, trt.TensorIOMode.OUTPUT)
     if self._output_names is None:
         self._output_names = outputs
     unknown = set(self._output_names) - set(outputs)
     if unknown:
-        raise ValueError(f'the engine has the outputs {outputs}, '
-                         f'not {sorted(unknown)}')
+        raise ValueError(
+            f'the engine has the outputs {outputs}, not {sorted(unknown)}'
+        )
 
 
 def forward(self, inputs: Dict) -> Dict:
@@ -54,10 +58,12 @@ def forward(self, inputs: Dict) -> Dict:
     """
     import tensorrt as trt
     import torch
+
     engine, context = self.engine, self.context
     if set(inputs) != set(self._input_names):
-        raise ValueError(f'the engine has the inputs {self._input_names}, '
-                         f'not {list(inputs)}')
+        raise ValueError(
+            f'the engine has the inputs {self._input_names}, not {list(inputs)}'
+        )
     # Held until the run is on the stream: a converted copy has no other owner.
     held = {
         name: as_engine_wants(engine, name, tensor)
@@ -66,27 +72,35 @@ def forward(self, inputs: Dict) -> Dict:
     for name, tensor in held.items():
         shape = tuple(tensor.shape)
         _must(context.set_input_shape(name, shape), f'shape {shape} of {name}')
-        _must(context.set_tensor_address(name, tensor.data_ptr()),
-              f'the address of {name}')
+        _must(
+            context.set_tensor_address(name, tensor.data_ptr()),
+            f'the address of {name}',
+        )
 
     outputs = {}
     for name in tensor_names(engine, trt.TensorIOMode.OUTPUT):
         shape = tuple(context.get_tensor_shape(name))
         if -1 in shape:
-            raise RuntimeError(f'output {name} has the shape {shape}, which '
-                               'depends on the data')
+            raise RuntimeError(
+                f'output {name} has the shape {shape}, which '
+                'depends on the data'
+            )
         outputs[name] = torch.empty(
             shape,
             dtype=torch_dtype_from_trt(engine.get_tensor_dtype(name)),
-            device=device_of(engine, name))
-        _must(context.set_tensor_address(name, outputs[name].data_ptr()),
-              f'the address of {name}')
+            device=device_of(engine, name),
+        )
+        _must(
+            context.set_tensor_address(name, outputs[name].data_ptr()),
+            f'the address of {name}',
+        )
     self._TRTWrapper__trt_execute()
     return {name: outputs[name] for name in self._output_names}
 
 
 def _execute(self) -> None:
     import torch
+
     stream = torch.cuda.current_stream().cuda_stream
     _must(self.context.execute_async_v3(stream), 'the run')
 
@@ -101,6 +115,7 @@ def apply() -> None:
 
     from mmdeploy.utils import Backend
     from mmdeploy.utils.timer import TimeCounter
+
     module = sys.modules[_MODULE]
     module.torch_dtype_from_trt = torch_dtype_from_trt
     wrapper, timer = module.TRTWrapper, Backend.TENSORRT.value
@@ -122,4 +137,5 @@ SHIM = Shim(
     needs='tensorrt',
     probe=probe,
     apply=apply,
-    schedule=_schedule)
+    schedule=_schedule,
+)

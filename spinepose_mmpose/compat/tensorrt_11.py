@@ -5,6 +5,7 @@ calibrator, and no EXPLICIT_BATCH among the creation flags. TensorRT 10 still
 has all that mmdeploy's builder calls.
 https://docs.nvidia.com/deeplearning/tensorrt/latest/api/migration/tensorrt-10x-to-11x.html
 """
+
 import functools
 from types import SimpleNamespace
 from typing import Optional
@@ -17,6 +18,7 @@ _MODULE = 'mmdeploy.backend.tensorrt.utils'
 
 def probe() -> Optional[str]:
     import tensorrt as trt
+
     if hasattr(trt.BuilderFlag, 'FP16'):
         return None
     return f'TensorRT {trt.__version__} builds strongly typed networks only'
@@ -30,6 +32,7 @@ def half_precision(model):
         ImportError: ONNX Runtime, whose converter does this, is missing.
     """
     import onnx
+
     if _holds(model.graph, onnx.TensorProto.FLOAT16):
         return model
     try:
@@ -37,16 +40,22 @@ def half_precision(model):
     except ImportError as error:
         raise ImportError(
             'fp16_mode on TensorRT 11 needs an FP16 ONNX file, or ONNX '
-            'Runtime to make one: pip install onnxruntime') from error
+            'Runtime to make one: pip install onnxruntime'
+        ) from error
     return convert_float_to_float16(model, keep_io_types=True)
 
 
 def _holds(graph, dtype: int) -> bool:
     """Whether ``graph`` has weights of that type, or casts to it."""
-    return (any(tensor.data_type == dtype for tensor in graph.initializer)
-            or any(attribute.i == dtype for node in graph.node
-                   if node.op_type == 'Cast' for attribute in node.attribute
-                   if attribute.name == 'to'))
+    return any(
+        tensor.data_type == dtype for tensor in graph.initializer
+    ) or any(
+        attribute.i == dtype
+        for node in graph.node
+        if node.op_type == 'Cast'
+        for attribute in node.attribute
+        if attribute.name == 'to'
+    )
 
 
 def _typed(onnx_model, fp16_mode: bool, int8_mode: bool):
@@ -60,18 +69,21 @@ def _typed(onnx_model, fp16_mode: bool, int8_mode: bool):
     """
     import onnx
     from mmdeploy.utils import get_root_logger
+
     model = onnx_model
     if isinstance(model, str):
         model = onnx.load(model)
     if any(node.op_type == 'QuantizeLinear' for node in model.graph.node):
         if fp16_mode:
             get_root_logger().warning(
-                'fp16_mode changes nothing in a quantised ONNX file')
+                'fp16_mode changes nothing in a quantised ONNX file'
+            )
         return onnx_model
     if int8_mode:
         raise ValueError(
             'int8_mode on TensorRT 11 needs a quantised ONNX file (with '
-            'QuantizeLinear nodes), since its builder calibrates no more')
+            'QuantizeLinear nodes), since its builder calibrates no more'
+        )
     return half_precision(model) if fp16_mode else onnx_model
 
 
@@ -79,13 +91,25 @@ def _from_onnx(weakly_typed):
     """mmdeploy's builder with its two precision modes put into the graph."""
 
     @functools.wraps(weakly_typed)
-    def from_onnx(onnx_model, output_file_prefix, input_shapes,
-                  max_workspace_size=0, fp16_mode=False, int8_mode=False,
-                  int8_param=None, **kwargs):
+    def from_onnx(
+        onnx_model,
+        output_file_prefix,
+        input_shapes,
+        max_workspace_size=0,
+        fp16_mode=False,
+        int8_mode=False,
+        int8_param=None,
+        **kwargs,
+    ):
         if fp16_mode or int8_mode:
             onnx_model = _typed(onnx_model, fp16_mode, int8_mode)
-        return weakly_typed(onnx_model, output_file_prefix, input_shapes,
-                            max_workspace_size, **kwargs)
+        return weakly_typed(
+            onnx_model,
+            output_file_prefix,
+            input_shapes,
+            max_workspace_size,
+            **kwargs,
+        )
 
     return from_onnx
 
@@ -98,7 +122,8 @@ class _TensorRT:
     def __init__(self, trt) -> None:
         self._trt = trt
         self.NetworkDefinitionCreationFlag = SimpleNamespace(
-            EXPLICIT_BATCH=trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
+            EXPLICIT_BATCH=trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED
+        )
 
     def __getattr__(self, name):
         return getattr(self._trt, name)
@@ -106,6 +131,7 @@ class _TensorRT:
 
 def apply() -> None:
     import sys
+
     module = sys.modules[_MODULE]
     module.trt = _TensorRT(module.trt)
     module.from_onnx = _from_onnx(module.from_onnx)
@@ -123,4 +149,5 @@ SHIM = Shim(
     needs='tensorrt',
     probe=probe,
     apply=apply,
-    schedule=_schedule)
+    schedule=_schedule,
+)

@@ -5,6 +5,7 @@ cuDNN 8. mmdeploy loads it before each build and run, and does without it only
 where the file is missing. Top-down pose models use none of its operators;
 TensorRT's parser names the one that another model lacks.
 """
+
 import ctypes
 import os
 from typing import Optional
@@ -18,6 +19,7 @@ _PACKAGE = 'mmdeploy.backend.tensorrt'
 def probe() -> Optional[str]:
     """Load the library, as mmdeploy does right after."""
     from mmdeploy.backend.tensorrt.init_plugins import get_ops_path
+
     path = get_ops_path()
     if not os.path.exists(path):
         return None
@@ -31,12 +33,14 @@ def probe() -> Optional[str]:
 def load_tensorrt_plugin() -> bool:
     """False, as from mmdeploy where the file is missing."""
     from mmdeploy.utils import get_root_logger
-    get_root_logger().info('mmdeploy\'s TensorRT operators are not loaded')
+
+    get_root_logger().info("mmdeploy's TensorRT operators are not loaded")
     return False
 
 
 def apply() -> None:
     import sys
+
     # Those that have imported the function by now; the others come later.
     for module in (_PACKAGE, f'{_PACKAGE}.init_plugins', f'{_PACKAGE}.utils'):
         sys.modules[module].load_tensorrt_plugin = load_tensorrt_plugin
@@ -56,4 +60,5 @@ SHIM = Shim(
     needs='tensorrt',
     probe=probe,
     apply=apply,
-    schedule=_schedule)
+    schedule=_schedule,
+)

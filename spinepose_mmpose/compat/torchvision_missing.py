@@ -1,4 +1,5 @@
 """A stand-in for a torchvision that is absent or dies on import."""
+
 import importlib
 import sys
 from typing import Optional
@@ -21,25 +22,27 @@ class ToPILImage:
     def __call__(self, picture):
         import numpy as np
         from PIL import Image
+
         if hasattr(picture, 'detach'):
             array = picture.detach().cpu()
             if array.is_floating_point():
                 array = array.mul(255).byte()
             picture = array.permute(1, 2, 0).numpy()
         array = np.asarray(picture)
-        return Image.fromarray(array[..., 0] if array.shape[-1] ==
-                               1 else array)
+        return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
 
 
 def apply() -> None:
     for name in [
-            m for m in sys.modules
-            if m == 'torchvision' or m.startswith('torchvision.')
+        m
+        for m in sys.modules
+        if m == 'torchvision' or m.startswith('torchvision.')
     ]:
         del sys.modules[name]  # remains of the broken import
     transforms = stand_in('torchvision.transforms', ToPILImage=ToPILImage)
     package = stand_in(
-        'torchvision', transforms=transforms, __path__=[], __version__='0.0.0')
+        'torchvision', transforms=transforms, __path__=[], __version__='0.0.0'
+    )
     sys.modules['torchvision'] = package
     sys.modules['torchvision.transforms'] = transforms
 
@@ -57,4 +60,5 @@ SHIM = Shim(
     needs='mmpose',
     probe=probe,
     apply=apply,
-    schedule=_schedule)
+    schedule=_schedule,
+)

@@ -7,6 +7,7 @@ state of a dtype can say anything), and a HistoryBuffer names its methods
 through ``getattr``. So functions that know arrays of numbers and those methods
 alone stand in for these names. A pickle that names anything else is refused.
 """
+
 import io
 import pickle
 import re
@@ -22,6 +23,7 @@ NUMBERS = '?bhilqBHILQefdgFD'  # numpy's type codes
 def probe() -> Optional[str]:
     import numpy as np
     import torch
+
     buffer = io.BytesIO()
     torch.save(dict(sigmas=np.ones(2, np.float32)), buffer)
     buffer.seek(0)
@@ -38,10 +40,14 @@ def safe_types() -> List[Tuple[object, str]]:
     """What MMEngine's checkpoints need beside tensors, with its name there."""
     import numpy as np
     from mmengine.logging.history_buffer import HistoryBuffer
-    types = [(HistoryBuffer, 'mmengine.logging.history_buffer.HistoryBuffer'),
-             (history_method, 'builtins.getattr'),
-             (array_type, 'numpy.ndarray'), (number_type, 'numpy.dtype'),
-             (no_bytes, 'builtins.bytes')]
+
+    types = [
+        (HistoryBuffer, 'mmengine.logging.history_buffer.HistoryBuffer'),
+        (history_method, 'builtins.getattr'),
+        (array_type, 'numpy.ndarray'),
+        (number_type, 'numpy.dtype'),
+        (no_bytes, 'builtins.bytes'),
+    ]
     # A checkpoint of one numpy names these by the path of that numpy.
     for path in ('numpy.core.multiarray', 'numpy._core.multiarray'):
         types.append((empty_array, f'{path}._reconstruct'))
@@ -54,16 +60,19 @@ def safe_types() -> List[Tuple[object, str]]:
 
 def _multiarray():
     import numpy as np
+
     return np.core.multiarray if np.__version__ < '2' else np._core.multiarray
 
 
 def history_method(owner, name: str):
     """``getattr`` as a HistoryBuffer's pickle uses it, and no further."""
     from mmengine.logging.history_buffer import HistoryBuffer
+
     if owner is not HistoryBuffer or name not in HISTORY_METHODS:
         raise pickle.UnpicklingError(
             f'the checkpoint asks for attribute {name!r} of {owner!r}; only '
-            f"HistoryBuffer's {', '.join(HISTORY_METHODS)} are allowed")
+            f"HistoryBuffer's {', '.join(HISTORY_METHODS)} are allowed"
+        )
     return getattr(owner, name)
 
 
@@ -80,26 +89,31 @@ def no_bytes():
 def empty_array(kind, shape, code):
     """``_reconstruct`` as an array's pickle calls it; content comes later."""
     import numpy as np
-    if kind is not array_type or shape != (0, ):
+
+    if kind is not array_type or shape != (0,):
         raise pickle.UnpicklingError(
-            f'the checkpoint makes an array of {kind!r} and {shape!r}')
-    return _multiarray()._reconstruct(np.ndarray, (0, ), b'b')
+            f'the checkpoint makes an array of {kind!r} and {shape!r}'
+        )
+    return _multiarray()._reconstruct(np.ndarray, (0,), b'b')
 
 
 def number_type(code: str, *args):
     """``numpy.dtype`` for numbers: numpy's own constant of that type, which
     ignores what the pickle then says about it (in MMEngine's: nothing new)."""
     import numpy as np
+
     known = {np.dtype(char).str[1:] for char in NUMBERS}
     if code not in known:
         raise pickle.UnpicklingError(
             f'the checkpoint has a numpy array of type {code!r}; numbers '
-            'alone are allowed')
+            'alone are allowed'
+        )
     return np.dtype(code)
 
 
 def apply() -> None:
     import torch
+
     torch.serialization.add_safe_globals(safe_types())
 
 
@@ -116,4 +130,5 @@ SHIM = Shim(
     needs='mmengine',
     probe=probe,
     apply=apply,
-    schedule=_schedule)
+    schedule=_schedule,
+)

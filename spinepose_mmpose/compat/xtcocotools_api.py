@@ -1,4 +1,5 @@
 """What xtcocotools adds to pycocotools: own sigmas, and area from the box."""
+
 import numpy as np
 from pycocotools import coco, cocoeval
 
@@ -12,7 +13,8 @@ class COCO(coco.COCO):
     def __init__(self, annotation_file=None, test_index=None):
         if test_index is not None:
             raise NotImplementedError(
-                'test_index needs the real xtcocotools (and numpy < 2)')
+                'test_index needs the real xtcocotools (and numpy < 2)'
+            )
         super().__init__(annotation_file)
 
 
@@ -24,16 +26,19 @@ class COCOeval(cocoeval.COCOeval):
         use_area: False takes 0.53 of the box area as a person's scale.
     """
 
-    def __init__(self,
-                 cocoGt=None,
-                 cocoDt=None,
-                 iouType='segm',
-                 sigmas=None,
-                 use_area=True):
+    def __init__(
+        self,
+        cocoGt=None,
+        cocoDt=None,
+        iouType='segm',
+        sigmas=None,
+        use_area=True,
+    ):
         if iouType not in ('segm', 'bbox', 'keypoints'):
             raise NotImplementedError(
                 f'iouType {iouType!r} needs the real xtcocotools (and '
-                "numpy < 2); here are 'segm', 'bbox' and 'keypoints'")
+                "numpy < 2); here are 'segm', 'bbox' and 'keypoints'"
+            )
         super().__init__(cocoGt, cocoDt, iouType)
         self.use_area = use_area
         if sigmas is not None and iouType == 'keypoints':
@@ -46,8 +51,9 @@ class COCOeval(cocoeval.COCOeval):
         for people in self._gts.values():
             for person in people:
                 # Labels are counted, whatever num_keypoints says.
-                person['ignore'] = bool(
-                    person.get('iscrowd')) or not any(person['keypoints'][2::3])
+                person['ignore'] = bool(person.get('iscrowd')) or not any(
+                    person['keypoints'][2::3]
+                )
         for key, people in self._dts.items():
             self._dts[key] = [p for p in people if any(p['keypoints'][2::3])]
 

@@ -1,4 +1,5 @@
 """xtcocotools' small interface, served by pycocotools."""
+
 import importlib
 import sys
 from typing import Optional
@@ -20,18 +21,20 @@ def apply() -> None:
     if not is_installed('pycocotools'):
         raise ImportError(
             'neither a working xtcocotools nor pycocotools is installed: '
-            'pip install pycocotools')
+            'pip install pycocotools'
+        )
     for name in [m for m in sys.modules if m.split('.')[0] == 'xtcocotools']:
         del sys.modules[name]
     from pycocotools import mask
 
     from .xtcocotools_api import COCO, COCOeval
+
     modules = dict(
         coco=stand_in('xtcocotools.coco', COCO=COCO),
         cocoeval=stand_in('xtcocotools.cocoeval', COCOeval=COCOeval),
-        mask=mask)
-    sys.modules['xtcocotools'] = stand_in(
-        'xtcocotools', __path__=[], **modules)
+        mask=mask,
+    )
+    sys.modules['xtcocotools'] = stand_in('xtcocotools', __path__=[], **modules)
     for name, module in modules.items():
         sys.modules[f'xtcocotools.{name}'] = module
 
@@ -49,4 +52,5 @@ SHIM = Shim(
     needs='mmpose',
     probe=probe,
     apply=apply,
-    schedule=_schedule)
+    schedule=_schedule,
+)

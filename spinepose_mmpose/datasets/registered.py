@@ -1,4 +1,5 @@
 """Imports what registers itself with MMPose's DATASETS and TRANSFORMS."""
+
 from .body import SpineTrackDataset
 from .transforms import LoadPoseImage
 

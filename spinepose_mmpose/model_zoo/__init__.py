@@ -13,8 +13,20 @@ from .models import ModelInfo, UnknownModel, all_models, find_model
 from .weights import resolve_weights
 
 __all__ = [
-    'DigestMismatch', 'DownloadError', 'MIRROR_VARIABLE', 'ModelInfo',
-    'UnknownModel', 'all_models', 'cache_dir', 'digest_in_name',
-    'download_file', 'fetch', 'find_model', 'mirror', 'register_loader',
-    'resolve_weights', 'sha256_of', 'verify_file',
+    'DigestMismatch',
+    'DownloadError',
+    'MIRROR_VARIABLE',
+    'ModelInfo',
+    'UnknownModel',
+    'all_models',
+    'cache_dir',
+    'digest_in_name',
+    'download_file',
+    'fetch',
+    'find_model',
+    'mirror',
+    'register_loader',
+    'resolve_weights',
+    'sha256_of',
+    'verify_file',
 ]

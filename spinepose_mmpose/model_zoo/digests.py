@@ -50,10 +50,12 @@ def normal_digest(sha256: Optional[str]) -> Optional[str]:
         return None
     text = sha256.lower()
     if text.startswith('sha256:'):
-        text = text[len('sha256:'):]
+        text = text[len('sha256:') :]
     if not re.fullmatch('[0-9a-f]{8,64}', text):
-        raise ValueError(f'{sha256!r} is no SHA-256 digest: 64 hexadecimal '
-                         'digits, or the first 8 or more of them, expected')
+        raise ValueError(
+            f'{sha256!r} is no SHA-256 digest: 64 hexadecimal '
+            'digits, or the first 8 or more of them, expected'
+        )
     return text
 
 
@@ -96,7 +98,8 @@ def read_record(path) -> Optional[Record]:
         if match:
             return Record(
                 match.group(1),
-                (int(stamp.group(1)), int(stamp.group(2))) if stamp else None)
+                (int(stamp.group(1)), int(stamp.group(2))) if stamp else None,
+            )
     return None
 
 
@@ -111,16 +114,16 @@ def write_record(path, sha256: str, source: str = '') -> None:
         temporary.write_text(
             f'{origin}# size {size} mtime_ns {mtime_ns}\n'
             f'{sha256}  {path.name}\n',
-            encoding='utf-8')
+            encoding='utf-8',
+        )
         os.replace(temporary, target)
     except OSError:
         temporary.unlink(missing_ok=True)
 
 
-def verify_file(path,
-                sha256: Optional[str] = None,
-                full: bool = False,
-                record: bool = True) -> str:
+def verify_file(
+    path, sha256: Optional[str] = None, full: bool = False, record: bool = True
+) -> str:
     """Check a local file against an expected digest, else against its record.
 
     Args:
@@ -145,13 +148,15 @@ def verify_file(path,
             raise DigestMismatch(
                 f'{path} is not the file it should be: sha256 {got}, '
                 f'expected {expected}; delete it to have it downloaded again',
-                local=True)
+                local=True,
+            )
     elif known is not None and got != known.sha256:
         raise DigestMismatch(
             f'{path} has changed since its digest was recorded: sha256 {got}, '
             f'recorded {known.sha256}; delete both files to download it '
             f'again, or only {record_path(path)} to accept it as it is',
-            local=True)
+            local=True,
+        )
     if record and not (fresh and known.sha256 == got):
         write_record(path, got)
     return got

@@ -32,13 +32,15 @@ BACKOFF = 1.0  # seconds before the first retry, doubled at each further one
 MAX_WAIT = 60.0  # seconds, however long a server asks to wait
 
 
-def download_file(url: str,
-                  dest,
-                  sha256: Optional[str] = None,
-                  size: Optional[int] = None,
-                  progress: bool = True,
-                  timeout: float = 30.0,
-                  retries: int = 3) -> Path:
+def download_file(
+    url: str,
+    dest,
+    sha256: Optional[str] = None,
+    size: Optional[int] = None,
+    progress: bool = True,
+    timeout: float = 30.0,
+    retries: int = 3,
+) -> Path:
     """Download ``url`` to the file ``dest``, unless it is there already.
 
     Safe to call from several processes at once: one downloads, the others
@@ -69,9 +71,11 @@ def download_file(url: str,
     """
     scheme = urlsplit(url).scheme.lower()
     if scheme not in SCHEMES:
-        raise ValueError(f'cannot download {url!r}: a url that starts with '
-                         f'one of {", ".join(s + "://" for s in SCHEMES)} '
-                         'expected')
+        raise ValueError(
+            f'cannot download {url!r}: a url that starts with '
+            f'one of {", ".join(s + "://" for s in SCHEMES)} '
+            'expected'
+        )
     expected = normal_digest(sha256)
     dest = Path(dest).expanduser()
     if _is_there(dest, expected, size):
@@ -80,32 +84,27 @@ def download_file(url: str,
         dest.parent.mkdir(parents=True, exist_ok=True)
 
         def on_wait():
-            logger.warning('another process is downloading %s; waiting',
-                           dest.name)
+            logger.warning(
+                'another process is downloading %s; waiting', dest.name
+            )
 
         with file_lock(f'{dest}.lock', on_wait) as locked:
             if _is_there(dest, expected, size):
                 return dest
             job = _Download(
-                url,
-                dest,
-                expected,
-                size,
-                progress,
-                timeout,
-                shared=not locked)
+                url, dest, expected, size, progress, timeout, shared=not locked
+            )
             job.run(retries)
     except DownloadError:
         raise
     except OSError as e:  # the network's are sentences already: ours to write
         raise DownloadError(
-            f'cannot write {e.filename or dest}: {e.strerror or e}',
-            local=True) from e
+            f'cannot write {e.filename or dest}: {e.strerror or e}', local=True
+        ) from e
     return dest
 
 
-def _is_there(dest: Path, expected: Optional[str],
-              size: Optional[int]) -> bool:
+def _is_there(dest: Path, expected: Optional[str], size: Optional[int]) -> bool:
     """Whether ``dest`` exists and is the file wanted.
 
     Raises:
@@ -115,13 +114,18 @@ def _is_there(dest: Path, expected: Optional[str],
     if dest.is_dir():
         raise DownloadError(
             f'cannot write {dest}: it is a folder, the name of a file expected',
-            local=True)
+            local=True,
+        )
     if not dest.exists():
         return False
     found = dest.stat().st_size
     if size is not None and found != size:
-        logger.warning('%s has %d bytes, %d expected; it is downloaded again',
-                       dest, found, size)
+        logger.warning(
+            '%s has %d bytes, %d expected; it is downloaded again',
+            dest,
+            found,
+            size,
+        )
         return False
     try:
         verify_file(dest, expected)
@@ -159,7 +163,8 @@ class _Part:
             usable = (
                 meta['url'] == self.url
                 and (meta['validator'] or meta['linked'] or checkable)
-                and (meta['total'] is None or length <= meta['total']))
+                and (meta['total'] is None or length <= meta['total'])
+            )
         except (OSError, ValueError, KeyError, TypeError):
             usable = False
         if not usable or not length:
@@ -187,8 +192,11 @@ class _Part:
                     url=self.url,
                     total=self.total,
                     validator=self.validator,
-                    linked=self.linked)),
-            encoding='utf-8')
+                    linked=self.linked,
+                )
+            ),
+            encoding='utf-8',
+        )
 
     def discard(self) -> None:
         """Delete the part."""
@@ -216,8 +224,11 @@ class _Download:
         part = self.part
         part.load(self.expected is not None, self.progress)
         if part.found:
-            logger.info('going on with %s after %s', self.dest.name,
-                        readable_size(part.length))
+            logger.info(
+                'going on with %s after %s',
+                self.dest.name,
+                readable_size(part.length),
+            )
         self._fetch(retries)
         wrong = self._what_is_wrong()
         if wrong and part.found:
@@ -229,7 +240,8 @@ class _Download:
         if wrong:
             part.discard()
             raise DigestMismatch(
-                f'{self.url}: {wrong}; what was received is deleted')
+                f'{self.url}: {wrong}; what was received is deleted'
+            )
         self._publish()
 
     def _fetch(self, retries: int) -> None:
@@ -242,11 +254,11 @@ class _Download:
             except TransientError as e:
                 failures = 1 if self.part.length > before else failures + 1
                 if failures > retries:
-                    raise DownloadError(
-                        f'{self.url}: {e}{self._kept()}') from e
-                wait = min(max(BACKOFF * 2**(failures - 1), e.wait), MAX_WAIT)
-                logger.warning('%s: %s; trying again in %.0f s',
-                               self.dest.name, e, wait)
+                    raise DownloadError(f'{self.url}: {e}{self._kept()}') from e
+                wait = min(max(BACKOFF * 2 ** (failures - 1), e.wait), MAX_WAIT)
+                logger.warning(
+                    '%s: %s; trying again in %.0f s', self.dest.name, e, wait
+                )
                 time.sleep(wait)
 
     def _attempt(self) -> None:
@@ -260,8 +272,10 @@ class _Download:
             reply = open_url(self.url, 0, '', self.timeout)
         with reply.body as body:
             if reply.start not in (0, part.length):
-                raise DownloadError(f'{self.url}: the server sent a piece of '
-                                    'the file that was not asked for')
+                raise DownloadError(
+                    f'{self.url}: the server sent a piece of '
+                    'the file that was not asked for'
+                )
             self._check_announced(reply)
             self._receive(reply, body)
 
@@ -270,11 +284,14 @@ class _Download:
         part = self.part
         if reply.start == 0:
             return True
-        return (reply.start == part.length
-                and (None in (part.total, reply.total)
-                     or part.total == reply.total)
-                and ('' in (part.validator, reply.validator)
-                     or part.validator == reply.validator))
+        return (
+            reply.start == part.length
+            and (None in (part.total, reply.total) or part.total == reply.total)
+            and (
+                '' in (part.validator, reply.validator)
+                or part.validator == reply.validator
+            )
+        )
 
     def _check_announced(self, reply: Reply) -> None:
         """Refuse by the head of a reply what its body need not tell."""
@@ -286,17 +303,21 @@ class _Download:
         elif reply.linked and not reply.linked.startswith(self.expected or ''):
             offer = f'sha256 {reply.linked}, expected {self.expected}'
         if offer:
-            raise DigestMismatch(f'{self.url}: the host offers another file: '
-                                 f'{offer}; nothing was downloaded')
+            raise DigestMismatch(
+                f'{self.url}: the host offers another file: '
+                f'{offer}; nothing was downloaded'
+            )
 
     def _receive(self, reply: Reply, body) -> None:
         """Append a reply's bytes to the part."""
         part = self.part
         chunks = read_chunks(body, self.url, self.timeout)
         first = next(chunks, b'')
-        if (reply.start == 0 and not self._wants_html
-                and first.lstrip().lower().startswith(
-                    (b'<!doctype html', b'<html'))):
+        if (
+            reply.start == 0
+            and not self._wants_html
+            and first.lstrip().lower().startswith((b'<!doctype html', b'<html'))
+        ):
             self._refuse_html()
         part.begin(reply)
         if part.total is not None:
@@ -317,11 +338,16 @@ class _Download:
             raise DownloadError(f'{self.url}: the server sent an empty file')
         if part.total is not None and not part.complete:
             raise TransientError(BROKEN_OFF)
-        if (part.total is None and not reply.chunked
-                and not (self.expected or reply.linked)):
+        if (
+            part.total is None
+            and not reply.chunked
+            and not (self.expected or reply.linked)
+        ):
             logger.warning(
                 '%s: the server did not state the size; the file '
-                'may be cut short', self.url)
+                'may be cut short',
+                self.url,
+            )
 
     def _check_space(self, need: int) -> None:
         folder = self.dest.parent
@@ -331,7 +357,8 @@ class _Download:
                 f'no room for {self.dest.name} in {folder}: '
                 f'{readable_size(need)} to download, {readable_size(free)} '
                 'free',
-                local=True)
+                local=True,
+            )
 
     def _what_is_wrong(self) -> str:
         """Why the complete part is not the file wanted, '' if it is."""
@@ -339,10 +366,13 @@ class _Download:
         for expected in (self.expected, self.part.linked):
             if expected is not None and not got.startswith(expected):
                 return (
-                    f'the file received has sha256 {got}, expected {expected}')
+                    f'the file received has sha256 {got}, expected {expected}'
+                )
         if self.size is not None and self.part.length != self.size:
-            return (f'the file received has {self.part.length} bytes, '
-                    f'expected {self.size}')
+            return (
+                f'the file received has {self.part.length} bytes, '
+                f'expected {self.size}'
+            )
         return ''
 
     def _publish(self) -> None:
@@ -361,15 +391,18 @@ class _Download:
     def _refuse_html(self) -> None:
         raise DownloadError(
             f'{self.url}: the server answered with a web page instead of '
-            f'{self.dest.name} (a login, a proxy or an error page?)')
+            f'{self.dest.name} (a login, a proxy or an error page?)'
+        )
 
     def _kept(self) -> str:
         part = self.part
         if not part.length:
             return ''
         of = '' if part.total is None else f' of {readable_size(part.total)}'
-        return (f'; {readable_size(part.length)}{of} kept in {part.path} for '
-                'the next try')
+        return (
+            f'; {readable_size(part.length)}{of} kept in {part.path} for '
+            'the next try'
+        )
 
 
 def _sync(path: Path) -> None:

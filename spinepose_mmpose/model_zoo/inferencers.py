@@ -2,6 +2,7 @@
 
 They look names up in the model index of mmpose alone.
 """
+
 import sys
 from pathlib import Path
 from typing import Iterator
@@ -23,7 +24,8 @@ def index_entries() -> Iterator[dict]:
             Name=model.name,
             Alias=list(model.aliases),
             Config=str(config_file(model.config)),
-            Weights=f'spinepose://{model.name}')
+            Weights=f'spinepose://{model.name}',
+        )
 
 
 def extend_model_index() -> None:
@@ -45,7 +47,8 @@ def extend_model_index() -> None:
                 raise
             raise ValueError(
                 f"{error}: expected a config file, a name of mmpose's model "
-                f'index or one of {_names()}') from None
+                f'index or one of {_names()}'
+            ) from None
 
     inferencer._get_models_from_metafile = staticmethod(models_from_metafile)
     inferencer._load_model_from_metafile = load_model_from_metafile
@@ -58,5 +61,6 @@ def _names() -> str:
 def _is_mmpose(dir: str) -> bool:
     """Whether ``dir`` holds the model index of mmpose, installed or cloned."""
     import mmpose
+
     package = Path(mmpose.__path__[0])
     return Path(dir) in (package / '.mim', package.parent)

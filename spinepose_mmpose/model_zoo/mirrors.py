@@ -50,16 +50,19 @@ def mirror() -> Union[str, Path, None]:
     if not folder.is_dir():
         raise FileNotFoundError(
             f'{MIRROR_VARIABLE}={value}: no such folder; an existing folder '
-            'or a URL that starts with http:// or https:// expected')
+            'or a URL that starts with http:// or https:// expected'
+        )
     return folder
 
 
-def fetch(urls: Sequence[str],
-          dest,
-          sha256: Optional[str] = None,
-          size: Optional[int] = None,
-          progress: bool = True,
-          **options) -> Path:
+def fetch(
+    urls: Sequence[str],
+    dest,
+    sha256: Optional[str] = None,
+    size: Optional[int] = None,
+    progress: bool = True,
+    **options,
+) -> Path:
     """A file from the mirror, from ``dest`` if it is there, or from ``urls``.
 
     Args:
@@ -87,7 +90,8 @@ def fetch(urls: Sequence[str],
     for url in sources:
         try:
             return download_file(
-                url, dest, sha256, size, progress=progress, **options)
+                url, dest, sha256, size, progress=progress, **options
+            )
         except DownloadError as e:
             if e.local:
                 raise
@@ -96,10 +100,13 @@ def fetch(urls: Sequence[str],
                 # A bad copy or an incomplete mirror should be heard of; that
                 # there is no network is said once, at the end.
                 loud = isinstance(e, DigestMismatch) or url not in urls
-                logger.log(logging.WARNING if loud else logging.INFO,
-                           '%s; trying the next address', e)
+                logger.log(
+                    logging.WARNING if loud else logging.INFO,
+                    '%s; trying the next address',
+                    e,
+                )
     reasons = {
-        f[len(u) + 2:] if f.startswith(f'{u}: ') else f
+        f[len(u) + 2 :] if f.startswith(f'{u}: ') else f
         for u, f in zip(sources, failures)
     }
     why = '; '.join(failures)
@@ -109,4 +116,5 @@ def fetch(urls: Sequence[str],
     raise DownloadError(
         f'could not get {dest.name}{hint}: {why}. Download it '
         f'from {urls[0]} where there is a network and put it at {dest}, or '
-        f'set {MIRROR_VARIABLE} to a folder or URL that holds it')
+        f'set {MIRROR_VARIABLE} to a folder or URL that holds it'
+    )

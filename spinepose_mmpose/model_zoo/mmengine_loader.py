@@ -20,7 +20,8 @@ PREFIXES = tuple(re.escape(p) for p in (SCHEME, HUB, OPENMMLAB))
 # Teachers are read by training alone.
 WITHOUT_TEACHER = (
     'To train from scratch without a download, add --cfg-options '
-    'load_from=None model.beta=0')
+    'load_from=None model.beta=0'
+)
 
 
 # mmengine logs the part of the name after 'load_from_'.
@@ -54,7 +55,8 @@ def load_from_spinepose(filename, map_location=None):
         reason = str(error).split('. ')[0] or type(error).__name__
         raise DownloadError(
             f'{path} is no checkpoint that can be read ({reason}): delete it '
-            'to have it downloaded again') from error
+            'to have it downloaded again'
+        ) from error
 
 
 def _is_teacher(filename: str) -> bool:

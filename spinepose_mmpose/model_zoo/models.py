@@ -11,6 +11,7 @@ teachers are the prefix in their names. For the other files none is known: see
 :mod:`.digests` for what is checked then. Figures: SpinePose (arXiv
 2504.08110), SIMSPINE (arXiv 2602.20792).
 """
+
 import difflib
 from dataclasses import dataclass, field
 from typing import Dict, Optional, Tuple
@@ -56,6 +57,7 @@ class ModelInfo:
             ``halpe26`` with a detector's boxes; ``body``, ``feet``, ``spine``
             and ``all`` are subsets of SpineTrack val.
     """
+
     name: str
     config: str
     input_size: Tuple[int, int]
@@ -82,29 +84,36 @@ class ModelInfo:
         """Addresses of a kind of file, ``weights`` or ``onnx``."""
         if kind not in ('weights', 'onnx'):
             raise ValueError(
-                f"no kind of file {kind!r}: choose from 'weights', 'onnx'")
+                f"no kind of file {kind!r}: choose from 'weights', 'onnx'"
+            )
         return self.onnx if kind == 'onnx' else self.weights
 
 
 def _v1(size, sha256, nbytes, params, flops, **results) -> ModelInfo:
     large = size == 'x'
-    stem = (f'spinepose-{size}_32xb{128 if large else 256}-10e_spinetrack-'
-            f'{"384x288" if large else "256x192"}')
+    stem = (
+        f'spinepose-{size}_32xb{128 if large else 256}-10e_spinetrack-'
+        f'{"384x288" if large else "256x192"}'
+    )
     return ModelInfo(
         name=f'spinepose-{size}',
         config=f'configs/spinepose-{size}.py',
         input_size=(288, 384) if large else (192, 256),
         aliases=(stem, f'spinepose-{size}-v1'),
         version='v1',
-        weights=(f'{_MAIN}spinetrack/pytorch/{stem}.pth', f'{_MAIN}{stem}.pth',
-                 f'{_V1_COMMIT}{stem}.pth'),
-        onnx=(f'{_MAIN}{stem}.onnx', ),
+        weights=(
+            f'{_MAIN}spinetrack/pytorch/{stem}.pth',
+            f'{_MAIN}{stem}.pth',
+            f'{_V1_COMMIT}{stem}.pth',
+        ),
+        onnx=(f'{_MAIN}{stem}.onnx',),
         sha256=sha256,
         size=nbytes,
         teacher=f'rtmpose-{size}-halpe26',
         params=params,
         flops=flops,
-        results=results)
+        results=results,
+    )
 
 
 def _v2(size, params, flops, **results) -> ModelInfo:
@@ -113,35 +122,42 @@ def _v2(size, params, flops, **results) -> ModelInfo:
         name=f'spinepose-{size}-v2',
         config=f'configs/spinepose-{size}.py',
         input_size=(192, 256),
-        aliases=(stem, ),
+        aliases=(stem,),
         version='v2',
-        weights=(f'{_MAIN}simspine/2d/pytorch/{stem}.pth', ),
-        onnx=(f'{_MAIN}{stem}.onnx', ),
+        weights=(f'{_MAIN}simspine/2d/pytorch/{stem}.pth',),
+        onnx=(f'{_MAIN}{stem}.onnx',),
         teacher=f'rtmpose-{size}-halpe26',
         params=params,
         flops=flops,
-        results=results)
+        results=results,
+    )
 
 
-def _teacher(size, batch, digest_and_date, params, flops,
-             **results) -> ModelInfo:
+def _teacher(
+    size, batch, digest_and_date, params, flops, **results
+) -> ModelInfo:
     shape = '384x288' if size == 'x' else '256x192'
-    stem = (f'rtmpose-{size}_simcc-body7_pt-body7-halpe26_700e-{shape}-'
-            f'{digest_and_date}')
+    stem = (
+        f'rtmpose-{size}_simcc-body7_pt-body7-halpe26_700e-{shape}-'
+        f'{digest_and_date}'
+    )
     return ModelInfo(
         name=f'rtmpose-{size}-halpe26',
-        config=(f'{_TEACHER_CONFIGS}rtmpose-{size}_{batch}-700e_body8-halpe26-'
-                f'{shape}.py'),
+        config=(
+            f'{_TEACHER_CONFIGS}rtmpose-{size}_{batch}-700e_body8-halpe26-'
+            f'{shape}.py'
+        ),
         input_size=(288, 384) if size == 'x' else (192, 256),
-        aliases=(stem, ),
+        aliases=(stem,),
         family='teacher',
-        weights=(f'{_TEACHERS}{stem}.pth', ),
+        weights=(f'{_TEACHERS}{stem}.pth',),
         sha256=digest_in_name(f'{stem}.pth'),
         num_keypoints=26,
         licence='Apache-2.0',
         params=params,
         flops=flops,
-        results=results)
+        results=results,
+    )
 
 
 _TABLE = (
@@ -150,45 +166,119 @@ _TABLE = (
         name='spinepose-t',
         config='configs/spinepose-t.py',
         input_size=(192, 256),
-        teacher='rtmpose-t-halpe26'),
-    _v1('s',
+        teacher='rtmpose-t-halpe26',
+    ),
+    _v1(
+        's',
         '2290a220191fd1a4693dabb7e5f7414a82259c46b4b57012d9bbbfb03f0232a0',
-        47648506, 5.98, 0.72,
-        coco=(68.2, 73.1), halpe26=(70.6, 75.2), body=(79.1, 82.1),
-        feet=(77.5, 82.9), spine=(89.6, 90.7), all=(84.2, 86.2)),
-    _v1('m',
+        47648506,
+        5.98,
+        0.72,
+        coco=(68.2, 73.1),
+        halpe26=(70.6, 75.2),
+        body=(79.1, 82.1),
+        feet=(77.5, 82.9),
+        spine=(89.6, 90.7),
+        all=(84.2, 86.2),
+    ),
+    _v1(
+        'm',
         'cb78990f16b4f1d82b98e602fbaffb6063ca21a793cf5a0b15432a6101f44571',
-        114143370, 14.34, 1.98,
-        coco=(73.0, 77.5), halpe26=(75.0, 79.2), body=(84.0, 86.4),
-        feet=(83.5, 87.4), spine=(91.4, 92.5), all=(88.0, 89.5)),
-    _v1('l',
+        114143370,
+        14.34,
+        1.98,
+        coco=(73.0, 77.5),
+        halpe26=(75.0, 79.2),
+        body=(84.0, 86.4),
+        feet=(83.5, 87.4),
+        spine=(91.4, 92.5),
+        all=(88.0, 89.5),
+    ),
+    _v1(
+        'l',
         'a00b523b7867d69e8acc8175ffa5601731182feb1da1e22995ec3ec519930e45',
-        228391386, 28.66, 4.22,
-        coco=(75.2, 79.5), halpe26=(77.0, 81.1), body=(85.4, 87.7),
-        feet=(85.5, 89.2), spine=(91.0, 92.2), all=(88.4, 90.0)),
-    _v1('x',
+        228391386,
+        28.66,
+        4.22,
+        coco=(75.2, 79.5),
+        halpe26=(77.0, 81.1),
+        body=(85.4, 87.7),
+        feet=(85.5, 89.2),
+        spine=(91.0, 92.2),
+        all=(88.4, 90.0),
+    ),
+    _v1(
+        'x',
         'ce635e42166738fce0690de9e86d52d8f00885351508dc078a9eece4319c1bdf',
-        404382662, 50.69, 17.37,
-        coco=(75.9, 80.1), halpe26=(77.6, 81.8), body=(86.3, 88.5),
-        feet=(86.3, 89.7), spine=(89.3, 91.0), all=(88.9, 89.9)),
+        404382662,
+        50.69,
+        17.37,
+        coco=(75.9, 80.1),
+        halpe26=(77.6, 81.8),
+        body=(86.3, 88.5),
+        feet=(86.3, 89.7),
+        spine=(89.3, 91.0),
+        all=(88.9, 89.9),
+    ),
     _v2('s', 5.98, 0.72, body=(78.8, 81.5), spine=(92.0, 92.9)),
     _v2('m', 14.34, 1.98, body=(82.1, 84.6), spine=(92.8, 93.7)),
     _v2('l', 28.66, 4.22, body=(84.0, 86.2), spine=(91.7, 92.7)),
-    _teacher('t', '8xb1024', '6020f8a6_20230605', 3.51, 0.37,
-             coco=(65.9, 71.3), halpe26=(68.0, 73.2), body=(76.9, 80.0),
-             feet=(74.1, 79.7)),
-    _teacher('s', '8xb1024', '7f134165_20230605', 5.70, 0.70,
-             coco=(69.7, 74.7), halpe26=(72.0, 76.7), body=(80.9, 83.6),
-             feet=(78.9, 83.5)),
-    _teacher('m', '8xb512', '4d3e73dd_20230605', 13.93, 1.95,
-             coco=(75.1, 80.0), halpe26=(76.7, 81.3), body=(85.5, 87.9),
-             feet=(84.1, 88.2)),
-    _teacher('l', '8xb512', '2abb7558_20230605', 28.11, 4.19,
-             coco=(76.9, 81.5), halpe26=(78.4, 82.9), body=(86.8, 89.2),
-             feet=(86.9, 90.0)),
-    _teacher('x', '8xb256', '7fb6e239_20230606', 50.00, 17.29,
-             coco=(78.8, 83.4), halpe26=(80.0, 84.4), body=(88.6, 90.6),
-             feet=(88.4, 91.4)))
+    _teacher(
+        't',
+        '8xb1024',
+        '6020f8a6_20230605',
+        3.51,
+        0.37,
+        coco=(65.9, 71.3),
+        halpe26=(68.0, 73.2),
+        body=(76.9, 80.0),
+        feet=(74.1, 79.7),
+    ),
+    _teacher(
+        's',
+        '8xb1024',
+        '7f134165_20230605',
+        5.70,
+        0.70,
+        coco=(69.7, 74.7),
+        halpe26=(72.0, 76.7),
+        body=(80.9, 83.6),
+        feet=(78.9, 83.5),
+    ),
+    _teacher(
+        'm',
+        '8xb512',
+        '4d3e73dd_20230605',
+        13.93,
+        1.95,
+        coco=(75.1, 80.0),
+        halpe26=(76.7, 81.3),
+        body=(85.5, 87.9),
+        feet=(84.1, 88.2),
+    ),
+    _teacher(
+        'l',
+        '8xb512',
+        '2abb7558_20230605',
+        28.11,
+        4.19,
+        coco=(76.9, 81.5),
+        halpe26=(78.4, 82.9),
+        body=(86.8, 89.2),
+        feet=(86.9, 90.0),
+    ),
+    _teacher(
+        'x',
+        '8xb256',
+        '7fb6e239_20230606',
+        50.00,
+        17.29,
+        coco=(78.8, 83.4),
+        halpe26=(80.0, 84.4),
+        body=(88.6, 90.6),
+        feet=(88.4, 91.4),
+    ),
+)
 
 
 def all_models(family: Optional[str] = None) -> Tuple[ModelInfo, ...]:
@@ -213,14 +303,18 @@ def find_model(name: str) -> ModelInfo:
     known = {}
     for model in _TABLE:
         known.update((n.lower(), model) for n in model.names)
-        known.update((url.rsplit('/', 1)[-1].lower(), model)
-                     for url in model.weights + model.onnx)
+        known.update(
+            (url.rsplit('/', 1)[-1].lower(), model)
+            for url in model.weights + model.onnx
+        )
     if wanted in known:
         return known[wanted]
     near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.75)
     meant = f'; did you mean {" or ".join(near)}?' if near else '.'
-    raise UnknownModel(f'no model is called {name!r}{meant} Choose from '
-                       f'{", ".join(model_names())}')
+    raise UnknownModel(
+        f'no model is called {name!r}{meant} Choose from '
+        f'{", ".join(model_names())}'
+    )
 
 
 def model_of_url(url: str) -> Optional[ModelInfo]:

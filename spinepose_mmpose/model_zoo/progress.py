@@ -26,12 +26,14 @@ class Progress:
 
     TTY_PERIOD, LOG_PERIOD = 0.2, 5.0  # seconds
 
-    def __init__(self,
-                 label: str,
-                 total: Optional[int],
-                 start: int = 0,
-                 enabled: bool = True,
-                 stream=None):
+    def __init__(
+        self,
+        label: str,
+        total: Optional[int],
+        start: int = 0,
+        enabled: bool = True,
+        stream=None,
+    ):
         self.stream = sys.stderr if stream is None else stream
         self.label, self.total = label, total
         self.start = self.done = start
@@ -61,9 +63,11 @@ class Progress:
         text = f'{self.label}: {readable_size(self.done)}'
         if self.total:
             left = (self.total - self.done) / max(rate, 1.0)
-            text += (f' of {readable_size(self.total)} '
-                     f'({100 * self.done / self.total:.0f} %), '
-                     f'{readable_size(rate)}/s, {left:.0f} s left')
+            text += (
+                f' of {readable_size(self.total)} '
+                f'({100 * self.done / self.total:.0f} %), '
+                f'{readable_size(rate)}/s, {left:.0f} s left'
+            )
         else:
             text += f', {readable_size(rate)}/s'
         # \x1b[K clears what a longer line left behind.

@@ -22,8 +22,12 @@ from .errors import DownloadError
 BROKEN_OFF = 'the connection broke off'
 _CHUNK = 1 << 18
 _TRANSIENT_STATUS = (408, 425, 429, 500, 502, 503, 504)
-_NO_NETWORK = (errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH,
-               errno.EADDRNOTAVAIL)
+_NO_NETWORK = (
+    errno.ECONNREFUSED,
+    errno.ENETUNREACH,
+    errno.EHOSTUNREACH,
+    errno.EADDRNOTAVAIL,
+)
 
 
 class TransientError(Exception):
@@ -51,8 +55,9 @@ class Reply(NamedTuple):
     chunked: bool = False
 
 
-def open_url(url: str, start: int, validator: str,
-             timeout: float) -> Optional[Reply]:
+def open_url(
+    url: str, start: int, validator: str, timeout: float
+) -> Optional[Reply]:
     """Ask for a file's bytes from ``start`` on; None if there are none.
 
     Raises:
@@ -109,26 +114,37 @@ def _open_http(url: str, start: int, validator: str, timeout: float) -> Reply:
             headers['If-Range'] = validator
     redirects = _Redirects()
     body = build_opener(redirects).open(
-        Request(url, headers=headers), timeout=timeout)
+        Request(url, headers=headers), timeout=timeout
+    )
     head = body.headers
     encoding = head.get('Content-Encoding', 'identity').lower()
     if encoding != 'identity':
         body.close()
-        raise DownloadError(f'{url}: the server sent the file in the encoding '
-                            f'{encoding}, which was not asked for')
+        raise DownloadError(
+            f'{url}: the server sent the file in the encoding '
+            f'{encoding}, which was not asked for'
+        )
     first, total = 0, None
     if body.status == 206:
-        span = re.fullmatch(r'bytes (\d+)-\d+/(\d+|\*)',
-                            head.get('Content-Range', '').strip().lower())
+        span = re.fullmatch(
+            r'bytes (\d+)-\d+/(\d+|\*)',
+            head.get('Content-Range', '').strip().lower(),
+        )
         # A range that cannot be read fits nothing we have.
         first = int(span.group(1)) if span else -1
         if span and span.group(2) != '*':
             total = int(span.group(2))
     elif head.get('Content-Length', '').isdigit():
         total = int(head['Content-Length'])
-    return Reply(body, first, total, _validator(head),
-                 _linked_digest(head) or redirects.linked,
-                 head.get('Content-Type', '').lower(), body.chunked)
+    return Reply(
+        body,
+        first,
+        total,
+        _validator(head),
+        _linked_digest(head) or redirects.linked,
+        head.get('Content-Type', '').lower(),
+        body.chunked,
+    )
 
 
 def _validator(headers) -> str:
@@ -152,10 +168,12 @@ class _Redirects(HTTPRedirectHandler):
     def redirect_request(self, req, fp, code, msg, headers, newurl):
         self.linked = _linked_digest(headers) or self.linked
         scheme = urlsplit(newurl).scheme.lower()
-        if scheme not in ('http', 'https') or (scheme == 'http'
-                                               and req.type == 'https'):
+        if scheme not in ('http', 'https') or (
+            scheme == 'http' and req.type == 'https'
+        ):
             raise DownloadError(
-                f'{req.full_url}: refused to follow a redirect to {newurl}')
+                f'{req.full_url}: refused to follow a redirect to {newurl}'
+            )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -175,8 +193,15 @@ def _is_transient(e: Exception) -> bool:
         return False
     if getattr(e, 'errno', None) in _NO_NETWORK:
         return False
-    return isinstance(e, (socket.timeout, ConnectionError, ssl.SSLError,
-                          http.client.HTTPException))
+    return isinstance(
+        e,
+        (
+            socket.timeout,
+            ConnectionError,
+            ssl.SSLError,
+            http.client.HTTPException,
+        ),
+    )
 
 
 def _sentence(e: Exception, timeout: Optional[float] = None) -> str:
@@ -190,8 +215,9 @@ def _sentence(e: Exception, timeout: Optional[float] = None) -> str:
     if isinstance(e, ConnectionRefusedError):
         return 'the connection was refused'
     if isinstance(e, socket.timeout):
-        return ('no answer'
-                if timeout is None else f'no answer for {timeout:g} s')
+        return (
+            'no answer' if timeout is None else f'no answer for {timeout:g} s'
+        )
     if isinstance(e, (ConnectionError, http.client.IncompleteRead)):
         return BROKEN_OFF
     if isinstance(e, FileNotFoundError):
@@ -204,6 +230,7 @@ def _raise_as_failure(e: Exception, url: str, timeout: float) -> None:
     if _is_transient(e):
         head = e.headers if isinstance(e, HTTPError) else {}
         wait = head.get('Retry-After', '')
-        raise TransientError(reason,
-                             float(wait) if wait.isdigit() else 0.0) from e
+        raise TransientError(
+            reason, float(wait) if wait.isdigit() else 0.0
+        ) from e
     raise DownloadError(f'{url}: {reason}') from e

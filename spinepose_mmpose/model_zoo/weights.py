@@ -25,10 +25,9 @@ _FILE_SUFFIXES = ('.pth', '.pt', '.ckpt', '.onnx', '.engine')
 _licence_shown = False
 
 
-def resolve_weights(name: str,
-                    kind: str = 'weights',
-                    progress: bool = True,
-                    **options) -> Path:
+def resolve_weights(
+    name: str, kind: str = 'weights', progress: bool = True, **options
+) -> Path:
     """A local file for a name, an alias, a path or a URL; fetched if need be.
 
     Args:
@@ -51,7 +50,7 @@ def resolve_weights(name: str,
     name = os.fspath(name).strip()
     scheme = urlsplit(name).scheme.lower() if '://' in name else ''
     if name.lower().startswith(SCHEME):
-        return _of_name(name[len(SCHEME):], kind, progress, options)
+        return _of_name(name[len(SCHEME) :], kind, progress, options)
     if scheme == 'file':
         return _local(url2pathname(urlsplit(name).path))
     if scheme in ('http', 'https'):
@@ -59,7 +58,8 @@ def resolve_weights(name: str,
     if scheme:
         raise ValueError(
             f'cannot load {name!r}: a name, a file, or a URL that starts with '
-            f'{SCHEME}, https://, http:// or file:// expected')
+            f'{SCHEME}, https://, http:// or file:// expected'
+        )
     # A file of the published name in the working directory is what a user
     # means by that name; a bare alias never is a file.
     if Path(name).expanduser().is_file() and not _is_alias(name):
@@ -70,7 +70,8 @@ def resolve_weights(name: str,
         if name.lower().endswith(_FILE_SUFFIXES) or os.path.dirname(name):
             raise FileNotFoundError(
                 f'no such file: {name}; an existing file or one of the names '
-                f'{", ".join(model_names())} expected') from e
+                f'{", ".join(model_names())} expected'
+            ) from e
         raise
 
 
@@ -90,8 +91,9 @@ def _of_name(name: str, kind: str, progress: bool, options: dict) -> Path:
     return _of_model(find_model(name), kind, progress, options)
 
 
-def _of_model(model: ModelInfo, kind: str, progress: bool,
-              options: dict) -> Path:
+def _of_model(
+    model: ModelInfo, kind: str, progress: bool, options: dict
+) -> Path:
     urls = model.urls(kind)
     if not urls:
         raise ValueError(_unpublished(model, kind))
@@ -104,7 +106,8 @@ def _of_model(model: ModelInfo, kind: str, progress: bool,
         sha256=model.sha256 if is_checkpoint else None,
         size=model.size if is_checkpoint else None,
         progress=progress,
-        **options)
+        **options,
+    )
     if path == dest and not before:
         _show_licence(model)
     return path
@@ -120,11 +123,13 @@ def _of_url(url: str, progress: bool, options: dict) -> Path:
     name = _file_name(url)
     if not name:
         raise ValueError(f'{url}: no file name at the end of this URL')
-    return fetch([url],
-                 cache_dir() / name,
-                 digest_in_name(name),
-                 progress=progress,
-                 **options)
+    return fetch(
+        [url],
+        cache_dir() / name,
+        digest_in_name(name),
+        progress=progress,
+        **options,
+    )
 
 
 def _file_name(url: str) -> str:
@@ -138,8 +143,10 @@ def _unpublished(model: ModelInfo, kind: str) -> str:
     else:
         missing = f'{model.name} has no published ONNX file'
         remedy = 'export its weights with mmdeploy'
-    return (f'{missing}: {remedy}, or pass the path of a file of your own, '
-            'e.g. pose2d_weights=PATH')
+    return (
+        f'{missing}: {remedy}, or pass the path of a file of your own, '
+        'e.g. pose2d_weights=PATH'
+    )
 
 
 def _show_licence(model: ModelInfo) -> None:
@@ -150,4 +157,5 @@ def _show_licence(model: ModelInfo) -> None:
             'The published SpinePose weights are licensed under %s: not for '
             'commercial use, with credit to their authors '
             '(https://creativecommons.org/licenses/by-nc/4.0/).',
-            model.licence)
+            model.licence,
+        )

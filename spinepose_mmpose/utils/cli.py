@@ -1,4 +1,5 @@
 """What the command-line tools share: errors as one sentence."""
+
 import contextlib
 import json
 import os
@@ -41,8 +42,9 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f'{error.strerror}: {error.filename}'
     if isinstance(error, json.JSONDecodeError):
-        return (f'{_file_of(error)} is no complete JSON, it may be cut off: '
-                f'{text}')
+        return (
+            f'{_file_of(error)} is no complete JSON, it may be cut off: {text}'
+        )
     if 'Original Traceback' in text:
         line = text.splitlines()[-1]
         text = line.partition(': ')[2] or line
@@ -71,11 +73,13 @@ def _reason(error: AssertionError) -> str:
         return ''
     if not code.co_name.startswith('flip_') or 'flip_indices' not in values:
         return str(error).strip()
-    return ("the data set has "
-            f"{len(values['flip_indices'])} keypoints, but the model predicts "
-            'another number of them, so that the flip test cannot exchange '
-            "left and right: test it with the keypoints of its own metainfo "
-            '(docs/evaluation.md, any model)')
+    return (
+        'the data set has '
+        f'{len(values["flip_indices"])} keypoints, but the model predicts '
+        'another number of them, so that the flip test cannot exchange '
+        'left and right: test it with the keypoints of its own metainfo '
+        '(docs/evaluation.md, any model)'
+    )
 
 
 def run_mmpose_tool(name: str) -> None:
@@ -85,11 +89,14 @@ def run_mmpose_tool(name: str) -> None:
         name: ``train.py`` or ``test.py``.
     """
     import mmpose
+
     tool = Path(mmpose.__path__[0]) / '.mim' / 'tools' / name
     if not tool.is_file():
         tool = Path(mmpose.__path__[0]).parent / 'tools' / name
     if not tool.is_file():
-        sys.exit(f'error: {tool} does not exist: this mmpose has no tools; '
-                 'install it with "pip install --no-deps mmpose==1.3.2"')
+        sys.exit(
+            f'error: {tool} does not exist: this mmpose has no tools; '
+            'install it with "pip install --no-deps mmpose==1.3.2"'
+        )
     with one_sentence():
         runpy.run_path(str(tool), run_name='__main__')

@@ -4,6 +4,7 @@ Run as a script it tries the named ones in one process and prints a JSON
 object, name -> the error or null. Breaks that this machine's stack does not
 have are brought about.
 """
+
 import importlib.abc
 import io
 import json
@@ -30,6 +31,7 @@ def break_import(package, error):
 
 def pkg_resources_missing():
     from mmengine.utils import get_installed_path, is_installed
+
     assert get_installed_path('mmpose').endswith('mmpose')
     assert is_installed('mmpose') and not is_installed('no-such-package')
 
@@ -40,14 +42,16 @@ def mmcv_ext():
 
 def mmcv_22_refused():
     import mmdet
+
     assert mmdet.__version__ == '3.3.0'
 
 
 def torchvision_missing():
     import torch
     from mmpose.visualization.simcc_vis import ToPILImage
+
     picture = ToPILImage()(torch.ones(3, 2, 4))
-    assert picture.size == (4, 2) and picture.getpixel((0, 0)) == (255, ) * 3
+    assert picture.size == (4, 2) and picture.getpixel((0, 0)) == (255,) * 3
 
 
 def xtcocotools_numpy2():
@@ -58,10 +62,12 @@ def weights_only():
     import numpy as np
     import torch
     from mmengine.logging import HistoryBuffer
+
     checkpoint = dict(
         meta=dict(dataset_meta=dict(sigmas=np.ones(3, np.float32))),
-        message_hub=dict(log_scalars=dict(loss=HistoryBuffer([1.], [1]))),
-        best=np.float64(0.5))
+        message_hub=dict(log_scalars=dict(loss=HistoryBuffer([1.0], [1]))),
+        best=np.float64(0.5),
+    )
     with tempfile.TemporaryDirectory() as folder:
         torch.save(checkpoint, f'{folder}/epoch_1.pth')
         loaded = torch.load(f'{folder}/epoch_1.pth')
@@ -72,17 +78,21 @@ def weights_only():
 def albumentations_dropout():
     import numpy as np
     from mmpose.datasets.transforms import Albumentation
-    drop = Albumentation([
-        dict(
-            type='CoarseDropout',
-            max_holes=1,
-            max_height=0.4,
-            max_width=0.4,
-            min_holes=1,
-            min_height=0.2,
-            min_width=0.2,
-            p=1.0)
-    ])
+
+    drop = Albumentation(
+        [
+            dict(
+                type='CoarseDropout',
+                max_holes=1,
+                max_height=0.4,
+                max_width=0.4,
+                min_holes=1,
+                min_height=0.2,
+                min_width=0.2,
+                p=1.0,
+            )
+        ]
+    )
     for _ in range(20):
         image = np.full((100, 100, 3), 7, np.uint8)
         hole = (drop(dict(img=image))['img'] == 0).all(-1)
@@ -96,14 +106,16 @@ def numpy24_circles():
     from mmpose.visualization.opencv_backend_visualizer import (
         OpencvBackendVisualizer,
     )
+
     visualizer = OpencvBackendVisualizer(backend='opencv')
     visualizer.set_image(np.zeros((20, 30, 3), np.uint8))
     for alpha in (1.0, 0.8):  # the radius as mmpose passes it
         visualizer.draw_circles(
-            np.array([10., 5.]),
+            np.array([10.0, 5.0]),
             radius=np.array([3]),
             face_colors=(0, 0, 255),
-            alpha=alpha)
+            alpha=alpha,
+        )
     drawn = visualizer.get_image().any(-1)
     assert drawn[5, 7:14].all() and drawn.sum() < 60
 
@@ -112,54 +124,72 @@ def inferencer_boxes():
     from types import SimpleNamespace
 
     from mmpose.apis.inferencers import Pose2DInferencer
+
     seen = []
     fake = SimpleNamespace(
         cfg=SimpleNamespace(data_mode='topdown'),
         detector=None,
         model=SimpleNamespace(dataset_meta={}),
-        pipeline=lambda info: seen.append(info['bbox'].tolist()))
+        pipeline=lambda info: seen.append(info['bbox'].tolist()),
+    )
     import numpy as np
+
     image = np.zeros((40, 60, 3), np.uint8)
-    Pose2DInferencer.preprocess_single(
-        fake, image, 0, bboxes=[[1, 2, 30, 20]])
+    Pose2DInferencer.preprocess_single(fake, image, 0, bboxes=[[1, 2, 30, 20]])
     assert seen == [[[1, 2, 30, 20]]], seen
 
 
 def onnx_dynamo():
     import torch
     from mmdeploy.apis.onnx.export import torch as torch_there
+
     with tempfile.TemporaryDirectory() as folder:
         torch_there.onnx.export(
-            torch.nn.Linear(2, 2), (torch.ones(1, 2), ),
+            torch.nn.Linear(2, 2),
+            (torch.ones(1, 2),),
             f'{folder}/model.onnx',
             # Arguments of mmdeploy's call that the dynamo exporter refuses.
             do_constant_folding=False,
             keep_initializers_as_inputs=True,
             input_names=['input'],
             output_names=['output'],
-            dynamic_axes=dict(input={0: 'batch'}))
+            dynamic_axes=dict(input={0: 'batch'}),
+        )
         import onnx
+
         graph = onnx.load(f'{folder}/model.onnx').graph
     inputs = [node.name for node in graph.input]
     assert len(inputs) == 3, f'initializers are not inputs: {inputs}'
 
 
 # In the order in which one process can meet them all.
-BREAKS = (pkg_resources_missing, mmcv_ext, mmcv_22_refused, weights_only,
-          torchvision_missing, xtcocotools_numpy2, albumentations_dropout,
-          numpy24_circles, inferencer_boxes, onnx_dynamo)
+BREAKS = (
+    pkg_resources_missing,
+    mmcv_ext,
+    mmcv_22_refused,
+    weights_only,
+    torchvision_missing,
+    xtcocotools_numpy2,
+    albumentations_dropout,
+    numpy24_circles,
+    inferencer_boxes,
+    onnx_dynamo,
+)
 
 
 def bring_about():
-    break_import('pkg_resources', ModuleNotFoundError(
-        "No module named 'pkg_resources'"))
-    break_import('torchvision', RuntimeError(
-        'operator torchvision::nms does not exist'))
+    break_import(
+        'pkg_resources', ModuleNotFoundError("No module named 'pkg_resources'")
+    )
+    break_import(
+        'torchvision', RuntimeError('operator torchvision::nms does not exist')
+    )
     break_import('xtcocotools', ValueError('numpy.dtype size changed'))
 
 
 def pretend_mmcv_22():
     import mmcv
+
     mmcv.__version__ = '2.2.0'
 
 
@@ -176,6 +206,7 @@ def main():
     warnings.simplefilter('ignore')
     bring_about()
     import spinepose_mmpose  # noqa: F401
+
     outcome = {}
     stdout, sys.stdout = sys.stdout, io.StringIO()
     for case in BREAKS:

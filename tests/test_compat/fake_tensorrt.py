@@ -3,6 +3,7 @@
 It has exactly the names, and checks the arguments, of tensorrt_api.py. Its
 engines read and write the memory at the addresses that they are given.
 """
+
 import ctypes
 import enum
 import pickle
@@ -60,8 +61,11 @@ def _restricted(cls, members, trt):
         body[name] = cls.__dict__.get(name)
         if arguments is not None:
             body[name] = _checked(cls, name, arguments, trt)
-    body.update((name, member) for name, member in cls.__dict__.items()
-                if name.startswith('_') and not name.startswith('__'))
+    body.update(
+        (name, member)
+        for name, member in cls.__dict__.items()
+        if name.startswith('_') and not name.startswith('__')
+    )
     return type(cls.__name__, (), body)
 
 
@@ -69,8 +73,11 @@ def _only(members):
 
     def setattr_(self, name, value):
         # Python subclasses of TensorRT's interfaces have attributes.
-        if (type(self).__module__ == __name__ and name not in members
-                and not name.startswith('_')):
+        if (
+            type(self).__module__ == __name__
+            and name not in members
+            and not name.startswith('_')
+        ):
             raise AttributeError(f'{type(self).__name__} has no {name}')
         object.__setattr__(self, name, value)
 
@@ -146,7 +153,7 @@ class Builder:
 def _host_memory(trt, made):
     # A buffer, and an IHostMemory.
     plan = dict(model=made['model'], profiles=made['_profiles'])
-    cls = type('IHostMemory', (bytes, ), {'nbytes': property(len)})
+    cls = type('IHostMemory', (bytes,), {'nbytes': property(len)})
     return cls(pickle.dumps(plan))
 
 
@@ -168,7 +175,6 @@ class OnnxParser:
 
 
 class IBuilderConfig:
-
     def set_memory_pool_limit(self, pool, pool_size):
         self.__dict__.setdefault('_limits', {})[pool.name] = pool_size
 
@@ -181,7 +187,6 @@ class IBuilderConfig:
 
 
 class IOptimizationProfile:
-
     def set_shape(self, input, min, opt, max):
         shapes = tuple(map(tuple, (min, opt, max)))
         self.__dict__.setdefault('_shapes', {})[input] = shapes
@@ -192,7 +197,6 @@ class IHostMemory:
 
 
 class Runtime:
-
     def __enter__(self):
         return self
 
@@ -216,15 +220,17 @@ class IInt8Calibrator:
 
 
 class ICudaEngine:
-
     # Outputs first, so that no order can be taken for granted.
     def _all(self):
         return {**self._outputs, **self._inputs}
 
     def _numpy_dtype(self, name):
         kind = self._all()[name].type  # such as tensor(float)
-        kind = {'float': 'float32', 'double': 'float64',
-                'float16': 'float16'}.get(kind[7:-1], kind[7:-1])
+        kind = {
+            'float': 'float32',
+            'double': 'float64',
+            'float16': 'float16',
+        }.get(kind[7:-1], kind[7:-1])
         if kind == 'int64' and not hasattr(self.trt, 'int64'):
             kind = 'int32'  # 64-bit integers came with TensorRT 10
         return kind
@@ -283,7 +289,6 @@ class ICudaEngine:
 
 
 class IExecutionContext:
-
     def set_input_shape(self, name, shape):
         if name not in self._engine._inputs:
             return False
@@ -300,8 +305,9 @@ class IExecutionContext:
         # The graphs of the tests: the first axis is the batch.
         batch = {shape[0] for shape in self._shapes.values()}.pop()
         node = self._engine._outputs[name]
-        return Dims([batch if isinstance(size, str) else size
-                     for size in node.shape])
+        return Dims(
+            [batch if isinstance(size, str) else size for size in node.shape]
+        )
 
     def execute_async_v3(self, stream_handle):
         engine = self._engine
@@ -309,7 +315,8 @@ class IExecutionContext:
             return False
         feed = {
             name: self._memory(name, self._shapes[name]).astype(
-                'int64' if 'int64' in node.type else engine._numpy_dtype(name))
+                'int64' if 'int64' in node.type else engine._numpy_dtype(name)
+            )
             for name, node in engine._inputs.items()
         }
         names = list(engine._outputs)
@@ -322,7 +329,8 @@ class IExecutionContext:
         dtype = np.dtype(self._engine._numpy_dtype(name))
         count = int(np.prod(shape))
         buffer = (ctypes.c_char * (count * dtype.itemsize)).from_address(
-            self._addresses[name])
+            self._addresses[name]
+        )
         return np.frombuffer(buffer, dtype).reshape(shape)
 
     def set_binding_shape(self, binding, shape):
@@ -337,6 +345,16 @@ class IExecutionContext:
         return self.execute_async_v3(stream_handle)
 
 
-_CLASSES = (Logger, Builder, OnnxParser, IBuilderConfig, IOptimizationProfile,
-            IHostMemory, Runtime, IGpuAllocator, IInt8Calibrator, ICudaEngine,
-            IExecutionContext)
+_CLASSES = (
+    Logger,
+    Builder,
+    OnnxParser,
+    IBuilderConfig,
+    IOptimizationProfile,
+    IHostMemory,
+    Runtime,
+    IGpuAllocator,
+    IInt8Calibrator,
+    ICudaEngine,
+    IExecutionContext,
+)

@@ -5,6 +5,7 @@
 IN holds the cases, OUT.<rank> gets this process's results; see
 test_cpu_distributed.py.
 """
+
 import sys
 
 import torch
@@ -14,14 +15,20 @@ import spinepose_mmpose  # noqa: F401  changes nothing before mmengine.dist
 
 untouched_forward = nn.SyncBatchNorm.forward
 untouched_check = (
-    nn.parallel.DistributedDataParallel._passing_sync_batchnorm_handle)
+    nn.parallel.DistributedDataParallel._passing_sync_batchnorm_handle
+)
 
 
 def make_model(norm):
     return nn.Sequential(
-        nn.Conv2d(3, 6, 3, padding=1, bias=False), norm(6), nn.SiLU(),
-        nn.Conv2d(6, 4, 3, stride=2), norm(4), nn.Flatten(),
-        nn.Linear(36, 2))
+        nn.Conv2d(3, 6, 3, padding=1, bias=False),
+        norm(6),
+        nn.SiLU(),
+        nn.Conv2d(6, 4, 3, stride=2),
+        norm(4),
+        nn.Flatten(),
+        nn.Linear(36, 2),
+    )
 
 
 def run_layer(layer, state, x, factor):
@@ -44,7 +51,8 @@ def run_layer(layer, state, x, factor):
         outputs=outputs,
         input_grad=x.grad,
         grads={name: p.grad for name, p in layer.named_parameters()},
-        buffers=dict(layer.named_buffers()))
+        buffers=dict(layer.named_buffers()),
+    )
 
 
 def run_model(model, x, target):
@@ -57,7 +65,8 @@ def run_model(model, x, target):
         optimizer.step()
     return dict(
         grads=[p.grad for p in model.parameters()],
-        state=list(model.state_dict().values()))
+        state=list(model.state_dict().values()),
+    )
 
 
 def message_of(function, *args):
@@ -71,6 +80,7 @@ def main():
     source, target = sys.argv[1:]
     from mmengine.dist import get_rank, init_dist
     from mmengine.model import MMDistributedDataParallel
+
     init_dist('pytorch')
     rank = get_rank()
     # What fails without the two shims.
@@ -79,19 +89,26 @@ def main():
     results = dict(
         wrapper=message_of(refuse, model),
         set_device=message_of(torch.cuda.set_device, 0),
-        forward=message_of(untouched_forward, nn.SyncBatchNorm(3),
-                           torch.ones(2, 3, 4)))
+        forward=message_of(
+            untouched_forward, nn.SyncBatchNorm(3), torch.ones(2, 3, 4)
+        ),
+    )
     cases = torch.load(source)
     for name, case in cases['layers'].items():
         channels = case['inputs'][0].size(1)
         results[name] = run_layer(
-            nn.SyncBatchNorm(channels, **case['settings']), case['state'],
-            case['inputs'][rank], case['factors'][rank])
+            nn.SyncBatchNorm(channels, **case['settings']),
+            case['state'],
+            case['inputs'][rank],
+            case['factors'][rank],
+        )
     if rank == 0:  # the wrapper hands process 0's weights to the others
         model.load_state_dict(cases['model']['state'])
     results['model'] = run_model(
         MMDistributedDataParallel(model, device_ids=[0]),
-        cases['model']['inputs'][rank], cases['model']['targets'][rank])
+        cases['model']['inputs'][rank],
+        cases['model']['targets'][rank],
+    )
     torch.save(results, f'{target}.{rank}')
 
 

@@ -4,6 +4,7 @@ Facts, compared with the bindings 8.6.1, 10.0.1, 10.16.1.11, 11.0.0.114 and
 11.4.0.106. Run as a script it prints where the installed TensorRT disagrees;
 the bindings alone do, beside empty libnvinfer*.so and libnvonnxparser.so.
 """
+
 import inspect
 import re
 from typing import Dict, List
@@ -89,8 +90,16 @@ _TABLE = """
 10 11    DataType.BF16
 """
 # The module's own names of the data types.
-DTYPES = dict(bool='BOOL', int8='INT8', uint8='UINT8', int32='INT32',
-              int64='INT64', float16='HALF', bfloat16='BF16', float32='FLOAT')
+DTYPES = dict(
+    bool='BOOL',
+    int8='INT8',
+    uint8='UINT8',
+    int32='INT32',
+    int64='INT64',
+    float16='HALF',
+    bfloat16='BF16',
+    float32='FLOAT',
+)
 _ROW = re.compile(r'([\d ]+?) +(\w+)\.(\w+)(\(.*\))?(?: = (\d+))?$')
 _TYPES = dict(str=str, int=int)
 
@@ -102,8 +111,13 @@ def rows():
         if arguments is not None:
             pairs = re.findall(r'(\w+)(?:: (\w+))?', arguments)
             arguments = {name: _TYPES.get(kind) for name, kind in pairs}
-        yield (tuple(map(int, versions.split())), owner, member, arguments,
-               None if value is None else int(value))
+        yield (
+            tuple(map(int, versions.split())),
+            owner,
+            member,
+            arguments,
+            None if value is None else int(value),
+        )
 
 
 def members(version: int) -> Dict[str, Dict[str, tuple]]:
@@ -133,7 +147,8 @@ def disagreements(trt) -> List[str]:
     for name, member in DTYPES.items():
         real, listed = getattr(trt, name, None), there['DataType'].get(member)
         if (real is None) != (listed is None) or (
-                listed and real != getattr(trt.DataType, member)):
+            listed and real != getattr(trt.DataType, member)
+        ):
             found.append(f'{name} is not DataType.{member}')
     return sorted(found)
 
@@ -141,16 +156,19 @@ def disagreements(trt) -> List[str]:
 def _takes(method, arguments) -> bool:
     """Whether an overload in pybind's docstring begins with ``arguments``."""
     own = {str: 'str', int: r'(?:int|typing\.SupportsInt)'}
-    wanted = ', '.join(f'{name}: {own.get(kind, "[^,]+")}'
-                       for name, kind in arguments.items())
+    wanted = ', '.join(
+        f'{name}: {own.get(kind, "[^,]+")}' for name, kind in arguments.items()
+    )
     return bool(re.search(rf'\(self: [^,]+, {wanted}[,)= ]', method.__doc__))
 
 
 def signature(arguments) -> inspect.Signature:
-    return inspect.Signature([
-        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        for name in arguments
-    ])
+    return inspect.Signature(
+        [
+            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+            for name in arguments
+        ]
+    )
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 Run as a script with a JSON list of cases (arguments of ``attempt``); prints
 the list of their outcomes. Each case has a process of its own.
 """
+
 import json
 import multiprocessing
 import os
@@ -19,9 +20,11 @@ import torch.export  # noqa: F401  # once, and not in each case's process
 
 WEIGHT = np.array([[1, 0, -1, 2], [0, 3, 1, -1], [2, -2, 0, 1]], np.float32)
 SHAPES = dict(
-    image=dict(min_shape=[1, 3, 4, 2], opt_shape=[2, 3, 4, 2],
-               max_shape=[8, 3, 4, 2]),
-    offset=dict(min_shape=[1, 1], opt_shape=[2, 1], max_shape=[8, 1]))
+    image=dict(
+        min_shape=[1, 3, 4, 2], opt_shape=[2, 3, 4, 2], max_shape=[8, 3, 4, 2]
+    ),
+    offset=dict(min_shape=[1, 1], opt_shape=[2, 1], max_shape=[8, 1]),
+)
 STREAM = 4711
 
 
@@ -43,18 +46,24 @@ def graph(quantized: bool = False) -> onnx.ModelProto:
             helper.make_node('DequantizeLinear', ['whole', 'step'], ['back']),
         ]
         nodes[4].input[0] = 'back'
-        constants.append(
-            onnx.numpy_helper.from_array(np.float32(.25), 'step'))
+        constants.append(onnx.numpy_helper.from_array(np.float32(0.25), 'step'))
     value = helper.make_tensor_value_info
     made = helper.make_graph(
-        nodes, 'net',
-        [value('image', kinds.FLOAT, ['batch', 3, 4, 2]),
-         value('offset', kinds.INT64, ['batch', 1])],
-        [value('scores', kinds.FLOAT, ['batch', 4]),
-         value('best', kinds.INT64, ['batch', 1])],
-        constants)
+        nodes,
+        'net',
+        [
+            value('image', kinds.FLOAT, ['batch', 3, 4, 2]),
+            value('offset', kinds.INT64, ['batch', 1]),
+        ],
+        [
+            value('scores', kinds.FLOAT, ['batch', 4]),
+            value('best', kinds.INT64, ['batch', 1]),
+        ],
+        constants,
+    )
     return helper.make_model(
-        made, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+        made, opset_imports=[helper.make_opsetid('', 17)], ir_version=8
+    )
 
 
 def inputs(batch: int = 3):
@@ -67,6 +76,7 @@ def inputs(batch: int = 3):
 
 class OnGpu(torch.Tensor):
     """A tensor of the CPU that says otherwise."""
+
     device = torch.device('cuda')
 
 
@@ -77,8 +87,16 @@ class CalibrationFile(dict):
         pass
 
 
-def attempt(version, skip=(), fp16=False, int8=False, quantized=False,
-            location='HOST', ops='', wrong=()) -> dict:
+def attempt(
+    version,
+    skip=(),
+    fp16=False,
+    int8=False,
+    quantized=False,
+    location='HOST',
+    ops='',
+    wrong=(),
+) -> dict:
     """What mmdeploy does on that version: the shims at work, what was built
     and run, and the error if it comes to one; further runs by name.
 
@@ -97,6 +115,7 @@ def attempt(version, skip=(), fp16=False, int8=False, quantized=False,
     stand_in_for_cuda()
     from spinepose_mmpose import compat  # isort: skip  # before mmdeploy
     import mmdeploy.utils
+
     mmdeploy.utils.get_file_path = lambda *args: ops
     with tempfile.TemporaryDirectory() as folder:
         outcome = described(trt, build, folder, fp16, int8, quantized)
@@ -136,33 +155,49 @@ def build(folder, fp16, int8, quantized):
     from mmdeploy.backend.tensorrt import utils
     from mmdeploy.backend.tensorrt.onnx2tensorrt import onnx2tensorrt
     from mmengine import Config
+
     onnx.save(graph(quantized), f'{folder}/end2end.onnx')
     if int8:  # which wants calibration data
         images = {'0': np.ones((1, 3, 4, 2))}
-        data = CalibrationFile(
-            calib_data=dict(end2end=dict(image=images)))
+        data = CalibrationFile(calib_data=dict(end2end=dict(image=images)))
         utils.from_onnx(
-            f'{folder}/end2end.onnx', f'{folder}/end2end', SHAPES,
-            max_workspace_size=1 << 20, fp16_mode=fp16, int8_mode=True,
-            int8_param=dict(calib_file=data, model_type='end2end'))
+            f'{folder}/end2end.onnx',
+            f'{folder}/end2end',
+            SHAPES,
+            max_workspace_size=1 << 20,
+            fp16_mode=fp16,
+            int8_mode=True,
+            int8_param=dict(calib_file=data, model_type='end2end'),
+        )
         return
     onnx2tensorrt(
-        folder, 'end2end.engine', 0,
-        Config(dict(
-            onnx_config=dict(input_names=list(SHAPES)),
-            backend_config=dict(
-                type='tensorrt',
-                common_config=dict(fp16_mode=fp16, max_workspace_size=1 << 20),
-                model_inputs=[dict(input_shapes=SHAPES)]))),
-        f'{folder}/end2end.onnx')
+        folder,
+        'end2end.engine',
+        0,
+        Config(
+            dict(
+                onnx_config=dict(input_names=list(SHAPES)),
+                backend_config=dict(
+                    type='tensorrt',
+                    common_config=dict(
+                        fp16_mode=fp16, max_workspace_size=1 << 20
+                    ),
+                    model_inputs=[dict(input_shapes=SHAPES)],
+                ),
+            )
+        ),
+        f'{folder}/end2end.onnx',
+    )
 
 
 def run(folder, trt, wrong=''):
     from mmdeploy.backend.tensorrt import TensorRTManager
+
     names = ['best', 'scores']
     wrapper = TensorRTManager.build_wrapper(
         [f'{folder}/end2end.engine'],
-        output_names=dict(name=['heatmap'], order=None).get(wrong, names))
+        output_names=dict(name=['heatmap'], order=None).get(wrong, names),
+    )
     given = inputs(9 if wrong == 'batch' else 3)
     if trt.__version__.startswith('8.'):
         # TensorRT 8 knows 32-bit integers only; mmdeploy wants a GPU.
@@ -175,8 +210,10 @@ def run(folder, trt, wrong=''):
         given['image'] = image.permute(0, 3, 1, 2).double()
     trt.refused = {wrong}
     outputs = wrapper(given)
-    return [[name, str(value.dtype), value.tolist()]
-            for name, value in outputs.items()]
+    return [
+        [name, str(value.dtype), value.tolist()]
+        for name, value in outputs.items()
+    ]
 
 
 def plan(built):
@@ -188,10 +225,16 @@ def plan(built):
         profiles=built['_profiles'],
         flags=built.get('_flags', []),
         calibrated='int8_calibrator' in built,
-        weight=[kind(tensor.data_type) for tensor in model.graph.initializer
-                if tensor.name.startswith('weight')],
-        io=[kind(node.type.tensor_type.elem_type)
-            for node in (*model.graph.input, *model.graph.output)])
+        weight=[
+            kind(tensor.data_type)
+            for tensor in model.graph.initializer
+            if tensor.name.startswith('weight')
+        ],
+        io=[
+            kind(node.type.tensor_type.elem_type)
+            for node in (*model.graph.input, *model.graph.output)
+        ],
+    )
 
 
 def _attempt(case):

@@ -1,4 +1,5 @@
 """Two gloo processes train as one process on the whole batch."""
+
 import os
 import socket
 import subprocess
@@ -39,8 +40,11 @@ def make_cases():
     layers, expected = {}, {}
     for name, (settings, shape, share) in LAYERS.items():
         layer = plain_norm(shape, **settings)
-        for value in (*layer.parameters(), layer.running_mean,
-                      layer.running_var):
+        for value in (
+            *layer.parameters(),
+            layer.running_mean,
+            layer.running_var,
+        ):
             if value is not None:
                 nn.init.uniform_(value, 0.5, 1.5)
         x, factor = torch.randn(shape) + 10, torch.randn(shape)
@@ -48,15 +52,18 @@ def make_cases():
             settings=settings,
             state={k: v.clone() for k, v in layer.state_dict().items()},
             inputs=(x[:share], x[share:]),
-            factors=(factor[:share], factor[share:]))
+            factors=(factor[:share], factor[share:]),
+        )
         expected[name] = gloo_process.run_layer(
-            layer.double(), layer.state_dict(), x.double(), factor.double())
+            layer.double(), layer.state_dict(), x.double(), factor.double()
+        )
     model = gloo_process.make_model(nn.BatchNorm2d)
     x, target = torch.randn(8, 3, 8, 8), torch.randn(8, 2)
     case = dict(
         state={k: v.clone() for k, v in model.state_dict().items()},
         inputs=x.chunk(2),
-        targets=target.chunk(2))
+        targets=target.chunk(2),
+    )
     expected['model'] = gloo_process.run_model(model, x, target)
     return dict(layers=layers, model=case), expected
 
@@ -78,15 +85,21 @@ def runs(tmp_path_factory):
         PYTHONPATH=str(ROOT),
         MASTER_ADDR='127.0.0.1',
         MASTER_PORT=str(free_port()),
-        WORLD_SIZE='2')
+        WORLD_SIZE='2',
+    )
     processes = [
-        subprocess.Popen([
-            sys.executable,
-            str(HERE / 'gloo_process.py'), folder / 'cases', folder / 'results'
-        ],
-                         env=dict(env, RANK=str(rank), LOCAL_RANK=str(rank)),
-                         stderr=subprocess.PIPE,
-                         text=True) for rank in range(2)
+        subprocess.Popen(
+            [
+                sys.executable,
+                str(HERE / 'gloo_process.py'),
+                folder / 'cases',
+                folder / 'results',
+            ],
+            env=dict(env, RANK=str(rank), LOCAL_RANK=str(rank)),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
     ]
     try:
         for process in processes:
@@ -100,7 +113,8 @@ def runs(tmp_path_factory):
 
 def assert_close(actual, wanted):
     torch.testing.assert_close(
-        actual, wanted, rtol=1e-5, atol=1e-5, check_dtype=False)
+        actual, wanted, rtol=1e-5, atol=1e-5, check_dtype=False
+    )
 
 
 @pytest.mark.parametrize('name', LAYERS)
@@ -112,7 +126,8 @@ def test_sync_batch_norm(name, runs):
         assert_close(both, expected['outputs'][step])
     assert_close(
         torch.cat([first['input_grad'], second['input_grad']]),
-        expected['input_grad'])
+        expected['input_grad'],
+    )
     for one in (first, second):
         assert_close(one['buffers'], expected['buffers'])
     # DistributedDataParallel sums the shares of each process.
@@ -139,9 +154,11 @@ def test_one_process_alone(tmp_path):
     import mmengine.dist  # noqa: F401
 
     from spinepose_mmpose.compat import active
+
     assert 'cpu_sync_bn' in active
     torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1)
+        'gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1
+    )
     try:
         x = torch.randn(4, 3, 5)
         for dtype in (torch.float32, torch.bfloat16):

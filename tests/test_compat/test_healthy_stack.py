@@ -1,4 +1,5 @@
 """On a stack where nothing is broken no shim acts."""
+
 import inspect
 import sys
 from pathlib import Path
@@ -75,15 +76,19 @@ def test_mmcv_with_operators(put, monkeypatch):
     assert mmcv_ext.probe() is None
 
 
-@pytest.mark.parametrize('mmcv_version, mmdet_version, refused', [
-    ('2.1.0', '3.3.0', False),
-    ('2.2.0', '3.3.0', True),
-    ('2.2.0', '3.4.0', False),
-])
+@pytest.mark.parametrize(
+    'mmcv_version, mmdet_version, refused',
+    [
+        ('2.1.0', '3.3.0', False),
+        ('2.2.0', '3.3.0', True),
+        ('2.2.0', '3.4.0', False),
+    ],
+)
 def test_mmcv_version(mmcv_version, mmdet_version, refused, monkeypatch):
     from importlib import metadata
 
     import mmcv
+
     monkeypatch.setattr(mmcv, '__version__', mmcv_version)
     monkeypatch.setattr(metadata, 'version', lambda name: mmdet_version)
     assert (mmcv_22_refused.probe() is not None) == refused
@@ -93,12 +98,10 @@ def test_albumentations(monkeypatch):
     import albumentations
 
     class Old:
-
         def __init__(self, max_holes=8, max_height=8, max_width=8):
             pass
 
     class New:
-
         def __init__(self, num_holes_range=(1, 2)):
             pass
 
@@ -112,7 +115,7 @@ def test_radius(monkeypatch):
     import numpy as np
 
     class Old(int):
-        '''An array of numpy < 2.4 in this respect.'''
+        """An array of numpy < 2.4 in this respect."""
 
         def __new__(cls, values):
             return super().__new__(cls, values[0])
@@ -150,8 +153,11 @@ def test_onnx_exporter(monkeypatch):
     def dynamo_by_default(model, args, f, dynamo=True):
         pass
 
-    for export, broken in ((script, False), (torchscript_by_default, False),
-                           (dynamo_by_default, True)):
+    for export, broken in (
+        (script, False),
+        (torchscript_by_default, False),
+        (dynamo_by_default, True),
+    ):
         monkeypatch.setattr(torch.onnx, 'export', export)
         assert (onnx_dynamo.probe() is not None) == broken
 
@@ -160,9 +166,16 @@ def test_new_names_of_dropout_pass_unchanged():
     new = dict(type='CoarseDropout', num_holes_range=(1, 3), fill=0, p=0.5)
     assert albumentations_dropout.renamed(new) == new
     assert albumentations_dropout.renamed(
-        dict(max_holes=1, max_height=0.4, min_height=0.2, max_width=4,
-             fill_value=7)) == dict(
-                 num_holes_range=(1, 1),
-                 hole_height_range=(0.2, 0.4),
-                 hole_width_range=(4, 4),
-                 fill=7)
+        dict(
+            max_holes=1,
+            max_height=0.4,
+            min_height=0.2,
+            max_width=4,
+            fill_value=7,
+        )
+    ) == dict(
+        num_holes_range=(1, 1),
+        hole_height_range=(0.2, 0.4),
+        hole_width_range=(4, 4),
+        fill=7,
+    )

@@ -1,4 +1,5 @@
 """Callbacks around imports, with small modules made for each test."""
+
 import importlib
 import itertools
 import sys
@@ -122,12 +123,15 @@ def test_nested(make, seen):
         before_import([name], lambda x=label: seen.append(f'before {x}'))
         after_import(name, lambda x=label: seen.append(f'after {x}'))
     last = make()
-    after_import(inner,
-                 lambda: after_import(last, lambda: seen.append('last')))
+    after_import(inner, lambda: after_import(last, lambda: seen.append('last')))
     after_import(outer, lambda: importlib.import_module(last))
     importlib.import_module(outer)
     assert seen == [
-        'before outer', 'before inner', 'after inner', 'after outer', 'last'
+        'before outer',
+        'before inner',
+        'after inner',
+        'after outer',
+        'last',
     ]
 
 
@@ -169,10 +173,16 @@ def test_a_shim_is_probed_once_and_applied_where_needed(monkeypatch, seen):
     monkeypatch.setattr(shim, 'probed', {})
 
     def made(name, failure):
-        return shim.Shim(name, 'problem', '', '', 'x',
-                         probe=lambda: seen.append(f'probe {name}') or failure,
-                         apply=lambda: seen.append(f'apply {name}'),
-                         schedule=None)
+        return shim.Shim(
+            name,
+            'problem',
+            '',
+            '',
+            'x',
+            probe=lambda: seen.append(f'probe {name}') or failure,
+            apply=lambda: seen.append(f'apply {name}'),
+            schedule=None,
+        )
 
     for s in (made('sick', 'it fails'), made('healthy', None)):
         shim.run(s)

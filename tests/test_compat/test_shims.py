@@ -1,4 +1,5 @@
 """Each upstream break is seen without its shim and gone with it."""
+
 import json
 import os
 import subprocess
@@ -24,8 +25,13 @@ EXPECTED = {
     'onnx_dynamo': '',  # the dynamo exporter refuses mmdeploy's arguments
 }
 # Those that do not keep mmpose from being imported share one process.
-HARMLESS = ('weights_only', 'albumentations_dropout', 'numpy24_circles',
-            'inferencer_boxes', 'onnx_dynamo')
+HARMLESS = (
+    'weights_only',
+    'albumentations_dropout',
+    'numpy24_circles',
+    'inferencer_boxes',
+    'onnx_dynamo',
+)
 
 
 def attempt(cases, skipped=()):
@@ -36,7 +42,9 @@ def attempt(cases, skipped=()):
         env=dict(
             os.environ,
             PYTHONPATH=str(ROOT),
-            SPINEPOSE_SKIP_SHIMS=','.join(skipped)))
+            SPINEPOSE_SKIP_SHIMS=','.join(skipped),
+        ),
+    )
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 
@@ -59,10 +67,13 @@ def mended():
 def test_fails_without_the_shim(name, broken):
     import albumentations
     import numpy as np
+
     if name == 'albumentations_dropout' and albumentations.__version__ < '2':
         pytest.skip('albumentations 1 knows the arguments')
-    if name == 'numpy24_circles' and np.lib.NumpyVersion(
-            np.__version__) < '2.4.0':
+    if (
+        name == 'numpy24_circles'
+        and np.lib.NumpyVersion(np.__version__) < '2.4.0'
+    ):
         pytest.skip('this numpy still turns such arrays into numbers')
     assert broken[name] is not None, f'{name} breaks nothing: delete its shim'
     assert EXPECTED[name] in broken[name]

@@ -1,5 +1,6 @@
 """mmdeploy on TensorRT 8, 10 and 11: fakes with the real names and arguments
 (tensorrt_api.py), whose engines compute with ONNX Runtime."""
+
 import json
 import os
 import subprocess
@@ -19,8 +20,16 @@ import tensorrt_api  # noqa: E402
 import tensorrt_cases  # noqa: E402
 
 BROKEN_LIBRARY = str(HERE / 'tensorrt_api.py')  # loads as no library
-WRONG = ('name', 'order', 'input', 'batch', 'strided', 'set_input_shape',
-         'set_tensor_address', 'execute_async_v3')
+WRONG = (
+    'name',
+    'order',
+    'input',
+    'batch',
+    'strided',
+    'set_input_shape',
+    'set_tensor_address',
+    'execute_async_v3',
+)
 CASES = {
     '8': dict(version=8),
     '8 modes': dict(version=8, fp16=True, int8=True),
@@ -40,10 +49,15 @@ CASES = {
 @pytest.fixture(scope='module')
 def outcomes():
     result = subprocess.run(
-        [sys.executable, str(HERE / 'tensorrt_cases.py'),
-         json.dumps(list(CASES.values()))],
-        capture_output=True, text=True,
-        env=dict(os.environ, PYTHONPATH=str(ROOT)))
+        [
+            sys.executable,
+            str(HERE / 'tensorrt_cases.py'),
+            json.dumps(list(CASES.values())),
+        ],
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, PYTHONPATH=str(ROOT)),
+    )
     assert result.returncode == 0, result.stderr
     named = dict(zip(CASES, json.loads(result.stdout)))
     return {**named, **{wrong: named['10'][wrong] for wrong in WRONG}}
@@ -59,7 +73,7 @@ def expected():
     return scores, best
 
 
-def assert_right(outcome, names=('best', 'scores'), atol=0.):
+def assert_right(outcome, names=('best', 'scores'), atol=0.0):
     assert outcome['error'] is None
     outputs = {name: rest for name, *rest in outcome['outputs']}
     assert tuple(outputs) == names
@@ -69,18 +83,26 @@ def assert_right(outcome, names=('best', 'scores'), atol=0.):
     # Beyond 32 bits: mmdeploy would have cast the offset, and TensorRT read
     # past its end.
     assert outputs['best'] == ['torch.int64', best.tolist()]
-    assert outcome['ran'] == [tensorrt_cases.STREAM,
-                              dict(image=[3, 3, 4, 2], offset=[3, 1])]
+    assert outcome['ran'] == [
+        tensorrt_cases.STREAM,
+        dict(image=[3, 3, 4, 2], offset=[3, 1]),
+    ]
 
 
 def assert_built(outcome, flags=(), calibrated=False, weight='FLOAT'):
     assert outcome['create_network'] == [1]  # EXPLICIT_BATCH
     built = outcome['built']
     assert built['workspace'] == dict(WORKSPACE=1 << 20)
-    assert built['profiles'] == [{
-        name: [shapes['min_shape'], shapes['opt_shape'], shapes['max_shape']]
-        for name, shapes in tensorrt_cases.SHAPES.items()
-    }]
+    assert built['profiles'] == [
+        {
+            name: [
+                shapes['min_shape'],
+                shapes['opt_shape'],
+                shapes['max_shape'],
+            ]
+            for name, shapes in tensorrt_cases.SHAPES.items()
+        }
+    ]
     assert (built['flags'], built['calibrated']) == (list(flags), calibrated)
     assert built['weight'] == [weight]
     assert built['io'] == ['FLOAT', 'INT64', 'FLOAT', 'INT64']
@@ -126,9 +148,10 @@ def test_tensorrt_11_takes_the_precision_from_the_graph(outcomes):
     assert_built(outcomes['11 fp16'], weight='FLOAT16')
     assert_right(outcomes['11 fp16'], atol=1 / 32)  # FP16's step at 62
     assert_built(outcomes['11 quantized'])
-    assert_right(outcomes['11 quantized'], atol=.5)  # steps of 1/4, weights 3
+    assert_right(outcomes['11 quantized'], atol=0.5)  # steps of 1/4, weights 3
     assert outcomes['11 int8']['error'].startswith(
-        'ValueError: int8_mode on TensorRT 11 needs a quantised ONNX file')
+        'ValueError: int8_mode on TensorRT 11 needs a quantised ONNX file'
+    )
 
 
 def test_a_library_of_operators_that_does_not_load(outcomes):
@@ -147,26 +170,46 @@ def test_inputs_of_other_type_and_layout(outcomes):
     assert_right(outcomes['strided'])
 
 
-@pytest.mark.parametrize('case, message', [
-    ('gpu', 'ValueError: input image is on cpu, the engine wants it on cuda'),
-    ('name', "ValueError: the engine has the outputs ['scores', 'best'], not "
-     "['heatmap']"),
-    ('input', "ValueError: the engine has the inputs ['image', 'offset'], not "
-     "['image']"),
-    ('batch', 'ValueError: input image has the shape (9, 3, 4, 2), the engine '
-     'takes (1, 3, 4, 2) to (8, 3, 4, 2)'),
-    ('set_input_shape', 'RuntimeError: TensorRT refused shape (3, 3, 4, 2) of '
-     'image'),
-    ('set_tensor_address', 'RuntimeError: TensorRT refused the address of '
-     'image'),
-    ('execute_async_v3', 'RuntimeError: TensorRT refused the run'),
-])
+@pytest.mark.parametrize(
+    'case, message',
+    [
+        (
+            'gpu',
+            'ValueError: input image is on cpu, the engine wants it on cuda',
+        ),
+        (
+            'name',
+            "ValueError: the engine has the outputs ['scores', 'best'], not "
+            "['heatmap']",
+        ),
+        (
+            'input',
+            "ValueError: the engine has the inputs ['image', 'offset'], not "
+            "['image']",
+        ),
+        (
+            'batch',
+            'ValueError: input image has the shape (9, 3, 4, 2), the engine '
+            'takes (1, 3, 4, 2) to (8, 3, 4, 2)',
+        ),
+        (
+            'set_input_shape',
+            'RuntimeError: TensorRT refused shape (3, 3, 4, 2) of image',
+        ),
+        (
+            'set_tensor_address',
+            'RuntimeError: TensorRT refused the address of image',
+        ),
+        ('execute_async_v3', 'RuntimeError: TensorRT refused the run'),
+    ],
+)
 def test_refusals(case, message, outcomes):
     assert outcomes[case]['error'] == message
 
 
 def test_half_precision_leaves_its_argument_and_fp16_files_alone():
     from spinepose_mmpose.compat.tensorrt_11 import half_precision
+
     model = tensorrt_cases.graph()
     before = model.SerializeToString()
     half = half_precision(model)
@@ -176,6 +219,7 @@ def test_half_precision_leaves_its_argument_and_fp16_files_alone():
 
 def test_half_precision_names_what_it_needs(monkeypatch):
     from spinepose_mmpose.compat.tensorrt_11 import half_precision
+
     monkeypatch.setitem(sys.modules, 'onnxruntime.transformers.float16', None)
     with pytest.raises(ImportError, match='pip install onnxruntime'):
         half_precision(tensorrt_cases.graph())
@@ -184,6 +228,7 @@ def test_half_precision_names_what_it_needs(monkeypatch):
 @pytest.mark.parametrize('version', [8, 10, 11])
 def test_the_fake_has_the_listed_names_only(version):
     import fake_tensorrt
+
     trt = fake_tensorrt.make(version)
     assert hasattr(trt.ICudaEngine, 'get_binding_index') == (version == 8)
     config = trt.Builder(trt.Logger()).create_builder_config()

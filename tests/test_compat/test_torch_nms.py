@@ -1,4 +1,5 @@
 """NMS without a compiled mmcv, against a naive one in numpy."""
+
 import numpy as np
 import pytest
 import torch
@@ -14,8 +15,10 @@ def naive(boxes, scores, threshold, offset):
     waiting = sorted(range(len(boxes)), key=lambda i: -scores[i])  # stable
     keep = []
     for i in waiting:
-        if all(iou(boxes[i], boxes[j], offset) <= np.float32(threshold)
-               for j in keep):
+        if all(
+            iou(boxes[i], boxes[j], offset) <= np.float32(threshold)
+            for j in keep
+        ):
             keep.append(i)
     return keep
 
@@ -24,8 +27,10 @@ def iou(a, b, offset):
     offset = np.float32(offset)
     w, h = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]) + offset
     inter = max(w, np.float32(0)) * max(h, np.float32(0))
-    union = sum((c[2] - c[0] + offset) * (c[3] - c[1] + offset)
-                for c in (a, b)) - inter
+    union = (
+        sum((c[2] - c[0] + offset) * (c[3] - c[1] + offset) for c in (a, b))
+        - inter
+    )
     return inter / union if union else np.float32(0)
 
 
@@ -48,16 +53,21 @@ def random_boxes(rng, kind):
 @pytest.mark.parametrize('offset', [0, 1])
 @pytest.mark.parametrize('function', [nms, nms_torch])
 @pytest.mark.parametrize(
-    'kind', ['grid', 'fractions', 'identical', 'zero area'])
+    'kind', ['grid', 'fractions', 'identical', 'zero area']
+)
 def test_equals_the_naive_one(kind, function, offset):
-    rng = np.random.default_rng(['grid', 'fractions', 'identical',
-                                 'zero area'].index(kind))
+    rng = np.random.default_rng(
+        ['grid', 'fractions', 'identical', 'zero area'].index(kind)
+    )
     for _ in range(15):
         boxes, scores = random_boxes(rng, kind)
-        for threshold in (0., 0.3, 0.5, 0.65, 1.):
+        for threshold in (0.0, 0.3, 0.5, 0.65, 1.0):
             kept = function(
-                torch.from_numpy(boxes), torch.from_numpy(scores), threshold,
-                offset)
+                torch.from_numpy(boxes),
+                torch.from_numpy(scores),
+                threshold,
+                offset,
+            )
             assert kept.dtype == torch.long
             assert kept.tolist() == naive(boxes, scores, threshold, offset)
 
@@ -67,8 +77,10 @@ def test_edges(function):
     def kept(boxes, scores, threshold=0.5, offset=0):
         return function(
             torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
-            torch.tensor(scores, dtype=torch.float32), threshold,
-            offset).tolist()
+            torch.tensor(scores, dtype=torch.float32),
+            threshold,
+            offset,
+        ).tolist()
 
     assert kept([], []) == []
     assert kept([[1, 2, 3, 4]], [0.1]) == [0]
@@ -100,26 +112,32 @@ def test_torchvisions_operator_keeps_the_order_of_ties(monkeypatch):
         assert kept.tolist() == naive(boxes, scores, 0.4, 0)
 
 
-BOXES = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [30, 30, 40, 40],
-                  [0, 0, 10, 10]], np.float32)
+BOXES = np.array(
+    [[0, 0, 10, 10], [1, 0, 11, 10], [30, 30, 40, 40], [0, 0, 10, 10]],
+    np.float32,
+)
 SCORES = np.array([0.5, 0.9, 0.3, 0.7], np.float32)
 
 
 def test_mmcv_nms():
     from mmcv.ops import nms as mmcv_nms
-    dets, inds = mmcv_nms(torch.from_numpy(BOXES), torch.from_numpy(SCORES),
-                          iou_threshold=0.6)
+
+    dets, inds = mmcv_nms(
+        torch.from_numpy(BOXES), torch.from_numpy(SCORES), iou_threshold=0.6
+    )
     assert inds.tolist() == [1, 2]
     np.testing.assert_array_equal(
-        dets, np.hstack([BOXES, SCORES[:, None]])[[1, 2]])
+        dets, np.hstack([BOXES, SCORES[:, None]])[[1, 2]]
+    )
     dets, inds = mmcv_nms(BOXES, SCORES, 0.99, score_threshold=0.4, max_num=2)
     assert isinstance(dets, np.ndarray) and inds.tolist() == [1, 3]
     dets, inds = mmcv_nms(torch.from_numpy(EMPTY), torch.zeros(0), 0.5)
-    assert dets.shape == (0, 5) and inds.shape == (0, )
+    assert dets.shape == (0, 5) and inds.shape == (0,)
 
 
 def test_mmcv_batched_nms():
     from mmcv.ops import batched_nms
+
     boxes, scores = torch.from_numpy(BOXES), torch.from_numpy(SCORES)
     labels = torch.tensor([0, 0, 0, 1])
     cfg = dict(type='nms', iou_threshold=0.6)
@@ -133,6 +151,7 @@ def test_mmcv_batched_nms():
 
 def test_other_operators_say_what_they_need():
     from mmcv import ops
+
     with pytest.raises(NotImplementedError, match="'softnms'.*mmcv==2.1.0"):
         ops.soft_nms(torch.from_numpy(BOXES), torch.from_numpy(SCORES))
     with pytest.raises(NotImplementedError, match='mmcv==2.1.0'):
@@ -145,6 +164,7 @@ def test_mmcv_is_still_known_to_be_without_operators():
 
     from mmcv.ops import get_compiler_version
     from mmengine.utils.dl_utils import collect_env  # noqa: F401
+
     assert 'mmcv-lite' in get_compiler_version()
     assert importlib.util.find_spec('mmcv._ext').loader is None
     assert pkgutil.find_loader('mmcv._ext') is None

@@ -1,4 +1,5 @@
 """MMEngine's checkpoints load; a pickle that runs something does not."""
+
 import pickle
 import zipfile
 
@@ -25,19 +26,24 @@ def checkpoint(model, optimizer):
                 keypoint_colors=np.arange(6, dtype=np.uint8).reshape(2, 3),
                 flip_indices=[0, 2, 1],
                 hand=np.asfortranarray(np.eye(2, 3)),
-                empty=np.zeros((0, 2)))),
+                empty=np.zeros((0, 2)),
+            ),
+        ),
         state_dict=model.state_dict(),
         optimizer=optimizer.state_dict(),
         message_hub=dict(
             log_scalars={
-                'train/loss': HistoryBuffer([3., 1., 2.], [1, 1, 1]),
+                'train/loss': HistoryBuffer([3.0, 1.0, 2.0], [1, 1, 1]),
                 'val/loss': HistoryBuffer(),
             },
             runtime_info=dict(
                 best_score=np.float64(0.75),
                 seed=np.int64(21),
                 small=np.float32(0.5),
-                flag=np.bool_(True))))
+                flag=np.bool_(True),
+            ),
+        ),
+    )
 
 
 @pytest.fixture
@@ -53,7 +59,8 @@ def trained():
 def assert_same(loaded, model):
     meta = loaded['meta']['dataset_meta']
     np.testing.assert_array_equal(
-        meta['sigmas'], np.linspace(0.02, 0.1, 37, dtype=np.float32))
+        meta['sigmas'], np.linspace(0.02, 0.1, 37, dtype=np.float32)
+    )
     np.testing.assert_array_equal(meta['hand'], np.eye(2, 3))
     assert meta['empty'].shape == (0, 2)
     assert meta['keypoint_colors'].dtype == np.uint8
@@ -62,12 +69,13 @@ def assert_same(loaded, model):
     log = hub['log_scalars']['train/loss']
     assert (log.min(), log.max(), log.current(), log.mean()) == (1, 3, 2, 2)
     assert log.statistics('max') == 3
-    log.update(5.)  # as after a resume
+    log.update(5.0)  # as after a resume
     assert log.current() == 5
-    hub['log_scalars']['val/loss'].update(7.)
+    hub['log_scalars']['val/loss'].update(7.0)
     assert hub['log_scalars']['val/loss'].mean() == 7
     assert hub['runtime_info'] == dict(
-        best_score=0.75, seed=21, small=0.5, flag=True)
+        best_score=0.75, seed=21, small=0.5, flag=True
+    )
     assert isinstance(hub['runtime_info']['best_score'], np.float64)
     state = loaded['optimizer']['state'][0]
     assert state['step'] == 1 and state['exp_avg'].shape == (2, 3)
@@ -79,7 +87,8 @@ def assert_same(loaded, model):
 def test_checkpoint_of_a_runner(trained, tmp_path, zipped):
     path = str(tmp_path / 'epoch_1.pth')
     torch.save(
-        checkpoint(*trained), path, _use_new_zipfile_serialization=zipped)
+        checkpoint(*trained), path, _use_new_zipfile_serialization=zipped
+    )
     assert_same(torch.load(path), trained[0])
     assert_same(CheckpointLoader.load_checkpoint(path), trained[0])
     fresh = torch.nn.Linear(3, 2)
@@ -96,7 +105,8 @@ def test_checkpoint_of_either_numpy(trained, tmp_path, core):
     data = members(path)
     assert data['data.pkl'].count(b'c' + here) >= 2
     data['data.pkl'] = data['data.pkl'].replace(
-        b'c' + here, f'c{core}.multiarray'.encode())
+        b'c' + here, f'c{core}.multiarray'.encode()
+    )
     assert_same(torch.load(write(path, data)), trained[0])
 
 
@@ -135,8 +145,12 @@ def text(value):
 
 
 def call(function, *arguments):
-    return function + b''.join(arguments) + [b')', b'\x85', b'\x86', b'\x87'
-                                             ][len(arguments)] + b'R'
+    return (
+        function
+        + b''.join(arguments)
+        + [b')', b'\x85', b'\x86', b'\x87'][len(arguments)]
+        + b'R'
+    )
 
 
 def attribute(owner, member):
@@ -151,15 +165,23 @@ def code_that_makes(marker):
         'eval': call(name('builtins', 'eval'), text(opened)),
         'exec': call(name('builtins', 'exec'), text(opened)),
         'getattr of a module': call(
-            attribute(call(name('importlib', 'import_module'), text('os')),
-                      'system'), text(f'touch {marker}')),
+            attribute(
+                call(name('importlib', 'import_module'), text('os')), 'system'
+            ),
+            text(f'touch {marker}'),
+        ),
         'globals of a method': call(
             call(
                 name('operator', 'getitem'),
                 call(
                     name('operator', 'getitem'),
                     attribute(attribute(BUFFER, 'min'), '__globals__'),
-                    text('__builtins__')), text('eval')), text(opened)),
+                    text('__builtins__'),
+                ),
+                text('eval'),
+            ),
+            text(opened),
+        ),
     }
 
 
@@ -178,32 +200,35 @@ def test_code_is_refused_and_has_not_run(how, tmp_path):
     assert marker.exists()
 
 
-@pytest.mark.parametrize('owner, member', [
-    (BUFFER, '__init__'),
-    (BUFFER, 'update'),
-    (BUFFER, 'statistics'),
-    (BUFFER, 'register_statistics'),
-    (BUFFER, '__dict__'),
-    (BUFFER, '__class__'),
-    (name('numpy', 'ndarray'), 'tofile'),
-    (name('numpy', 'ndarray'), 'min'),
-    (name('numpy', 'dtype'), 'newbyteorder'),
-    (name('torch', 'FloatStorage'), 'from_file'),
-    (attribute(BUFFER, 'min'), '__globals__'),
-    (attribute(BUFFER, 'min'), '__code__'),
-    (call(BUFFER), 'min'),
-])
+@pytest.mark.parametrize(
+    'owner, member',
+    [
+        (BUFFER, '__init__'),
+        (BUFFER, 'update'),
+        (BUFFER, 'statistics'),
+        (BUFFER, 'register_statistics'),
+        (BUFFER, '__dict__'),
+        (BUFFER, '__class__'),
+        (name('numpy', 'ndarray'), 'tofile'),
+        (name('numpy', 'ndarray'), 'min'),
+        (name('numpy', 'dtype'), 'newbyteorder'),
+        (name('torch', 'FloatStorage'), 'from_file'),
+        (attribute(BUFFER, 'min'), '__globals__'),
+        (attribute(BUFFER, 'min'), '__code__'),
+        (call(BUFFER), 'min'),
+    ],
+)
 def test_getattr_knows_four_methods_only(owner, member, tmp_path):
-    path = archive(tmp_path / 'bad.pth',
-                   HEAD + attribute(owner, member) + STOP)
+    path = archive(tmp_path / 'bad.pth', HEAD + attribute(owner, member) + STOP)
     with pytest.raises(pickle.UnpicklingError, match=member):
         torch.load(path)
 
 
 @pytest.mark.parametrize('member', ['min', 'max', 'current', 'mean'])
 def test_those_four(member, tmp_path):
-    path = archive(tmp_path / 'good.pth',
-                   HEAD + attribute(BUFFER, member) + STOP)
+    path = archive(
+        tmp_path / 'good.pth', HEAD + attribute(BUFFER, member) + STOP
+    )
     assert torch.load(path) is getattr(HistoryBuffer, member)
 
 
@@ -215,7 +240,6 @@ def test_a_method_cannot_be_called_while_loading(tmp_path):
 
 
 class Marks:
-
     def __init__(self, marker):
         self.marker = marker
 
@@ -229,7 +253,8 @@ def test_an_object_beside_weights_is_refused(tmp_path, zipped):
     torch.save(
         dict(state_dict=dict(w=torch.ones(1)), meta=Marks(marker)),
         path,
-        _use_new_zipfile_serialization=zipped)
+        _use_new_zipfile_serialization=zipped,
+    )
     with pytest.raises(pickle.UnpicklingError, match='open'):
         torch.load(path)
     assert not marker.exists()
@@ -251,7 +276,8 @@ def numpys(function):
 def dtype_with(code, *state):
     """A dtype whose pickled state says more than its code."""
     return call(name('numpy', 'dtype'), text(code), FALSE, TRUE) + (
-        b'(K\x03' + text('|') + b''.join(state) + b'tb')
+        b'(K\x03' + text('|') + b''.join(state) + b'tb'
+    )
 
 
 def array_with(dtype):
@@ -263,11 +289,17 @@ FORGED = {
     'objects made of bytes': call(NDARRAY, ONE, text('O'), POINTER),
     'the same by __new__': NDARRAY + ONE + text('O') + POINTER + b'\x87\x81',
     'object type without its flags': array_with(
-        dtype_with('O8', NONE * 3, b'K\x08K\x08K\x00')),
+        dtype_with('O8', NONE * 3, b'K\x08K\x08K\x00')
+    ),
     'object array': call(numpys('_reconstruct'), NDARRAY, ONE, text('O')),
     'numbers that contain objects': array_with(
-        dtype_with('f8', call(name('numpy', 'dtype'), text('O8')) + ONE +
-                   b'\x86', NONE * 2, b'K\x08K\x08K\x00')),
+        dtype_with(
+            'f8',
+            call(name('numpy', 'dtype'), text('O8')) + ONE + b'\x86',
+            NONE * 2,
+            b'K\x08K\x08K\x00',
+        )
+    ),
     'texts': array_with(dtype_with('U2', NONE * 3, b'K\x08K\x04K\x00')),
     'records': array_with(dtype_with('V8', NONE * 3, b'K\x08K\x04K\x00')),
 }
@@ -293,7 +325,8 @@ def test_objects_and_texts_in_arrays_are_refused(tmp_path):
     for array in (np.array([1, 'x', None], object), np.array(['a', 'b'])):
         torch.save(dict(meta=array), path)
         with pytest.raises(
-                pickle.UnpicklingError, match="'[OU][0-9]'.*numbers alone"):
+            pickle.UnpicklingError, match="'[OU][0-9]'.*numbers alone"
+        ):
             torch.load(path)
 
 
@@ -301,6 +334,7 @@ def test_probe():
     """None once the types are allowed, as on a stack that does it itself."""
     assert weights_only.probe() is None
     import torch.serialization as s
+
     before = s.get_safe_globals()
     s.clear_safe_globals()
     try:

@@ -1,4 +1,5 @@
 """A small SpineTrack on disk, made for a test."""
+
 import json
 
 import cv2
@@ -20,10 +21,11 @@ def person(id, image_id, /, **changes):
         image_id=image_id,
         category_id=1,
         bbox=[8, 4, 42, 30],
-        area=700.,
+        area=700.0,
         iscrowd=0,
         num_keypoints=25,
-        keypoints=keypoints)
+        keypoints=keypoints,
+    )
     entry.update(changes)
     return {k: v for k, v in entry.items() if v is not ...}
 
@@ -51,7 +53,8 @@ class Files:
         content = dict(
             images=images,
             annotations=people,
-            categories=[dict(id=1, name='person')])
+            categories=[dict(id=1, name='person')],
+        )
         content.update(others)
         content = {k: v for k, v in content.items() if v is not ...}
         self.ann_file.write_text(json.dumps(content))
@@ -70,11 +73,16 @@ class Files:
             dict(
                 data_root=str(self.root),
                 ann_file='annotations/people.json',
-                data_prefix=dict(img='images/train/')), **changes)
+                data_prefix=dict(img='images/train/'),
+            ),
+            **changes,
+        )
 
 
 def jpeg(width=WIDTH, height=HEIGHT, quality=95):
     noise = np.random.default_rng(0).integers(
-        0, 256, (height, width, 3), dtype=np.uint8)
-    return cv2.imencode('.jpg', noise,
-                        [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+        0, 256, (height, width, 3), dtype=np.uint8
+    )
+    return cv2.imencode('.jpg', noise, [cv2.IMWRITE_JPEG_QUALITY, quality])[
+        1
+    ].tobytes()

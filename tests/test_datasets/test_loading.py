@@ -1,4 +1,5 @@
 """LoadPoseImage notices images that are absent, cut off or none."""
+
 import os
 
 import cv2
@@ -19,14 +20,16 @@ def segment(marker, content):
 
 def with_thumbnail(content):
     """A JPEG as cameras write it: a small one in its header."""
-    return content[:2] + segment(b'\xe1', b'Exif\0\0' +
-                                 jpeg(16, 12)) + content[2:]
+    return (
+        content[:2] + segment(b'\xe1', b'Exif\0\0' + jpeg(16, 12)) + content[2:]
+    )
 
 
 def progressive():
     image = cv2.imdecode(np.frombuffer(jpeg(), np.uint8), 1)
-    return cv2.imencode('.jpg', image,
-                        [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    return cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[
+        1
+    ].tobytes()
 
 
 BAD = {
@@ -36,12 +39,16 @@ BAD = {
     'cut by a byte': (jpeg()[:-1], 'ends before its end marker'),
     'cut in the header': (jpeg()[:30], 'ends before its end marker'),
     'start only': (jpeg()[:2], 'ends before its end marker'),
-    'cut behind its thumbnail': (with_thumbnail(jpeg())[:-900],
-                                 'ends before its end marker'),
+    'cut behind its thumbnail': (
+        with_thumbnail(jpeg())[:-900],
+        'ends before its end marker',
+    ),
     'text': (b'<html>404 Not Found</html>', 'no image that OpenCV can read'),
     'zeros': (bytes(5000), 'no image that OpenCV can read'),
-    'cut PNG': (cv2.imencode('.png', np.eye(99, dtype=np.uint8))[1].tobytes()
-                [:60], 'no image that OpenCV can read'),
+    'cut PNG': (
+        cv2.imencode('.png', np.eye(99, dtype=np.uint8))[1].tobytes()[:60],
+        'no image that OpenCV can read',
+    ),
 }
 
 
@@ -70,30 +77,40 @@ def test_error(case, tmp_path):
 @pytest.mark.parametrize('case', BAD)
 def test_skip(case, tmp_path, monkeypatch):
     from mmengine.logging import MMLogger
+
     lines = []
     monkeypatch.setattr(
-        MMLogger.get_current_instance(), 'handle', lambda record: lines.append(
-            (record.levelname, record.getMessage())))
+        MMLogger.get_current_instance(),
+        'handle',
+        lambda record: lines.append((record.levelname, record.getMessage())),
+    )
     content, reason = BAD[case]
     path = place(tmp_path, content)
     assert LoadPoseImage(on_bad_image='skip')(dict(img_path=path)) is None
-    (level, message), = lines
+    ((level, message),) = lines
     assert level == 'WARNING' and path in message and reason in message
 
 
-@pytest.mark.parametrize('content', [
-    jpeg(),
-    with_thumbnail(jpeg()),
-    progressive(),
-    jpeg() + b'maker notes' * 9000,
-    jpeg() + jpeg(16, 12),
-    jpeg()[:2] + b'\xff\xff' + jpeg()[2:],  # fill bytes before a marker
-    cv2.imencode('.png', np.eye(9, dtype=np.uint8))[1].tobytes(),
-])
+@pytest.mark.parametrize(
+    'content',
+    [
+        jpeg(),
+        with_thumbnail(jpeg()),
+        progressive(),
+        jpeg() + b'maker notes' * 9000,
+        jpeg() + jpeg(16, 12),
+        jpeg()[:2] + b'\xff\xff' + jpeg()[2:],  # fill bytes before a marker
+        cv2.imencode('.png', np.eye(9, dtype=np.uint8))[1].tobytes(),
+    ],
+)
 def test_good_images_are_as_mmpose_loads_them(content, tmp_path):
     path = place(tmp_path, content)
-    for settings in ({}, dict(to_float32=True), dict(color_type='grayscale'),
-                     dict(imdecode_backend='pillow')):
+    for settings in (
+        {},
+        dict(to_float32=True),
+        dict(color_type='grayscale'),
+        dict(imdecode_backend='pillow'),
+    ):
         found = LoadPoseImage(**settings)(dict(img_path=path, id=7))
         wanted = LoadImage(**settings)(dict(img_path=path, id=7))
         assert found.keys() == wanted.keys()
@@ -106,8 +123,7 @@ def test_good_images_are_as_mmpose_loads_them(content, tmp_path):
 def test_thumbnails_are_no_end():
     whole = with_thumbnail(jpeg())
     assert not is_truncated_jpeg(whole)
-    assert all(
-        is_truncated_jpeg(whole[:n]) for n in range(2, len(whole) - 1))
+    assert all(is_truncated_jpeg(whole[:n]) for n in range(2, len(whole) - 1))
     assert not is_truncated_jpeg(b'no JPEG')
 
 
@@ -140,9 +156,9 @@ def test_training_draws_another_sample(broken, tmp_path, monkeypatch):
             type='CombinedDataset',
             metainfo=dict(from_file='configs/_base_/datasets/spinetrack.py'),
             datasets=[dict(type='SpineTrackDataset', **broken.settings())],
-            pipeline=[
-                dict(type='mmpose.LoadPoseImage', on_bad_image='skip')
-            ]))
+            pipeline=[dict(type='mmpose.LoadPoseImage', on_bad_image='skip')],
+        )
+    )
     samples = [dataset[i] for i in range(5)]
     assert [samples[i]['id'] for i in (0, 1, 3, 4)] == [1, 2, 4, 5]
     assert samples[2]['id'] in (1, 2, 4, 5)
@@ -151,9 +167,13 @@ def test_training_draws_another_sample(broken, tmp_path, monkeypatch):
 
 def test_testing_stops(broken):
     dataset = SpineTrackDataset(
-        **broken.settings(), test_mode=True, pipeline=[LoadPoseImage()])
-    with pytest.raises(ValueError, match=r'3\.jpg cannot be used.*annotation'
-                       ' 3'):
+        **broken.settings(), test_mode=True, pipeline=[LoadPoseImage()]
+    )
+    with pytest.raises(
+        ValueError,
+        match=r'3\.jpg cannot be used.*annotation'
+        ' 3',
+    ):
         [dataset[i] for i in range(5)]
     os.remove(broken.folder / '3.jpg')  # after the check of the files
     with pytest.raises(ValueError, match='3.jpg.*No such file'):

@@ -53,17 +53,21 @@ ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools' / 'dataset_tools' / 'make_synthetic.py'
 SIZE = (192, 256)
 # The one skeleton link that is no bone: it spans the whole neck.
-RIGID = [link for link in BONES if link[0].partition('_')[2] != 'ear'
-         or link[1].partition('_')[2] != 'shoulder']
+RIGID = [
+    link
+    for link in BONES
+    if link[0].partition('_')[2] != 'ear'
+    or link[1].partition('_')[2] != 'shoulder'
+]
 SPINE_IDS = [KEYPOINT_IDS[name] for name in SPINE_CHAIN]
 
 
 def plain_look(**kwargs):
-    colour = np.full(3, 128.)
+    colour = np.full(3, 128.0)
     return appearance.Look(*([colour] * 6), **kwargs)
 
 
-def standing(yaw=0., body=None, **limbs):
+def standing(yaw=0.0, body=None, **limbs):
     pose = Pose(yaw=yaw)
     pose.limbs.update(limbs)
     return make_person(body or average_body(), pose, plain_look())
@@ -71,9 +75,15 @@ def standing(yaw=0., body=None, **limbs):
 
 def scene_of(people, size=SIZE, occluders=(), **camera):
     points = np.concatenate([p.skin.quads[:, 0] for p in people])
-    camera = look_at(points, size, **{'elevation': 0., 'fill': 0.8, **camera})
-    return Scene(list(people), camera, size, list(occluders),
-                 np.zeros((0, 4, 3)), np.array([0., 0.6, 0.8]))
+    camera = look_at(points, size, **{'elevation': 0.0, 'fill': 0.8, **camera})
+    return Scene(
+        list(people),
+        camera,
+        size,
+        list(occluders),
+        np.zeros((0, 4, 3)),
+        np.array([0.0, 0.6, 0.8]),
+    )
 
 
 def labels(scene):
@@ -91,6 +101,7 @@ def flag(keypoints, name):
 
 # ---------------------------------------------------------------- body
 
+
 def test_bone_lengths_do_not_change_with_the_pose():
     rng = np.random.default_rng(1)
     pairs = np.array([[KEYPOINT_IDS[end] for end in link] for link in RIGID])
@@ -100,15 +111,17 @@ def test_bone_lengths_do_not_change_with_the_pose():
 
         def lengths(pose):
             points = pose_body(body, pose).keypoints
-            return np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]],
-                                  axis=1)
+            return np.linalg.norm(
+                points[pairs[:, 0]] - points[pairs[:, 1]], axis=1
+            )
 
         rest = lengths(Pose())
         assert rest.min() > 0.01
         for kind in poses.MIXTURES:
             for _ in range(10):
                 np.testing.assert_allclose(
-                    lengths(sample_pose(rng, kind)), rest, atol=1e-9)
+                    lengths(sample_pose(rng, kind)), rest, atol=1e-9
+                )
 
 
 def test_average_body_has_measured_proportions():
@@ -116,9 +129,13 @@ def test_average_body_has_measured_proportions():
     height = joints['head'][1]
     assert height == pytest.approx(anatomy.REFERENCE_STATURE, abs=0.03)
     # Drillis and Contini: fractions of stature above the floor.
-    for name, fraction in (('left_shoulder', .818), ('left_hip', .530),
-                           ('left_knee', .285), ('left_ankle', .039),
-                           ('left_eye', .936)):
+    for name, fraction in (
+        ('left_shoulder', 0.818),
+        ('left_hip', 0.530),
+        ('left_knee', 0.285),
+        ('left_ankle', 0.039),
+        ('left_eye', 0.936),
+    ):
         assert joints[name][1] / height == pytest.approx(fraction, abs=0.02)
 
 
@@ -136,6 +153,7 @@ def test_neutral_spine_has_its_three_curves(seed):
     assert 20 < lumbar[0] - lumbar[1] < 75
     assert 20 < thoracic[1] - thoracic[0] < 65
     assert 10 < cervical[0] - cervical[1] < 45
+
     # The points lie behind the chord in the thorax, before it in the loins.
     def offset(name, low, high):
         (_, y, z), a, b = joints[name], joints[low], joints[high]
@@ -170,20 +188,29 @@ def test_poses_obey_joint_limits():
         def bend(a, b, c):
             """Degrees between bones ab and bc: 0 is straight."""
             u, v = joints[b] - joints[a], joints[c] - joints[b]
-            return np.degrees(np.arccos(np.clip(
-                u @ v / np.linalg.norm(u) / np.linalg.norm(v), -1, 1)))
+            return np.degrees(
+                np.arccos(
+                    np.clip(
+                        u @ v / np.linalg.norm(u) / np.linalg.norm(v), -1, 1
+                    )
+                )
+            )
 
         for side in ('left', 'right'):
-            assert bend(f'{side}_hip', f'{side}_knee',
-                        f'{side}_ankle') <= 150.01
-            assert bend(f'{side}_shoulder', f'{side}_elbow',
-                        f'{side}_wrist') <= 145.01
+            assert (
+                bend(f'{side}_hip', f'{side}_knee', f'{side}_ankle') <= 150.01
+            )
+            assert (
+                bend(f'{side}_shoulder', f'{side}_elbow', f'{side}_wrist')
+                <= 145.01
+            )
             # Knees bend backwards: the toes stay before the shin's plane.
             rotation, knee = pose_body(body, pose).frames[f'{side}_thigh']
-            shin = (joints[f'{side}_ankle'] - joints[f'{side}_knee'])
+            shin = joints[f'{side}_ankle'] - joints[f'{side}_knee']
             assert rotation[:, 2] @ shin <= 1e-9
-        for low, mid, high in zip(SPINE_CHAIN[2:], SPINE_CHAIN[1:],
-                                  SPINE_CHAIN):
+        for low, mid, high in zip(
+            SPINE_CHAIN[2:], SPINE_CHAIN[1:], SPINE_CHAIN
+        ):
             assert bend(low, mid, high) < 75
 
 
@@ -194,22 +221,25 @@ def test_mirrored_pose_gives_flipped_keypoints():
         points = pose_body(body, pose).keypoints
         mirrored = pose_body(body, mirror_pose(pose)).keypoints
         np.testing.assert_allclose(
-            mirrored, points[list(FLIP_INDICES)] * [-1, 1, 1], atol=1e-9)
+            mirrored, points[list(FLIP_INDICES)] * [-1, 1, 1], atol=1e-9
+        )
 
 
 # -------------------------------------------------------------- camera
 
+
 def test_projection_by_hand():
-    camera = Camera(camera_rotation(0.), np.array([0., 1., 4.]), 100.,
-                    (50., 60.))
-    points, depth = camera.project([[1., 1., 0.], [0., 2., 2.]])
+    camera = Camera(
+        camera_rotation(0.0), np.array([0.0, 1.0, 4.0]), 100.0, (50.0, 60.0)
+    )
+    points, depth = camera.project([[1.0, 1.0, 0.0], [0.0, 2.0, 2.0]])
     np.testing.assert_allclose(points, [[75, 60], [50, 10]])
     np.testing.assert_allclose(depth, [4, 2])
 
 
 def test_left_is_on_the_right_when_facing_the_camera():
     for yaw, sign in ((0, 1), (180, -1)):
-        (keypoints, ), _ = labels(scene_of([standing(yaw)]))
+        (keypoints,), _ = labels(scene_of([standing(yaw)]))
         for name in KEYPOINT_NAMES:
             if name.startswith('left_'):
                 other = name.replace('left', 'right')
@@ -218,7 +248,7 @@ def test_left_is_on_the_right_when_facing_the_camera():
 
 
 def test_spine_runs_down_the_image_in_standing():
-    (keypoints, ), _ = labels(scene_of([standing(30)]))
+    (keypoints,), _ = labels(scene_of([standing(30)]))
     y = keypoints[SPINE_IDS, 1]
     assert (np.diff(y) > 1).all()
     assert keypoints[KEYPOINT_IDS['head'], 1] < y[0]
@@ -228,8 +258,10 @@ def test_mirrored_person_gives_the_flipped_image_labels():
     rng = np.random.default_rng(4)
     for _ in range(5):
         body, pose = sample_body(rng), sample_pose(rng, 'yoga')
-        pair = [labels(scene_of([make_person(body, p, plain_look())]))[0][0]
-                for p in (pose, mirror_pose(pose))]
+        pair = [
+            labels(scene_of([make_person(body, p, plain_look())]))[0][0]
+            for p in (pose, mirror_pose(pose))
+        ]
         flipped = pair[0][list(FLIP_INDICES)]
         flipped[:, 0] = SIZE[0] - flipped[:, 0]
         np.testing.assert_allclose(pair[1][:, :2], flipped[:, :2], atol=0.02)
@@ -238,17 +270,22 @@ def test_mirrored_person_gives_the_flipped_image_labels():
 
 # ---------------------------------------------------------------- skin
 
+
 def test_faces_of_the_skin_look_outwards():
-    person = standing(0, left_shoulder_elevation=40.,
-                      right_shoulder_elevation=40.)
+    person = standing(
+        0, left_shoulder_elevation=40.0, right_shoulder_elevation=40.0
+    )
     quads, part = person.skin.quads, person.skin.part
     normal, centre = face_normals(quads), quads.mean(1)
     for i in np.unique(part):
         mine = part == i
         outward = ((centre - centre[mine].mean(0)) * normal).sum(1)[mine]
-        area = np.linalg.norm(np.cross(
-            quads[mine, 2] - quads[mine, 0],
-            quads[mine, 3] - quads[mine, 1]), axis=1)
+        area = np.linalg.norm(
+            np.cross(
+                quads[mine, 2] - quads[mine, 0], quads[mine, 3] - quads[mine, 1]
+            ),
+            axis=1,
+        )
         assert (outward * area).sum() > 0
         assert np.average(outward > -0.02, weights=area) > 0.9
     cube = box(np.zeros(3), np.eye(3), np.ones(3))
@@ -258,8 +295,14 @@ def test_faces_of_the_skin_look_outwards():
 def test_spine_lies_inside_the_torso_near_the_back():
     person = standing()
     torso = person.skin.quads[person.skin.part == 0].reshape(-1, 3)
-    for name in ('hip', 'spine_01', 'spine_02', 'spine_03', 'spine_04',
-                 'spine_05'):
+    for name in (
+        'hip',
+        'spine_01',
+        'spine_02',
+        'spine_03',
+        'spine_04',
+        'spine_05',
+    ):
         x, y, z = person.figure.joints[name]
         ring = torso[np.abs(torso[:, 1] - y) < 0.03]
         middle = ring[np.abs(ring[:, 0]) < 0.06]
@@ -278,16 +321,17 @@ def test_person_stands_on_the_floor():
 
 # ---------------------------------------------------------- visibility
 
+
 def test_front_view_hides_nothing_but_the_heels():
-    arms = dict(left_shoulder_elevation=25., right_shoulder_elevation=25.)
-    (keypoints, ), (annotation, ) = labels(scene_of([standing(0, **arms)]))
+    arms = dict(left_shoulder_elevation=25.0, right_shoulder_elevation=25.0)
+    (keypoints,), (annotation,) = labels(scene_of([standing(0, **arms)]))
     hidden = {n for n in KEYPOINT_NAMES if flag(keypoints, n) != 2}
     assert hidden == {'left_heel', 'right_heel'}
     assert annotation['num_keypoints'] == 37
 
 
 def test_back_of_the_head_hides_the_face_but_not_the_spine():
-    (keypoints, ), _ = labels(scene_of([standing(180)]))
+    (keypoints,), _ = labels(scene_of([standing(180)]))
     for name in ('nose', 'left_eye', 'right_eye'):
         assert flag(keypoints, name) == 1
     assert (keypoints[SPINE_IDS, 2] == 2).all()
@@ -295,74 +339,88 @@ def test_back_of_the_head_hides_the_face_but_not_the_spine():
 
 def test_profile_hides_the_far_side():
     # Looking to the image's left shows the left side of the body.
-    person = standing(-90, left_shoulder_elevation=4.,
-                      right_shoulder_elevation=4.)
-    (keypoints, ), _ = labels(scene_of([person]))
+    person = standing(
+        -90, left_shoulder_elevation=4.0, right_shoulder_elevation=4.0
+    )
+    (keypoints,), _ = labels(scene_of([person]))
     for joint in ('shoulder', 'elbow', 'wrist', 'knee', 'ankle', 'ear', 'eye'):
         assert flag(keypoints, f'left_{joint}') == 2, joint
         assert flag(keypoints, f'right_{joint}') == 1, joint
     # The hand that hangs before the hip hides it; a raised arm does not.
     assert flag(keypoints, 'left_hip') == 1
-    arm = standing(-90, left_shoulder_plane=90., left_shoulder_elevation=90.,
-                   right_shoulder_plane=90., right_shoulder_elevation=90.)
-    (keypoints, ), _ = labels(scene_of([arm]))
+    arm = standing(
+        -90,
+        left_shoulder_plane=90.0,
+        left_shoulder_elevation=90.0,
+        right_shoulder_plane=90.0,
+        right_shoulder_elevation=90.0,
+    )
+    (keypoints,), _ = labels(scene_of([arm]))
     for name in ('left_hip', 'hip', 'spine_01', 'spine_02', 'spine_03'):
         assert flag(keypoints, name) == 2
     assert flag(keypoints, 'right_hip') == 1
 
 
 def test_occluder_hides_the_points_it_covers_and_no_others():
-    arms = dict(left_shoulder_elevation=25., right_shoulder_elevation=25.)
+    arms = dict(left_shoulder_elevation=25.0, right_shoulder_elevation=25.0)
     person = standing(0, **arms)
-    (free, ), (whole, ) = labels(scene_of([person]))
+    (free,), (whole,) = labels(scene_of([person]))
     top = free[KEYPOINT_IDS['left_knee'], 1] - 3
-    plank = np.array([(-5., top), (400., top), (400., top + 20),
-                      (-5., top + 20)])
-    (hidden, ), (part, ) = labels(scene_of([person], occluders=[plank]))
+    plank = np.array(
+        [(-5.0, top), (400.0, top), (400.0, top + 20), (-5.0, top + 20)]
+    )
+    (hidden,), (part,) = labels(scene_of([person], occluders=[plank]))
     covered = (free[:, 1] >= top) & (free[:, 1] <= top + 20)
     assert {'left_knee', 'right_knee'} <= {
-        KEYPOINT_NAMES[i] for i in np.flatnonzero(covered)}
+        KEYPOINT_NAMES[i] for i in np.flatnonzero(covered)
+    }
     assert (hidden[covered, 2] == 1).all()
     assert (hidden[~covered] == free[~covered]).all()
     assert part['area'] < whole['area'] and part['bbox'] == whole['bbox']
 
 
 def test_person_in_front_hides_the_one_behind():
-    near, far = standing(0), standing(0).moved([0., 0., -2.])
+    near, far = standing(0), standing(0).moved([0.0, 0.0, -2.0])
     (front, back), found = labels(scene_of([near, far]))
     assert flag(front, 'spine_03') == 2 and flag(back, 'spine_03') == 1
     assert found[0]['area'] > 4 * found[1]['area']
 
 
 def test_points_outside_the_image_are_not_labelled():
-    (keypoints, ), (annotation, ) = labels(
-        scene_of([standing()], fill=1.6))
+    (keypoints,), (annotation,) = labels(scene_of([standing()], fill=1.6))
     out = keypoints[:, 2] == 0
     assert {'head', 'left_heel'} <= {
-        KEYPOINT_NAMES[i] for i in np.flatnonzero(out)}
+        KEYPOINT_NAMES[i] for i in np.flatnonzero(out)
+    }
     assert (keypoints[out] == 0).all()
     assert annotation['num_keypoints'] == (~out).sum() < 37
     assert (keypoints[~out, :2] >= 0).all()
     assert (keypoints[~out, :2] < SIZE).all()
     # An occluder beyond the border changes nothing there.
-    beyond = np.array([(-900., -900.), (900., -900.), (900., -1.),
-                       (-900., -1.)])
+    beyond = np.array(
+        [(-900.0, -900.0), (900.0, -900.0), (900.0, -1.0), (-900.0, -1.0)]
+    )
     scene = scene_of([standing()], fill=1.6, occluders=[beyond])
-    (again, ), _ = labels(scene)
+    (again,), _ = labels(scene)
     assert (again == keypoints).all()
 
 
 def test_margin_of_skin_points_by_hand():
     # One head face 10 cm before the nose, one hand face 10 cm behind it.
-    square = np.array([[0., 0.], [0., 9.], [9., 9.], [9., 0.]])
+    square = np.array([[0.0, 0.0], [0.0, 9.0], [9.0, 9.0], [9.0, 0.0]])
     part = [visibility.PART_IDS[name] for name in ('head', 'left_hand')]
 
     def nose(owner, depths):
-        faces = Faces(np.stack([square, square]), np.array(depths),
-                      np.array(part), np.array([owner, owner]),
-                      np.zeros((2, 3)))
+        faces = Faces(
+            np.stack([square, square]),
+            np.array(depths),
+            np.array(part),
+            np.array([owner, owner]),
+            np.zeros((2, 3)),
+        )
         flags = visibility.keypoint_visibility(
-            np.full((37, 2), 5.), np.full(37, 2.), 1, faces, (10, 10))
+            np.full((37, 2), 5.0), np.full(37, 2.0), 1, faces, (10, 10)
+        )
         return flags[KEYPOINT_IDS['nose']]
 
     assert nose(1, [1.90, 2.1]) == 1  # its own head, too near
@@ -372,6 +430,7 @@ def test_margin_of_skin_points_by_hand():
 
 
 # --------------------------------------------------------- annotations
+
 
 @pytest.mark.parametrize('split', SPLITS)
 def test_annotations_agree_with_the_picture(split):
@@ -386,7 +445,7 @@ def test_annotations_agree_with_the_picture(split):
             x, y, w, h = a['bbox']
             assert 0 < a['area'] <= w * h + 1
             assert x >= 0 and y >= 0
-            assert x + w <= SIZE[0] + .02 and y + h <= SIZE[1] + .02
+            assert x + w <= SIZE[0] + 0.02 and y + h <= SIZE[1] + 0.02
             seen = keypoints[keypoints[:, 2] > 0, :2]
             assert (seen >= np.array([x, y]) - 1).all()
             assert (seen <= np.array([x + w, y + h]) + 1).all()
@@ -396,30 +455,42 @@ def test_area_is_the_drawn_silhouette():
     scene = scene_of([standing()])
     rng = np.random.default_rng(0)
     faces = scene_faces(scene, rng)
-    _, (annotation, ) = labels(scene)
+    _, (annotation,) = labels(scene)
     mask = np.zeros(SIZE[::-1], np.uint8)
     for polygon in faces.points:
-        cv2.fillConvexPoly(mask, (polygon * 16).round().astype(int), 1,
-                           cv2.LINE_8, 4)
+        cv2.fillConvexPoly(
+            mask, (polygon * 16).round().astype(int), 1, cv2.LINE_8, 4
+        )
     assert annotation['area'] == pytest.approx(mask.sum(), rel=0.12)
 
 
 def test_culling_keeps_the_side_that_looks_at_the_camera():
     cube = box(np.zeros(3), np.eye(3), np.ones(3), pieces=1)
-    camera = Camera(camera_rotation(0.), np.array([0., 0., 5.]), 100.,
-                    (50., 50.))
+    camera = Camera(
+        camera_rotation(0.0), np.array([0.0, 0.0, 5.0]), 100.0, (50.0, 50.0)
+    )
     ones = np.ones(len(cube), int)
-    faces = project_faces(camera, cube, ones, ones, np.full((6, 3), 100.),
-                          np.array([0., 0., 1.]))
+    faces = project_faces(
+        camera,
+        cube,
+        ones,
+        ones,
+        np.full((6, 3), 100.0),
+        np.array([0.0, 0.0, 1.0]),
+    )
     assert len(faces.part) == 1
     assert faces.depth[0] == pytest.approx(4.5)
 
 
 # ------------------------------------------------------------- folders
 
+
 def read_tree(folder):
-    return {str(p.relative_to(folder)): p.read_bytes()
-            for p in sorted(Path(folder).rglob('*')) if p.is_file()}
+    return {
+        str(p.relative_to(folder)): p.read_bytes()
+        for p in sorted(Path(folder).rglob('*'))
+        if p.is_file()
+    }
 
 
 @pytest.fixture(scope='module')
@@ -433,10 +504,15 @@ def test_same_seed_same_sample_and_others_differ():
     first, found = generate_sample(1, 'train-unreal', 4)
     again, found_again = generate_sample(1, 'train-unreal', 4)
     assert (first == again).all() and found == found_again
-    for other in ((2, 'train-unreal', 4), (1, 'train-unreal', 5),
-                  (1, 'val2017', 4)):
-        assert image_rng(*other).random() != image_rng(
-            1, 'train-unreal', 4).random()
+    for other in (
+        (2, 'train-unreal', 4),
+        (1, 'train-unreal', 5),
+        (1, 'val2017', 4),
+    ):
+        assert (
+            image_rng(*other).random()
+            != image_rng(1, 'train-unreal', 4).random()
+        )
     with pytest.raises(ValueError, match="'test'.*train-unreal"):
         generate_sample(1, 'test', 0)
     scene, _ = build_scene(1, 'train-unreal', 4)
@@ -445,15 +521,18 @@ def test_same_seed_same_sample_and_others_differ():
 
 def test_folder_layout_and_ids(dataset):
     assert split_counts(10, 3) == {
-        'train-real-coco': 3, 'train-real-yoga': 1, 'train-unreal': 6,
-        'val2017': 3}
+        'train-real-coco': 3,
+        'train-real-yoga': 1,
+        'train-unreal': 6,
+        'val2017': 3,
+    }
     image_ids, person_ids = [], []
     for split, count in split_counts(10, 3).items():
         path = dataset / f'annotations/person_keypoints_{split}.json'
         content = json.loads(path.read_text())
         assert content['info']['seed'] == 5
         assert 'ynthetic' in content['info']['description']
-        category, = content['categories']
+        (category,) = content['categories']
         assert category['keypoints'] == list(KEYPOINT_NAMES)
         assert np.array(category['skeleton']).min() >= 1
         assert np.array(category['skeleton']).max() == 37
@@ -461,8 +540,7 @@ def test_folder_layout_and_ids(dataset):
         assert names == set(os.listdir(dataset / 'images' / split))
         assert len(names) == count
         for i in content['images']:
-            image = cv2.imread(str(dataset / 'images' / split
-                                   / i['file_name']))
+            image = cv2.imread(str(dataset / 'images' / split / i['file_name']))
             assert image.shape == (i['height'], i['width'], 3)
         own = {i['id'] for i in content['images']}
         image_ids += own
@@ -492,11 +570,16 @@ def test_interrupted_run_is_completed(dataset, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         write_dataset(str(out), 10, 3, seed=5, size=SIZE, progress=stop)
-    assert not (out / 'annotations/person_keypoints_train-unreal.json'
-                ).exists()
+    assert not (out / 'annotations/person_keypoints_train-unreal.json').exists()
     made.clear()
-    write_dataset(str(out), 10, 3, seed=5, size=SIZE,
-                  progress=lambda split, *_: made.append(split))
+    write_dataset(
+        str(out),
+        10,
+        3,
+        seed=5,
+        size=SIZE,
+        progress=lambda split, *_: made.append(split),
+    )
     assert set(made) == {'train-unreal', 'val2017'}
     assert read_tree(out) == read_tree(dataset)
 
@@ -524,17 +607,24 @@ def test_foreign_files_are_never_touched(tmp_path):
 
 def run_tool(*args):
     return subprocess.run(
-        [sys.executable, str(TOOL), *args], capture_output=True, text=True,
-        env={**os.environ, 'PYTHONPATH': str(ROOT)}, check=False)
+        [sys.executable, str(TOOL), *args],
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        check=False,
+    )
 
 
-@pytest.mark.parametrize('args, message', [
-    (('--train', '-1'), 'train must not be negative, but is -1'),
-    (('--val', '-2'), 'val must not be negative, but is -2'),
-    (('--seed', '-3'), 'seed must not be negative, but is -3'),
-    (('--workers', '0'), 'workers must be at least 1, but is 0'),
-    (('--size', '8', '9000'), '8 x 9000'),
-])
+@pytest.mark.parametrize(
+    'args, message',
+    [
+        (('--train', '-1'), 'train must not be negative, but is -1'),
+        (('--val', '-2'), 'val must not be negative, but is -2'),
+        (('--seed', '-3'), 'seed must not be negative, but is -3'),
+        (('--workers', '0'), 'workers must be at least 1, but is 0'),
+        (('--size', '8', '9000'), '8 x 9000'),
+    ],
+)
 def test_bad_numbers_end_with_one_sentence(args, message, tmp_path):
     result = run_tool('--out', str(tmp_path / 'x'), *args)
     assert result.returncode == 1
@@ -554,14 +644,21 @@ def test_unwritable_folder_ends_with_one_sentence(tmp_path):
 
 def test_tool_writes_and_needs_neither_torch_nor_mmpose(tmp_path):
     out = tmp_path / 'data'
-    result = run_tool('--out', str(out), '--train', '2', '--val', '1',
-                      '--size', '96', '96')
+    result = run_tool(
+        '--out', str(out), '--train', '2', '--val', '1', '--size', '96', '96'
+    )
     assert result.returncode == 0, result.stderr
     assert 'val2017: 1/1' in result.stderr
     assert (out / 'annotations/person_keypoints_val2017.json').exists()
-    code = ('import sys\n'
-            'for name in ("torch", "mmcv", "mmengine", "mmpose", "scipy"):\n'
-            '    sys.modules[name] = None  # importing it fails\n'
-            'import spinepose_mmpose.datasets.synthetic\n')
-    assert subprocess.run([sys.executable, '-c', code], cwd=ROOT,
-                          check=False).returncode == 0
+    code = (
+        'import sys\n'
+        'for name in ("torch", "mmcv", "mmengine", "mmpose", "scipy"):\n'
+        '    sys.modules[name] = None  # importing it fails\n'
+        'import spinepose_mmpose.datasets.synthetic\n'
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, '-c', code], cwd=ROOT, check=False
+        ).returncode
+        == 0
+    )

@@ -1,4 +1,5 @@
 """Data samples for the metric, as a test loop would hand them over."""
+
 import copy
 import json
 from pathlib import Path
@@ -30,12 +31,17 @@ def to_sample(prediction, **changes):
             ori_shape=(480, 640),
             pred_instances=dict(
                 keypoints=np.array([prediction['keypoints']], np.float32),
-                keypoint_scores=np.array([prediction['keypoint_scores']],
-                                         np.float32),
-                bboxes=np.array([prediction['bbox']])),
+                keypoint_scores=np.array(
+                    [prediction['keypoint_scores']], np.float32
+                ),
+                bboxes=np.array([prediction['bbox']]),
+            ),
             gt_instances=dict(
-                bbox_scores=np.array([prediction['bbox_score']],
-                                     np.float32))), **changes)
+                bbox_scores=np.array([prediction['bbox_score']], np.float32)
+            ),
+        ),
+        **changes,
+    )
 
 
 def golden_samples():

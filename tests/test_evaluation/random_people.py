@@ -1,8 +1,9 @@
 """Made-up ground truth and results with everything that goes wrong."""
+
 import numpy as np
 
 
-def random_people(seed, num_keypoints, num_images=12, categories=(1, )):
+def random_people(seed, num_keypoints, num_images=12, categories=(1,)):
     """COCO annotation dictionary and result list.
 
     Crowds, unlabelled and partly labelled people, people found never, once
@@ -22,9 +23,9 @@ def random_people(seed, num_keypoints, num_images=12, categories=(1, )):
             corner = rng.uniform(0, 300, 2)
             points = corner + size * rng.random((num_keypoints, 2))
             points[rng.random(num_keypoints) < 0.1] = 0  # on the border
-            seen = rng.choice([0, 1, 2], num_keypoints, p=(.2, .2, .6))
+            seen = rng.choice([0, 1, 2], num_keypoints, p=(0.2, 0.2, 0.6))
             if rng.random() < 0.3:
-                seen[rng.integers(num_keypoints):] = 0
+                seen[rng.integers(num_keypoints) :] = 0
             if rng.random() < 0.1:
                 seen[:] = 0
             keypoints = np.concatenate([points, seen[:, None]], 1)
@@ -37,7 +38,9 @@ def random_people(seed, num_keypoints, num_images=12, categories=(1, )):
                     area=float(size.prod() * rng.uniform(0.3, 1)),
                     iscrowd=int(rng.random() < 0.1),
                     num_keypoints=int((seen > 0).sum()),
-                    keypoints=keypoints.reshape(-1).tolist()))
+                    keypoints=keypoints.reshape(-1).tolist(),
+                )
+            )
             copies = rng.integers(0, 3) if n != 1 else 0
             if n == 2:
                 copies = 12
@@ -47,15 +50,18 @@ def random_people(seed, num_keypoints, num_images=12, categories=(1, )):
                 scores = rng.random(num_keypoints)
                 scores[rng.random(num_keypoints) < 0.2] = 0
                 if rng.random() < 0.2:
-                    scores[:num_keypoints // 2] = 0
+                    scores[: num_keypoints // 2] = 0
                 results.append(
                     dict(
                         image_id=image['id'],
                         category_id=annotations[-1]['category_id'],
-                        keypoints=np.concatenate([found, scores[:, None]],
-                                                 1).reshape(-1).tolist(),
-                        score=round(float(rng.random()), 1)))
+                        keypoints=np.concatenate([found, scores[:, None]], 1)
+                        .reshape(-1)
+                        .tolist(),
+                        score=round(float(rng.random()), 1),
+                    )
+                )
     categories = [dict(id=c, name=f'category {c}') for c in categories]
     return dict(
-        images=images, annotations=annotations,
-        categories=categories), results
+        images=images, annotations=annotations, categories=categories
+    ), results

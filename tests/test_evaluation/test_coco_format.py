@@ -11,12 +11,20 @@ from spinepose_mmpose.evaluation.functional import (
 )
 
 PERSON = dict(
-    id=1, image_id=2, category_id=1, bbox=[0, 0, 10, 20], area=80, iscrowd=0,
-    keypoints=[1, 2, 2, 3, 4, 0])
+    id=1,
+    image_id=2,
+    category_id=1,
+    bbox=[0, 0, 10, 20],
+    area=80,
+    iscrowd=0,
+    keypoints=[1, 2, 2, 3, 4, 0],
+)
 DATASET = dict(
-    images=[dict(id=4), dict(id=2)], annotations=[PERSON],
-    categories=[dict(id=1)])
-RESULT = dict(image_id=2, category_id=1, keypoints=[1, 2, .5] * 2, score=.5)
+    images=[dict(id=4), dict(id=2)],
+    annotations=[PERSON],
+    categories=[dict(id=1)],
+)
+RESULT = dict(image_id=2, category_id=1, keypoints=[1, 2, 0.5] * 2, score=0.5)
 
 
 def changed(mapping, **changes):
@@ -33,36 +41,64 @@ def test_parsed():
     assert gts.num_labelled_people([1]) == 0
     assert DATASET == before
     by_box = ground_truth_from_coco(DATASET, use_area=False)
-    assert by_box.areas == pytest.approx([10 * 20 * .53])
+    assert by_box.areas == pytest.approx([10 * 20 * 0.53])
 
 
 def test_person_without_keypoints_and_unlisted_image():
-    people = [PERSON, changed(PERSON, id=3, keypoints=[]),
-              changed(PERSON, id=4, image_id=77)]
+    people = [
+        PERSON,
+        changed(PERSON, id=3, keypoints=[]),
+        changed(PERSON, id=4, image_id=77),
+    ]
     gts = ground_truth_from_coco(changed(DATASET, annotations=people))
     assert len(gts) == 2 and not gts.keypoints[1].any()
 
 
-@pytest.mark.parametrize('dataset, message', [
-    ([], "F should be a dictionary with 'images', 'annotations'.*list"),
-    (dict(images=[]), "F has no 'annotations'"),
-    (changed(DATASET, images=[1]), "'images' of F"),
-    (changed(DATASET, annotations=[]), 'F holds no annotation'),
-    (changed(DATASET, annotations=[changed(PERSON, keypoints=[])]),
-     "'keypoints' of F.*0 numbers"),
-    (changed(DATASET, annotations=[changed(PERSON, keypoints=[1, 2])]),
-     '2 numbers'),
-    (changed(DATASET, annotations=[changed(PERSON, keypoints=['x'] * 6)]),
-     "'keypoints' of F should be numbers"),
-    (changed(DATASET, annotations=[changed(PERSON, area=float('nan'))]),
-     "'area's of F hold values that are not finite"),
-    (changed(DATASET, annotations=[changed(PERSON, bbox=[1, 2, 3])]),
-     "'bbox'es of F"),
-    (changed(DATASET, annotations=[PERSON, PERSON]), 'id 1 occurs twice in F'),
-    (changed(DATASET, annotations=[
-        PERSON, changed(PERSON, id=8, keypoints=[0, 0, 1])
-    ]), '2, but annotation 8 has 1'),
-])
+@pytest.mark.parametrize(
+    'dataset, message',
+    [
+        ([], "F should be a dictionary with 'images', 'annotations'.*list"),
+        (dict(images=[]), "F has no 'annotations'"),
+        (changed(DATASET, images=[1]), "'images' of F"),
+        (changed(DATASET, annotations=[]), 'F holds no annotation'),
+        (
+            changed(DATASET, annotations=[changed(PERSON, keypoints=[])]),
+            "'keypoints' of F.*0 numbers",
+        ),
+        (
+            changed(DATASET, annotations=[changed(PERSON, keypoints=[1, 2])]),
+            '2 numbers',
+        ),
+        (
+            changed(
+                DATASET, annotations=[changed(PERSON, keypoints=['x'] * 6)]
+            ),
+            "'keypoints' of F should be numbers",
+        ),
+        (
+            changed(DATASET, annotations=[changed(PERSON, area=float('nan'))]),
+            "'area's of F hold values that are not finite",
+        ),
+        (
+            changed(DATASET, annotations=[changed(PERSON, bbox=[1, 2, 3])]),
+            "'bbox'es of F",
+        ),
+        (
+            changed(DATASET, annotations=[PERSON, PERSON]),
+            'id 1 occurs twice in F',
+        ),
+        (
+            changed(
+                DATASET,
+                annotations=[
+                    PERSON,
+                    changed(PERSON, id=8, keypoints=[0, 0, 1]),
+                ],
+            ),
+            '2, but annotation 8 has 1',
+        ),
+    ],
+)
 def test_bad_annotations(dataset, message):
     with pytest.raises(ValueError, match=message):
         ground_truth_from_coco(dataset, 'F')
@@ -71,24 +107,27 @@ def test_bad_annotations(dataset, message):
 def test_missing_area_names_the_remedy():
     person = {k: v for k, v in PERSON.items() if k != 'area'}
     dataset = changed(DATASET, annotations=[person])
-    with pytest.raises(ValueError, match="annotation 1 of F has no 'area'.*"
-                       'use_area=False'):
+    with pytest.raises(
+        ValueError, match="annotation 1 of F has no 'area'.*use_area=False"
+    ):
         ground_truth_from_coco(dataset, 'F')
     assert len(ground_truth_from_coco(dataset, use_area=False)) == 1
 
 
-@pytest.mark.parametrize('results, message', [
-    (dict(a=1), 'R should be a list'),
-    ([dict(image_id=2)], "person of R has no 'keypoints', 'score'"),
-    ([changed(RESULT, keypoints=[0] * 51)], 'R have 17 keypoints.*F has 2'),
-    ([changed(RESULT, image_id=99)], 'R hold people in 1 images.*F.*99'),
-    ([changed(RESULT, category_id=3)], 'category ids 3.*F only knows 1'),
-    ([RESULT, changed(RESULT, score=float('nan'))], '1 of 2.*image 2'),
-])
+@pytest.mark.parametrize(
+    'results, message',
+    [
+        (dict(a=1), 'R should be a list'),
+        ([dict(image_id=2)], "person of R has no 'keypoints', 'score'"),
+        ([changed(RESULT, keypoints=[0] * 51)], 'R have 17 keypoints.*F has 2'),
+        ([changed(RESULT, image_id=99)], 'R hold people in 1 images.*F.*99'),
+        ([changed(RESULT, category_id=3)], 'category ids 3.*F only knows 1'),
+        ([RESULT, changed(RESULT, score=float('nan'))], '1 of 2.*image 2'),
+    ],
+)
 def test_bad_results(results, message):
     with pytest.raises(ValueError, match=message):
-        detections_from_coco(results, ground_truth_from_coco(DATASET, 'F'),
-                             'R')
+        detections_from_coco(results, ground_truth_from_coco(DATASET, 'F'), 'R')
 
 
 def test_no_results():

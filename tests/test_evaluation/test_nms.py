@@ -10,7 +10,7 @@ from spinepose_mmpose.evaluation.functional import (
     suppress_people,
 )
 
-SIGMAS = np.array([.1, .1])
+SIGMAS = np.array([0.1, 0.1])
 # OKS of neighbours that lie 1 pixel apart: exp(-1 / (2 * 100 * 0.2^2))
 NEIGHBOUR = math.exp(-1 / 8)
 
@@ -18,39 +18,48 @@ NEIGHBOUR = math.exp(-1 / 8)
 def people_at(*xs):
     points = np.zeros((len(xs), 2, 2))
     points[..., 0] = np.array(xs)[:, None]
-    return points, np.full(len(xs), 100.)
+    return points, np.full(len(xs), 100.0)
 
 
 def test_chain_of_similar_people():
     # 0 drops its neighbour 1; 2 is similar to 1 only, which is gone.
     points, areas = people_at(0, 1, 2)
-    kept = oks_nms(points, [.9, .8, .7], areas, SIGMAS, NEIGHBOUR - 1e-9)
+    kept = oks_nms(points, [0.9, 0.8, 0.7], areas, SIGMAS, NEIGHBOUR - 1e-9)
     assert kept.tolist() == [0, 2]
     # An OKS equal to the threshold is no reason to drop.
-    kept = oks_nms(points, [.9, .8, .7], areas, SIGMAS, NEIGHBOUR + 1e-9)
+    kept = oks_nms(points, [0.9, 0.8, 0.7], areas, SIGMAS, NEIGHBOUR + 1e-9)
     assert kept.tolist() == [0, 1, 2]
 
 
 def test_best_first_and_ties():
     points, areas = people_at(0, 500, 0)
-    assert oks_nms(points, [.2, .5, .9], areas, SIGMAS, .9).tolist() == [2, 1]
-    assert oks_nms(points, [.5, .5, .5], areas, SIGMAS, .9).tolist() == [2, 1]
+    assert oks_nms(points, [0.2, 0.5, 0.9], areas, SIGMAS, 0.9).tolist() == [
+        2,
+        1,
+    ]
+    assert oks_nms(points, [0.5, 0.5, 0.5], areas, SIGMAS, 0.9).tolist() == [
+        2,
+        1,
+    ]
 
 
 def test_mean_of_the_areas():
     points, _ = people_at(0, 1)
     # areas 50 and 150: their mean 100 gives NEIGHBOUR
     for threshold, count in ((NEIGHBOUR - 1e-9, 1), (NEIGHBOUR + 1e-9, 2)):
-        assert len(oks_nms(points, [2, 1], [50, 150], SIGMAS,
-                           threshold)) == count
+        assert (
+            len(oks_nms(points, [2, 1], [50, 150], SIGMAS, threshold)) == count
+        )
 
 
 def test_soft_nms_postpones_the_similar():
     points, areas = people_at(0, 0, 500)
     # 1 equals 0, so its score falls to 0.8 exp(-1 / 0.9) = 0.26 < 0.5
-    kept = soft_oks_nms(points, [.9, .8, .5], areas, SIGMAS, .9)
+    kept = soft_oks_nms(points, [0.9, 0.8, 0.5], areas, SIGMAS, 0.9)
     assert kept.tolist() == [0, 2, 1]
-    kept = soft_oks_nms(points, [.9, .8, .5], areas, SIGMAS, .9, max_people=2)
+    kept = soft_oks_nms(
+        points, [0.9, 0.8, 0.5], areas, SIGMAS, 0.9, max_people=2
+    )
     assert kept.tolist() == [0, 2]
 
 
@@ -61,18 +70,23 @@ def test_images_do_not_mix(mode):
     scores = rng.random(60)
     images = np.repeat([5, 3, 9], 20)
     people = PredictedPeople(
-        images.tolist(), np.concatenate([points, np.ones((60, 2, 1))], -1),
-        np.ones(60), areas, np.ones(60))
-    rows = suppress_people(people, scores, SIGMAS, mode, .8)
+        images.tolist(),
+        np.concatenate([points, np.ones((60, 2, 1))], -1),
+        np.ones(60),
+        areas,
+        np.ones(60),
+    )
+    rows = suppress_people(people, scores, SIGMAS, mode, 0.8)
     single = dict(oks_nms=oks_nms, soft_oks_nms=soft_oks_nms)[mode]
     expected = []
     for image in (5, 3, 9):
         of = np.flatnonzero(images == image)
-        expected += of[single(points[of], scores[of], areas[of], SIGMAS,
-                              .8)].tolist()
+        expected += of[
+            single(points[of], scores[of], areas[of], SIGMAS, 0.8)
+        ].tolist()
     assert rows.tolist() == expected
 
 
 def test_nobody():
-    assert oks_nms(np.zeros((0, 2, 3)), [], [], SIGMAS, .9).size == 0
-    assert soft_oks_nms(np.zeros((0, 2, 3)), [], [], SIGMAS, .9).size == 0
+    assert oks_nms(np.zeros((0, 2, 3)), [], [], SIGMAS, 0.9).size == 0
+    assert soft_oks_nms(np.zeros((0, 2, 3)), [], [], SIGMAS, 0.9).size == 0

@@ -37,8 +37,12 @@ def log(monkeypatch):
     """(message, level) of each line; mmengine drops repeated warnings."""
     lines = []
     monkeypatch.setattr(
-        module, 'print_log', lambda message, logger, level=logging.INFO: lines.
-        append((message, level)))
+        module,
+        'print_log',
+        lambda message, logger, level=logging.INFO: lines.append(
+            (message, level)
+        ),
+    )
     return lines
 
 
@@ -49,30 +53,37 @@ def evaluate(samples, meta=None, **kwargs):
     return metric.evaluate(len(samples))
 
 
-@pytest.mark.parametrize('setting, kwargs', [
-    ('default', dict()),
-    ('no_nms', dict(nms_mode='none')),
-    ('keypoint_score', dict(score_mode='keypoint')),
-])
+@pytest.mark.parametrize(
+    'setting, kwargs',
+    [
+        ('default', dict()),
+        ('no_nms', dict(nms_mode='none')),
+        ('keypoint_score', dict(score_mode='keypoint')),
+    ],
+)
 def test_published_numbers_through_the_evaluator(setting, kwargs):
     metric = METRICS.build(
-        dict(type='SpineTrackMetric', ann_file=GT_FILE, **kwargs))
+        dict(type='SpineTrackMetric', ann_file=GT_FILE, **kwargs)
+    )
     evaluator = Evaluator(metric)
     evaluator.dataset_meta = dataset_meta()
     samples = golden_samples()
     for start in range(0, len(samples), 16):
-        evaluator.process(samples[start:start + 16], None)
+        evaluator.process(samples[start : start + 16], None)
     result = evaluator.evaluate(len(samples))
     assert result == pytest.approx(golden('expected')[setting], abs=1e-9)
 
 
-@pytest.mark.parametrize('kwargs', [
-    dict(),
-    dict(nms_mode='oks_nms', nms_thr=.3, score_mode='bbox_rle'),
-    dict(nms_mode='soft_oks_nms', nms_thr=.4),
-    dict(score_mode='bbox'),
-    dict(keypoint_score_thr=.7),
-])
+@pytest.mark.parametrize(
+    'kwargs',
+    [
+        dict(),
+        dict(nms_mode='oks_nms', nms_thr=0.3, score_mode='bbox_rle'),
+        dict(nms_mode='soft_oks_nms', nms_thr=0.4),
+        dict(score_mode='bbox'),
+        dict(keypoint_score_thr=0.7),
+    ],
+)
 def test_all_keypoints_are_scored_as_by_coco_metric(kwargs):
     rng = np.random.default_rng(0)
     samples = []
@@ -80,11 +91,13 @@ def test_all_keypoints_are_scored_as_by_coco_metric(kwargs):
         for copies in range(rng.integers(1, 4)):
             sample = to_sample(prediction, id=len(samples))
             sample['pred_instances']['keypoints'] += rng.normal(
-                0, 4, (1, 37, 2)).astype(np.float32)
+                0, 4, (1, 37, 2)
+            ).astype(np.float32)
             sample['gt_instances']['bbox_scores'] = rng.random(1)
             if i % 3:
                 sample['gt_instances']['bbox_scales'] = rng.uniform(
-                    50, 200, (1, 2))
+                    50, 200, (1, 2)
+                )
             samples.append(sample)
     ours = evaluate(samples, ann_file=GT_FILE, **kwargs)
     stock = CocoMetric(ann_file=GT_FILE, **kwargs)
@@ -95,13 +108,14 @@ def test_all_keypoints_are_scored_as_by_coco_metric(kwargs):
         prediction.pop('bbox')
     for name, value in stock.evaluate(len(samples)).items():
         assert ours[name.replace('coco/', 'spinetrack/all_')] == pytest.approx(
-            value, abs=1e-6), name
+            value, abs=1e-6
+        ), name
 
 
 def test_area_of_the_box(tmp_path):
     dataset = golden('gt')
     for person in dataset['annotations']:
-        person['area'] = person['bbox'][2] * person['bbox'][3] * .53
+        person['area'] = person['bbox'][2] * person['bbox'][3] * 0.53
     file = tmp_path / 'boxes.json'
     file.write_text(json.dumps(dataset))
     result = evaluate(golden_samples(), ann_file=GT_FILE, use_area=False)
@@ -125,13 +139,13 @@ def test_nothing_of_the_caller_is_modified():
     before = pickle.dumps((samples, meta))
     converter = dict(num_keypoints=37, mapping=[(i, i) for i in range(37)])
     metric = SpineTrackMetric(
-        ann_file=GT_FILE, gt_converter=converter, pred_converter=converter)
+        ann_file=GT_FILE, gt_converter=converter, pred_converter=converter
+    )
     for _ in range(2):  # a second validation gives the same
         metric.dataset_meta = meta
         metric.process(None, samples)
         result = metric.evaluate(len(samples))
-        assert result == pytest.approx(
-            golden('expected')['default'], abs=1e-9)
+        assert result == pytest.approx(golden('expected')['default'], abs=1e-9)
     assert pickle.dumps((samples, meta)) == before
 
 
@@ -139,9 +153,11 @@ def test_converters_and_own_subsets():
     # Ours has the keypoints reversed; both sides are turned around.
     mapping = [(36 - i, i) for i in range(37)]
     converter = dict(
-        type='KeypointConverter', num_keypoints=37, mapping=mapping)
+        type='KeypointConverter', num_keypoints=37, mapping=mapping
+    )
     meta = dataset_meta(
-        sigmas=dataset_meta()['sigmas'][::-1], keypoint_name2id=dict(tip=3))
+        sigmas=dataset_meta()['sigmas'][::-1], keypoint_name2id=dict(tip=3)
+    )
     dataset = golden('gt')
     for person in dataset['annotations']:
         points = np.reshape(person['keypoints'], (37, 3))[::-1]
@@ -152,21 +168,29 @@ def test_converters_and_own_subsets():
             if name != 'bboxes':
                 sample['pred_instances'][name] = values[:, ::-1]
         sample['raw_ann_info'] = [
-            p for p in dataset['annotations']
+            p
+            for p in dataset['annotations']
             if p['image_id'] == sample['img_id']
         ]
     result = evaluate(
-        samples, meta, gt_converter=converter, pred_converter=converter)
+        samples, meta, gt_converter=converter, pred_converter=converter
+    )
     covered = {s['img_id'] for s in samples}
     assert covered == {p['image_id'] for p in dataset['annotations']}
     assert result == pytest.approx(golden('expected')['default'], abs=1e-9)
 
     result = evaluate(
-        samples, meta, gt_converter=converter, pred_converter=converter,
-        subsets=dict(body=range(17), point=['tip']), prefix='mine')
+        samples,
+        meta,
+        gt_converter=converter,
+        pred_converter=converter,
+        subsets=dict(body=range(17), point=['tip']),
+        prefix='mine',
+    )
     assert len(result) == 20
     assert result['mine/body_AP'] == pytest.approx(
-        golden('expected')['default']['spinetrack/body_AP'], abs=1e-9)
+        golden('expected')['default']['spinetrack/body_AP'], abs=1e-9
+    )
 
 
 def test_ground_truth_through_the_message_hub(no_leftover_ann_file):
@@ -175,8 +199,10 @@ def test_ground_truth_through_the_message_hub(no_leftover_ann_file):
     assert result == pytest.approx(golden('expected')['default'], abs=1e-9)
 
     stranger = to_sample(golden('predictions')[0], img_id=5)
-    with pytest.raises(ValueError, match="gt.json' .*'spinetrack'; set "
-                       'ann_file if several.*image ids 5'):
+    with pytest.raises(
+        ValueError,
+        match="gt.json' .*'spinetrack'; set ann_file if several.*image ids 5",
+    ):
         evaluate(golden_samples() + [stranger])
 
 
@@ -184,7 +210,8 @@ def test_bottom_up_samples_and_images_without_people():
     people = {}
     for prediction in golden('predictions')[:40]:
         people.setdefault(prediction['img_id'], {}).setdefault(
-            prediction['id'], prediction)
+            prediction['id'], prediction
+        )
     annotations = golden('gt')['annotations']
     samples = []
     for image, predictions in people.items():
@@ -197,29 +224,44 @@ def test_bottom_up_samples_and_images_without_people():
                 raw_ann_info=labelled,
                 gt_instances=dict(bbox_scores=np.ones(len(labelled) + 1)),
                 pred_instances=dict(
-                    bbox_scores=np.concatenate([
-                        s['gt_instances']['bbox_scores'] for s in instances
-                    ]), **{
+                    bbox_scores=np.concatenate(
+                        [s['gt_instances']['bbox_scores'] for s in instances]
+                    ),
+                    **{
                         key: np.concatenate(
-                            [s['pred_instances'][key] for s in instances])
+                            [s['pred_instances'][key] for s in instances]
+                        )
                         for key in ('keypoints', 'keypoint_scores')
-                    })))
+                    },
+                ),
+            )
+        )
     samples.append(
         dict(
-            id=[], img_id=1, raw_ann_info=None,
+            id=[],
+            img_id=1,
+            raw_ann_info=None,
             pred_instances=dict(
                 keypoints=np.zeros((0, 37, 2)),
-                keypoint_scores=np.zeros((0, 37)))))
+                keypoint_scores=np.zeros((0, 37)),
+            ),
+        )
+    )
     top_down = [
-        to_sample(p, raw_ann_info=[
-            a for a in annotations if a['image_id'] == p['img_id']
-        ]) for of_image in people.values() for p in of_image.values()
+        to_sample(
+            p,
+            raw_ann_info=[
+                a for a in annotations if a['image_id'] == p['img_id']
+            ],
+        )
+        for of_image in people.values()
+        for p in of_image.values()
     ]
     expected = evaluate(top_down)
     assert evaluate(samples) == pytest.approx(expected, abs=1e-9)
     # A sample that a sampler repeated changes nothing.
     assert evaluate(samples + samples[:3]) == pytest.approx(expected, abs=1e-9)
-    assert .2 < expected['spinetrack/body_AP'] < 1
+    assert 0.2 < expected['spinetrack/body_AP'] < 1
 
 
 def test_repeated_and_shared_samples(log):
@@ -263,7 +305,7 @@ def test_table_and_reasons(log, tmp_path):
     assert "above 0 in subset 'body', so its scores are 0" in text
     table = log[-1][0]
     assert "83 predictions against '" in table and 'in 46 of its 46' in table
-    assert f"{result['spinetrack/spine_AP']:.3f}" in table
+    assert f'{result["spinetrack/spine_AP"]:.3f}' in table
 
     log.clear()
     result = evaluate([], ann_file=GT_FILE)
@@ -280,25 +322,37 @@ def test_written_predictions_give_the_same_numbers(tmp_path):
         read_json,
     )
     from spinepose_mmpose.metainfo import SIGMAS, SUBSETS
+
     prefix = str(tmp_path / 'new' / 'run')
-    result = evaluate(golden_samples(), format_only=True,
-                      outfile_prefix=prefix, ann_file='not/there.json')
+    result = evaluate(
+        golden_samples(),
+        format_only=True,
+        outfile_prefix=prefix,
+        ann_file='not/there.json',
+    )
     assert result == {}
     gts = ground_truth_from_coco(golden('gt'))
     stats = evaluate_subsets(
-        gts, detections_from_coco(read_json(f'{prefix}.keypoints.json'), gts),
-        SUBSETS, SIGMAS)
+        gts,
+        detections_from_coco(read_json(f'{prefix}.keypoints.json'), gts),
+        SUBSETS,
+        SIGMAS,
+    )
     assert stats['spine']['AP'] == pytest.approx(
-        golden('expected')['default']['spinetrack/spine_AP'], abs=1e-9)
+        golden('expected')['default']['spinetrack/spine_AP'], abs=1e-9
+    )
 
 
-@pytest.mark.parametrize('kwargs, message', [
-    (dict(score_mode='area'), "'bbox_keypoint'.*but is 'area'"),
-    (dict(nms_mode='nms'), "'soft_oks_nms'.*but is 'nms'"),
-    (dict(iou_type='bbox'), "'keypoints'.*but is 'bbox'"),
-    (dict(format_only=True), 'outfile_prefix'),
-    (dict(gt_converter=dict(mapping=[])), "lacks .'num_keypoints'"),
-])
+@pytest.mark.parametrize(
+    'kwargs, message',
+    [
+        (dict(score_mode='area'), "'bbox_keypoint'.*but is 'area'"),
+        (dict(nms_mode='nms'), "'soft_oks_nms'.*but is 'nms'"),
+        (dict(iou_type='bbox'), "'keypoints'.*but is 'bbox'"),
+        (dict(format_only=True), 'outfile_prefix'),
+        (dict(gt_converter=dict(mapping=[])), "lacks .'num_keypoints'"),
+    ],
+)
 def test_bad_options(kwargs, message):
     with pytest.raises(ValueError, match=message):
         SpineTrackMetric(ann_file=GT_FILE, **kwargs)
@@ -316,17 +370,21 @@ def test_bad_annotation_files(tmp_path):
     for person in dataset['annotations']:
         del person['keypoints'][51:]
     file.write_text(json.dumps(dataset))
-    with pytest.raises(ValueError, match="part.json' has 17 keypoints.*37 are"
-                       '.*another dataset'):
+    with pytest.raises(
+        ValueError, match="part.json' has 17 keypoints.*37 are.*another dataset"
+    ):
         evaluate([], ann_file=str(file))
     # Given as such, the file can be scored.
     first = dict(num_keypoints=17, mapping=[(i, i) for i in range(17)])
     result = evaluate(
         golden_samples(),
         meta=dataset_meta(
-            num_keypoints=17, sigmas=dataset_meta()['sigmas'][:17]),
+            num_keypoints=17, sigmas=dataset_meta()['sigmas'][:17]
+        ),
         ann_file=str(file),
-        pred_converter=first, subsets=dict(body=range(17)))
+        pred_converter=first,
+        subsets=dict(body=range(17)),
+    )
     assert result['spinetrack/body_AP'] > 0
 
 
@@ -338,11 +396,19 @@ def test_bad_predictions():
     metric.dataset_meta = dataset_meta()
     for change, message in (
         (lambda s: s.pop('pred_instances'), "lacks .'pred_instances'"),
-        (lambda s: s['pred_instances'].update(
-            keypoints=np.zeros((1, 17, 2))), r'\(1, 17, 2\).*\(1, 37\)'),
-        (lambda s: s['pred_instances'].update(
-            keypoints=np.zeros((1, 17, 2)),
-            keypoint_scores=np.zeros((1, 17))), 'predicts 17.*37 are'),
+        (
+            lambda s: s['pred_instances'].update(
+                keypoints=np.zeros((1, 17, 2))
+            ),
+            r'\(1, 17, 2\).*\(1, 37\)',
+        ),
+        (
+            lambda s: s['pred_instances'].update(
+                keypoints=np.zeros((1, 17, 2)),
+                keypoint_scores=np.zeros((1, 17)),
+            ),
+            'predicts 17.*37 are',
+        ),
     ):
         broken = copy.deepcopy(samples)
         change(broken[1])
@@ -365,9 +431,11 @@ def test_bad_sample_annotations():
     with pytest.raises(ValueError, match='nothing to score'):
         evaluate([])
     person = golden('gt')['annotations'][0]
-    other = dict(person, area=1.)
-    samples = [to_sample(p, raw_ann_info=a)
-               for p, a in zip(golden('predictions'), (person, other))]
+    other = dict(person, area=1.0)
+    samples = [
+        to_sample(p, raw_ann_info=a)
+        for p, a in zip(golden('predictions'), (person, other))
+    ]
     with pytest.raises(ValueError, match='id 1 stands for two people.*clash'):
         evaluate(samples)
 
@@ -375,7 +443,7 @@ def test_bad_sample_annotations():
 def test_meta_of_another_dataset():
     with pytest.raises(ValueError, match="lacks .'sigmas'"):
         evaluate([], meta=dict(num_keypoints=37))
-    meta = dataset_meta(num_keypoints=17, sigmas=[.1] * 17)
+    meta = dataset_meta(num_keypoints=17, sigmas=[0.1] * 17)
     with pytest.raises(ValueError, match="Subset 'feet'.*20.*has 17"):
         evaluate([], meta=meta)
     with pytest.raises(ValueError, match="'tail'"):

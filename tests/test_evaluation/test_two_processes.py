@@ -10,9 +10,11 @@ def evaluate_share(rank, folder, results):
     import torch.distributed
 
     from spinepose_mmpose.evaluation.metrics import SpineTrackMetric
+
     os.chdir(folder)
     torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
+        'gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2
+    )
     metric = SpineTrackMetric(ann_file=str(GOLDEN / 'gt.json'))
     metric.dataset_meta = dataset_meta()
     samples = golden_samples()[:99]
@@ -27,7 +29,8 @@ def test_two_processes(tmp_path):
     results = context.Queue()
     processes = [
         context.Process(
-            target=evaluate_share, args=(rank, str(tmp_path), results))
+            target=evaluate_share, args=(rank, str(tmp_path), results)
+        )
         for rank in range(2)
     ]
     for process in processes:
@@ -38,10 +41,12 @@ def test_two_processes(tmp_path):
         assert process.exitcode == 0
 
     from spinepose_mmpose.evaluation.metrics import SpineTrackMetric
+
     metric = SpineTrackMetric(ann_file=str(GOLDEN / 'gt.json'))
     metric.dataset_meta = dataset_meta()
     metric.process(None, golden_samples()[:99])
     alone = metric.evaluate(99)
     assert found[0] == found[1] == pytest.approx(alone, abs=1e-12)
     assert alone['spinetrack/all_AP'] == pytest.approx(
-        golden('expected')['default']['spinetrack/all_AP'], abs=.05)
+        golden('expected')['default']['spinetrack/all_AP'], abs=0.05
+    )

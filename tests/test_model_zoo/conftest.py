@@ -31,13 +31,13 @@ class FileServer:
         self.ranges, self.etags, self.status = True, {}, None
         self.headers, self.delay, self.during = {}, 0.0, None
         self.redirects, self.chunked, self.error_headers = {}, False, {}
-        handler = type('Handler', (_Handler, ), dict(owner=self))
+        handler = type('Handler', (_Handler,), dict(owner=self))
         self.httpd = ThreadingHTTPServer(('127.0.0.1', 0), handler)
         self.httpd.daemon_threads = True
         self.address = f'http://127.0.0.1:{self.httpd.server_address[1]}'
         threading.Thread(
-            target=self.httpd.serve_forever, args=(0.01, ),
-            daemon=True).start()
+            target=self.httpd.serve_forever, args=(0.01,), daemon=True
+        ).start()
 
     def url(self, path: str) -> str:
         return f'{self.address}/{path}'
@@ -74,8 +74,11 @@ class _Handler(BaseHTTPRequestHandler):
         data = owner.files[path]
         etag = owner.etags.get(path, f'"{hash(data)}"')
         start = 0
-        if (asked and owner.ranges
-                and (self.headers.get('If-Range', etag) == etag)):
+        if (
+            asked
+            and owner.ranges
+            and (self.headers.get('If-Range', etag) == etag)
+        ):
             start = int(re.fullmatch(r'bytes=(\d+)-', asked).group(1))
             if start >= len(data):
                 self.send_response(416)
@@ -86,14 +89,12 @@ class _Handler(BaseHTTPRequestHandler):
         if etag:
             head['ETag'] = etag
         if start:
-            head[
-                'Content-Range'] = f'bytes {start}-{len(data) - 1}/{len(data)}'
+            head['Content-Range'] = f'bytes {start}-{len(data) - 1}/{len(data)}'
         head['Content-Length'] = str(len(data) - start)
         if owner.chunked:
-            head.update({
-                'Content-Length': None,
-                'Transfer-Encoding': 'chunked'
-            })
+            head.update(
+                {'Content-Length': None, 'Transfer-Encoding': 'chunked'}
+            )
         head.update(owner.headers)
         self.send_response(206 if start else 200)
         for name, value in head.items():
@@ -141,8 +142,9 @@ def put_model(monkeypatch):
 
     def put(name='spinepose-s', **fields):
         model = models.ModelInfo(
-            name=name, config='configs/x.py', input_size=(192, 256), **fields)
-        monkeypatch.setattr(models, '_TABLE', (model, ))
+            name=name, config='configs/x.py', input_size=(192, 256), **fields
+        )
+        monkeypatch.setattr(models, '_TABLE', (model,))
         return model
 
     return put

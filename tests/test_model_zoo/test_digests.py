@@ -17,8 +17,11 @@ from spinepose_mmpose.model_zoo.digests import (
 @pytest.mark.parametrize(
     'name, digest',
     [
-        ('rtmpose-m_simcc-body7_pt-body7-halpe26_700e-256x192-4d3e73dd_20230605'
-         '.pth', '4d3e73dd'),
+        (
+            'rtmpose-m_simcc-body7_pt-body7-halpe26_700e-256x192-4d3e73dd_20230605'
+            '.pth',
+            '4d3e73dd',
+        ),
         ('resnet50-19c8e357.pth', '19c8e357'),
         ('rtmdet_m_8xb32-100e_coco-obj365-person-235e8209.pth', '235e8209'),
         ('digits-12345678_20230605.pth', '12345678'),
@@ -28,7 +31,8 @@ from spinepose_mmpose.model_zoo.digests import (
         # the archive repeats the checkpoint's digest
         ('rtmpose-x-7fb6e239_20230606.zip', None),
         ('td-hm_hrnet-w48-0E67C616.pth', None),
-    ])
+    ],
+)
 def test_digest_in_name(name, digest):
     assert digest_in_name(name) == digest
 
@@ -36,7 +40,8 @@ def test_digest_in_name(name, digest):
 def test_sha256_of_a_known_text(tmp_path):
     (tmp_path / 'f').write_bytes(b'abc')  # FIPS 180-2, example B.1
     assert sha256_of(tmp_path / 'f') == (
-        'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')
+        'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
+    )
 
 
 @pytest.mark.parametrize('bad', ['', 'xyz', '1234567', '0' * 65, 'g' * 8])
@@ -87,8 +92,9 @@ def test_expected_digest_outranks_the_record(file):
 
 def test_read_only_use_writes_nothing(file):
     verify_file(file, record=False)
-    assert [p.name for p in file.parent.iterdir()
-            if p.is_file()] == ['model.pth']
+    assert [p.name for p in file.parent.iterdir() if p.is_file()] == [
+        'model.pth'
+    ]
 
 
 def test_plain_sha256sum_file_is_honoured(file):
@@ -105,5 +111,6 @@ def test_sha256sum_reads_the_record(file):
         ['sha256sum', '--check', '--strict', 'model.pth.sha256'],
         cwd=file.parent,
         capture_output=True,
-        text=True)
+        text=True,
+    )
     assert (result.returncode, result.stdout) == (0, 'model.pth: OK\n')

@@ -50,8 +50,10 @@ def test_plain(server, url, dest):
     assert read_record(dest).sha256 == DIGEST
     # sha256sum -c reads the last line
     assert (
-        (dest.parent /
-         'model.pth.sha256').read_text().endswith(f'\n{DIGEST}  model.pth\n'))
+        (dest.parent / 'model.pth.sha256')
+        .read_text()
+        .endswith(f'\n{DIGEST}  model.pth\n')
+    )
 
 
 def test_second_call_asks_nobody(server, url, dest):
@@ -79,9 +81,9 @@ def test_retries_go_on_while_bytes_arrive(server, url, dest):
     server.cuts = [50_000] * 5  # more often than there are retries
     download_file(url, dest, retries=1)
     assert dest.read_bytes() == DATA
-    assert [
-        r[1] for r in server.requests
-    ] == [None] + [f'bytes={n}-' for n in range(50_000, 300_000, 50_000)]
+    assert [r[1] for r in server.requests] == [None] + [
+        f'bytes={n}-' for n in range(50_000, 300_000, 50_000)
+    ]
 
 
 def test_server_without_ranges_starts_over(server, url, dest):
@@ -140,7 +142,8 @@ def test_range_not_satisfiable_starts_over(server, url, dest):
     part = dest.parent / 'model.pth.part'
     part.write_bytes(DATA + b'more')
     (dest.parent / 'model.pth.part.json').write_text(
-        f'{{"url": "{url}", "total": null, "validator": "", "linked": null}}')
+        f'{{"url": "{url}", "total": null, "validator": "", "linked": null}}'
+    )
     server.headers, server.files['model.pth'] = {}, DATA
     server.requests.clear()
     download_file(url, dest, DIGEST)
@@ -149,7 +152,8 @@ def test_range_not_satisfiable_starts_over(server, url, dest):
 
 
 def test_part_without_validator_is_resumed_only_with_a_digest(
-        server, url, dest):
+    server, url, dest
+):
     server.etags = {'model.pth': ''}
     for digest, asked in ((None, None), (DIGEST, 'bytes=100000-')):
         server.cuts = [100_000]
@@ -240,12 +244,14 @@ def test_wrong_size(server, url, dest):
     assert names(dest) == []
 
 
-@pytest.mark.parametrize('body, headers',
-                         [(b' <!DOCTYPE html><title>Sign in</title>', {}),
-                          (b'<html>', {}),
-                          (DATA, {
-                              'Content-Type': 'text/html; charset=utf-8'
-                          }), ])
+@pytest.mark.parametrize(
+    'body, headers',
+    [
+        (b' <!DOCTYPE html><title>Sign in</title>', {}),
+        (b'<html>', {}),
+        (DATA, {'Content-Type': 'text/html; charset=utf-8'}),
+    ],
+)
 def test_web_page_instead_of_a_file(server, url, dest, body, headers):
     server.files['model.pth'], server.headers = body, headers
     with pytest.raises(DownloadError, match='web page instead of model.pth'):
@@ -346,8 +352,10 @@ def test_digest_that_the_host_states(server, url, dest):
 
 def test_redirects_that_are_refused(server, dest, tmp_path):
     (tmp_path / 'secret').write_bytes(DATA)
-    for target, text in (((tmp_path / 'secret').as_uri(), 'not allowed'),
-                         ('ftp://127.0.0.1/model.pth', 'refused to follow')):
+    for target, text in (
+        ((tmp_path / 'secret').as_uri(), 'not allowed'),
+        ('ftp://127.0.0.1/model.pth', 'refused to follow'),
+    ):
         server.redirects['model.pth'] = (target, {})
         with pytest.raises(DownloadError, match=text):
             download_file(server.url('model.pth'), dest)
@@ -355,8 +363,9 @@ def test_redirects_that_are_refused(server, dest, tmp_path):
     # From https on, the way must not lead back to http.
     secure = Request('https://127.0.0.1/model.pth')
     with pytest.raises(DownloadError, match='refused to follow'):
-        _Redirects().redirect_request(secure, None, 302, 'Found', {},
-                                      'http://127.0.0.1/model.pth')
+        _Redirects().redirect_request(
+            secure, None, 302, 'Found', {}, 'http://127.0.0.1/model.pth'
+        )
 
 
 def test_file_url(tmp_path, dest):
@@ -372,7 +381,8 @@ def test_no_room(server, url, dest, monkeypatch):
     usage = namedtuple('usage', 'total used free')
     monkeypatch.setattr(shutil, 'disk_usage', lambda p: usage(9, 9, 299_999))
     with pytest.raises(
-            DownloadError, match='no room for model.pth.*300.0 kB.*free'):
+        DownloadError, match='no room for model.pth.*300.0 kB.*free'
+    ):
         download_file(url, dest)
     assert not dest.exists()
     # What is there already needs no room again.
@@ -434,7 +444,8 @@ def test_two_processes_at_once(server, url, dest):
 
 
 def test_without_locks_two_downloads_do_not_share_a_part(
-        server, url, dest, monkeypatch):
+    server, url, dest, monkeypatch
+):
     from spinepose_mmpose.model_zoo import locks
 
     def unsupported(fd):

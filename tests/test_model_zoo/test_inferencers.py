@@ -1,4 +1,5 @@
 """MMPoseInferencer finds SpinePose by name, up to the JSON and the picture."""
+
 import dataclasses
 import hashlib
 import json
@@ -34,7 +35,8 @@ def network():
     init_default_scope('mmpose')
     torch.manual_seed(0)
     model = MODELS.build(
-        Config.fromfile(config_file('configs/spinepose-s.py')).model)
+        Config.fromfile(config_file('configs/spinepose-s.py')).model
+    )
     torch.nn.init.normal_(model.head.final_layer.weight, std=0.5)
     return model.state_dict()
 
@@ -44,9 +46,8 @@ def checkpoint(network, tmp_path_factory):
     """The bytes of a checkpoint as the published ones are."""
     path = tmp_path_factory.mktemp('made') / 'made.pth'
     torch.save(
-        dict(
-            meta=dict(epoch=10, sigmas=np.ones(37)), state_dict=network),
-        path)
+        dict(meta=dict(epoch=10, sigmas=np.ones(37)), state_dict=network), path
+    )
     return path.read_bytes()
 
 
@@ -66,8 +67,10 @@ def change(monkeypatch):
         old = find_model(name)
         new = dataclasses.replace(old, **fields)
         monkeypatch.setattr(
-            models, '_TABLE',
-            tuple(new if m is old else m for m in models._TABLE))
+            models,
+            '_TABLE',
+            tuple(new if m is old else m for m in models._TABLE),
+        )
 
     return change_row
 
@@ -78,7 +81,8 @@ def photo(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / 'photo.png'
     noise = np.random.default_rng(0).integers(
-        0, 256, (HEIGHT // 8, WIDTH // 8, 3), dtype=np.uint8)
+        0, 256, (HEIGHT // 8, WIDTH // 8, 3), dtype=np.uint8
+    )
     cv2.imwrite(str(path), cv2.resize(noise, (WIDTH, HEIGHT)))
     return str(path)
 
@@ -89,7 +93,8 @@ def infer(inferencer, *args, **kwargs):
 
 def test_from_a_name_to_files(mirror, network, photo, home, tmp_path):
     inferencer = MMPoseInferencer(
-        'spinepose-s-v2', det_model='whole_image', device='cpu')
+        'spinepose-s-v2', det_model='whole_image', device='cpu'
+    )
     assert [request[0] for request in mirror.requests] == [FILE]
     assert (home / FILE).is_file()
     loaded = inferencer.inferencer.model.state_dict()
@@ -97,8 +102,10 @@ def test_from_a_name_to_files(mirror, network, photo, home, tmp_path):
     assert all(torch.equal(loaded[key], network[key]) for key in network)
 
     # The whole image is the box.
-    person, = infer(inferencer, photo, out_dir='out', kpt_thr=0.)
-    written, = json.loads((tmp_path / 'out/predictions/photo.json').read_text())
+    (person,) = infer(inferencer, photo, out_dir='out', kpt_thr=0.0)
+    (written,) = json.loads(
+        (tmp_path / 'out/predictions/photo.json').read_text()
+    )
     assert written['keypoints'] == person['keypoints']
     assert written['bbox'] == [[0, 0, WIDTH, HEIGHT]]
     points = np.array(written['keypoints'])
@@ -113,8 +120,9 @@ def test_from_a_name_to_files(mirror, network, photo, home, tmp_path):
     drawn = (after != before).any(-1)
     for x, y in points[[0, 18, 36]]:
         if 2 < x < WIDTH - 2 and 2 < y < HEIGHT - 2:
-            assert drawn[round(y) - 2:round(y) + 3,
-                         round(x) - 2:round(x) + 3].any()
+            assert drawn[
+                round(y) - 2 : round(y) + 3, round(x) - 2 : round(x) + 3
+            ].any()
     assert drawn.sum() > 100
 
     # Boxes of the user's own, with and without a score.
@@ -125,53 +133,68 @@ def test_from_a_name_to_files(mirror, network, photo, home, tmp_path):
     again = infer(inferencer, photo, bboxes=[scored])
     assert [p['bbox_score'] for p in again] == [0.5, 0.25]
     assert [p['keypoints'] for p in again] == [p['keypoints'] for p in people]
-    assert infer(inferencer, cv2.imread(photo), bboxes=None)[0][
-        'keypoints'] == person['keypoints']
+    assert (
+        infer(inferencer, cv2.imread(photo), bboxes=None)[0]['keypoints']
+        == person['keypoints']
+    )
     with pytest.raises(ValueError, match=r'shape \(1, 3\), expected \(N, 4\)'):
         infer(inferencer, photo, bboxes=[[[1, 2, 3]]])
 
     # mmpose's other interface gives the same.
     model = init_model(
-        str(config_file('configs/spinepose-s.py')), str(home / FILE), 'cpu')
+        str(config_file('configs/spinepose-s.py')), str(home / FILE), 'cpu'
+    )
     samples = inference_topdown(model, photo, boxes)
     for sample, p in zip(samples, people):
         np.testing.assert_allclose(
-            sample.pred_instances.keypoints[0], p['keypoints'], atol=1e-3)
+            sample.pred_instances.keypoints[0], p['keypoints'], atol=1e-3
+        )
 
 
 def test_a_detector_finds_the_boxes(photo, checkpoint, tmp_path):
     """A small RTMDet, through the NMS that stands in for mmcv's."""
     import mmpose
     from mmdet.apis import DetInferencer
+
     weights, boxes = tmp_path / 'own.pth', tmp_path / 'det.pth'
     weights.write_bytes(checkpoint)
     base = (
-        Path(mmpose.__path__[0]) / '.mim' / 'demo' / 'mmdetection_cfg' /
-        'rtmdet_nano_320-8xb32_hand.py')
+        Path(mmpose.__path__[0])
+        / '.mim'
+        / 'demo'
+        / 'mmdetection_cfg'
+        / 'rtmdet_nano_320-8xb32_hand.py'
+    )
     config = str(tmp_path / 'detector.py')
-    Path(config).write_text(f'_base_ = {str(base)!r}\n'
-                            'model = dict(test_cfg=dict(max_per_img=3))')
+    Path(config).write_text(
+        f'_base_ = {str(base)!r}\nmodel = dict(test_cfg=dict(max_per_img=3))'
+    )
     torch.manual_seed(0)
     detector = DetInferencer(
-        config, weights=None, device='cpu', show_progress=False)
+        config, weights=None, device='cpu', show_progress=False
+    )
     torch.save(
         dict(
-            meta=dict(dataset_meta=dict(classes=('person', ))),
-            state_dict=detector.model.state_dict()), boxes)
+            meta=dict(dataset_meta=dict(classes=('person',))),
+            state_dict=detector.model.state_dict(),
+        ),
+        boxes,
+    )
     inferencer = MMPoseInferencer(
         'spinepose-s',
         pose2d_weights=str(weights),
         device='cpu',
         det_model=config,
         det_weights=str(boxes),
-        det_cat_ids=[0])
-    people = infer(inferencer, photo, bbox_thr=0., nms_thr=0.5)
+        det_cat_ids=[0],
+    )
+    people = infer(inferencer, photo, bbox_thr=0.0, nms_thr=0.5)
     assert len(people) == 3
     found = np.array([p['bbox'][0] for p in people])
     assert (found[:, 2:] > found[:, :2]).all()
     assert all(len(p['keypoints']) == 37 for p in people)
     # Given boxes go before those of the detector.
-    one, = infer(inferencer, photo, bboxes=[[[5, 10, 45, 90]]])
+    (one,) = infer(inferencer, photo, bboxes=[[[5, 10, 45, 90]]])
     assert one['bbox'][0] == [5, 10, 45, 90]
 
 
@@ -183,7 +206,8 @@ def look_up(name, scope='mmpose'):
 
 
 @pytest.mark.parametrize(
-    'model', all_models('spinepose'), ids=lambda model: model.name)
+    'model', all_models('spinepose'), ids=lambda model: model.name
+)
 def test_every_name_is_found(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in (*model.names, model.name.upper()):
@@ -204,15 +228,16 @@ def test_mmposes_own_names_still_work():
 def test_mmpose_as_a_clone(tmp_path, monkeypatch):
     """Its model index then lies beside the package, not in it."""
     import mmpose
+
     (tmp_path / 'configs').mkdir()
     (tmp_path / 'model-index.yml').write_text('Import: []')
     monkeypatch.setattr(mmpose, '__path__', [str(tmp_path / 'mmpose')])
     assert look_up('spinepose-l')[1] == 'spinepose://spinepose-l'
 
 
-@pytest.mark.parametrize('name', [
-    'spinpose-m', 'spinepose-xl', 'configs/no-such-config.py'
-])
+@pytest.mark.parametrize(
+    'name', ['spinpose-m', 'spinepose-xl', 'configs/no-such-config.py']
+)
 def test_unknown_name(name):
     with pytest.raises(ValueError) as error:
         MMPoseInferencer(name, device='cpu')
@@ -226,14 +251,14 @@ def test_unknown_name(name):
 
 
 def test_own_weights(network, photo, mirror, tmp_path):
-    own = {k: v + 1 if v.is_floating_point() else v
-           for k, v in network.items()}
+    own = {k: v + 1 if v.is_floating_point() else v for k, v in network.items()}
     torch.save(dict(meta={}, state_dict=own), tmp_path / 'own.pth')
     inferencer = MMPoseInferencer(
         'spinepose-s',
         pose2d_weights='own.pth',
         det_model='whole_image',
-        device='cpu')
+        device='cpu',
+    )
     loaded = inferencer.inferencer.model.state_dict()
     assert all(torch.equal(loaded[key], own[key]) for key in own)
     assert mirror.requests == []
@@ -245,7 +270,6 @@ def test_default_detector_is_that_for_people(monkeypatch):
     seen = []
 
     class Detector:
-
         def __init__(self, **settings):
             seen.append(settings)
 
@@ -255,7 +279,7 @@ def test_default_detector_is_that_for_people(monkeypatch):
         inferencer.cfg = Config.fromfile(config_file(f'configs/{name}.py'))
         inferencer._init_detector(device='cpu')
         assert isinstance(inferencer.detector, Detector)
-        assert inferencer.det_cat_ids == (0, )
+        assert inferencer.det_cat_ids == (0,)
     for settings in seen:
         assert settings['model'].endswith('rtmdet_m_640-8xb32_coco-person.py')
         assert 'coco-obj365-person' in settings['weights']
@@ -268,14 +292,15 @@ def start(name='spinepose-s-v2'):
     return MMPoseInferencer(name, det_model='whole_image', device='cpu')
 
 
-def test_a_digest_that_is_not_the_published_one(mirror, checkpoint, change,
-                                                home):
+def test_a_digest_that_is_not_the_published_one(
+    mirror, checkpoint, change, home
+):
     """v1 has a digest in the table: random weights are refused, those of the
     next address are taken if they are right."""
     model = find_model('spinepose-s')
     file = f'{model.aliases[0]}.pth'
     mirror.files[file] = checkpoint
-    change('spinepose-s', size=None, weights=(mirror.url(f'absent/{file}'), ))
+    change('spinepose-s', size=None, weights=(mirror.url(f'absent/{file}'),))
     with pytest.raises(DownloadError, match=f'expected {model.sha256}'):
         start('spinepose-s')
     assert list(home.glob('*.pth')) == []
@@ -285,7 +310,8 @@ def test_a_digest_that_is_not_the_published_one(mirror, checkpoint, change,
     change(
         'spinepose-s',
         sha256=hashlib.sha256(checkpoint).hexdigest(),
-        weights=(mirror.url(f'right/{file}'), ))
+        weights=(mirror.url(f'right/{file}'),),
+    )
     start('spinepose-s')
     assert (home / file).read_bytes() == checkpoint
 
@@ -297,11 +323,13 @@ def test_broken_off(mirror, checkpoint, change, home):
     start()
     assert (home / FILE).read_bytes() == checkpoint
     assert [r[1] for r in mirror.requests] == [
-        None, 'bytes=1000000-', 'bytes=3000000-'
+        None,
+        'bytes=1000000-',
+        'bytes=3000000-',
     ]
     for path in home.iterdir():
         path.unlink()
-    change('spinepose-s-v2', weights=(mirror.url(FILE), ))
+    change('spinepose-s-v2', weights=(mirror.url(FILE),))
     mirror.cuts = [500_000] + [0] * 20
     with pytest.raises(DownloadError) as error:
         start()
@@ -316,7 +344,7 @@ def test_broken_off(mirror, checkpoint, change, home):
 
 def test_a_page_for_a_file(mirror, change, home):
     mirror.files[FILE] = b'<html>Log in to download</html>'
-    change('spinepose-s-v2', weights=(mirror.url(FILE), ))
+    change('spinepose-s-v2', weights=(mirror.url(FILE),))
     with pytest.raises(DownloadError, match=f'could not get {FILE}'):
         start()
     assert list(home.glob('*.pth')) == []
@@ -333,7 +361,7 @@ def test_a_file_that_is_no_checkpoint(content, mirror, home):
 
 
 def test_without_network(change, home, monkeypatch):
-    change('spinepose-s-v2', weights=(f'http://127.0.0.1:9/a/{FILE}', ))
+    change('spinepose-s-v2', weights=(f'http://127.0.0.1:9/a/{FILE}',))
     with pytest.raises(DownloadError) as error:
         start()
     message = str(error.value)
@@ -344,6 +372,9 @@ def test_without_network(change, home, monkeypatch):
 
 
 def test_model_without_published_weights():
-    with pytest.raises(ValueError, match='spinepose-t has no published weights'
-                       ': train it .*pose2d_weights=PATH'):
+    with pytest.raises(
+        ValueError,
+        match='spinepose-t has no published weights'
+        ': train it .*pose2d_weights=PATH',
+    ):
         start('spinepose-t')

@@ -18,8 +18,9 @@ from spinepose_mmpose.model_zoo.mmengine_loader import load_from_spinepose
 
 @pytest.fixture(autouse=True)
 def schemes(monkeypatch):
-    monkeypatch.setattr(CheckpointLoader, '_schemes',
-                        CheckpointLoader._schemes.copy())
+    monkeypatch.setattr(
+        CheckpointLoader, '_schemes', CheckpointLoader._schemes.copy()
+    )
 
 
 @pytest.fixture
@@ -29,9 +30,10 @@ def model(server, tmp_path, put_model):
     data = file.read_bytes()
     server.files['stem.pth'] = data
     return put_model(
-        aliases=('stem', ),
-        weights=(server.url('stem.pth'), ),
-        sha256=hashlib.sha256(data).hexdigest())
+        aliases=('stem',),
+        weights=(server.url('stem.pth'),),
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
 
 
 def loader_of(url):
@@ -42,8 +44,10 @@ def test_our_addresses_go_to_our_loader_and_no_others():
     others = [
         'https://download.pytorch.org/models/resnet50-11ad3fa6.pth',
         'https://huggingface.co/someone/else/resolve/main/x.pth',
-        'https://downloadXopenmmlab.com/x.pth', 'work_dirs/x.pth',
-        's3://b/x.pth', 'mmcls://resnet50',
+        'https://downloadXopenmmlab.com/x.pth',
+        'work_dirs/x.pth',
+        's3://b/x.pth',
+        'mmcls://resnet50',
     ]
     before = [loader_of(u) for u in others]
     register_loader()
@@ -53,9 +57,14 @@ def test_our_addresses_go_to_our_loader_and_no_others():
             assert loader_of(url) is load_from_spinepose
     assert [loader_of(u) for u in others] == before
     # What mmpose pretrains its backbones from.
-    assert (loader_of('https://download.openmmlab.com/mmpose/v1/projects/'
-                      'rtmposev1/cspnext-m_udp-body7_210e-256x192-e0c9327b_'
-                      '20230504.pth') is load_from_spinepose)
+    assert (
+        loader_of(
+            'https://download.openmmlab.com/mmpose/v1/projects/'
+            'rtmposev1/cspnext-m_udp-body7_210e-256x192-e0c9327b_'
+            '20230504.pth'
+        )
+        is load_from_spinepose
+    )
 
 
 def test_load_checkpoint_by_alias(server, model, home):
@@ -69,21 +78,22 @@ def test_pretrained_init_cfg(server, model):
     register_loader()
 
     class Net(BaseModule):
-
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
             self.fc = torch.nn.Linear(3, 2, bias=False)
 
     net = Net(
         init_cfg=ConfigDict(
-            type='Pretrained', checkpoint='spinepose://spinepose-s'))
+            type='Pretrained', checkpoint='spinepose://spinepose-s'
+        )
+    )
     net.init_weights()
     assert net.fc.weight.sum() == 42
 
 
 def test_corrupted_checkpoint_is_refused(server, model, home, monkeypatch):
     """Through mmengine, at an address like the published ones."""
-    monkeypatch.setattr(mmengine_loader, 'PREFIXES', (server.address, ))
+    monkeypatch.setattr(mmengine_loader, 'PREFIXES', (server.address,))
     register_loader()
     server.files['stem.pth'] = bytes(2000)
     with pytest.raises(DownloadError, match=f'expected {model.sha256}'):
@@ -94,24 +104,23 @@ def test_corrupted_checkpoint_is_refused(server, model, home, monkeypatch):
 def test_code_in_a_checkpoint_is_not_run(server, tmp_path, put_model):
 
     class Bad:
-
         def __reduce__(self):
-            return (print, ('run', ))
+            return (print, ('run',))
 
     file = tmp_path / 'bad.pth'
     torch.save(dict(state_dict=Bad()), file)
     server.files['stem.pth'] = file.read_bytes()
-    put_model(weights=(server.url('stem.pth'), ))
+    put_model(weights=(server.url('stem.pth'),))
     register_loader()
     with pytest.raises(Exception, match='[Ww]eights.only'):
         checkpoint._load_checkpoint('spinepose://spinepose-s')
 
 
 @pytest.mark.parametrize('family', ['teacher', 'spinepose'])
-def test_download_failure_tells_how_to_train_without(
-        family, server, put_model):
-    model = put_model(weights=(server.url('absent.pth'), ), family=family)
+def test_download_failure_tells_how_to_train_without(family, server, put_model):
+    model = put_model(weights=(server.url('absent.pth'),), family=family)
     with pytest.raises(DownloadError) as error:
         load_from_spinepose(f'spinepose://{model.name}')
-    assert ('load_from=None model.beta=0'
-            in str(error.value)) == (family == 'teacher')
+    assert ('load_from=None model.beta=0' in str(error.value)) == (
+        family == 'teacher'
+    )

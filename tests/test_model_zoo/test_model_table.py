@@ -23,12 +23,19 @@ def test_names_are_unique_and_found():
 
 def test_expected_models():
     sizes = [
-        'spinepose-t', 'spinepose-s', 'spinepose-m', 'spinepose-l',
-        'spinepose-x', 'spinepose-s-v2', 'spinepose-m-v2', 'spinepose-l-v2',
+        'spinepose-t',
+        'spinepose-s',
+        'spinepose-m',
+        'spinepose-l',
+        'spinepose-x',
+        'spinepose-s-v2',
+        'spinepose-m-v2',
+        'spinepose-l-v2',
     ]
     assert [m.name for m in all_models('spinepose')] == sizes
-    assert [m.name for m in all_models('teacher')
-            ] == [f'rtmpose-{s}-halpe26' for s in 'tsmlx']
+    assert [m.name for m in all_models('teacher')] == [
+        f'rtmpose-{s}-halpe26' for s in 'tsmlx'
+    ]
     assert len(all_models()) == 13
 
 
@@ -50,23 +57,29 @@ def test_published_addresses():
     assert m.name == 'spinepose-m'
     base = 'https://huggingface.co/dfki-av/spinepose/resolve/main/'
     stem = 'spinepose-m_32xb256-10e_spinetrack-256x192'
-    assert m.weights[:2] == (f'{base}spinetrack/pytorch/{stem}.pth',
-                             f'{base}{stem}.pth')
-    assert m.onnx == (f'{base}{stem}.onnx', )
+    assert m.weights[:2] == (
+        f'{base}spinetrack/pytorch/{stem}.pth',
+        f'{base}{stem}.pth',
+    )
+    assert m.onnx == (f'{base}{stem}.onnx',)
     assert find_model('spinepose-x').aliases[0] == (
-        'spinepose-x_32xb128-10e_spinetrack-384x288')
+        'spinepose-x_32xb128-10e_spinetrack-384x288'
+    )
     assert find_model('spinepose-l-v2').weights == (
         f'{base}simspine/2d/pytorch/'
-        'spinepose-l_32xb256-10e_simspine-256x192.pth', )
+        'spinepose-l_32xb256-10e_simspine-256x192.pth',
+    )
     assert find_model('rtmpose-x-halpe26').weights == (
         'https://download.openmmlab.com/mmpose/v1/projects/rtmposev1/rtmpose-x'
-        '_simcc-body7_pt-body7-halpe26_700e-384x288-7fb6e239_20230606.pth', )
+        '_simcc-body7_pt-body7-halpe26_700e-384x288-7fb6e239_20230606.pth',
+    )
 
 
 def test_facts():
     for model in all_models():
-        assert model.input_size == ((288, 384) if '-x' in model.name else
-                                    (192, 256))
+        assert model.input_size == (
+            (288, 384) if '-x' in model.name else (192, 256)
+        )
         assert model.num_keypoints == (26 if model.family == 'teacher' else 37)
         for ap, ar in model.results.values():
             assert 0 < ap <= ar <= 100
@@ -106,12 +119,16 @@ def test_unknown_name_lists_choices_and_near_ones():
 def test_needs_the_standard_library_only():
     """-S leaves out site-packages: no torch, no mmpose, no numpy."""
     # Without the package's own __init__: others answer for what it imports.
-    code = ('import sys, types; p = types.ModuleType("spinepose_mmpose"); '
-            'p.__path__ = ["spinepose_mmpose"]; sys.modules[p.__name__] = p; '
-            'from spinepose_mmpose.model_zoo import *; '
-            'assert find_model("spinepose-m").num_keypoints == 37')
-    result = subprocess.run([sys.executable, '-S', '-c', code],
-                            cwd=ROOT,
-                            capture_output=True,
-                            text=True)
+    code = (
+        'import sys, types; p = types.ModuleType("spinepose_mmpose"); '
+        'p.__path__ = ["spinepose_mmpose"]; sys.modules[p.__name__] = p; '
+        'from spinepose_mmpose.model_zoo import *; '
+        'assert find_model("spinepose-m").num_keypoints == 37'
+    )
+    result = subprocess.run(
+        [sys.executable, '-S', '-c', code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert result.returncode == 0, result.stderr

@@ -31,18 +31,22 @@ def model(server, put_model):
     """A model whose first address is gone, as with v1 before its move."""
     server.files[f'old/{FILE}'] = DATA
     return put_model(
-        aliases=('spinepose-s_stem', ),
+        aliases=('spinepose-s_stem',),
         weights=(server.url(f'new/{FILE}'), server.url(f'old/{FILE}')),
         sha256=DIGEST,
-        size=len(DATA))
+        size=len(DATA),
+    )
 
 
 @pytest.mark.parametrize(
     'env, expected',
-    [(dict(TORCH_HOME='/t'), '/t/hub/checkpoints'),
-     (dict(XDG_CACHE_HOME='/c'), '/c/torch/hub/checkpoints'),
-     (dict(HOME='/h'), '/h/.cache/torch/hub/checkpoints'),
-     (dict(HOME='/h', TORCH_HOME='~/t'), '/h/t/hub/checkpoints'), ])
+    [
+        (dict(TORCH_HOME='/t'), '/t/hub/checkpoints'),
+        (dict(XDG_CACHE_HOME='/c'), '/c/torch/hub/checkpoints'),
+        (dict(HOME='/h'), '/h/.cache/torch/hub/checkpoints'),
+        (dict(HOME='/h', TORCH_HOME='~/t'), '/h/t/hub/checkpoints'),
+    ],
+)
 def test_cache_is_that_of_torch_hub(monkeypatch, env, expected):
     import torch.hub
 
@@ -60,10 +64,15 @@ def test_alias_falls_back_to_the_older_address(server, model, home):
     assert [r[0] for r in server.requests] == [f'new/{FILE}', f'old/{FILE}']
 
 
-@pytest.mark.parametrize('name', [
-    'spinepose-s_stem', FILE, 'spinepose://spinepose-s',
-    'spinepose://spinepose-s_stem',
-])
+@pytest.mark.parametrize(
+    'name',
+    [
+        'spinepose-s_stem',
+        FILE,
+        'spinepose://spinepose-s',
+        'spinepose://spinepose-s_stem',
+    ],
+)
 def test_other_names(model, home, name):
     assert resolve_weights(name) == home / FILE
 
@@ -109,15 +118,18 @@ def test_wrong_digest_everywhere(server, model, home):
 
 
 def test_without_network_the_message_says_what_to_put_where(
-        put_model, closed, home):
-    put_model(weights=(f'{closed}{FILE}', ), sha256=DIGEST)
+    put_model, closed, home
+):
+    put_model(weights=(f'{closed}{FILE}',), sha256=DIGEST)
     with pytest.raises(DownloadError) as e:
         resolve_weights('spinepose-s', retries=0)
     message = str(e.value)
     assert message.startswith(f'could not get {FILE}: ')
     assert 'connection was refused' in message
-    assert (f'Download it from {closed}{FILE} where there is a network and '
-            f'put it at {home / FILE}, or set SPINEPOSE_MIRROR') in message
+    assert (
+        f'Download it from {closed}{FILE} where there is a network and '
+        f'put it at {home / FILE}, or set SPINEPOSE_MIRROR'
+    ) in message
     assert '\n' not in message
 
     home.mkdir(parents=True, exist_ok=True)
@@ -130,7 +142,8 @@ def test_being_offline_is_said_once(put_model, closed):
     with pytest.raises(DownloadError) as e:
         resolve_weights('spinepose-s')
     assert 'the connection was refused (2 addresses tried). Download it' in str(
-        e.value)
+        e.value
+    )
 
 
 def test_no_such_host(put_model, monkeypatch):
@@ -139,7 +152,7 @@ def test_no_such_host(put_model, monkeypatch):
         raise socket.gaierror(-2, 'Name or service not known')
 
     monkeypatch.setattr(socket, 'getaddrinfo', fail)
-    put_model(weights=(f'https://models.invalid/{FILE}', ))
+    put_model(weights=(f'https://models.invalid/{FILE}',))
     with pytest.raises(DownloadError, match='no network, or no such host'):
         resolve_weights('spinepose-s')
 
@@ -151,8 +164,9 @@ def test_mirror_url_comes_first(server, model, home, monkeypatch):
     assert [r[0] for r in server.requests] == [f'm/{FILE}']
 
 
-def test_mirror_url_is_checked_and_can_be_incomplete(server, model, home,
-                                                     monkeypatch, caplog):
+def test_mirror_url_is_checked_and_can_be_incomplete(
+    server, model, home, monkeypatch, caplog
+):
     server.files[f'm/{FILE}'] = bytes(len(DATA))  # a bad copy
     monkeypatch.setenv('SPINEPOSE_MIRROR', server.url('m'))
     resolve_weights('spinepose-s')
@@ -160,8 +174,9 @@ def test_mirror_url_is_checked_and_can_be_incomplete(server, model, home,
     assert f'm/{FILE}: the file received has sha256' in caplog.text
 
 
-def test_mirror_folder_is_used_in_place(server, model, home, tmp_path,
-                                        monkeypatch):
+def test_mirror_folder_is_used_in_place(
+    server, model, home, tmp_path, monkeypatch
+):
     folder = tmp_path / 'mirror'
     folder.mkdir()
     (folder / FILE).write_bytes(DATA)
@@ -201,8 +216,7 @@ def test_trouble_on_this_machine_ends_the_search(server, model, home):
 
 def test_onnx(server, put_model, home):
     server.files['stem.onnx'] = DATA
-    put_model(
-        onnx=(server.url('stem.onnx'), ), weights=('http://x/stem.pth', ))
+    put_model(onnx=(server.url('stem.onnx'),), weights=('http://x/stem.pth',))
     assert resolve_weights('spinepose-s', kind='onnx') == home / 'stem.onnx'
     assert resolve_weights('stem.onnx') == home / 'stem.onnx'
     assert resolve_weights(server.url('stem.onnx')) == home / 'stem.onnx'
@@ -238,14 +252,21 @@ def test_local_files(tmp_path, monkeypatch, model):
 
 @pytest.mark.parametrize(
     'name, error, text',
-    [('nowhere/epoch_10.pth', FileNotFoundError, 'no such file: nowhere/'),
-     ('epoch_10.pth', FileNotFoundError, 'no such file: epoch_10.pth'),
-     ('file:///nowhere.pth', FileNotFoundError, 'no such file: /nowhere.pth'),
-     ('spinpose-m', ValueError, 'did you mean spinepose-m'),
-     ('spinepose://spinepose-z', ValueError, "called 'spinepose-z'"),
-     ('s3://bucket/m.pth', ValueError, 'spinepose://, https://'),
-     ('http://127.0.0.1/', ValueError, 'no file name'),
-     ('', ValueError, 'Choose from'), ])
+    [
+        ('nowhere/epoch_10.pth', FileNotFoundError, 'no such file: nowhere/'),
+        ('epoch_10.pth', FileNotFoundError, 'no such file: epoch_10.pth'),
+        (
+            'file:///nowhere.pth',
+            FileNotFoundError,
+            'no such file: /nowhere.pth',
+        ),
+        ('spinpose-m', ValueError, 'did you mean spinepose-m'),
+        ('spinepose://spinepose-z', ValueError, "called 'spinepose-z'"),
+        ('s3://bucket/m.pth', ValueError, 'spinepose://, https://'),
+        ('http://127.0.0.1/', ValueError, 'no file name'),
+        ('', ValueError, 'Choose from'),
+    ],
+)
 def test_bad_names(name, error, text):
     with pytest.raises(error, match=text):
         resolve_weights(name)
@@ -262,12 +283,14 @@ def test_other_urls_are_checked_by_their_name(server, home):
 
 
 def test_stated_digest_of_another_file_saves_the_download(
-        server, model, home, caplog):
+    server, model, home, caplog
+):
     """A file that was replaced at its address is passed over unread."""
     server.files['blob'] = bytes(10_000_000)
-    server.redirects[f'new/{FILE}'] = (server.url('blob'), {
-        'X-Linked-ETag': f'"{"0" * 64}"'
-    })
+    server.redirects[f'new/{FILE}'] = (
+        server.url('blob'),
+        {'X-Linked-ETag': f'"{"0" * 64}"'},
+    )
     with caplog.at_level(logging.WARNING):
         resolve_weights('spinepose-s')
     assert 'the host offers another file' in caplog.text

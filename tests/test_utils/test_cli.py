@@ -1,4 +1,5 @@
 """Errors of a user become one sentence and an exit code."""
+
 import errno
 import json
 import os
@@ -23,30 +24,50 @@ def from_a_worker(error):
         raise error
     except type(error):
         text = traceback.format_exc()
-    return type(error)('Caught ValueError in DataLoader worker process 0.\n'
-                       f'Original Traceback (most recent call last):\n{text}')
+    return type(error)(
+        'Caught ValueError in DataLoader worker process 0.\n'
+        f'Original Traceback (most recent call last):\n{text}'
+    )
 
 
 SENTENCES = {
-    'value': (ValueError('people.json: annotation 7 is bad'),
-              'people.json: annotation 7 is bad'),
+    'value': (
+        ValueError('people.json: annotation 7 is bad'),
+        'people.json: annotation 7 is bad',
+    ),
     'no message': (ValueError(), 'ValueError'),
-    'file': (FileNotFoundError(errno.ENOENT, 'No such file or directory',
-                               'a.jpg'), 'No such file or directory: a.jpg'),
-    'file with a message': (FileNotFoundError('set data_root to the folder'),
-                            'set data_root to the folder'),
-    'no space': (OSError(errno.ENOSPC, 'No space left on device'),
-                 '[Errno 28] No space left on device'),
-    'download': (DownloadError('could not get x.pth: no network'),
-                 'could not get x.pth: no network'),
-    'key': (KeyError('RTMPoze is not in the mmpose::model registry'),
-            "'RTMPoze is not in the mmpose::model registry'"),
-    'worker': (from_a_worker(ValueError('image 3.jpg cannot be used: cut')),
-               'image 3.jpg cannot be used: cut'),
-    'worker, colons': (from_a_worker(ValueError('a.jpg: it is: cut off')),
-                       'a.jpg: it is: cut off'),
-    'worker, two lines': (from_a_worker(ValueError('bad\nfor two reasons')),
-                          'for two reasons'),
+    'file': (
+        FileNotFoundError(errno.ENOENT, 'No such file or directory', 'a.jpg'),
+        'No such file or directory: a.jpg',
+    ),
+    'file with a message': (
+        FileNotFoundError('set data_root to the folder'),
+        'set data_root to the folder',
+    ),
+    'no space': (
+        OSError(errno.ENOSPC, 'No space left on device'),
+        '[Errno 28] No space left on device',
+    ),
+    'download': (
+        DownloadError('could not get x.pth: no network'),
+        'could not get x.pth: no network',
+    ),
+    'key': (
+        KeyError('RTMPoze is not in the mmpose::model registry'),
+        "'RTMPoze is not in the mmpose::model registry'",
+    ),
+    'worker': (
+        from_a_worker(ValueError('image 3.jpg cannot be used: cut')),
+        'image 3.jpg cannot be used: cut',
+    ),
+    'worker, colons': (
+        from_a_worker(ValueError('a.jpg: it is: cut off')),
+        'a.jpg: it is: cut off',
+    ),
+    'worker, two lines': (
+        from_a_worker(ValueError('bad\nfor two reasons')),
+        'for two reasons',
+    ),
 }
 
 
@@ -58,7 +79,8 @@ def test_sentence(case, monkeypatch):
         raise error
     # A text as the code: Python prints it to stderr and exits with 1.
     assert stop.value.code == (
-        f'error: {text} (SPINEPOSE_DEBUG=1 shows the traceback)')
+        f'error: {text} (SPINEPOSE_DEBUG=1 shows the traceback)'
+    )
     assert '\n' not in stop.value.code
     monkeypatch.setenv(cli.DEBUG, '1')
     with pytest.raises(type(error)) as kept, cli.one_sentence():
@@ -66,10 +88,16 @@ def test_sentence(case, monkeypatch):
     assert kept.value is error
 
 
-@pytest.mark.parametrize('bug', [
-    TypeError('x'), AssertionError('x'), AttributeError('x'), RuntimeError('x'),
-    ZeroDivisionError('x')
-])
+@pytest.mark.parametrize(
+    'bug',
+    [
+        TypeError('x'),
+        AssertionError('x'),
+        AttributeError('x'),
+        RuntimeError('x'),
+        ZeroDivisionError('x'),
+    ],
+)
 def test_bugs_keep_their_traceback(bug):
     with pytest.raises(type(bug)) as kept, cli.one_sentence():
         raise bug
@@ -78,6 +106,7 @@ def test_bugs_keep_their_traceback(bug):
 
 def test_assertions_of_openmmlab_are_about_input(tmp_path):
     """Run as if mmpose's, which is not imported for it."""
+
     def stopped(body):
         code = compile(body, str(tmp_path / 'mmpose' / 'tta.py'), 'exec')
         with pytest.raises(SystemExit) as stop, cli.one_sentence():
@@ -88,7 +117,8 @@ def test_assertions_of_openmmlab_are_about_input(tmp_path):
     assert 'the data set has 2 keypoints' in stopped(
         'def flip_vectors(flip_indices):\n'
         '    assert False\n'
-        'flip_vectors([1, 0])')
+        'flip_vectors([1, 0])'
+    )
     with pytest.raises(AssertionError), cli.one_sentence():
         exec(compile('assert 0', str(tmp_path / 'mmpose/a.py'), 'exec'), {})
 
@@ -116,20 +146,21 @@ def test_no_error():
     assert stop.value.code == 3
 
 
-TOOL = '''
+TOOL = """
 import sys
 if __name__ == '__main__':
     if sys.argv[1:] == ['bad']:
         raise ValueError('a bad config')
     with open('seen', 'w') as f:
         f.write(repr(sys.argv[1:]))
-'''
+"""
 
 
 @pytest.fixture
 def mmpose(tmp_path, monkeypatch):
     """An mmpose of one tool, installed or cloned."""
     import types
+
     package = types.ModuleType('mmpose')
     package.__path__ = [str(tmp_path / 'site' / 'mmpose')]
     monkeypatch.setitem(sys.modules, 'mmpose', package)
@@ -159,13 +190,19 @@ def test_mmpose_without_tools(mmpose):
 def test_exit_code(tmp_path):
     """What a shell sees."""
     import subprocess
+
     root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
-    code = ('from spinepose_mmpose.utils.cli import one_sentence\n'
-            'with one_sentence():\n    raise ValueError("no such thing")')
-    result = subprocess.run([sys.executable, '-c', code],
-                            capture_output=True,
-                            text=True,
-                            env=dict(os.environ, PYTHONPATH=root))
+    code = (
+        'from spinepose_mmpose.utils.cli import one_sentence\n'
+        'with one_sentence():\n    raise ValueError("no such thing")'
+    )
+    result = subprocess.run(
+        [sys.executable, '-c', code],
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, PYTHONPATH=root),
+    )
     assert result.returncode == 1 and result.stdout == ''
-    assert result.stderr == ('error: no such thing (SPINEPOSE_DEBUG=1 shows '
-                             'the traceback)\n')
+    assert result.stderr == (
+        'error: no such thing (SPINEPOSE_DEBUG=1 shows the traceback)\n'
+    )

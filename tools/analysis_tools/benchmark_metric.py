@@ -6,6 +6,7 @@ evaluate all subsets in one pass. Both start from the annotation file on disk
 and the predictions in memory, each in a process of its own, one thread. The
 numbers must agree.
 """
+
 import argparse
 import contextlib
 import json
@@ -37,13 +38,15 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--people', type=int, default=6000)
     parser.add_argument(
-        '--people-per-image', type=int, default=2, help='on average')
+        '--people-per-image', type=int, default=2, help='on average'
+    )
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
         '--min-ratio',
         type=float,
         default=10,
-        help='exit with an error below this ratio of the times')
+        help='exit with an error below this ratio of the times',
+    )
     return parser.parse_args()
 
 
@@ -55,9 +58,11 @@ def make_people(num_people, people_per_image, seed):
     size = rng.uniform(30, 400, (num_people, 1))
     corner = rng.uniform(0, 600, (num_people, 2))
     xy = corner[:, None] + size[:, None] * rng.random(
-        (num_people, NUM_KEYPOINTS, 2))
-    visibility = rng.choice([0, 1, 2], (num_people, NUM_KEYPOINTS),
-                            p=(0.1, 0.2, 0.7))
+        (num_people, NUM_KEYPOINTS, 2)
+    )
+    visibility = rng.choice(
+        [0, 1, 2], (num_people, NUM_KEYPOINTS), p=(0.1, 0.2, 0.7)
+    )
     visibility[rng.random(num_people) < 0.1, 20:26] = 0
     keypoints = np.concatenate([xy, visibility[..., None]], -1)
     keypoints[visibility == 0] = 0
@@ -67,12 +72,11 @@ def make_people(num_people, people_per_image, seed):
             image_id=int(image_ids[i]),
             category_id=1,
             iscrowd=int(rng.random() < 0.01),
-            bbox=[*map(float, corner[i]),
-                  float(size[i, 0]),
-                  float(size[i, 0])],
-            area=float(size[i, 0]**2 * 0.5),
+            bbox=[*map(float, corner[i]), float(size[i, 0]), float(size[i, 0])],
+            area=float(size[i, 0] ** 2 * 0.5),
             num_keypoints=int((visibility[i] > 0).sum()),
-            keypoints=keypoints[i].round(2).reshape(-1).tolist())
+            keypoints=keypoints[i].round(2).reshape(-1).tolist(),
+        )
         for i in range(num_people)
     ]
     dataset = dict(
@@ -81,36 +85,46 @@ def make_people(num_people, people_per_image, seed):
             for i in range(1, num_images + 1)
         ],
         annotations=annotations,
-        categories=[dict(id=1, name='person')])
+        categories=[dict(id=1, name='person')],
+    )
 
     # Nine in ten are found, one in five of them twice.
-    found = np.concatenate([
-        np.flatnonzero(rng.random(num_people) < 0.9),
-        np.flatnonzero(rng.random(num_people) < 0.2)
-    ])
+    found = np.concatenate(
+        [
+            np.flatnonzero(rng.random(num_people) < 0.9),
+            np.flatnonzero(rng.random(num_people) < 0.2),
+        ]
+    )
     error = rng.gamma(2, 0.02, (len(found), 1, 1)) * size[found, None]
-    points = xy[found] + rng.normal(size=(len(found), NUM_KEYPOINTS,
-                                          2)) * error
+    points = xy[found] + rng.normal(size=(len(found), NUM_KEYPOINTS, 2)) * error
     point_scores = rng.uniform(0.1, 1, points.shape[:2])
     keypoints = np.concatenate([points, point_scores[..., None]], -1)
-    return dataset, (image_ids[found].tolist(), keypoints, rng.random(
-        len(found)))
+    return dataset, (
+        image_ids[found].tolist(),
+        keypoints,
+        rng.random(len(found)),
+    )
 
 
 def run_ours(ann_file, predictions):
     ground_truth = ground_truth_from_coco(read_json(ann_file), ann_file)
     image_ids, keypoints, scores = predictions
-    detections = make_detections(image_ids, keypoints, scores,
-                                 [1] * len(scores), ground_truth)
+    detections = make_detections(
+        image_ids, keypoints, scores, [1] * len(scores), ground_truth
+    )
     return evaluate_subsets(ground_truth, detections, SUBSETS, SIGMAS)
 
 
 def run_stock(ann_file, predictions):
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
+
     stats = {}
-    with tempfile.TemporaryDirectory() as folder, open(
-            os.devnull, 'w') as null, contextlib.redirect_stdout(null):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open(os.devnull, 'w') as null,
+        contextlib.redirect_stdout(null),
+    ):
         gt_file, dt_file = osp.join(folder, 'gt'), osp.join(folder, 'dt')
         for subset, ids in SUBSETS.items():
             dataset = read_json(ann_file)
@@ -121,17 +135,22 @@ def run_stock(ann_file, predictions):
             with open(gt_file, 'w') as file:
                 json.dump(dataset, file)
             with open(dt_file, 'w') as file:
-                json.dump([
-                    dict(
-                        image_id=image_id,
-                        category_id=1,
-                        keypoints=points[list(ids)].reshape(-1).tolist(),
-                        score=float(score))
-                    for image_id, points, score in zip(*predictions)
-                ], file)
+                json.dump(
+                    [
+                        dict(
+                            image_id=image_id,
+                            category_id=1,
+                            keypoints=points[list(ids)].reshape(-1).tolist(),
+                            score=float(score),
+                        )
+                        for image_id, points, score in zip(*predictions)
+                    ],
+                    file,
+                )
             labelled = COCO(gt_file)
-            evaluation = COCOeval(labelled, labelled.loadRes(dt_file),
-                                  'keypoints')
+            evaluation = COCOeval(
+                labelled, labelled.loadRes(dt_file), 'keypoints'
+            )
             evaluation.params.kpt_oks_sigmas = np.array(SIGMAS)[list(ids)]
             evaluation.evaluate()
             evaluation.accumulate()
@@ -169,26 +188,32 @@ def print_limit(dataset, predictions, read_seconds):
     labelled = [person['image_id'] for person in dataset['annotations']]
     num_images = len(dataset['images']) + 1
     pairs = int(
-        np.bincount(labelled, minlength=num_images) @ np.bincount(
-            predictions[0], minlength=num_images))
+        np.bincount(labelled, minlength=num_images)
+        @ np.bincount(predictions[0], minlength=num_images)
+    )
     shape = (len(SUBSETS), len(COCO_AREA_RANGES), len(COCO_OKS_THRESHOLDS))
-    print(f'limit   {pairs:,} pairs of a detection and a person in the same '
-          f'image: {pairs * NUM_KEYPOINTS:,} exponentials and '
-          f'{pairs * int(np.prod(shape)):,} comparisons '
-          f'({" x ".join(map(str, shape))} subsets, area ranges, thresholds); '
-          f'{pairs * shape[0] * 8 / 1e6:.1f} MB of similarities, '
-          f'{len(predictions[2]) * int(np.prod(shape)) * 2 / 1e6:.1f} MB of '
-          f'matches. Reading the annotations alone: {read_seconds:.2f} s.')
+    print(
+        f'limit   {pairs:,} pairs of a detection and a person in the same '
+        f'image: {pairs * NUM_KEYPOINTS:,} exponentials and '
+        f'{pairs * int(np.prod(shape)):,} comparisons '
+        f'({" x ".join(map(str, shape))} subsets, area ranges, thresholds); '
+        f'{pairs * shape[0] * 8 / 1e6:.1f} MB of similarities, '
+        f'{len(predictions[2]) * int(np.prod(shape)) * 2 / 1e6:.1f} MB of '
+        f'matches. Reading the annotations alone: {read_seconds:.2f} s.'
+    )
 
 
 def main():
     args = parse_args()
     for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
         os.environ[name] = '1'  # of the two processes
-    dataset, predictions = make_people(args.people, args.people_per_image,
-                                       args.seed)
-    print(f'{len(dataset["annotations"])} labelled and {len(predictions[2])} '
-          f'predicted people in {len(dataset["images"])} images')
+    dataset, predictions = make_people(
+        args.people, args.people_per_image, args.seed
+    )
+    print(
+        f'{len(dataset["annotations"])} labelled and {len(predictions[2])} '
+        f'predicted people in {len(dataset["images"])} images'
+    )
     with tempfile.TemporaryDirectory() as folder:
         ann_file = osp.join(folder, 'annotations.json')
         with open(ann_file, 'w') as file:
@@ -200,17 +225,23 @@ def main():
         for name, run in (('ours', run_ours), ('stock', run_stock)):
             sides[name] = in_own_process(run, ann_file, predictions)
             _, seconds, before, peak = sides[name]
-            print(f'{name:<7} {seconds:7.2f} s   peak memory {peak:5.0f} MB '
-                  f'(before the start {before:.0f} MB)')
+            print(
+                f'{name:<7} {seconds:7.2f} s   peak memory {peak:5.0f} MB '
+                f'(before the start {before:.0f} MB)'
+            )
     print_limit(dataset, predictions, read_seconds)
 
     ours, stock = sides['ours'][0], sides['stock'][0]
     difference = max(
-        abs(ours[subset][name] - stock[subset][name]) for subset in SUBSETS
-        for name in STAT_NAMES)
+        abs(ours[subset][name] - stock[subset][name])
+        for subset in SUBSETS
+        for name in STAT_NAMES
+    )
     ratio = sides['stock'][1] / sides['ours'][1]
-    print(f'largest difference of the {len(SUBSETS) * len(STAT_NAMES)} '
-          f'numbers {difference:.1e}')
+    print(
+        f'largest difference of the {len(SUBSETS) * len(STAT_NAMES)} '
+        f'numbers {difference:.1e}'
+    )
     print(f'ratio   {ratio:.1f}')
     if difference > TOLERANCE:
         sys.exit(f'The numbers differ by more than {TOLERANCE}.')

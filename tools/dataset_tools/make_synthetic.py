@@ -1,4 +1,5 @@
 """Write a synthetic data set in SpineTrack's folder layout."""
+
 import argparse
 import sys
 
@@ -13,33 +14,39 @@ def parse_args():
         type=int,
         default=2000,
         help='training images; 35%% everyday (train-real-coco), 15%% yoga '
-        '(train-real-yoga), 50%% of all kinds (train-unreal)')
+        '(train-real-yoga), 50%% of all kinds (train-unreal)',
+    )
     parser.add_argument(
-        '--val', type=int, default=200, help='images of val2017, all kinds')
+        '--val', type=int, default=200, help='images of val2017, all kinds'
+    )
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
         '--size',
         type=int,
         nargs=2,
         metavar=('WIDTH', 'HEIGHT'),
-        help='of every image in pixels; default: several sizes near 320 x 256')
+        help='of every image in pixels; default: several sizes near 320 x 256',
+    )
     parser.add_argument(
         '--workers',
         type=int,
         default=1,
-        help='processes; they do not change the result')
+        help='processes; they do not change the result',
+    )
     parser.add_argument(
         '--overwrite',
         action='store_true',
-        help='replace a data set that was written with other settings')
+        help='replace a data set that was written with other settings',
+    )
     return parser.parse_args()
 
 
 def show_progress(split, done, count):
     if done % 50 == 0 or done == count:
         end = '\n' if done == count else ''
-        print(f'\r{split}: {done}/{count}', end=end, file=sys.stderr,
-              flush=True)
+        print(
+            f'\r{split}: {done}/{count}', end=end, file=sys.stderr, flush=True
+        )
 
 
 def main():
@@ -53,13 +60,17 @@ def main():
             size=args.size,
             workers=args.workers,
             overwrite=args.overwrite,
-            progress=show_progress)
+            progress=show_progress,
+        )
     except (OSError, ValueError) as error:
         print(f'make_synthetic: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print('\nmake_synthetic: interrupted; run the same command again to '
-              'go on', file=sys.stderr)
+        print(
+            '\nmake_synthetic: interrupted; run the same command again to '
+            'go on',
+            file=sys.stderr,
+        )
         return 130
     return 0
 

@@ -1,4 +1,5 @@
 """Writes configs/*.yml, which mim reads, from the table of models."""
+
 from pathlib import Path
 
 import yaml
@@ -8,10 +9,18 @@ from spinepose_mmpose.model_zoo import all_models
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 # metafile -> (version in the table, collection, training data, paper)
 FAMILIES = {
-    'spinetrack.yml': ('v1', 'SpinePose', 'SpineTrack',
-                       'https://arxiv.org/abs/2504.08110'),
-    'simspine.yml': ('v2', 'SpinePose on SIMSPINE', 'SIMSPINE',
-                     'https://arxiv.org/abs/2602.20792'),
+    'spinetrack.yml': (
+        'v1',
+        'SpinePose',
+        'SpineTrack',
+        'https://arxiv.org/abs/2504.08110',
+    ),
+    'simspine.yml': (
+        'v2',
+        'SpinePose on SIMSPINE',
+        'SIMSPINE',
+        'https://arxiv.org/abs/2602.20792',
+    ),
 }
 
 
@@ -31,15 +40,19 @@ def metafile(name: str) -> str:
                 Paper=paper,
                 Metadata={
                     'Architecture': ['CSPNeXt', 'RTMCC', 'SimCC'],
-                    'Weights licence': 'CC-BY-NC-4.0'
-                })
+                    'Weights licence': 'CC-BY-NC-4.0',
+                },
+            )
         ],
         Models=[
-            entry(model, collection, data) for model in all_models('spinepose')
+            entry(model, collection, data)
+            for model in all_models('spinepose')
             if model.version == version
-        ])
-    return ('# Written by tools/misc/write_metafiles.py.\n' +
-            yaml.safe_dump(content, sort_keys=False))
+        ],
+    )
+    return '# Written by tools/misc/write_metafiles.py.\n' + yaml.safe_dump(
+        content, sort_keys=False
+    )
 
 
 def entry(model, collection: str, data: str) -> dict:
@@ -63,10 +76,12 @@ def entry(model, collection: str, data: str) -> dict:
                     f'{subset} {kind}': value
                     for subset, pair in model.results.items()
                     for kind, value in zip(('AP', 'AR'), pair)
-                })
+                },
+            )
         ],
         Weights=model.weights[0],
-        **{'In Collection': collection})
+        **{'In Collection': collection},
+    )
 
 
 if __name__ == '__main__':

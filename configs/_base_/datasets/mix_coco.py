@@ -12,6 +12,8 @@ coco_sets = [
             dict(
                 type='KeypointConverter',
                 num_keypoints=37,
-                mapping=[(i, i) for i in range(17)])
-        ])
+                mapping=[(i, i) for i in range(17)],
+            )
+        ],
+    )
 ]

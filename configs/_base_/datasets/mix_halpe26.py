@@ -13,6 +13,8 @@ halpe_sets = [
             dict(
                 type='KeypointConverter',
                 num_keypoints=37,
-                mapping=[(i, i) for i in range(26) if i not in (18, 19)])
-        ])
+                mapping=[(i, i) for i in range(26) if i not in (18, 19)],
+            )
+        ],
+    )
 ]

@@ -48,14 +48,18 @@ class SpineTrackDataset(BaseCocoStyleDataset):
 
     METAINFO: dict = METAINFO
 
-    def __init__(self,
-                 *args,
-                 on_bad_annotation: str = 'error',
-                 check_images: bool = True,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        *args,
+        on_bad_annotation: str = 'error',
+        check_images: bool = True,
+        **kwargs,
+    ) -> None:
         if on_bad_annotation not in CHOICES:
-            raise ValueError(f'on_bad_annotation is {on_bad_annotation!r}, '
-                             f'expected one of {CHOICES}')
+            raise ValueError(
+                f'on_bad_annotation is {on_bad_annotation!r}, '
+                f'expected one of {CHOICES}'
+            )
         self.on_bad_annotation = on_bad_annotation
         self.check_images = check_images
         self._faults: Dict[str, List[str]] = defaultdict(list)
@@ -71,7 +75,8 @@ class SpineTrackDataset(BaseCocoStyleDataset):
             raise ValueError(
                 f'{self.ann_file}: no person is left, expected at least one '
                 'with a labelled keypoint (the log above says what was left '
-                'out)')
+                'out)'
+            )
         return people
 
     def _load_annotations(self) -> Tuple[List[dict], List[dict]]:
@@ -82,13 +87,15 @@ class SpineTrackDataset(BaseCocoStyleDataset):
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise ValueError(
                 f'{self.ann_file} is not JSON ({error}): expected COCO '
-                'annotations; download or write the file again') from None
+                'annotations; download or write the file again'
+            ) from None
         except (KeyError, TypeError, AttributeError, AssertionError) as error:
             raise ValueError(
                 f'{self.ann_file} is not in COCO format '
                 f'({type(error).__name__}: {error}): expected the lists '
                 "'images', 'annotations' and 'categories', whose entries have "
-                "an 'id'") from None
+                "an 'id'"
+            ) from None
         self._report()
         return [i for i in instances if i['id'] not in rejected], images
 
@@ -99,7 +106,8 @@ class SpineTrackDataset(BaseCocoStyleDataset):
         raise FileNotFoundError(
             f'{what} {path} does not exist: set data_root to the folder that '
             'holds annotations/ and images/ (docs/data.md says how to get or '
-            'make one)')
+            'make one)'
+        )
 
     def parse_data_info(self, raw_data_info: dict) -> Optional[dict]:
         """As the parent's, after the annotation has been checked."""
@@ -107,14 +115,17 @@ class SpineTrackDataset(BaseCocoStyleDataset):
         image = raw_data_info['raw_img_info']
         fault = find_fault(annotation, image, self.metainfo['num_keypoints'])
         if fault is None and self._is_missing(image):
-            fault = Fault('without an image file',
-                          f"its image {image['img_path']} does not exist")
+            fault = Fault(
+                'without an image file',
+                f'its image {image["img_path"]} does not exist',
+            )
         if fault is not None:
             return self._reject(annotation, fault)
         labelled = sum(v > 0 for v in annotation['keypoints'][2::3])
         annotation = dict(annotation, num_keypoints=labelled)
         info = super().parse_data_info(
-            dict(raw_ann_info=annotation, raw_img_info=image))
+            dict(raw_ann_info=annotation, raw_img_info=image)
+        )
         if info['iscrowd']:
             self._left_out['crowd'] += 1
         elif not labelled:
@@ -130,18 +141,21 @@ class SpineTrackDataset(BaseCocoStyleDataset):
         folder, name = osp.split(path)
         if folder not in self._listings:
             # One listing instead of a stat for each of 50,000 files.
-            self._listings[folder] = set(
-                os.listdir(folder)) if osp.isdir(folder) else set()
+            self._listings[folder] = (
+                set(os.listdir(folder)) if osp.isdir(folder) else set()
+            )
         return name not in self._listings[folder]
 
     def _reject(self, annotation: dict, fault: Fault) -> None:
-        place = f"{self.ann_file}: annotation {annotation.get('id')}"
+        place = f'{self.ann_file}: annotation {annotation.get("id")}'
         if self.on_bad_annotation == 'error':
             raise ValueError(
-                f"{place} is bad: {fault.detail}. Mend the file, or set "
-                "on_bad_annotation='skip' to leave such people out.")
+                f'{place} is bad: {fault.detail}. Mend the file, or set '
+                "on_bad_annotation='skip' to leave such people out."
+            )
         self._faults[fault.kind].append(
-            f"{annotation.get('id')}: {fault.detail}")
+            f'{annotation.get("id")}: {fault.detail}'
+        )
 
     def _find_misplaced(self) -> Set[int]:
         """Reject people whose ids lead nowhere or to another person; their
@@ -159,17 +173,20 @@ class SpineTrackDataset(BaseCocoStyleDataset):
             if people[annotation['id']] > 1:
                 fault = Fault(
                     'with an id that is there twice',
-                    f"{people[annotation['id']]} annotations have its id, "
-                    'expected one')
+                    f'{people[annotation["id"]]} annotations have its id, '
+                    'expected one',
+                )
             elif not images[image_id]:
                 fault = Fault(
                     'without an image entry',
-                    f"its image id {image_id} is not among the file's images")
+                    f"its image id {image_id} is not among the file's images",
+                )
             elif images[image_id] > 1:
                 fault = Fault(
                     'with an image id that is there twice',
                     f'{images[image_id]} images have its image id {image_id}, '
-                    'expected one')
+                    'expected one',
+                )
             else:
                 continue
             self._reject(annotation, fault)
@@ -179,7 +196,8 @@ class SpineTrackDataset(BaseCocoStyleDataset):
     def _report(self) -> None:
         if self._left_out:
             counts = ', '.join(
-                f'{count} {why}' for why, count in self._left_out.items())
+                f'{count} {why}' for why, count in self._left_out.items()
+            )
             print_log(f'{self.ann_file}: left out {counts}', logger='current')
         if not self._faults:
             return
@@ -188,6 +206,6 @@ class SpineTrackDataset(BaseCocoStyleDataset):
         for kind, cases in self._faults.items():
             more = ', ...' if len(cases) > QUOTED else ''
             lines.append(
-                f"  {len(cases)} {kind}: {'; '.join(cases[:QUOTED])}{more}")
+                f'  {len(cases)} {kind}: {"; ".join(cases[:QUOTED])}{more}'
+            )
         print_log('\n'.join(lines), logger='current', level=logging.WARNING)
-

@@ -5,6 +5,7 @@ annotations, ``write_dataset`` a folder; the modules beneath go from a build
 (``body``) and a pose (``poses``) over joints in metres (``skeleton``) and a
 skin (``skin``) to pixels (``camera``, ``render``) and flags (``visibility``).
 """
+
 from .body import Body, average_body, sample_body
 from .camera import Camera, look_at
 from .poses import sample_pose
@@ -13,8 +14,21 @@ from .skeleton import Figure, Pose, mirror_pose, pose_body
 from .writer import GENERATOR_VERSION, split_counts, write_dataset
 
 __all__ = [
-    'Body', 'Camera', 'Figure', 'GENERATOR_VERSION', 'Pose', 'SPLITS',
-    'average_body', 'build_scene', 'generate_sample', 'look_at',
-    'make_person', 'mirror_pose', 'pose_body', 'sample_body', 'sample_pose',
-    'split_counts', 'write_dataset'
+    'Body',
+    'Camera',
+    'Figure',
+    'GENERATOR_VERSION',
+    'Pose',
+    'SPLITS',
+    'average_body',
+    'build_scene',
+    'generate_sample',
+    'look_at',
+    'make_person',
+    'mirror_pose',
+    'pose_body',
+    'sample_body',
+    'sample_pose',
+    'split_counts',
+    'write_dataset',
 ]

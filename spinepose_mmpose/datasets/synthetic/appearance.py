@@ -1,4 +1,5 @@
 """Clothes, skin and hair: the colour of every face of a skin. BGR, 0-255."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,18 +8,32 @@ from .head import HAIR_LINE
 from .mesh import FEATURE_IDS
 from .parts import PART_IDS, PARTS
 
-SKIN_TONES = ((205, 224, 246), (180, 205, 236), (150, 184, 224),
-              (120, 158, 205), (84, 124, 176), (60, 92, 140), (44, 66, 100))
-HAIR_TONES = ((30, 28, 30), (32, 42, 62), (44, 64, 98), (72, 118, 172),
-              (130, 180, 214), (46, 70, 140), (150, 150, 152))
+SKIN_TONES = (
+    (205, 224, 246),
+    (180, 205, 236),
+    (150, 184, 224),
+    (120, 158, 205),
+    (84, 124, 176),
+    (60, 92, 140),
+    (44, 66, 100),
+)
+HAIR_TONES = (
+    (30, 28, 30),
+    (32, 42, 62),
+    (44, 64, 98),
+    (72, 118, 172),
+    (130, 180, 214),
+    (46, 70, 140),
+    (150, 150, 152),
+)
 # Lower edge and upper edge (stations of the torso), end of the sleeve
 # (0 shoulder, 1 elbow, 2 wrist).
 TOPS = {
     'bare': None,
-    'tank': (0.2, 5.15, -1.),
+    'tank': (0.2, 5.15, -1.0),
     'tee': (0.0, 5.75, 0.55),
     'long': (-0.2, 6.1, 1.95),
-    'crop': (2.9, 5.0, -1.),
+    'crop': (2.9, 5.0, -1.0),
 }
 PATTERNS = ('plain', 'stripes', 'pinstripes', 'halves', 'mottled')
 
@@ -36,6 +51,7 @@ class Look:
         spine: Contrast of the line over the spine, 0 to 1.
         placket: A line of buttons down the front.
     """
+
     skin: np.ndarray
     hair: np.ndarray
     cloth: np.ndarray
@@ -46,8 +62,8 @@ class Look:
     top: str = 'tee'
     pattern: str = 'plain'
     trousers: float = 1.9
-    skirt: float = 0.
-    slack: float = 0.
+    skirt: float = 0.0
+    slack: float = 0.0
     shoes: bool = True
     spine: float = 0.3
     placket: bool = False
@@ -65,10 +81,11 @@ def sample_look(rng, body, kind):
     yoga = kind == 'yoga' or (kind == 'varied' and rng.random() < 0.4)
     names = ('bare', 'tank', 'tee', 'long', 'crop')
     female = body.bust > 0
-    odds = np.array((0.38, 0.27, 0.2, 0.15, 0.) if yoga else
-                    (0.10, 0.15, 0.42, 0.33, 0.))
+    odds = np.array(
+        (0.38, 0.27, 0.2, 0.15, 0.0) if yoga else (0.10, 0.15, 0.42, 0.33, 0.0)
+    )
     if female:
-        odds[4], odds[0] = odds[0], 0.
+        odds[4], odds[0] = odds[0], 0.0
     tone = np.array(SKIN_TONES[rng.integers(len(SKIN_TONES))], float)
     styles = ('long', 'bob', 'bun', 'ponytail', 'short')
     if not female:
@@ -79,7 +96,8 @@ def sample_look(rng, body, kind):
         hair = _cloth_colour(rng)
     return Look(
         skin=(tone * rng.uniform(0.92, 1.06) + rng.normal(0, 4, 3)).clip(
-            20, 250),
+            20, 250
+        ),
         hair=hair,
         cloth=_cloth_colour(rng),
         cloth_2=_cloth_colour(rng),
@@ -87,16 +105,22 @@ def sample_look(rng, body, kind):
         shoe=_cloth_colour(rng),
         hair_style=style,
         top=str(rng.choice(names, p=odds / odds.sum())),
-        pattern=str(rng.choice(PATTERNS, p=(.5, .16, .1, .1, .14))),
-        trousers=float(rng.choice([0.12, 0.5, 0.9, 1.4, 1.9],
-                                  p=[.08, .22, .12, .08, .5])),
-        skirt=float(rng.uniform(0.45, 0.85)) if
-        (female and not yoga and rng.random() < 0.3) else 0.,
-        slack=float(rng.uniform(0, 0.004) if yoga else rng.
-                    uniform(0.001, 0.014)),
+        pattern=str(rng.choice(PATTERNS, p=(0.5, 0.16, 0.1, 0.1, 0.14))),
+        trousers=float(
+            rng.choice(
+                [0.12, 0.5, 0.9, 1.4, 1.9], p=[0.08, 0.22, 0.12, 0.08, 0.5]
+            )
+        ),
+        skirt=float(rng.uniform(0.45, 0.85))
+        if (female and not yoga and rng.random() < 0.3)
+        else 0.0,
+        slack=float(
+            rng.uniform(0, 0.004) if yoga else rng.uniform(0.001, 0.014)
+        ),
         shoes=bool(rng.random() < (0.2 if yoga else 0.85)),
         spine=float(rng.uniform(0.15, 0.45)),
-        placket=bool(rng.random() < 0.35))
+        placket=bool(rng.random() < 0.35),
+    )
 
 
 def _patterned(skin, where, look, rng):
@@ -130,7 +154,8 @@ def colour_skin(skin, look, rng):
     down = along + np.isin(names, ('forearm', 'shank'))
 
     colour[(torso & (along < 0.45)) | (leg & (down < look.trousers))] = (
-        look.legs)
+        look.legs
+    )
     edges = TOPS[look.top]
     dressed = np.zeros(len(part), bool)
     if edges:
@@ -138,7 +163,8 @@ def colour_skin(skin, look, rng):
         if look.skirt:
             low = 0.45
         dressed = (torso & (along > low) & (along < high)) | (
-            arm & (down < sleeve))
+            arm & (down < sleeve)
+        )
         colour[dressed] = _patterned(skin, dressed, look, rng)[dressed]
     if look.placket and dressed.any():
         colour[dressed & (skin.paint == FEATURE_IDS['button'])] *= 0.8
@@ -158,8 +184,11 @@ def colour_skin(skin, look, rng):
     if look.hair_style == 'bald':
         colour[head & (along > HAIR_LINE)] *= 0.97
 
-    for name, value in (('eye_white', (235, 235, 235)), ('iris', (45, 35, 30)),
-                        ('brow', look.hair * 0.8)):
+    for name, value in (
+        ('eye_white', (235, 235, 235)),
+        ('iris', (45, 35, 30)),
+        ('brow', look.hair * 0.8),
+    ):
         colour[skin.paint == FEATURE_IDS[name]] = value
     mouth = skin.paint == FEATURE_IDS['mouth']
     colour[mouth] = look.skin * (0.72, 0.62, 0.88)

@@ -1,4 +1,5 @@
 """A person's build: bone lengths, resting spinal curve and girths."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,19 +20,20 @@ class Body:
         girth: Thickness factor of trunk and limbs.
         belly, bust: Extra forward depth in metres.
     """
+
     scale: float
     spine: np.ndarray
-    head_scale: float = 1.
-    leg: float = 1.
-    arm: float = 1.
-    shoulders: float = 1.
-    hips: float = 1.
-    girth: float = 1.
-    belly: float = 0.
-    bust: float = 0.
+    head_scale: float = 1.0
+    leg: float = 1.0
+    arm: float = 1.0
+    shoulders: float = 1.0
+    hips: float = 1.0
+    girth: float = 1.0
+    belly: float = 0.0
+    bust: float = 0.0
 
 
-def spine_offsets(scale=1., lordosis=1., kyphosis=1.):
+def spine_offsets(scale=1.0, lordosis=1.0, kyphosis=1.0):
     """(8, 3) standing offsets; the factors deepen or flatten the curves."""
     rows = np.array(anatomy.SPINE_SEGMENTS)
     lean = rows[:, 1].copy()
@@ -47,7 +49,7 @@ def spine_offsets(scale=1., lordosis=1., kyphosis=1.):
 
 
 def average_body():
-    return Body(scale=1., spine=spine_offsets())
+    return Body(scale=1.0, spine=spine_offsets())
 
 
 def sample_body(rng):
@@ -57,21 +59,28 @@ def sample_body(rng):
     if child:
         stature = rng.uniform(1.1, 1.4)
     else:
-        stature = np.clip(rng.normal(1.64 if female else 1.76, 0.07), 1.45,
-                          2.02)
+        stature = np.clip(
+            rng.normal(1.64 if female else 1.76, 0.07), 1.45, 2.02
+        )
     scale = float(stature / anatomy.REFERENCE_STATURE)
     heavy = rng.beta(1.6, 3.2)
     return Body(
         scale=scale,
-        spine=spine_offsets(scale, rng.uniform(0.75, 1.25),
-                            rng.uniform(0.75, 1.35)),
+        spine=spine_offsets(
+            scale, rng.uniform(0.75, 1.25), rng.uniform(0.75, 1.35)
+        ),
         head_scale=1.22 if child else float(rng.uniform(0.97, 1.05)),
         leg=float(rng.uniform(0.96, 1.04)) - 0.06 * child,
         arm=float(rng.uniform(0.96, 1.04)),
-        shoulders=float(rng.uniform(0.90, 0.97) if female or child else rng.
-                        uniform(0.98, 1.08)),
-        hips=float(rng.uniform(1.02, 1.12) if female else rng.
-                   uniform(0.94, 1.02)),
+        shoulders=float(
+            rng.uniform(0.90, 0.97)
+            if female or child
+            else rng.uniform(0.98, 1.08)
+        ),
+        hips=float(
+            rng.uniform(1.02, 1.12) if female else rng.uniform(0.94, 1.02)
+        ),
         girth=float((0.86 if female else 0.92) + 0.42 * heavy),
         belly=float(0.07 * heavy**1.5 * scale),
-        bust=float(rng.uniform(0.02, 0.05) if female and not child else 0.))
+        bust=float(rng.uniform(0.02, 0.05) if female and not child else 0.0),
+    )

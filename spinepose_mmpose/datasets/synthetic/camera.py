@@ -1,4 +1,5 @@
 """A pinhole camera in a world whose y axis points up (metres)."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ class Camera:
         focal: Pixels.
         centre: (cx, cy) pixels.
     """
+
     rotation: np.ndarray
     position: np.ndarray
     focal: float
@@ -32,14 +34,15 @@ class Camera:
         return local[..., :2] / ahead * self.focal + self.centre, depth
 
 
-def camera_rotation(elevation, roll=0.):
+def camera_rotation(elevation, roll=0.0):
     """World to camera; a positive elevation (degrees) looks down."""
-    flip = np.diag([1., -1., -1.])
+    flip = np.diag([1.0, -1.0, -1.0])
     return rot_z(roll) @ flip @ rot_x(elevation)
 
 
-def look_at(points, size, elevation=10., roll=0., fov=45., fill=0.8,
-            shift=(0., 0.)):
+def look_at(
+    points, size, elevation=10.0, roll=0.0, fov=45.0, fill=0.8, shift=(0.0, 0.0)
+):
     """A camera from which ``points`` fill ``fill`` of the image.
 
     Args:
@@ -55,8 +58,13 @@ def look_at(points, size, elevation=10., roll=0., fov=45., fill=0.8,
     half = (high - low) / 2
     width, height = size
     focal = height / 2 / np.tan(np.radians(fov / 2))
-    distance = max(half[0] * focal / (width / 2 * fill),
-                   half[1] * focal / (height / 2 * fill)) + half[2] * 0.5
+    distance = (
+        max(
+            half[0] * focal / (width / 2 * fill),
+            half[1] * focal / (height / 2 * fill),
+        )
+        + half[2] * 0.5
+    )
     distance = max(distance, half[2] + 0.7)
     position = (middle - [0, 0, distance]) @ rotation
     centre = (width * (0.5 + shift[0]), height * (0.5 + shift[1]))

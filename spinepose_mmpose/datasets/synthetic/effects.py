@@ -1,4 +1,5 @@
 """What a camera adds: light, colour cast, blur and noise."""
+
 from functools import lru_cache
 
 import cv2
@@ -25,8 +26,12 @@ def add_effects(rng, image):
     noise = _noise()
     y = int(rng.integers(0, max(noise.shape[0] - height, 0) + 1))
     x = int(rng.integers(0, max(noise.shape[1] - width, 0) + 1))
-    patch = noise[y:y + height, x:x + width]
+    patch = noise[y : y + height, x : x + width]
     if patch.shape[:2] != (height, width):  # larger than the stored noise
         patch = cv2.resize(patch, (width, height))
-    return cv2.addWeighted(image.astype(np.float32), 1, patch, strength,
-                           0).clip(0, 255).round().astype(np.uint8)
+    return (
+        cv2.addWeighted(image.astype(np.float32), 1, patch, strength, 0)
+        .clip(0, 255)
+        .round()
+        .astype(np.uint8)
+    )

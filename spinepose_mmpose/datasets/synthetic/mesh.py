@@ -5,6 +5,7 @@ order x = cos, z = sin of a growing angle, so that with rings running down
 (-y) all quadrilaterals are wound alike and back faces can be dropped by the
 sign of their area.
 """
+
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -28,6 +29,7 @@ class Skin:
         front: (F,) -1 (back) to 1 (front).
         paint: (F,) number of a fixed colour, 0 for none (``FEATURES``).
     """
+
     quads: np.ndarray
     part: np.ndarray
     along: np.ndarray
@@ -37,16 +39,35 @@ class Skin:
 
     @staticmethod
     def join(skins):
-        return Skin(*(np.concatenate([getattr(s, name) for s in skins])
-                      for name in Skin.__dataclass_fields__))
+        return Skin(
+            *(
+                np.concatenate([getattr(s, name) for s in skins])
+                for name in Skin.__dataclass_fields__
+            )
+        )
 
     def moved(self, shift):
-        return Skin(self.quads + np.asarray(shift), self.part, self.along,
-                    self.across, self.front, self.paint)
+        return Skin(
+            self.quads + np.asarray(shift),
+            self.part,
+            self.along,
+            self.across,
+            self.front,
+            self.paint,
+        )
 
 
-FEATURES = ('', 'eye_white', 'iris', 'brow', 'mouth', 'nose', 'spine',
-            'button', 'sole')
+FEATURES = (
+    '',
+    'eye_white',
+    'iris',
+    'brow',
+    'mouth',
+    'nose',
+    'spine',
+    'button',
+    'sole',
+)
 FEATURE_IDS = {name: i for i, name in enumerate(FEATURES)}
 
 
@@ -61,8 +82,9 @@ def _grid_index(rings, sides):
     """((rings-1) * sides, 4) corners of the faces between closed rings."""
     point = np.arange(rings * sides).reshape(rings, sides)
     after = np.roll(point, -1, axis=1)
-    return np.stack([point[:-1], after[:-1], after[1:], point[1:]],
-                    2).reshape(-1, 4)
+    return np.stack([point[:-1], after[:-1], after[1:], point[1:]], 2).reshape(
+        -1, 4
+    )
 
 
 @lru_cache(maxsize=None)
@@ -74,8 +96,12 @@ def _labels(part, along, across, front):
     across = (across + np.roll(across, -1)) / 2
     front = (front + np.roll(front, -1)) / 2
     count = len(mid) * sides
-    return (np.full(count, PART_IDS[part]), np.repeat(mid, sides),
-            np.tile(across, len(mid)), np.tile(front, len(mid)))
+    return (
+        np.full(count, PART_IDS[part]),
+        np.repeat(mid, sides),
+        np.tile(across, len(mid)),
+        np.tile(front, len(mid)),
+    )
 
 
 def surface(points, frame, part, along, across, front):
@@ -88,12 +114,16 @@ def surface(points, frame, part, along, across, front):
     if frame is not None:
         points = points @ frame[0].T + frame[1]
     labels = _labels(part, tuple(along), tuple(across), tuple(front))
-    return Skin(points[_grid_index(rings, sides)], *labels,
-                np.zeros(len(labels[0]), int))
+    return Skin(
+        points[_grid_index(rings, sides)],
+        *labels,
+        np.zeros(len(labels[0]), int),
+    )
 
 
-def limb(frame, part, length, radii, sides=10, flat=1., bulge=0.,
-         ends=(0.9, 0.9)):
+def limb(
+    frame, part, length, radii, sides=10, flat=1.0, bulge=0.0, ends=(0.9, 0.9)
+):
     """A tapered tube along -y with round ends.
 
     Args:
@@ -105,19 +135,27 @@ def limb(frame, part, length, radii, sides=10, flat=1., bulge=0.,
     radii = np.asarray(radii, float)
     t = np.linspace(0, 1, len(radii))
     first, last = radii[0], radii[-1]
-    cap = np.array([1., 0.85, 0.5])  # reach of the end rings
-    level = np.concatenate([-cap * ends[0] * first, t * length,
-                            length + cap[::-1] * ends[1] * last])
+    cap = np.array([1.0, 0.85, 0.5])  # reach of the end rings
+    level = np.concatenate(
+        [
+            -cap * ends[0] * first,
+            t * length,
+            length + cap[::-1] * ends[1] * last,
+        ]
+    )
     closing = np.sqrt(np.maximum(1 - cap**2, 1e-4))
     radius = np.concatenate([closing * first, radii, closing[::-1] * last])
     along = np.concatenate([[0, 0, 0], t, [1, 1, 1]])
     c, s = circle(sides)
     back = bulge * radius * np.sin(np.pi * np.minimum(along * 1.4, 1))
-    points = np.stack([
-        radius[:, None] * c,
-        np.repeat(-level[:, None], sides, 1),
-        radius[:, None] * s * flat - back[:, None]
-    ], 2)
+    points = np.stack(
+        [
+            radius[:, None] * c,
+            np.repeat(-level[:, None], sides, 1),
+            radius[:, None] * s * flat - back[:, None],
+        ],
+        2,
+    )
     return surface(points, frame, part, along, c, s)
 
 
@@ -128,12 +166,20 @@ def box(centre, axes, size, pieces=4):
     quads = []
     for axis in range(3):
         for sign in (0.5, -0.5):
-            local = np.zeros(a.shape + (3, ))
+            local = np.zeros(a.shape + (3,))
             local[..., axis] = sign
             local[..., (axis + 1) % 3] = a * np.sign(sign)
             local[..., (axis + 2) % 3] = b
             local = local * size @ np.asarray(axes) + centre
-            quads.append(np.stack([local[:-1, :-1], local[1:, :-1],
-                                   local[1:, 1:], local[:-1, 1:]],
-                                  2).reshape(-1, 4, 3))
+            quads.append(
+                np.stack(
+                    [
+                        local[:-1, :-1],
+                        local[1:, :-1],
+                        local[1:, 1:],
+                        local[:-1, 1:],
+                    ],
+                    2,
+                ).reshape(-1, 4, 3)
+            )
     return np.concatenate(quads)

@@ -3,6 +3,7 @@
 Trunk and neck movements are given as fractions of the range of motion, so
 that every vertebral level takes its anatomical share.
 """
+
 import math
 
 import numpy as np
@@ -13,26 +14,32 @@ from .skeleton import Pose
 LIMITS = np.array(anatomy.SPINE_LIMITS)
 
 
-def bend_spine(pose, rng, joints, flexion=0., bend=0., twist=0.):
+def bend_spine(pose, rng, joints, flexion=0.0, bend=0.0, twist=0.0):
     """Add a movement over ``joints``; 1 is the full range of each."""
     limits = LIMITS[joints]
     jitter = rng.uniform(0.7, 1.2, (len(limits), 3))
     reach = limits[:, 1] if flexion > 0 else limits[:, 0]
     pose.spine[joints] += jitter * np.stack(
-        [flexion * reach, bend * limits[:, 2], twist * limits[:, 3]], 1)
+        [flexion * reach, bend * limits[:, 2], twist * limits[:, 3]], 1
+    )
 
 
-def _trunk(pose, rng, flexion=0., bend=0., twist=0.):
+def _trunk(pose, rng, flexion=0.0, bend=0.0, twist=0.0):
     bend_spine(pose, rng, anatomy.TRUNK_JOINTS, flexion, bend, twist)
 
 
-def _neck(pose, rng, flexion=0., bend=0., twist=0.):
+def _neck(pose, rng, flexion=0.0, bend=0.0, twist=0.0):
     bend_spine(pose, rng, anatomy.NECK_JOINTS, flexion, bend, twist)
 
 
 def _look_around(pose, rng):
-    _neck(pose, rng, rng.normal(0.05, 0.3), rng.normal(0, 0.2),
-          rng.normal(0, 0.35))
+    _neck(
+        pose,
+        rng,
+        rng.normal(0.05, 0.3),
+        rng.normal(0, 0.2),
+        rng.normal(0, 0.35),
+    )
 
 
 def _set(pose, side, **angles):
@@ -60,12 +67,12 @@ def _arm(pose, rng, side, style):
         shoulder_elevation=elevation,
         shoulder_rotation=rotation,
         elbow_flexion=elbow,
-        wrist_flexion=rng.normal(0, 12))
+        wrist_flexion=rng.normal(0, 12),
+    )
 
 
 def _free_arms(pose, rng):
-    styles = ('hang', 'bent', 'akimbo', 'up', 'side', 'forward', 'back',
-              'head')
+    styles = ('hang', 'bent', 'akimbo', 'up', 'side', 'forward', 'back', 'head')
     odds = (0.36, 0.18, 0.07, 0.11, 0.11, 0.10, 0.04, 0.03)
     left = str(rng.choice(styles, p=odds))
     right = left if rng.random() < 0.5 else str(rng.choice(styles, p=odds))
@@ -78,11 +85,11 @@ def _both_arms(pose, rng, style):
         _arm(pose, rng, side, style)
 
 
-def _leg(pose, side, thigh, knee, abduction=5., rotation=0., flat=True):
+def _leg(pose, side, thigh, knee, abduction=5.0, rotation=0.0, flat=True):
     """``thigh`` leans forward from the vertical of the world."""
     hip = thigh + pose.pitch
     # The sole is level when pitch - hip + knee - dorsiflexion is zero.
-    level = pose.pitch - hip + knee if flat else -20.
+    level = pose.pitch - hip + knee if flat else -20.0
     _set(
         pose,
         side,
@@ -90,13 +97,21 @@ def _leg(pose, side, thigh, knee, abduction=5., rotation=0., flat=True):
         hip_abduction=abduction,
         hip_rotation=rotation,
         knee_flexion=knee,
-        ankle_dorsiflexion=level)
+        ankle_dorsiflexion=level,
+    )
 
 
-def _both_legs(pose, rng, thigh, knee, abduction=6., rotation=-8., **kwargs):
+def _both_legs(pose, rng, thigh, knee, abduction=6.0, rotation=-8.0, **kwargs):
     for side in ('left', 'right'):
-        _leg(pose, side, thigh + rng.normal(0, 2), knee + abs(
-            rng.normal(0, 2)), abduction, rotation, **kwargs)
+        _leg(
+            pose,
+            side,
+            thigh + rng.normal(0, 2),
+            knee + abs(rng.normal(0, 2)),
+            abduction,
+            rotation,
+            **kwargs,
+        )
 
 
 def _sides(rng):
@@ -105,15 +120,27 @@ def _sides(rng):
 
 def stand(pose, rng):
     pose.pitch = rng.normal(0, 3)
-    _trunk(pose, rng, rng.normal(0.03, 0.2), rng.normal(0, 0.12),
-           rng.normal(0, 0.15))
-    _both_legs(pose, rng, rng.uniform(-2, 4), rng.uniform(0, 8),
-               rng.uniform(0, 12))
+    _trunk(
+        pose,
+        rng,
+        rng.normal(0.03, 0.2),
+        rng.normal(0, 0.12),
+        rng.normal(0, 0.15),
+    )
+    _both_legs(
+        pose, rng, rng.uniform(-2, 4), rng.uniform(0, 8), rng.uniform(0, 12)
+    )
     if rng.random() < 0.4:  # the weight on one leg
         side = _sides(rng)[0]
         pose.roll = rng.normal(0, 3)
-        _leg(pose, side, rng.uniform(8, 20), rng.uniform(15, 35),
-             rng.uniform(5, 12), -12)
+        _leg(
+            pose,
+            side,
+            rng.uniform(8, 20),
+            rng.uniform(15, 35),
+            rng.uniform(5, 12),
+            -12,
+        )
     _free_arms(pose, rng)
 
 
@@ -121,8 +148,9 @@ def walk(pose, rng):
     front, back = _sides(rng)
     stride = rng.uniform(10, 28)
     pose.pitch = rng.uniform(0, 6)
-    _trunk(pose, rng, rng.normal(0, 0.12), 0,
-           (0.12 if front == 'right' else -0.12))
+    _trunk(
+        pose, rng, rng.normal(0, 0.12), 0, (0.12 if front == 'right' else -0.12)
+    )
     _leg(pose, front, stride, rng.uniform(2, 14), 2)
     _leg(pose, back, -stride * 0.8, rng.uniform(8, 40), 2, flat=False)
     swing = rng.uniform(0.7, 1.3) * stride
@@ -136,15 +164,30 @@ def run(pose, rng):
     front, back = _sides(rng)
     pose.pitch = rng.uniform(5, 18)
     twist = rng.uniform(0.1, 0.4)
-    _trunk(pose, rng, rng.normal(0.05, 0.12), 0,
-           twist if front == 'right' else -twist)
-    _leg(pose, front, rng.uniform(30, 75), rng.uniform(40, 105), 2,
-         flat=False)
+    _trunk(
+        pose,
+        rng,
+        rng.normal(0.05, 0.12),
+        0,
+        twist if front == 'right' else -twist,
+    )
+    _leg(pose, front, rng.uniform(30, 75), rng.uniform(40, 105), 2, flat=False)
     _leg(pose, back, rng.uniform(-25, -8), rng.uniform(5, 70), 2, flat=False)
-    _set(pose, front, shoulder_plane=-75, shoulder_elevation=rng.uniform(
-        25, 50), elbow_flexion=rng.uniform(70, 105))
-    _set(pose, back, shoulder_plane=80, shoulder_elevation=rng.uniform(
-        20, 55), shoulder_rotation=20, elbow_flexion=rng.uniform(80, 110))
+    _set(
+        pose,
+        front,
+        shoulder_plane=-75,
+        shoulder_elevation=rng.uniform(25, 50),
+        elbow_flexion=rng.uniform(70, 105),
+    )
+    _set(
+        pose,
+        back,
+        shoulder_plane=80,
+        shoulder_elevation=rng.uniform(20, 55),
+        shoulder_rotation=20,
+        elbow_flexion=rng.uniform(80, 110),
+    )
 
 
 def squat(pose, rng):
@@ -158,10 +201,16 @@ def squat(pose, rng):
 def sit(pose, rng):
     pose.seat = True
     pose.pitch = rng.uniform(-14, 10)
-    _trunk(pose, rng, rng.uniform(-0.2, 0.75), rng.normal(0, 0.15),
-           rng.normal(0, 0.2))
-    _both_legs(pose, rng, rng.uniform(80, 92), rng.uniform(75, 105),
-               rng.uniform(2, 18))
+    _trunk(
+        pose,
+        rng,
+        rng.uniform(-0.2, 0.75),
+        rng.normal(0, 0.15),
+        rng.normal(0, 0.2),
+    )
+    _both_legs(
+        pose, rng, rng.uniform(80, 92), rng.uniform(75, 105), rng.uniform(2, 18)
+    )
     for side in ('left', 'right'):
         _arm(pose, rng, side, str(rng.choice(['hang', 'bent', 'forward'])))
 
@@ -170,12 +219,17 @@ def lift(pose, rng):
     """Bend to the floor, with a flat or a round back."""
     round_back = rng.random() < 0.5
     pose.pitch = rng.uniform(20, 50) if round_back else rng.uniform(40, 80)
-    _trunk(pose, rng,
-           rng.uniform(0.5, 1) if round_back else rng.uniform(-0.3, 0.15),
-           rng.normal(0, 0.15), rng.normal(0, 0.15))
+    _trunk(
+        pose,
+        rng,
+        rng.uniform(0.5, 1) if round_back else rng.uniform(-0.3, 0.15),
+        rng.normal(0, 0.15),
+        rng.normal(0, 0.15),
+    )
     thigh = rng.uniform(5, 45)
-    _both_legs(pose, rng, thigh, thigh * rng.uniform(1.0, 1.4),
-               rng.uniform(3, 15))
+    _both_legs(
+        pose, rng, thigh, thigh * rng.uniform(1.0, 1.4), rng.uniform(3, 15)
+    )
     _both_arms(pose, rng, 'forward')
     for side in ('left', 'right'):
         _set(pose, side, shoulder_elevation=rng.uniform(55, 95))
@@ -183,8 +237,13 @@ def lift(pose, rng):
 
 def kneel(pose, rng):
     pose.pitch = rng.normal(0, 6)
-    _trunk(pose, rng, rng.uniform(-0.4, 0.4), rng.normal(0, 0.2),
-           rng.normal(0, 0.2))
+    _trunk(
+        pose,
+        rng,
+        rng.uniform(-0.4, 0.4),
+        rng.normal(0, 0.2),
+        rng.normal(0, 0.2),
+    )
     front, back = _sides(rng)
     _leg(pose, back, 2, 92, 4)
     _set(pose, back, ankle_dorsiflexion=-48)
@@ -232,8 +291,9 @@ def side_bend(pose, rng):
     pose.roll = way * rng.uniform(-4, 8)
     _trunk(pose, rng, rng.normal(0, 0.1), way * rng.uniform(0.4, 1))
     _neck(pose, rng, 0, way * rng.uniform(0, 0.8))
-    _both_legs(pose, rng, rng.uniform(0, 4), rng.uniform(0, 6),
-               rng.uniform(2, 22))
+    _both_legs(
+        pose, rng, rng.uniform(0, 4), rng.uniform(0, 6), rng.uniform(2, 22)
+    )
     low, high = ('left', 'right') if way > 0 else ('right', 'left')
     _arm(pose, rng, high, 'up')
     _arm(pose, rng, low, str(rng.choice(['hang', 'up', 'akimbo'])))
@@ -242,21 +302,31 @@ def side_bend(pose, rng):
 def triangle(pose, rng):
     way = rng.choice([-1, 1])
     pose.roll = way * rng.uniform(20, 38)
-    _trunk(pose, rng, rng.normal(0, 0.1), way * rng.uniform(0.2, 0.8),
-           -way * rng.uniform(0, 0.4))
+    _trunk(
+        pose,
+        rng,
+        rng.normal(0, 0.1),
+        way * rng.uniform(0.2, 0.8),
+        -way * rng.uniform(0, 0.4),
+    )
     spread = rng.uniform(20, 32)
     for side, sign in (('left', 1), ('right', -1)):
         # The legs stay where they are while the pelvis rolls.
         _leg(pose, side, 0, 3, spread + sign * pose.roll * 0.6, -15)
-        _set(pose, side, shoulder_plane=rng.normal(0, 6),
-             shoulder_elevation=rng.uniform(80, 100), elbow_flexion=4)
+        _set(
+            pose,
+            side,
+            shoulder_plane=rng.normal(0, 6),
+            shoulder_elevation=rng.uniform(80, 100),
+            elbow_flexion=4,
+        )
 
 
 def lunge(pose, rng):
     front, back = _sides(rng)
     pose.pitch = rng.uniform(-5, 12)
     thigh, shin = rng.uniform(45, 85), rng.uniform(-5, 8)
-    height = (math.cos(math.radians(thigh)) + math.cos(math.radians(shin)))
+    height = math.cos(math.radians(thigh)) + math.cos(math.radians(shin))
     behind = -math.degrees(math.acos(height / 2))
     _leg(pose, front, thigh, thigh + shin, 4)
     _leg(pose, back, behind, 4, 4)
@@ -265,8 +335,13 @@ def lunge(pose, rng):
         _leg(pose, front, thigh, thigh + shin, 4)
         _leg(pose, back, behind, 4, 4)
     _set(pose, back, ankle_dorsiflexion=5)
-    _trunk(pose, rng, -min(pose.pitch / 60, 0.8), rng.normal(0, 0.15),
-           rng.normal(0, 0.3))
+    _trunk(
+        pose,
+        rng,
+        -min(pose.pitch / 60, 0.8),
+        rng.normal(0, 0.15),
+        rng.normal(0, 0.3),
+    )
     _both_arms(pose, rng, str(rng.choice(['up', 'side', 'akimbo'])))
 
 
@@ -275,8 +350,15 @@ def tree(pose, rng):
     pose.roll = rng.normal(0, 2)
     _trunk(pose, rng, rng.normal(-0.1, 0.15), rng.normal(0, 0.1))
     _leg(pose, stands, 0, 2, 2)
-    _leg(pose, lifted, rng.uniform(45, 80), rng.uniform(110, 135),
-         rng.uniform(30, 44), -40, flat=False)
+    _leg(
+        pose,
+        lifted,
+        rng.uniform(45, 80),
+        rng.uniform(110, 135),
+        rng.uniform(30, 44),
+        -40,
+        flat=False,
+    )
     _both_arms(pose, rng, str(rng.choice(['up', 'side', 'bent'])))
 
 
@@ -285,10 +367,18 @@ def cobra(pose, rng):
     _trunk(pose, rng, rng.uniform(-1, -0.6))
     _neck(pose, rng, rng.uniform(-0.9, -0.2))
     for side in ('left', 'right'):
-        _set(pose, side, hip_flexion=pose.pitch - 92, hip_abduction=5,
-             knee_flexion=2, ankle_dorsiflexion=-50, shoulder_plane=85,
-             shoulder_elevation=rng.uniform(25, 55),
-             elbow_flexion=rng.uniform(5, 35), wrist_flexion=0)
+        _set(
+            pose,
+            side,
+            hip_flexion=pose.pitch - 92,
+            hip_abduction=5,
+            knee_flexion=2,
+            ankle_dorsiflexion=-50,
+            shoulder_plane=85,
+            shoulder_elevation=rng.uniform(25, 55),
+            elbow_flexion=rng.uniform(5, 35),
+            wrist_flexion=0,
+        )
 
 
 def all_fours(pose, rng):
@@ -296,14 +386,22 @@ def all_fours(pose, rng):
     pose.pitch = rng.uniform(68, 84)
     flexion = rng.uniform(-0.9, 0.9)
     _trunk(pose, rng, flexion)
-    _neck(pose, rng, flexion * 0.8 - 0.2, rng.normal(0, 0.2),
-          rng.normal(0, 0.2))
+    _neck(
+        pose, rng, flexion * 0.8 - 0.2, rng.normal(0, 0.2), rng.normal(0, 0.2)
+    )
     thorax = pose.pitch + pose.spine[:5, 0].sum()
     for side in ('left', 'right'):
-        _set(pose, side, hip_flexion=pose.pitch + rng.normal(0, 5),
-             hip_abduction=4, knee_flexion=90, ankle_dorsiflexion=-45,
-             shoulder_plane=88, shoulder_elevation=thorax + rng.normal(0, 4),
-             elbow_flexion=rng.uniform(2, 12))
+        _set(
+            pose,
+            side,
+            hip_flexion=pose.pitch + rng.normal(0, 5),
+            hip_abduction=4,
+            knee_flexion=90,
+            ankle_dorsiflexion=-45,
+            shoulder_plane=88,
+            shoulder_elevation=thorax + rng.normal(0, 4),
+            elbow_flexion=rng.uniform(2, 12),
+        )
     pose.contacts = ('knee', 'wrist')
 
 
@@ -312,11 +410,17 @@ def down_dog(pose, rng):
     _trunk(pose, rng, rng.uniform(-0.2, 0.4))
     _neck(pose, rng, rng.uniform(-0.3, 0.4))
     for side in ('left', 'right'):
-        _set(pose, side, hip_flexion=pose.pitch - rng.uniform(25, 38),
-             hip_abduction=4, knee_flexion=rng.uniform(0, 12),
-             ankle_dorsiflexion=15, shoulder_plane=85,
-             shoulder_elevation=rng.uniform(150, 176),
-             elbow_flexion=rng.uniform(0, 8))
+        _set(
+            pose,
+            side,
+            hip_flexion=pose.pitch - rng.uniform(25, 38),
+            hip_abduction=4,
+            knee_flexion=rng.uniform(0, 12),
+            ankle_dorsiflexion=15,
+            shoulder_plane=85,
+            shoulder_elevation=rng.uniform(150, 176),
+            elbow_flexion=rng.uniform(0, 8),
+        )
     pose.contacts = ('ankle', 'wrist')
 
 
@@ -325,10 +429,17 @@ def plank(pose, rng):
     _trunk(pose, rng, rng.uniform(-0.3, 0.4))
     _neck(pose, rng, rng.uniform(-0.4, 0.3))
     for side in ('left', 'right'):
-        _set(pose, side, hip_flexion=rng.uniform(-6, 10), hip_abduction=4,
-             knee_flexion=2, ankle_dorsiflexion=10, shoulder_plane=88,
-             shoulder_elevation=rng.uniform(68, 84),
-             elbow_flexion=rng.uniform(0, 15))
+        _set(
+            pose,
+            side,
+            hip_flexion=rng.uniform(-6, 10),
+            hip_abduction=4,
+            knee_flexion=2,
+            ankle_dorsiflexion=10,
+            shoulder_plane=88,
+            shoulder_elevation=rng.uniform(68, 84),
+            elbow_flexion=rng.uniform(0, 15),
+        )
     pose.contacts = ('ankle', 'wrist')
 
 
@@ -347,11 +458,22 @@ def floor_sit(pose, rng):
     """Legs out: upright, slumped, or folded forward."""
     fold = rng.uniform(0, 1)
     pose.pitch = -15 + 45 * fold
-    _trunk(pose, rng, rng.uniform(-0.2, 0.6) + 0.4 * fold,
-           rng.normal(0, 0.1), rng.normal(0, 0.3))
+    _trunk(
+        pose,
+        rng,
+        rng.uniform(-0.2, 0.6) + 0.4 * fold,
+        rng.normal(0, 0.1),
+        rng.normal(0, 0.3),
+    )
     for side in ('left', 'right'):
-        _leg(pose, side, rng.uniform(86, 92), rng.uniform(0, 8),
-             rng.uniform(2, 25), flat=False)
+        _leg(
+            pose,
+            side,
+            rng.uniform(86, 92),
+            rng.uniform(0, 8),
+            rng.uniform(2, 25),
+            flat=False,
+        )
     _both_arms(pose, rng, 'forward')
     for side in ('left', 'right'):
         _set(pose, side, shoulder_elevation=45 + 65 * fold)
@@ -359,11 +481,23 @@ def floor_sit(pose, rng):
 
 def cross_legs(pose, rng):
     pose.pitch = rng.uniform(-10, 8)
-    _trunk(pose, rng, rng.uniform(-0.3, 0.6), rng.normal(0, 0.3),
-           rng.normal(0, 0.4))
+    _trunk(
+        pose,
+        rng,
+        rng.uniform(-0.3, 0.6),
+        rng.normal(0, 0.3),
+        rng.normal(0, 0.4),
+    )
     for side in ('left', 'right'):
-        _leg(pose, side, rng.uniform(66, 74), rng.uniform(116, 126), 44, -44,
-             flat=False)
+        _leg(
+            pose,
+            side,
+            rng.uniform(66, 74),
+            rng.uniform(116, 126),
+            44,
+            -44,
+            flat=False,
+        )
     _both_arms(pose, rng, str(rng.choice(['bent', 'forward', 'up'])))
 
 
@@ -371,14 +505,24 @@ def lie(pose, rng):
     face_up = rng.random() < 0.5
     pose.pitch = -90 if face_up else 88
     pose.roll = rng.normal(0, 8)
-    _trunk(pose, rng, rng.uniform(-0.3, 0.3), rng.normal(0, 0.3),
-           rng.normal(0, 0.1))
+    _trunk(
+        pose,
+        rng,
+        rng.uniform(-0.3, 0.3),
+        rng.normal(0, 0.3),
+        rng.normal(0, 0.1),
+    )
     for side in ('left', 'right'):
         raised = face_up and rng.random() < 0.5
         hip = rng.uniform(35, 55) if raised else 0
-        _set(pose, side, hip_flexion=hip, hip_abduction=rng.uniform(2, 20),
-             knee_flexion=hip * 2 if raised else rng.uniform(0, 5),
-             ankle_dorsiflexion=-35)
+        _set(
+            pose,
+            side,
+            hip_flexion=hip,
+            hip_abduction=rng.uniform(2, 20),
+            knee_flexion=hip * 2 if raised else rng.uniform(0, 5),
+            ankle_dorsiflexion=-35,
+        )
         _arm(pose, rng, side, str(rng.choice(['hang', 'side', 'up'])))
         _set(pose, side, shoulder_plane=0)
 
@@ -386,24 +530,35 @@ def lie(pose, rng):
 def anything(pose, rng):
     """Every joint at random over most of its range, standing or not."""
     pose.pitch, pose.roll = rng.normal(10, 25), rng.normal(0, 12)
-    _trunk(pose, rng, rng.uniform(-0.9, 0.9), rng.uniform(-0.8, 0.8),
-           rng.uniform(-0.8, 0.8))
+    _trunk(
+        pose,
+        rng,
+        rng.uniform(-0.9, 0.9),
+        rng.uniform(-0.8, 0.8),
+        rng.uniform(-0.8, 0.8),
+    )
     for side in ('left', 'right'):
         thigh = rng.uniform(-10, 80)
-        _leg(pose, side, thigh, max(rng.uniform(-10, 30) + thigh, 0),
-             rng.uniform(-2, 35), rng.uniform(-30, 10))
+        _leg(
+            pose,
+            side,
+            thigh,
+            max(rng.uniform(-10, 30) + thigh, 0),
+            rng.uniform(-2, 35),
+            rng.uniform(-30, 10),
+        )
     _free_arms(pose, rng)
 
 
 EVERYDAY = {
     stand: 5, walk: 4, run: 2, squat: 1, sit: 3, lift: 1.5, kneel: 1,
     reach: 1.5, turn: 1.5, floor_sit: 0.5
-}  # yapf: disable
+}  # fmt: skip
 YOGA = {
     forward_fold: 2, back_bend: 2, side_bend: 2.5, triangle: 1.5, lunge: 1.5,
     tree: 1, cobra: 1.5, all_fours: 2, down_dog: 1.5, plank: 1, child: 1,
     floor_sit: 1.5, cross_legs: 1.5, squat: 0.5, turn: 1
-}  # yapf: disable
+}  # fmt: skip
 VARIED = {**EVERYDAY, **YOGA, lie: 1.5, anything: 6}
 MIXTURES = {'everyday': EVERYDAY, 'yoga': YOGA, 'varied': VARIED}
 
@@ -424,8 +579,9 @@ def finish_pose(family, rng):
     for side in ('left', 'right'):
         lifted = pose.limbs[f'{side}_shoulder_elevation']
         # Scapulohumeral rhythm: above 60 degrees the girdle rises as well.
-        pose.limbs[f'{side}_clavicle_elevation'] += (
-            max(lifted - 60, 0) * 0.22 + rng.normal(0, 2))
+        pose.limbs[f'{side}_clavicle_elevation'] += max(
+            lifted - 60, 0
+        ) * 0.22 + rng.normal(0, 2)
         pose.limbs[f'{side}_clavicle_protraction'] += rng.normal(0, 4)
     pose.yaw = rng.uniform(-180, 180)
     return pose.clamp()

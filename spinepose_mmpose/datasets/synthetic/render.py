@@ -1,4 +1,5 @@
 """Draws faces from far to near; every pixel also remembers its owner."""
+
 from dataclasses import dataclass
 
 import cv2
@@ -21,6 +22,7 @@ class Faces:
         colour: (F, 3) lit BGR.
         low, high: (F, 2) box of the points.
     """
+
     points: np.ndarray
     depth: np.ndarray
     part: np.ndarray
@@ -29,19 +31,26 @@ class Faces:
 
     def __post_init__(self):
         # Chained over four slices: reducing a short axis is slow in numpy.
-        self.low, self.high = (_over_corners(f, self.points)
-                               for f in (np.minimum, np.maximum))
+        self.low, self.high = (
+            _over_corners(f, self.points) for f in (np.minimum, np.maximum)
+        )
 
     def inside(self, size):
         """(F,) whether a face's box meets an image of (width, height)."""
-        return ((self.high[:, 0] > 0) & (self.high[:, 1] > 0) &
-                (self.low[:, 0] < size[0]) & (self.low[:, 1] < size[1]))
+        return (
+            (self.high[:, 0] > 0)
+            & (self.high[:, 1] > 0)
+            & (self.low[:, 0] < size[0])
+            & (self.low[:, 1] < size[1])
+        )
 
 
 def _over_corners(function, values):
     """Reduce (F, 4, ...) over the corners."""
-    return function(function(values[:, 0], values[:, 1]),
-                    function(values[:, 2], values[:, 3]))
+    return function(
+        function(values[:, 0], values[:, 1]),
+        function(values[:, 2], values[:, 3]),
+    )
 
 
 OBJECT_OWNER = 255
@@ -51,15 +60,21 @@ def face_normals(quads):
     """(F, 3) unit normals; outwards for surfaces wound as ``mesh`` does."""
     a, b = quads[:, 2] - quads[:, 0], quads[:, 3] - quads[:, 1]
     # np.cross is several times slower on small arrays.
-    normal = np.stack([a[:, 1] * b[:, 2] - a[:, 2] * b[:, 1],
-                       a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2],
-                       a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]], 1)
+    normal = np.stack(
+        [
+            a[:, 1] * b[:, 2] - a[:, 2] * b[:, 1],
+            a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2],
+            a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0],
+        ],
+        1,
+    )
     length = np.sqrt((normal**2).sum(1, keepdims=True))
     return normal / np.maximum(length, 1e-12)
 
 
-def project_faces(camera, quads, part, owner, colour, light, contrast=0.6,
-                  bias=None):
+def project_faces(
+    camera, quads, part, owner, colour, light, contrast=0.6, bias=None
+):
     """Cull, light and sort faces.
 
     Args:
@@ -77,7 +92,7 @@ def project_faces(camera, quads, part, owner, colour, light, contrast=0.6,
     keep = keep[np.argsort(-order[keep], kind='stable')]
 
     toward = face_normals(quads[keep]) @ light
-    lit = (1 - contrast) + contrast * (0.5 + 0.5 * toward)**1.3 * 1.25
+    lit = (1 - contrast) + contrast * (0.5 + 0.5 * toward) ** 1.3 * 1.25
     colour = np.clip(colour[keep] * lit[:, None], 0, 255)
     return Faces(points[keep], depth[keep], part[keep], owner[keep], colour)
 
@@ -89,10 +104,14 @@ def draw_faces(canvas, faces):
     scale = SUPERSAMPLE << SHIFT
     # Pixel centres: x of the image lies at s * x + (s - 1) / 2 here.
     offset = (SUPERSAMPLE - 1) / 2 * (1 << SHIFT)
-    points = np.clip(faces.points[seen] * scale + offset, -2**24,
-                     2**24).round().astype(np.int32)
+    points = (
+        np.clip(faces.points[seen] * scale + offset, -(2**24), 2**24)
+        .round()
+        .astype(np.int32)
+    )
     colour = np.concatenate(
-        [faces.colour[seen], faces.owner[seen, None]], 1).tolist()
+        [faces.colour[seen], faces.owner[seen, None]], 1
+    ).tolist()
     fill = cv2.fillConvexPoly
     for polygon, value in zip(points, colour):
         fill(canvas, polygon, value, cv2.LINE_8, SHIFT)

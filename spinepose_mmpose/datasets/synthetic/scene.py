@@ -1,4 +1,5 @@
 """One image with its annotations, from (seed, split, index) alone."""
+
 from dataclasses import dataclass
 
 import cv2
@@ -40,6 +41,7 @@ MIN_INSIDE = 14  # keypoints of the main person inside the image
 @dataclass
 class Person:
     """One person in the world (metres, y up)."""
+
     body: Body
     pose: Pose
     figure: Figure
@@ -47,8 +49,13 @@ class Person:
     look: Look
 
     def moved(self, shift):
-        return Person(self.body, self.pose, self.figure.moved(shift=shift),
-                      self.skin.moved(shift), self.look)
+        return Person(
+            self.body,
+            self.pose,
+            self.figure.moved(shift=shift),
+            self.skin.moved(shift),
+            self.look,
+        )
 
 
 @dataclass
@@ -60,6 +67,7 @@ class Scene:
         seats: (F, 4, 3) faces of stools in metres.
         light: (3,) unit vector towards the light.
     """
+
     people: list
     camera: Camera
     size: tuple
@@ -84,8 +92,9 @@ def make_person(body, pose, look):
 
 def sample_person(rng, kind):
     body = sample_body(rng)
-    return make_person(body, sample_pose(rng, kind),
-                       sample_look(rng, body, kind))
+    return make_person(
+        body, sample_pose(rng, kind), sample_look(rng, body, kind)
+    )
 
 
 def _sample_camera(rng, points, size, kind, loose):
@@ -94,13 +103,21 @@ def _sample_camera(rng, points, size, kind, loose):
     roll = rng.normal(0, 4 if kind != 'varied' else 9)
     cut = loose and rng.random() < 0.22
     fill = rng.uniform(1.0, 1.55) if cut else rng.uniform(0.5, 0.95)
-    reach = 0.25 if cut else max(0.48 - fill / 2, 0.)
+    reach = 0.25 if cut else max(0.48 - fill / 2, 0.0)
     shift = rng.uniform(-reach, reach, 2)
-    camera = look_at(points, size, float(np.clip(elevation, -14, 60)), roll,
-                     rng.uniform(25, 62), fill, shift)
+    camera = look_at(
+        points,
+        size,
+        float(np.clip(elevation, -14, 60)),
+        roll,
+        rng.uniform(25, 62),
+        fill,
+        shift,
+    )
     if camera.position[1] < 0.1:  # not from below the floor
-        camera = look_at(points, size, max(float(elevation), 3.), roll, 40.,
-                         fill, shift)
+        camera = look_at(
+            points, size, max(float(elevation), 3.0), roll, 40.0, fill, shift
+        )
     return camera
 
 
@@ -135,11 +152,15 @@ def _seats(people):
 
 def sample_scene(rng, kind, size):
     """Draw people, camera, light and occluders of one image."""
-    odds = {'everyday': (.68, .22, .10), 'yoga': (.9, .1, 0.),
-            'varied': (.78, .16, .06)}[kind]
+    odds = {
+        'everyday': (0.68, 0.22, 0.10),
+        'yoga': (0.9, 0.1, 0.0),
+        'varied': (0.78, 0.16, 0.06),
+    }[kind]
     count = 1 + int(rng.choice(3, p=odds))
     people = _place_others(
-        rng, [sample_person(rng, kind) for _ in range(count)])
+        rng, [sample_person(rng, kind) for _ in range(count)]
+    )
     everyone = np.concatenate([p.skin.quads[::3, 0] for p in people])
     main = people[0].skin.quads[:, 0]
     target = everyone if rng.random() < 0.6 else main
@@ -154,10 +175,18 @@ def sample_scene(rng, kind, size):
         low = np.clip(points.min(0), 0, size)
         high = np.clip(points.max(0), 0, size)
         occluders = sample_occluders(rng, size, (*low, *(high - low)))
-    light = np.array([rng.normal(0, 0.7), rng.uniform(0.5, 1.3),
-                      rng.uniform(-0.2, 1.2)])
-    return Scene(people, camera, tuple(size), occluders, _seats(people),
-                 light / np.linalg.norm(light), float(rng.uniform(.45, .8)))
+    light = np.array(
+        [rng.normal(0, 0.7), rng.uniform(0.5, 1.3), rng.uniform(-0.2, 1.2)]
+    )
+    return Scene(
+        people,
+        camera,
+        tuple(size),
+        occluders,
+        _seats(people),
+        light / np.linalg.norm(light),
+        float(rng.uniform(0.45, 0.8)),
+    )
 
 
 def scene_faces(scene, rng):
@@ -170,10 +199,13 @@ def scene_faces(scene, rng):
         owner.append(np.full(len(skin.part), number))
         colour.append(colour_skin(skin, person.look, rng))
         # Features and hair lie on the head; they are painted after it.
-        drawn = ((skin.paint >= FEATURE_IDS['eye_white'])
-                 & (skin.paint <= FEATURE_IDS['nose']))
-        bias.append(drawn * (0.02 + 0.001 * skin.paint) +
-                    (skin.part == PART_IDS['hair']) * 0.014)
+        drawn = (skin.paint >= FEATURE_IDS['eye_white']) & (
+            skin.paint <= FEATURE_IDS['nose']
+        )
+        bias.append(
+            drawn * (0.02 + 0.001 * skin.paint)
+            + (skin.part == PART_IDS['hair']) * 0.014
+        )
     count = len(scene.seats)
     quads.append(scene.seats)
     part.append(np.full(count, OBJECT))
@@ -181,9 +213,15 @@ def scene_faces(scene, rng):
     colour.append(np.tile(rng.uniform(40, 220, 3), (count, 1)))
     bias.append(np.zeros(count))
     return project_faces(
-        scene.camera, np.concatenate(quads), np.concatenate(part),
-        np.concatenate(owner), np.concatenate(colour), scene.light,
-        scene.contrast, np.concatenate(bias))
+        scene.camera,
+        np.concatenate(quads),
+        np.concatenate(part),
+        np.concatenate(owner),
+        np.concatenate(colour),
+        scene.light,
+        scene.contrast,
+        np.concatenate(bias),
+    )
 
 
 def draw_scene(scene, faces, rng):
@@ -195,14 +233,20 @@ def draw_scene(scene, faces, rng):
     image = draw_background(rng, scene.camera, scene.size)
     shadow = np.zeros(scene.size[::-1], np.uint8)
     for person in scene.people:
-        shadow = np.maximum(shadow, shadow_mask(
-            scene.camera, person.skin, scene.light, scene.size))
-    image *= (1 - shadow.astype(np.float32) *
-              (0.6 * scene.contrast / 255))[..., None]
+        shadow = np.maximum(
+            shadow,
+            shadow_mask(scene.camera, person.skin, scene.light, scene.size),
+        )
+    image *= (1 - shadow.astype(np.float32) * (0.6 * scene.contrast / 255))[
+        ..., None
+    ]
     image = np.clip(image, 0, 255).astype(np.uint8)
     width, height = scene.size
-    image = cv2.resize(image, (width * SUPERSAMPLE, height * SUPERSAMPLE),
-                       interpolation=cv2.INTER_NEAREST)
+    image = cv2.resize(
+        image,
+        (width * SUPERSAMPLE, height * SUPERSAMPLE),
+        interpolation=cv2.INTER_NEAREST,
+    )
     canvas = cv2.cvtColor(image, cv2.COLOR_BGR2BGRA)
     canvas[..., 3] = 0
     draw_faces(canvas, faces)
@@ -235,12 +279,16 @@ def annotate(scene, faces, owners):
         if bbox is None or area == 0:
             continue
         points, depth = scene.camera.project(person.figure.keypoints)
-        flags = keypoint_visibility(points, depth, number, faces, scene.size,
-                                    scene.occluders)
+        flags = keypoint_visibility(
+            points, depth, number, faces, scene.size, scene.occluders
+        )
         keypoints = []
         for (x, y), v in zip(points, flags):
-            keypoints += ([round(float(x), 2), round(float(y), 2), int(v)]
-                          if v else [0, 0, 0])
+            keypoints += (
+                [round(float(x), 2), round(float(y), 2), int(v)]
+                if v
+                else [0, 0, 0]
+            )
         annotations.append(
             dict(
                 category_id=1,
@@ -248,7 +296,9 @@ def annotate(scene, faces, owners):
                 area=area,
                 iscrowd=0,
                 num_keypoints=int((flags > 0).sum()),
-                keypoints=keypoints))
+                keypoints=keypoints,
+            )
+        )
     return annotations
 
 
@@ -281,4 +331,3 @@ def generate_sample(seed, split, index, size=None):
     faces = scene_faces(scene, rng)
     image, owners = draw_scene(scene, faces, rng)
     return image, annotate(scene, faces, owners)
-

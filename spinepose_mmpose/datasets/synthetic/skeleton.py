@@ -1,4 +1,5 @@
 """Forward kinematics: a build and a pose give joints in metres."""
+
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,9 +9,10 @@ from spinepose_mmpose.metainfo import KEYPOINT_NAMES
 from . import anatomy
 from .rotation import rot_x, rot_y, rot_z
 
-SIDES = (('left', 1.), ('right', -1.))
-LIMB_DOFS = tuple(f'{side}_{dof}' for side, _ in SIDES
-                  for dof in anatomy.LIMB_LIMITS)
+SIDES = (('left', 1.0), ('right', -1.0))
+LIMB_DOFS = tuple(
+    f'{side}_{dof}' for side, _ in SIDES for dof in anatomy.LIMB_LIMITS
+)
 
 
 @dataclass
@@ -26,11 +28,12 @@ class Pose:
             the body is tipped until they do. Empty: no tipping.
         seat: A stool belongs under the pelvis.
     """
-    pitch: float = 0.
-    roll: float = 0.
-    yaw: float = 0.
+
+    pitch: float = 0.0
+    roll: float = 0.0
+    yaw: float = 0.0
     spine: np.ndarray = field(default_factory=lambda: np.zeros((9, 3)))
-    limbs: dict = field(default_factory=lambda: dict.fromkeys(LIMB_DOFS, 0.))
+    limbs: dict = field(default_factory=lambda: dict.fromkeys(LIMB_DOFS, 0.0))
     contacts: tuple = ()
     seat: bool = False
 
@@ -52,8 +55,15 @@ def mirror_pose(pose):
     for name, value in pose.limbs.items():
         side, _, dof = name.partition('_')
         limbs[f'{swap[side]}_{dof}'] = value
-    return Pose(pose.pitch, -pose.roll, -pose.yaw,
-                pose.spine * [1., -1., -1.], limbs, pose.contacts, pose.seat)
+    return Pose(
+        pose.pitch,
+        -pose.roll,
+        -pose.yaw,
+        pose.spine * [1.0, -1.0, -1.0],
+        limbs,
+        pose.contacts,
+        pose.seat,
+    )
 
 
 @dataclass
@@ -64,6 +74,7 @@ class Figure:
         joints: Name to (3,) metres: the 37 keypoints.
         frames: Bone name to (R (3, 3), origin (3,)).
     """
+
     joints: dict
     frames: dict
 
@@ -72,14 +83,17 @@ class Figure:
         """(37, 3) metres, in the order of ``KEYPOINT_NAMES``."""
         return np.array([self.joints[name] for name in KEYPOINT_NAMES])
 
-    def moved(self, rotation=None, shift=(0., 0., 0.)):
+    def moved(self, rotation=None, shift=(0.0, 0.0, 0.0)):
         """The figure rotated about the world's origin, then shifted."""
         rotation = np.eye(3) if rotation is None else rotation
         shift = np.asarray(shift)
         return Figure(
             {k: rotation @ v + shift for k, v in self.joints.items()},
-            {k: (rotation @ r, rotation @ p + shift)
-             for k, (r, p) in self.frames.items()})
+            {
+                k: (rotation @ r, rotation @ p + shift)
+                for k, (r, p) in self.frames.items()
+            },
+        )
 
 
 def _spine(body, pose, joints, frames):
@@ -104,30 +118,36 @@ def _spine(body, pose, joints, frames):
 def _arm(body, pose, side, sign, joints, frames):
     dof = {d: pose.limbs[f'{side}_{d}'] for d in anatomy.LIMB_LIMITS}
     scale = body.scale
-    side_scale = np.array([sign * body.shoulders, 1., 1.]) * scale
+    side_scale = np.array([sign * body.shoulders, 1.0, 1.0]) * scale
 
     # The rib cage, which carries clavicle and latissimus, is segment T8-T3.
     ribs = frames['segment_4'][0]
-    joints[f'{side}_latissimus'] = (
-        joints['spine_04'] + ribs @ (anatomy.T8_TO_LATISSIMUS * side_scale))
-    clavicle = joints['spine_05'] + ribs @ (
-        anatomy.T3_TO_CLAVICLE * side_scale)
+    joints[f'{side}_latissimus'] = joints['spine_04'] + ribs @ (
+        anatomy.T8_TO_LATISSIMUS * side_scale
+    )
+    clavicle = joints['spine_05'] + ribs @ (anatomy.T3_TO_CLAVICLE * side_scale)
     joints[f'{side}_clavicle'] = clavicle
     girdle = (
-        ribs @ rot_z(sign * dof['clavicle_elevation'])
-        @ rot_y(-sign * dof['clavicle_protraction']))
+        ribs
+        @ rot_z(sign * dof['clavicle_elevation'])
+        @ rot_y(-sign * dof['clavicle_protraction'])
+    )
     shoulder = clavicle + girdle @ (anatomy.CLAVICLE_TO_SHOULDER * side_scale)
     joints[f'{side}_shoulder'] = shoulder
     frames[f'{side}_girdle'] = girdle, clavicle
 
     plane = rot_y(-sign * dof['shoulder_plane'])
     upper = (
-        ribs @ plane @ rot_z(sign * dof['shoulder_elevation']) @ plane.T
-        @ rot_y(-sign * dof['shoulder_rotation']))
+        ribs
+        @ plane
+        @ rot_z(sign * dof['shoulder_elevation'])
+        @ plane.T
+        @ rot_y(-sign * dof['shoulder_rotation'])
+    )
     lower = upper @ rot_x(-dof['elbow_flexion'])
     # Palms face inwards when the arm hangs.
     hand = lower @ rot_z(-sign * dof['wrist_flexion'])
-    down = np.array([0., -1., 0.]) * scale * body.arm
+    down = np.array([0.0, -1.0, 0.0]) * scale * body.arm
     elbow = shoulder + upper @ down * anatomy.UPPER_ARM
     wrist = elbow + lower @ down * anatomy.FOREARM
     joints[f'{side}_elbow'], joints[f'{side}_wrist'] = elbow, wrist
@@ -144,19 +164,22 @@ def _leg(body, pose, side, sign, joints, frames):
     offset[0] *= sign * body.hips
     hip = sacrum + pelvis @ offset
     thigh = (
-        pelvis @ rot_x(-dof['hip_flexion'])
+        pelvis
+        @ rot_x(-dof['hip_flexion'])
         @ rot_z(sign * dof['hip_abduction'])
-        @ rot_y(-sign * dof['hip_rotation']))
+        @ rot_y(-sign * dof['hip_rotation'])
+    )
     shank = thigh @ rot_x(dof['knee_flexion'])
     foot = shank @ rot_x(-dof['ankle_dorsiflexion'])
-    down = np.array([0., -1., 0.]) * scale * body.leg
+    down = np.array([0.0, -1.0, 0.0]) * scale * body.leg
     knee = hip + thigh @ down * anatomy.THIGH
     ankle = knee + shank @ down * anatomy.SHANK
     joints[f'{side}_hip'] = hip
     joints[f'{side}_knee'], joints[f'{side}_ankle'] = knee, ankle
     for name, offset in anatomy.FOOT.items():
         joints[f'{side}_{name}'] = ankle + foot @ (
-            np.array(offset) * [sign, 1., 1.] * scale)
+            np.array(offset) * [sign, 1.0, 1.0] * scale
+        )
     frames[f'{side}_thigh'] = thigh, hip
     frames[f'{side}_shank'] = shank, knee
     frames[f'{side}_foot'] = foot, ankle
@@ -166,8 +189,9 @@ def _tip(figure, contacts):
     """Rotate about the body's left-right axis until both contacts level."""
     ends = []
     for name in contacts:
-        ends.append((figure.joints[f'left_{name}'] +
-                     figure.joints[f'right_{name}']) / 2)
+        ends.append(
+            (figure.joints[f'left_{name}'] + figure.joints[f'right_{name}']) / 2
+        )
     _, up, forward = ends[1] - ends[0]
     angle = np.degrees(np.arctan2(up, forward))
     # Feet may lie before or behind the hands.

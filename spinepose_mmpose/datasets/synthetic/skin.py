@@ -1,4 +1,5 @@
 """The whole skin of a dressed figure."""
+
 from .head import hair_skins, head_skins
 from .limbs import limb_skins, skirt_skin
 from .mesh import Skin
@@ -18,5 +19,5 @@ def build_skin(figure, body, look):
 
 def stand_on_ground(figure, skin):
     """Figure and skin shifted so that the lowest point has height 0."""
-    shift = [0., -skin.quads[..., 1].min(), 0.]
+    shift = [0.0, -skin.quads[..., 1].min(), 0.0]
     return figure.moved(shift=shift), skin.moved(shift)

@@ -15,6 +15,7 @@ Everything else is visible (2). So the spine, which lies inside the torso, is
 visible wherever the torso itself is what one sees there, from any side, and
 own clothes and hair hide nothing.
 """
+
 import numpy as np
 
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES, NUM_KEYPOINTS
@@ -32,7 +33,7 @@ _OWN = {
     'ankle': ('shank', 'foot'), 'big_toe': ('foot', ),
     'small_toe': ('foot', ), 'heel': ('foot', 'shank'),
     'latissimus': ('torso', 'hair'), 'clavicle': ('torso', 'neck', 'hair')
-}  # yapf: disable
+}  # fmt: skip
 _SPINE = ('torso', 'hair', 'skirt')
 
 
@@ -41,7 +42,7 @@ def own_parts(name):
     side, _, rest = name.partition('_')
     sided = side in ('left', 'right')
     if name == 'spine_05':  # T3 lies behind the root of the neck
-        parts = _SPINE + ('neck', )
+        parts = _SPINE + ('neck',)
     elif name == 'hip' or name.startswith('spine'):
         parts = _SPINE
     else:
@@ -88,23 +89,29 @@ def keypoint_visibility(points, depth, owner, faces, size, occluders=()):
         occluders: Convex polygons (V, 2) in front of everything.
     """
     inside = ((points >= 0) & (points <= np.array(size) - 1)).all(1) & (
-        depth > 0)
+        depth > 0
+    )
     flags = np.where(inside, 2, 0)
     # Only faces whose box holds the point are tested exactly.
     x, y = points[:, :1], points[:, 1:]
-    near = ((x >= faces.low[:, 0]) & (x <= faces.high[:, 0]) &
-            (y >= faces.low[:, 1]) & (y <= faces.high[:, 1]))
+    near = (
+        (x >= faces.low[:, 0])
+        & (x <= faces.high[:, 0])
+        & (y >= faces.low[:, 1])
+        & (y <= faces.high[:, 1])
+    )
     rows, columns = np.nonzero(near & inside[:, None])
     if len(rows):
         hit = _cover(points[rows], faces.points[columns])
         rows, columns = rows[hit], columns[hit]
         own = (faces.owner[columns] == owner) & OWN_PARTS[
-            rows, faces.part[columns]]
+            rows, faces.part[columns]
+        ]
         margin = np.where(own, SKIN_MARGIN[rows], OTHER_MARGIN)
         hidden = faces.depth[columns] < depth[rows] - margin
         flags[rows[hidden]] = 1
     for polygon in occluders:
-        polygon = np.broadcast_to(polygon, (len(points), ) + polygon.shape)
+        polygon = np.broadcast_to(polygon, (len(points),) + polygon.shape)
         hit = _cover(points, polygon)
         flags[hit & inside] = 1
     return flags

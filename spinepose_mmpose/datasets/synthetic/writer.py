@@ -1,4 +1,5 @@
 """Writes generated images and annotations in SpineTrack's folder layout."""
+
 import json
 import multiprocessing
 import os
@@ -62,8 +63,9 @@ def _write_json(path, content):
 
 def _write_image(path, image):
     def write(temporary):
-        if not cv2.imwrite(temporary, image,
-                           [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
+        if not cv2.imwrite(
+            temporary, image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+        ):
             raise OSError(f'cannot write the image {path}')
 
     _replace_with(path, write)
@@ -79,7 +81,8 @@ def _make_image(index, out, seed, split, size):
     for i, annotation in enumerate(annotations):
         annotation.update(id=image_id * _MAX_PEOPLE + i, image_id=image_id)
     return dict(
-        id=image_id, file_name=name, width=width, height=height), annotations
+        id=image_id, file_name=name, width=width, height=height
+    ), annotations
 
 
 def _categories():
@@ -89,8 +92,10 @@ def _categories():
             name='person',
             supercategory='person',
             keypoints=list(KEYPOINT_NAMES),
-            skeleton=[[KEYPOINT_IDS[end] + 1 for end in link]
-                      for link, _ in SKELETON])
+            skeleton=[
+                [KEYPOINT_IDS[end] + 1 for end in link] for link, _ in SKELETON
+            ],
+        )
     ]
 
 
@@ -99,13 +104,17 @@ def _check(train, val, seed, size, workers):
         if value < 0:
             raise ValueError(f'{name} must not be negative, but is {value}')
     if max(train, val) >= _IDS_PER_SPLIT:
-        raise ValueError(f'at most {_IDS_PER_SPLIT - 1} images fit a split, '
-                         f'but {max(train, val)} were asked for')
+        raise ValueError(
+            f'at most {_IDS_PER_SPLIT - 1} images fit a split, '
+            f'but {max(train, val)} were asked for'
+        )
     if workers < 1:
         raise ValueError(f'workers must be at least 1, but is {workers}')
     if size and not all(MIN_SIDE <= side <= MAX_SIDE for side in size):
-        raise ValueError(f'width and height must be {MIN_SIDE} to {MAX_SIDE} '
-                         f'pixels, but are {size[0]} x {size[1]}')
+        raise ValueError(
+            f'width and height must be {MIN_SIDE} to {MAX_SIDE} '
+            f'pixels, but are {size[0]} x {size[1]}'
+        )
 
 
 def _read_state(out):
@@ -120,7 +129,8 @@ def _read_state(out):
     if osp.isdir(out) and os.listdir(out):
         raise FileExistsError(
             f'{out} holds files that this generator did not write; '
-            'give a new or an empty folder')
+            'give a new or an empty folder'
+        )
     return None
 
 
@@ -166,7 +176,8 @@ def _write_split(out, split, count, seed, size, workers, progress):
         'of SpineTrack.',
         version=GENERATOR_VERSION,
         seed=seed,
-        split=split)
+        split=split,
+    )
     _write_json(
         annotation_path(out, split),
         dict(
@@ -174,11 +185,21 @@ def _write_split(out, split, count, seed, size, workers, progress):
             licenses=[],
             images=images,
             annotations=annotations,
-            categories=_categories()))
+            categories=_categories(),
+        ),
+    )
 
 
-def write_dataset(out, train, val, seed=0, size=None, workers=1,
-                  overwrite=False, progress=None):
+def write_dataset(
+    out,
+    train,
+    val,
+    seed=0,
+    size=None,
+    workers=1,
+    overwrite=False,
+    progress=None,
+):
     """Write a data set; the same arguments give the same bytes.
 
     An annotation file is written after its images, by rename. So after an
@@ -208,14 +229,16 @@ def write_dataset(out, train, val, seed=0, size=None, workers=1,
         seed=seed,
         train=train,
         val=val,
-        size=list(size) if size else None)
+        size=list(size) if size else None,
+    )
     if osp.exists(out) and not osp.isdir(out):
         raise NotADirectoryError(f'{out} is not a folder')
     found = _read_state(out)
     if found is not None and found != state and not overwrite:
         raise FileExistsError(
             f'{out} holds a data set of other settings ({found}); give '
-            '--overwrite to replace it')
+            '--overwrite to replace it'
+        )
 
     for split in SPLITS:
         os.makedirs(osp.join(out, 'images', split), exist_ok=True)

@@ -28,8 +28,9 @@ class LoadPoseImage(LoadImage):
 
     def __init__(self, *args, on_bad_image: str = 'error', **kwargs) -> None:
         if on_bad_image not in CHOICES:
-            raise ValueError(f'on_bad_image is {on_bad_image!r}, expected one '
-                             f'of {CHOICES}')
+            raise ValueError(
+                f'on_bad_image is {on_bad_image!r}, expected one of {CHOICES}'
+            )
         super().__init__(*args, **kwargs)
         self.on_bad_image = on_bad_image
 
@@ -43,7 +44,8 @@ class LoadPoseImage(LoadImage):
         if self.to_float32:
             img = img.astype('float32')
         results.update(
-            img=img, img_shape=img.shape[:2], ori_shape=img.shape[:2])
+            img=img, img_shape=img.shape[:2], ori_shape=img.shape[:2]
+        )
         return results
 
     def _read(self, path: str):
@@ -54,25 +56,31 @@ class LoadPoseImage(LoadImage):
         if is_truncated_jpeg(content):
             raise ValueError('the JPEG ends before its end marker')
         img = mmcv.imfrombytes(
-            content, flag=self.color_type, backend=self.imdecode_backend)
+            content, flag=self.color_type, backend=self.imdecode_backend
+        )
         if img is None:
             raise ValueError('it is no image that OpenCV can read')
         return img
 
     def _refuse(self, results: dict, error: Exception) -> None:
-        reason = error.strerror if isinstance(
-            error, OSError) and error.strerror else error
-        message = f"image {results['img_path']} cannot be used: {reason}"
+        reason = (
+            error.strerror
+            if isinstance(error, OSError) and error.strerror
+            else error
+        )
+        message = f'image {results["img_path"]} cannot be used: {reason}'
         if 'id' in results:
-            message += f" (annotation {results['id']})"
+            message += f' (annotation {results["id"]})'
         if self.on_bad_image == 'error':
             raise ValueError(
                 f"{message}. Replace it, or set on_bad_image='skip' in "
-                'LoadPoseImage to train without it.') from None
+                'LoadPoseImage to train without it.'
+            ) from None
         print_log(
             f'{message}; another sample takes its place',
             logger='current',
-            level=logging.WARNING)
+            level=logging.WARNING,
+        )
         return None
 
 
@@ -86,11 +94,11 @@ def is_truncated_jpeg(content: bytes) -> bool:
     if not content.startswith(JPEG_START):
         return False
     at = len(JPEG_START)
-    while content[at:at + 1] == b'\xff':
-        marker = content[at + 1:at + 2]
+    while content[at : at + 1] == b'\xff':
+        marker = content[at + 1 : at + 2]
         if marker == START_OF_SCAN:
             break
         is_fill = marker == b'\xff'
-        size = int.from_bytes(content[at + 2:at + 4], 'big')
+        size = int.from_bytes(content[at + 2 : at + 4], 'big')
         at += 1 if is_fill else 2 + size
     return content.find(JPEG_END, at) < 0

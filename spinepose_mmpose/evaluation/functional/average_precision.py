@@ -1,4 +1,5 @@
 """Average precision and recall of ranked detections (COCO's definition)."""
+
 from typing import Tuple
 
 import numpy as np
@@ -7,8 +8,9 @@ import numpy as np
 RECALLS = np.linspace(0, 1, 101)
 
 
-def precision_recall(hits: np.ndarray, misses: np.ndarray,
-                     num_people: int) -> Tuple[np.ndarray, np.ndarray]:
+def precision_recall(
+    hits: np.ndarray, misses: np.ndarray, num_people: int
+) -> Tuple[np.ndarray, np.ndarray]:
     """Interpolated precision and final recall at T thresholds.
 
     Args:

@@ -3,6 +3,7 @@
 A mapping is a list of (source, target) ids, what MMPose's KeypointConverter
 takes; ``((a, b), target)`` puts the target midway between two sources.
 """
+
 from typing import List, Sequence, Tuple, Union
 
 import numpy as np
@@ -10,8 +11,9 @@ import numpy as np
 Mapping = Sequence[Tuple[Union[int, Sequence[int]], int]]
 
 
-def map_keypoints(keypoints: np.ndarray, num_keypoints: int,
-                  mapping: Mapping) -> np.ndarray:
+def map_keypoints(
+    keypoints: np.ndarray, num_keypoints: int, mapping: Mapping
+) -> np.ndarray:
     """Rearranged keypoints; those without a source are 0 with score 0.
 
     Args:
@@ -36,8 +38,9 @@ def map_keypoints(keypoints: np.ndarray, num_keypoints: int,
     return out
 
 
-def name_mapping(source_names: Sequence[str],
-                 target_names: Sequence[str]) -> List[Tuple[int, int]]:
+def name_mapping(
+    source_names: Sequence[str], target_names: Sequence[str]
+) -> List[Tuple[int, int]]:
     """(source, target) ids of the keypoints that have the same name.
 
     Raises:
@@ -46,46 +49,59 @@ def name_mapping(source_names: Sequence[str],
     for what, names in (('source', source_names), ('target', target_names)):
         twice = sorted({n for n in names if list(names).count(n) > 1})
         if twice:
-            raise ValueError(f'{what} keypoints {twice} occur more than once: '
-                             'they cannot be mapped by name.')
+            raise ValueError(
+                f'{what} keypoints {twice} occur more than once: '
+                'they cannot be mapped by name.'
+            )
     ids = {name: i for i, name in enumerate(source_names)}
-    mapping = [(ids[name], i) for i, name in enumerate(target_names)
-               if name in ids]
+    mapping = [
+        (ids[name], i) for i, name in enumerate(target_names) if name in ids
+    ]
     if not mapping:
         raise ValueError(
             f'no keypoint of the source ({", ".join(source_names)}) has the '
             f'name of one of the target ({", ".join(target_names)}): nothing '
-            'can be mapped by name.')
+            'can be mapped by name.'
+        )
     return mapping
 
 
-def map_sigmas(sigmas: Sequence[float], num_keypoints: int,
-               mapping: Mapping) -> np.ndarray:
+def map_sigmas(
+    sigmas: Sequence[float], num_keypoints: int, mapping: Mapping
+) -> np.ndarray:
     """(num_keypoints, ) OKS sigmas of the target; 1 without a source."""
     sigmas = np.asarray(sigmas, dtype=np.float64)
     first, second, target = _ids(mapping, len(sigmas), num_keypoints)
     out = np.ones(num_keypoints)
     out[target] = np.where(
-        np.equal(first, second), sigmas[first],
-        (sigmas[first] + sigmas[second]) / 2)
+        np.equal(first, second),
+        sigmas[first],
+        (sigmas[first] + sigmas[second]) / 2,
+    )
     return out
 
 
 def _ids(mapping: Mapping, num_sources: int, num_targets: int):
     first, second, target = [], [], []
     for source, to in mapping:
-        pair = source if isinstance(source, (list, tuple)) else (source,
-                                                                 source)
+        pair = source if isinstance(source, (list, tuple)) else (source, source)
         if len(pair) != 2:
-            raise ValueError('A target lies on one source or between two, but '
-                             f'the mapping of {to} names {len(pair)}.')
-        if not (all(0 <= s < num_sources for s in pair)
-                and 0 <= to < num_targets):
+            raise ValueError(
+                'A target lies on one source or between two, but '
+                f'the mapping of {to} names {len(pair)}.'
+            )
+        if not (
+            all(0 <= s < num_sources for s in pair) and 0 <= to < num_targets
+        ):
             raise ValueError(
                 f'The mapping ({source}, {to}) does not fit {num_sources} '
-                f'source keypoints and {num_targets} target keypoints.')
+                f'source keypoints and {num_targets} target keypoints.'
+            )
         first.append(pair[0])
         second.append(pair[1])
         target.append(to)
-    return (np.array(first, dtype=np.int64), np.array(second, dtype=np.int64),
-            np.array(target, dtype=np.int64))
+    return (
+        np.array(first, dtype=np.int64),
+        np.array(second, dtype=np.int64),
+        np.array(target, dtype=np.int64),
+    )

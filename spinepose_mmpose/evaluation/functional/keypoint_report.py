@@ -3,6 +3,7 @@
 Everything here is measured on pairs of a labelled and a predicted person.
 Letters: N pairs, K keypoints, C points of a chain.
 """
+
 from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
@@ -14,10 +15,12 @@ from .people import Detections, GroundTruth
 DRAWS_AT_ONCE = 100
 
 
-def match_people(ground_truth: GroundTruth,
-                 detections: Detections,
-                 sigmas: Sequence[float],
-                 min_oks: float = 0.5) -> Tuple[np.ndarray, np.ndarray]:
+def match_people(
+    ground_truth: GroundTruth,
+    detections: Detections,
+    sigmas: Sequence[float],
+    min_oks: float = 0.5,
+) -> Tuple[np.ndarray, np.ndarray]:
     """Pairs of people by OKS over all keypoints; the best detection chooses
     first. Crowds and people without a labelled keypoint are left out.
 
@@ -38,9 +41,12 @@ def match_people(ground_truth: GroundTruth,
         gts = np.flatnonzero(usable & (ground_truth.image_index == image))
         dts = np.flatnonzero(detections.image_index == image)
         dts = dts[np.argsort(-detections.scores[dts], kind='stable')]
-        oks = oks_matrix(detections.keypoints[dts],
-                         ground_truth.keypoints[gts], ground_truth.areas[gts],
-                         sigmas)
+        oks = oks_matrix(
+            detections.keypoints[dts],
+            ground_truth.keypoints[gts],
+            ground_truth.areas[gts],
+            sigmas,
+        )
         for row, dt in enumerate(dts):
             if gts.size and oks[row].max() >= min_oks:
                 best = int(oks[row].argmax())
@@ -51,15 +57,15 @@ def match_people(ground_truth: GroundTruth,
 
 
 def keypoint_report(
-        gt_keypoints: np.ndarray,
-        dt_keypoints: np.ndarray,
-        areas: np.ndarray,
-        sigmas: Sequence[float],
-        pck_fraction: float = 0.05,
-        num_bootstrap: int = 1000,
-        seed: int = 0,
-        scales: Optional[np.ndarray] = None,
-        groups: Optional[Sequence[Sequence[int]]] = None
+    gt_keypoints: np.ndarray,
+    dt_keypoints: np.ndarray,
+    areas: np.ndarray,
+    sigmas: Sequence[float],
+    pck_fraction: float = 0.05,
+    num_bootstrap: int = 1000,
+    seed: int = 0,
+    scales: Optional[np.ndarray] = None,
+    groups: Optional[Sequence[Sequence[int]]] = None,
 ) -> Dict[str, np.ndarray]:
     """How well each keypoint is found, with 95 % confidence.
 
@@ -91,25 +97,34 @@ def keypoint_report(
     scales = np.sqrt(areas) if scales is None else np.asarray(scales)
     error = np.linalg.norm(offsets, axis=-1) / scales[:, None]
     values = dict(
-        oks=keypoint_similarity(offsets, areas,
-                                np.asarray(sigmas, dtype=np.float64)),
+        oks=keypoint_similarity(
+            offsets, areas, np.asarray(sigmas, dtype=np.float64)
+        ),
         pck=(error <= pck_fraction).astype(np.float64),
-        error=error)
+        error=error,
+    )
     if groups is None:
         groups = np.arange(labelled.shape[1])[:, None]
     counts = _group_sums(labelled, groups)  # N, M
-    sums = [_group_sums(np.where(labelled, value, 0), groups)
-            for value in values.values()]
+    sums = [
+        _group_sums(np.where(labelled, value, 0), groups)
+        for value in values.values()
+    ]
     means = mean_with_confidence(
-        np.concatenate(sums, axis=1), np.tile(counts, len(sums)),
-        num_bootstrap, seed)
+        np.concatenate(sums, axis=1),
+        np.tile(counts, len(sums)),
+        num_bootstrap,
+        seed,
+    )
     return dict(
         zip(values, np.split(means, len(sums))),
-        count=counts.sum(axis=0).astype(int))
+        count=counts.sum(axis=0).astype(int),
+    )
 
 
-def chain_errors(gt_keypoints: np.ndarray, dt_keypoints: np.ndarray,
-                 chain: Sequence[int]) -> Dict[str, np.ndarray]:
+def chain_errors(
+    gt_keypoints: np.ndarray, dt_keypoints: np.ndarray, chain: Sequence[int]
+) -> Dict[str, np.ndarray]:
     """Shape of a chain such as the spine, whatever its place.
 
     Args:
@@ -129,19 +144,25 @@ def chain_errors(gt_keypoints: np.ndarray, dt_keypoints: np.ndarray,
     labelled = gt_keypoints[:, chain, 2] > 0
     segments = labelled[:, 1:] & labelled[:, :-1]
     joints = segments[:, 1:] & segments[:, :-1]
-    gt_angles, dt_angles = (_directions(k[:, chain, :2])
-                            for k in (gt_keypoints, dt_keypoints))
-    gt_turns, dt_turns = (_wrapped(np.diff(angles, axis=1))
-                          for angles in (gt_angles, dt_angles))
+    gt_angles, dt_angles = (
+        _directions(k[:, chain, :2]) for k in (gt_keypoints, dt_keypoints)
+    )
+    gt_turns, dt_turns = (
+        _wrapped(np.diff(angles, axis=1)) for angles in (gt_angles, dt_angles)
+    )
     return dict(
         angle=_degrees(_wrapped(dt_angles - gt_angles), segments),
         curvature=_degrees(_wrapped(dt_turns - gt_turns), joints),
         bend_labelled=_degrees(gt_turns, joints),
-        bend_predicted=_degrees(dt_turns, joints))
+        bend_predicted=_degrees(dt_turns, joints),
+    )
 
 
-def side_confusion(gt_keypoints: np.ndarray, dt_keypoints: np.ndarray,
-                   pairs: Sequence[Tuple[int, int]]) -> np.ndarray:
+def side_confusion(
+    gt_keypoints: np.ndarray,
+    dt_keypoints: np.ndarray,
+    pairs: Sequence[Tuple[int, int]],
+) -> np.ndarray:
     """Share of people whose left and right point of a pair are exchanged.
 
     They count as exchanged if the two predicted points together lie closer to
@@ -160,10 +181,12 @@ def side_confusion(gt_keypoints: np.ndarray, dt_keypoints: np.ndarray,
 
     def distance(dt_ids, gt_ids):
         return np.linalg.norm(
-            dt_keypoints[:, dt_ids, :2] - gt_keypoints[:, gt_ids, :2], axis=-1)
+            dt_keypoints[:, dt_ids, :2] - gt_keypoints[:, gt_ids, :2], axis=-1
+        )
 
-    exchanged = (distance(left, right) + distance(right, left) <
-                 distance(left, left) + distance(right, right))
+    exchanged = distance(left, right) + distance(right, left) < distance(
+        left, left
+    ) + distance(right, right)
     both = (gt_keypoints[:, left, 2] > 0) & (gt_keypoints[:, right, 2] > 0)
     return _mean(exchanged, both)
 
@@ -171,13 +194,16 @@ def side_confusion(gt_keypoints: np.ndarray, dt_keypoints: np.ndarray,
 def _mean(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
     count = valid.sum(axis=0)
     return np.where(valid, values, 0).sum(axis=0) / np.where(
-        count, count, np.nan)
+        count, count, np.nan
+    )
 
 
-def mean_with_confidence(sums: np.ndarray,
-                         counts: np.ndarray,
-                         num_bootstrap: int = 1000,
-                         seed: int = 0) -> np.ndarray:
+def mean_with_confidence(
+    sums: np.ndarray,
+    counts: np.ndarray,
+    num_bootstrap: int = 1000,
+    seed: int = 0,
+) -> np.ndarray:
     """Means over people of M values, and their 95 % intervals.
 
     Args:
@@ -195,10 +221,12 @@ def mean_with_confidence(sums: np.ndarray,
     mean = sums.sum(axis=0) / np.where(total, total, np.nan)
     ends = np.full((2, sums.shape[1]), np.nan)
     if num_people and num_bootstrap:
-        means = np.concatenate([
-            _drawn_means(sums, counts, num, seed + start)
-            for start, num in _slices(num_bootstrap)
-        ])
+        means = np.concatenate(
+            [
+                _drawn_means(sums, counts, num, seed + start)
+                for start, num in _slices(num_bootstrap)
+            ]
+        )
         seen = total > 0
         ends[:, seen] = np.nanpercentile(means[:, seen], (2.5, 97.5), axis=0)
     return np.stack([mean, *ends], axis=1)
@@ -212,20 +240,24 @@ def _slices(num_bootstrap: int):
 def _drawn_means(sums, counts, num_draws, seed) -> np.ndarray:
     """(num_draws, M)"""
     num_people = len(sums)
-    chosen = np.random.default_rng(seed).integers(num_people,
-                                                  size=(num_draws, num_people))
+    chosen = np.random.default_rng(seed).integers(
+        num_people, size=(num_draws, num_people)
+    )
     # How often each person is drawn; B, N.
     chosen += num_people * np.arange(num_draws)[:, None]
-    draws = np.bincount(
-        chosen.ravel(), minlength=num_draws * num_people).reshape(
-            num_draws, num_people).astype(np.float64)
+    draws = (
+        np.bincount(chosen.ravel(), minlength=num_draws * num_people)
+        .reshape(num_draws, num_people)
+        .astype(np.float64)
+    )
     drawn = draws @ counts
     return draws @ sums / np.where(drawn, drawn, np.nan)
 
 
 def _group_sums(values: np.ndarray, groups) -> np.ndarray:
-    return np.stack([values[:, list(ids)].sum(axis=1) for ids in groups],
-                    1).astype(np.float64)
+    return np.stack(
+        [values[:, list(ids)].sum(axis=1) for ids in groups], 1
+    ).astype(np.float64)
 
 
 def _directions(points: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ person not taken yet, if the OKS reaches the threshold; an ignored person only
 if no other one qualifies; a crowd as often as needed. All images with equally
 many people, all subsets, area ranges and thresholds are matched at once.
 """
+
 from typing import Tuple
 
 import numpy as np
@@ -14,9 +15,13 @@ import numpy as np
 CELLS_AT_ONCE = 1 << 21
 
 
-def match_images(oks: np.ndarray, active: np.ndarray, ignored: np.ndarray,
-                 crowd: np.ndarray,
-                 thresholds: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+def match_images(
+    oks: np.ndarray,
+    active: np.ndarray,
+    ignored: np.ndarray,
+    crowd: np.ndarray,
+    thresholds: np.ndarray,
+) -> Tuple[np.ndarray, np.ndarray]:
     """Match detections and people of n images.
 
     Letters: D detections an image, best first and padded with inactive ones;
@@ -40,13 +45,21 @@ def match_images(oks: np.ndarray, active: np.ndarray, ignored: np.ndarray,
     step = max(1, CELLS_AT_ONCE // (num_gts * int(np.prod(shape))))
     for start in range(0, n, step):
         part = slice(start, start + step)
-        _match_slice(oks[part], active[part], ignored[part], crowd[part],
-                     thresholds, matched[part], on_ignored[part])
+        _match_slice(
+            oks[part],
+            active[part],
+            ignored[part],
+            crowd[part],
+            thresholds,
+            matched[part],
+            on_ignored[part],
+        )
     return matched, on_ignored
 
 
-def _match_slice(oks, active, ignored, crowd, thresholds, matched,
-                 on_ignored) -> None:
+def _match_slice(
+    oks, active, ignored, crowd, thresholds, matched, on_ignored
+) -> None:
     """Fill ``matched`` and ``on_ignored`` in place."""
     num_gts = oks.shape[2]
     oks = oks.transpose(1, 0, 3, 2)  # D, n, S, G
@@ -56,8 +69,9 @@ def _match_slice(oks, active, ignored, crowd, thresholds, matched,
     rank = rank.astype(np.int32)
     scored = ~ignored.transpose(0, 2, 3, 1)[:, :, :, None]
     bonus = np.int32(num_gts) * scored  # n, S, A, 1, G
-    free = np.ones(matched.shape[:1] + matched.shape[2:] + (num_gts, ),
-                   dtype=bool)  # n, S, A, T, G
+    free = np.ones(
+        matched.shape[:1] + matched.shape[2:] + (num_gts,), dtype=bool
+    )  # n, S, A, T, G
     crowd = crowd[:, None, None, None]
     lowest = np.minimum(thresholds, 1 - 1e-10)[:, None]  # T, 1
     for d in range(len(oks)):
@@ -67,8 +81,9 @@ def _match_slice(oks, active, ignored, crowd, thresholds, matched,
         if not rows.size:
             continue
         preference = rank[d, rows][:, :, None, None] + bonus[rows]
-        preference = np.where(similar[rows] & free[rows], preference,
-                              np.int32(-1))
+        preference = np.where(
+            similar[rows] & free[rows], preference, np.int32(-1)
+        )
         best = preference.max(axis=-1, keepdims=True)
         taken = (preference == best) & (best >= 0) & ~crowd[rows]
         free[rows] &= ~taken

@@ -3,6 +3,7 @@
 Between detections nobody is labelled: all K keypoints count, and the area is
 the mean of the two, as in MMPose's ``oks_nms``.
 """
+
 from typing import List, Sequence
 
 import numpy as np
@@ -14,9 +15,13 @@ from .oks import EPSILON
 PAIRS_AT_ONCE = 8192
 
 
-def oks_nms(keypoints: np.ndarray, scores: Sequence[float],
-            areas: Sequence[float], sigmas: Sequence[float],
-            threshold: float) -> np.ndarray:
+def oks_nms(
+    keypoints: np.ndarray,
+    scores: Sequence[float],
+    areas: Sequence[float],
+    sigmas: Sequence[float],
+    threshold: float,
+) -> np.ndarray:
     """Keep the best of each group of similar people in one image.
 
     Args:
@@ -30,16 +35,24 @@ def oks_nms(keypoints: np.ndarray, scores: Sequence[float],
     Returns:
         np.ndarray: Indices of the kept, best first.
     """
-    return grouped_oks_nms(keypoints, scores, areas, sigmas, threshold,
-                           np.zeros(len(scores), dtype=np.int64))[0]
+    return grouped_oks_nms(
+        keypoints,
+        scores,
+        areas,
+        sigmas,
+        threshold,
+        np.zeros(len(scores), dtype=np.int64),
+    )[0]
 
 
-def soft_oks_nms(keypoints: np.ndarray,
-                 scores: Sequence[float],
-                 areas: Sequence[float],
-                 sigmas: Sequence[float],
-                 threshold: float,
-                 max_people: int = 20) -> np.ndarray:
+def soft_oks_nms(
+    keypoints: np.ndarray,
+    scores: Sequence[float],
+    areas: Sequence[float],
+    sigmas: Sequence[float],
+    threshold: float,
+    max_people: int = 20,
+) -> np.ndarray:
     """Order people so that one similar to a better one comes late.
 
     The score of each remaining person is multiplied by
@@ -63,15 +76,20 @@ def soft_oks_nms(keypoints: np.ndarray,
         best, left = left[0], left[1:]
         kept.append(best)
         oks = _pair_oks(xy, areas, np.full(len(left), best), left, sigmas)
-        left_scores = left_scores[1:] * np.exp(-oks**2 / threshold)
+        left_scores = left_scores[1:] * np.exp(-(oks**2) / threshold)
         order = _best_first(left_scores)
         left, left_scores = left[order], left_scores[order]
     return np.array(kept, dtype=np.int64)
 
 
-def grouped_oks_nms(keypoints: np.ndarray, scores: Sequence[float],
-                    areas: Sequence[float], sigmas: Sequence[float],
-                    threshold: float, groups: np.ndarray) -> List[np.ndarray]:
+def grouped_oks_nms(
+    keypoints: np.ndarray,
+    scores: Sequence[float],
+    areas: Sequence[float],
+    sigmas: Sequence[float],
+    threshold: float,
+    groups: np.ndarray,
+) -> List[np.ndarray]:
     """:func:`oks_nms` of many images at once.
 
     Args:
@@ -92,8 +110,12 @@ def grouped_oks_nms(keypoints: np.ndarray, scores: Sequence[float],
     similar = np.zeros(len(better), dtype=bool)
     for start in range(0, len(better), PAIRS_AT_ONCE):
         part = slice(start, start + PAIRS_AT_ONCE)
-        similar[part] = _pair_oks(xy, areas, order[better[part]],
-                                  order[worse[part]], sigmas) > threshold
+        similar[part] = (
+            _pair_oks(
+                xy, areas, order[better[part]], order[worse[part]], sigmas
+            )
+            > threshold
+        )
 
     dropped = np.zeros(len(order), dtype=bool)
     # Pairs come by the better person, who is settled before the worse.
@@ -116,12 +138,13 @@ def _pairs_within(groups: np.ndarray):
     followers = ends - np.arange(len(groups)) - 1
     first = np.repeat(np.arange(len(groups)), followers)
     offset = np.arange(len(first)) - np.repeat(
-        np.cumsum(followers) - followers, followers)
+        np.cumsum(followers) - followers, followers
+    )
     return first, first + 1 + offset
 
 
 def _pair_oks(xy, areas, a: np.ndarray, b: np.ndarray, sigmas) -> np.ndarray:
     area = (areas[a] + areas[b]) / 2 + EPSILON
-    exponent = ((xy[a] - xy[b])**2).sum(axis=-1)
-    exponent /= (2 * np.asarray(sigmas, dtype=np.float64))**2
+    exponent = ((xy[a] - xy[b]) ** 2).sum(axis=-1)
+    exponent /= (2 * np.asarray(sigmas, dtype=np.float64)) ** 2
     return np.exp(-exponent / area[:, None] / 2).mean(axis=1)

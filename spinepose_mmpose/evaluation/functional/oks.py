@@ -5,6 +5,7 @@ labelled keypoints, d_k the distance in pixels and s^2 the area of the person:
 https://cocodataset.org/#keypoints-eval, where the constant of a keypoint is
 ``k = 2 sigma``.
 """
+
 from typing import Optional, Sequence
 
 import numpy as np
@@ -13,10 +14,14 @@ import numpy as np
 EPSILON = np.spacing(1)
 
 
-def subset_oks(dt_xy: np.ndarray, gt_keypoints: np.ndarray,
-               gt_areas: np.ndarray, gt_boxes: np.ndarray,
-               sigmas: np.ndarray,
-               subsets: Sequence[np.ndarray]) -> np.ndarray:
+def subset_oks(
+    dt_xy: np.ndarray,
+    gt_keypoints: np.ndarray,
+    gt_areas: np.ndarray,
+    gt_boxes: np.ndarray,
+    sigmas: np.ndarray,
+    subsets: Sequence[np.ndarray],
+) -> np.ndarray:
     """OKS of P pairs of people over S subsets of K keypoints.
 
     The distances and their exponentials are computed once and shared by the
@@ -37,8 +42,9 @@ def subset_oks(dt_xy: np.ndarray, gt_keypoints: np.ndarray,
         np.ndarray: (P, S), 0 to 1.
     """
     labelled = gt_keypoints[..., 2] > 0
-    similarity = keypoint_similarity(dt_xy - gt_keypoints[..., :2], gt_areas,
-                                     sigmas)
+    similarity = keypoint_similarity(
+        dt_xy - gt_keypoints[..., :2], gt_areas, sigmas
+    )
     similarity *= labelled  # P, K
 
     counts = np.stack([labelled[:, ids].sum(axis=1) for ids in subsets], 1)
@@ -49,21 +55,25 @@ def subset_oks(dt_xy: np.ndarray, gt_keypoints: np.ndarray,
     if rows.size:
         low = gt_boxes[rows, None, :2] - gt_boxes[rows, None, 2:]
         high = gt_boxes[rows, None, :2] + 2 * gt_boxes[rows, None, 2:]
-        outside = (np.maximum(low - dt_xy[rows], 0) +
-                   np.maximum(dt_xy[rows] - high, 0))
+        outside = np.maximum(low - dt_xy[rows], 0) + np.maximum(
+            dt_xy[rows] - high, 0
+        )
         similarity = keypoint_similarity(outside, gt_areas[rows], sigmas)
         for s, ids in enumerate(subsets):
             unlabelled = counts[rows, s] == 0
-            oks[rows[unlabelled], s] = similarity[np.ix_(unlabelled,
-                                                         ids)].mean(axis=1)
+            oks[rows[unlabelled], s] = similarity[np.ix_(unlabelled, ids)].mean(
+                axis=1
+            )
     return oks
 
 
-def oks_matrix(dt_keypoints: np.ndarray,
-               gt_keypoints: np.ndarray,
-               gt_areas: Sequence[float],
-               sigmas: Sequence[float],
-               gt_boxes: Optional[np.ndarray] = None) -> np.ndarray:
+def oks_matrix(
+    dt_keypoints: np.ndarray,
+    gt_keypoints: np.ndarray,
+    gt_areas: Sequence[float],
+    sigmas: Sequence[float],
+    gt_boxes: Optional[np.ndarray] = None,
+) -> np.ndarray:
     """OKS of all detections with all labelled people.
 
     Args:
@@ -86,23 +96,33 @@ def oks_matrix(dt_keypoints: np.ndarray,
     sigmas = np.asarray(sigmas, dtype=np.float64)
     counts = (dt_xy.shape[1], gt_keypoints.shape[1], len(sigmas))
     if len(set(counts)) > 1:
-        raise ValueError('Detections, ground truth and sigmas should have as '
-                         f'many keypoints, but have {counts}.')
+        raise ValueError(
+            'Detections, ground truth and sigmas should have as '
+            f'many keypoints, but have {counts}.'
+        )
     shape = (len(dt_xy), len(gt_keypoints))
     dt_ids, gt_ids = (ids.ravel() for ids in np.indices(shape))
-    boxes = (np.zeros((shape[1], 4))
-             if gt_boxes is None else np.asarray(gt_boxes, dtype=np.float64))
-    oks = subset_oks(dt_xy[dt_ids], gt_keypoints[gt_ids],
-                     np.asarray(gt_areas, dtype=np.float64)[gt_ids],
-                     boxes[gt_ids], sigmas,
-                     [np.arange(len(sigmas))]).reshape(shape)
+    boxes = (
+        np.zeros((shape[1], 4))
+        if gt_boxes is None
+        else np.asarray(gt_boxes, dtype=np.float64)
+    )
+    oks = subset_oks(
+        dt_xy[dt_ids],
+        gt_keypoints[gt_ids],
+        np.asarray(gt_areas, dtype=np.float64)[gt_ids],
+        boxes[gt_ids],
+        sigmas,
+        [np.arange(len(sigmas))],
+    ).reshape(shape)
     if gt_boxes is None:
         oks[:, ~(gt_keypoints[..., 2] > 0).any(axis=1)] = 0
     return oks
 
 
-def keypoint_similarity(offsets: np.ndarray, areas: np.ndarray,
-                        sigmas: np.ndarray) -> np.ndarray:
+def keypoint_similarity(
+    offsets: np.ndarray, areas: np.ndarray, sigmas: np.ndarray
+) -> np.ndarray:
     """The terms of the OKS sum.
 
     Args:
@@ -114,6 +134,6 @@ def keypoint_similarity(offsets: np.ndarray, areas: np.ndarray,
         np.ndarray: (P, K), 0 to 1.
     """
     # Divided in COCO's order, so that a tie there is a tie here.
-    exponent = (offsets**2).sum(axis=-1) / (2 * sigmas)**2
+    exponent = (offsets**2).sum(axis=-1) / (2 * sigmas) ** 2
     exponent /= (areas + EPSILON)[:, None]
     return np.exp(-exponent / 2)

@@ -2,6 +2,7 @@
 
 Letters: N people, K keypoints.
 """
+
 from dataclasses import dataclass
 from typing import Hashable, Sequence, Tuple
 
@@ -25,6 +26,7 @@ class GroundTruth:
         known_categories (tuple): Categories that a detection may have.
         source (str): What to call the data in a message.
     """
+
     image_ids: Tuple[Hashable, ...]
     image_index: np.ndarray
     keypoints: np.ndarray
@@ -60,6 +62,7 @@ class Detections:
         scores (np.ndarray): (N, ), score of the person; its order decides.
         category_ids (np.ndarray): (N, ).
     """
+
     image_index: np.ndarray
     keypoints: np.ndarray
     scores: np.ndarray
@@ -69,12 +72,14 @@ class Detections:
         return len(self.scores)
 
 
-def make_detections(image_ids: Sequence[Hashable],
-                    keypoints: np.ndarray,
-                    scores: Sequence[float],
-                    category_ids: Sequence[int],
-                    ground_truth: GroundTruth,
-                    source: str = 'the predictions') -> Detections:
+def make_detections(
+    image_ids: Sequence[Hashable],
+    keypoints: np.ndarray,
+    scores: Sequence[float],
+    category_ids: Sequence[int],
+    ground_truth: GroundTruth,
+    source: str = 'the predictions',
+) -> Detections:
     """Detections that fit the ground truth.
 
     Args:
@@ -95,7 +100,8 @@ def make_detections(image_ids: Sequence[Hashable],
     if keypoints.shape[1] != ground_truth.num_keypoints:
         raise ValueError(
             f'{source} have {keypoints.shape[1]} keypoints a person, but '
-            f'{ground_truth.source} has {ground_truth.num_keypoints}.')
+            f'{ground_truth.source} has {ground_truth.num_keypoints}.'
+        )
 
     positions = {id_: i for i, id_ in enumerate(ground_truth.image_ids)}
     unknown = sorted({i for i in image_ids if i not in positions}, key=str)
@@ -103,29 +109,35 @@ def make_detections(image_ids: Sequence[Hashable],
         raise ValueError(
             f'{source} hold people in {len(unknown)} images that '
             f'{ground_truth.source} does not list (image ids '
-            f'{_first_few(unknown)}): it is the ground truth of other images.')
+            f'{_first_few(unknown)}): it is the ground truth of other images.'
+        )
 
     unknown = sorted(
-        set(category_ids.tolist()) - set(ground_truth.known_categories))
+        set(category_ids.tolist()) - set(ground_truth.known_categories)
+    )
     if unknown:
         raise ValueError(
             f'{source} hold category ids {_first_few(unknown)}, but '
             f'{ground_truth.source} only knows '
             f'{_first_few(ground_truth.known_categories)}: such people could '
-            'match nobody.')
+            'match nobody.'
+        )
 
     broken = ~(np.isfinite(keypoints).all(axis=(1, 2)) & np.isfinite(scores))
     if broken.any():
         raise ValueError(
             f'{int(broken.sum())} of {len(scores)} people in {source} have '
             'coordinates or scores that are not finite, the first in image '
-            f'{image_ids[int(broken.argmax())]}.')
+            f'{image_ids[int(broken.argmax())]}.'
+        )
     return Detections(
-        image_index=np.array([positions[id_] for id_ in image_ids],
-                             dtype=np.int64),
+        image_index=np.array(
+            [positions[id_] for id_ in image_ids], dtype=np.int64
+        ),
         keypoints=keypoints,
         scores=scores,
-        category_ids=category_ids)
+        category_ids=category_ids,
+    )
 
 
 def _first_few(values: Sequence, count: int = 5) -> str:

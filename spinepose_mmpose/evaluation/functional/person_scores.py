@@ -1,13 +1,16 @@
 """One score for a detected person."""
+
 import numpy as np
 
 SCORE_MODES = ('bbox', 'bbox_keypoint', 'bbox_rle', 'keypoint')
 
 
-def person_scores(keypoint_scores: np.ndarray,
-                  box_scores: np.ndarray,
-                  mode: str = 'bbox_keypoint',
-                  keypoint_score_thr: float = 0.2) -> np.ndarray:
+def person_scores(
+    keypoint_scores: np.ndarray,
+    box_scores: np.ndarray,
+    mode: str = 'bbox_keypoint',
+    keypoint_score_thr: float = 0.2,
+) -> np.ndarray:
     """Scores that rank the detections, as MMPose's ``CocoMetric`` forms them.
 
     Args:
@@ -32,11 +35,15 @@ def person_scores(keypoint_scores: np.ndarray,
     if mode == 'keypoint':
         return keypoint_scores.mean(axis=1)
     if mode == 'bbox_rle':
-        return (box_scores + keypoint_scores.mean(axis=1) +
-                keypoint_scores.max(axis=1))
+        return (
+            box_scores
+            + keypoint_scores.mean(axis=1)
+            + keypoint_scores.max(axis=1)
+        )
     if mode == 'bbox_keypoint':
         counted = keypoint_scores > keypoint_score_thr
         total = np.where(counted, keypoint_scores, 0).sum(axis=1)
         return box_scores * total / np.maximum(counted.sum(axis=1), 1)
-    raise ValueError(f"score_mode should be one of {SCORE_MODES}, but is "
-                     f"'{mode}'.")
+    raise ValueError(
+        f"score_mode should be one of {SCORE_MODES}, but is '{mode}'."
+    )

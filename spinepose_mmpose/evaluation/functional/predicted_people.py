@@ -1,4 +1,5 @@
 """What a model said about each sample, as arrays over all people."""
+
 from dataclasses import dataclass
 from typing import Any, Dict, Hashable, List, Tuple
 
@@ -21,6 +22,7 @@ class PredictedPeople:
         areas (np.ndarray): (N, ), square pixels, for NMS.
         category_ids (np.ndarray): (N, ).
     """
+
     image_ids: List[Hashable]
     keypoints: np.ndarray
     box_scores: np.ndarray
@@ -31,13 +33,18 @@ class PredictedPeople:
         return len(self.image_ids)
 
     def take(self, rows: np.ndarray) -> 'PredictedPeople':
-        return PredictedPeople([self.image_ids[row] for row in rows],
-                               self.keypoints[rows], self.box_scores[rows],
-                               self.areas[rows], self.category_ids[rows])
+        return PredictedPeople(
+            [self.image_ids[row] for row in rows],
+            self.keypoints[rows],
+            self.box_scores[rows],
+            self.areas[rows],
+            self.category_ids[rows],
+        )
 
 
-def gather_people(samples: List[Dict[str, Any]],
-                  num_keypoints: int) -> Tuple[PredictedPeople, List[str]]:
+def gather_people(
+    samples: List[Dict[str, Any]], num_keypoints: int
+) -> Tuple[PredictedPeople, List[str]]:
     """Bring the samples of all processes together.
 
     As in MMPose's ``CocoMetric``, an image keeps the first of several
@@ -59,18 +66,20 @@ def gather_people(samples: List[Dict[str, Any]],
         of_image = unique.setdefault(sample['img_id'], {})
         first = of_image.setdefault(sample['id'], sample)
         if first is not sample:
-            repeated += not np.array_equal(first['keypoints'],
-                                           sample['keypoints'])
+            repeated += not np.array_equal(
+                first['keypoints'], sample['keypoints']
+            )
     remarks = []
     if repeated:
         remarks.append(
             f'{repeated} predictions carry the image and sample id of another '
-            'but differ from it; the first of each is scored.')
+            'but differ from it; the first of each is scored.'
+        )
 
     chosen = []
     for of_image in unique.values():
         bottom_up = any(isinstance(id_, tuple) for id_ in of_image)
-        for id_ in (of_image if bottom_up else sorted(of_image)):
+        for id_ in of_image if bottom_up else sorted(of_image):
             sample = of_image[id_]
             count = len(sample['keypoints'])
             if not bottom_up and count > 1:
@@ -80,7 +89,8 @@ def gather_people(samples: List[Dict[str, Any]],
     if extra:
         remarks.append(
             f'{extra} predictions share a sample that stands for one person '
-            '(its id is no list); the first of each is scored.')
+            '(its id is no list); the first of each is scored.'
+        )
 
     def joined(key, empty):
         return np.concatenate([s[key][:n] for s, n in chosen] or [empty])
@@ -93,13 +103,19 @@ def gather_people(samples: List[Dict[str, Any]],
         areas=joined('areas', np.zeros(0)),
         category_ids=np.repeat(
             np.array([s['category_id'] for s, _ in chosen], dtype=np.int64),
-            np.array(counts, dtype=np.int64)))
+            np.array(counts, dtype=np.int64),
+        ),
+    )
     return people, remarks
 
 
-def suppress_people(people: PredictedPeople, scores: np.ndarray,
-                    sigmas: np.ndarray, mode: str,
-                    threshold: float) -> np.ndarray:
+def suppress_people(
+    people: PredictedPeople,
+    scores: np.ndarray,
+    sigmas: np.ndarray,
+    mode: str,
+    threshold: float,
+) -> np.ndarray:
     """Rows of the people that remain after NMS in each image.
 
     Args:
@@ -116,22 +132,39 @@ def suppress_people(people: PredictedPeople, scores: np.ndarray,
         ValueError: Unknown mode.
     """
     if mode not in NMS_MODES:
-        raise ValueError(f"nms_mode should be one of {NMS_MODES}, but is "
-                         f"'{mode}'.")
+        raise ValueError(
+            f"nms_mode should be one of {NMS_MODES}, but is '{mode}'."
+        )
     rows = np.arange(len(people))
     if mode == 'none' or not len(people):
         return rows
     order = {}
     groups = np.array(
-        [order.setdefault(id_, len(order)) for id_ in people.image_ids])
+        [order.setdefault(id_, len(order)) for id_ in people.image_ids]
+    )
     if mode == 'oks_nms':
         return np.concatenate(
-            grouped_oks_nms(people.keypoints, scores, people.areas, sigmas,
-                            threshold, groups))
+            grouped_oks_nms(
+                people.keypoints,
+                scores,
+                people.areas,
+                sigmas,
+                threshold,
+                groups,
+            )
+        )
     kept = []
     for image in range(len(order)):
         of_image = rows[groups == image]
-        kept.append(of_image[soft_oks_nms(
-            people.keypoints[of_image], scores[of_image],
-            people.areas[of_image], sigmas, threshold)])
+        kept.append(
+            of_image[
+                soft_oks_nms(
+                    people.keypoints[of_image],
+                    scores[of_image],
+                    people.areas[of_image],
+                    sigmas,
+                    threshold,
+                )
+            ]
+        )
     return np.concatenate(kept)

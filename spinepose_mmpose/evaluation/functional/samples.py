@@ -2,6 +2,7 @@
 
 What is kept is small and plain, for it travels between processes.
 """
+
 from typing import Any, Dict, Hashable, List, Optional
 
 import numpy as np
@@ -10,12 +11,20 @@ from .coco_format import ground_truth_from_coco
 from .keypoint_mapping import map_keypoints
 from .people import GroundTruth
 
-_ANNOTATION_KEYS = ('id', 'image_id', 'category_id', 'bbox', 'area',
-                    'keypoints', 'iscrowd')
+_ANNOTATION_KEYS = (
+    'id',
+    'image_id',
+    'category_id',
+    'bbox',
+    'area',
+    'keypoints',
+    'iscrowd',
+)
 
 
-def sample_predictions(sample: Dict[str, Any],
-                       converter: Optional[dict] = None) -> Dict[str, Any]:
+def sample_predictions(
+    sample: Dict[str, Any], converter: Optional[dict] = None
+) -> Dict[str, Any]:
     """Predicted people of a sample.
 
     Args:
@@ -42,9 +51,11 @@ def sample_predictions(sample: Dict[str, Any],
         raise ValueError(
             f'Predicted keypoints of shape {keypoints.shape} and '
             f'keypoint_scores of shape {keypoint_scores.shape} do not fit '
-            'together.')
+            'together.'
+        )
     keypoints = np.concatenate(
-        [keypoints[..., :2], keypoint_scores[..., None]], axis=-1)
+        [keypoints[..., :2], keypoint_scores[..., None]], axis=-1
+    )
     if converter is not None:
         keypoints = map_keypoints(keypoints, **converter)
     count = len(keypoints)
@@ -53,8 +64,10 @@ def sample_predictions(sample: Dict[str, Any],
     # finds people itself.
     box_scores = np.ones(count)
     for instances in (predicted, boxes):
-        if 'bbox_scores' in instances and len(
-                instances['bbox_scores']) == count:
+        if (
+            'bbox_scores' in instances
+            and len(instances['bbox_scores']) == count
+        ):
             box_scores = _to_numpy(instances['bbox_scores']).reshape(count)
             break
     if 'bbox_scales' in boxes and len(boxes['bbox_scales']) == count:
@@ -69,7 +82,8 @@ def sample_predictions(sample: Dict[str, Any],
         keypoints=keypoints,
         box_scores=box_scores,
         areas=areas,
-        category_id=int(category_ids[0]) if category_ids.size else 1)
+        category_id=int(category_ids[0]) if category_ids.size else 1,
+    )
 
 
 def sample_annotations(sample: Dict[str, Any]) -> Dict[str, Any]:
@@ -82,21 +96,27 @@ def sample_annotations(sample: Dict[str, Any]) -> Dict[str, Any]:
         raise ValueError(
             "A data sample has no 'raw_ann_info', which is the ground truth "
             "where no ann_file is given: set ann_file, or add 'raw_ann_info' "
-            'to the meta_keys of PackPoseInputs.')
+            'to the meta_keys of PackPoseInputs.'
+        )
     people = sample['raw_ann_info']
     people = people if isinstance(people, (list, tuple)) else [people]
     people = [person for person in people if person is not None]
     if any('id' not in person for person in people):
-        raise ValueError("An annotation in the 'raw_ann_info' of a sample has "
-                         "no 'id'.")
+        raise ValueError(
+            "An annotation in the 'raw_ann_info' of a sample has no 'id'."
+        )
     return dict(
         img_id=_to_id(sample['img_id']),
-        annotations=[{key: p[key] for key in _ANNOTATION_KEYS if key in p}
-                     for p in people])
+        annotations=[
+            {key: p[key] for key in _ANNOTATION_KEYS if key in p}
+            for p in people
+        ],
+    )
 
 
-def ground_truth_of_samples(annotations: List[Dict[str, Any]],
-                            use_area: bool = True) -> GroundTruth:
+def ground_truth_of_samples(
+    annotations: List[Dict[str, Any]], use_area: bool = True
+) -> GroundTruth:
     """Ground truth out of the samples' own annotations.
 
     Args:
@@ -115,22 +135,27 @@ def ground_truth_of_samples(annotations: List[Dict[str, Any]],
             first = people.setdefault(person['id'], person)
             if first is not person and not _equal(first, person):
                 raise ValueError(
-                    f"Annotation id {person['id']} stands for two people in "
+                    f'Annotation id {person["id"]} stands for two people in '
                     f'{source}: combined datasets need ids that do not '
-                    'clash.')
+                    'clash.'
+                )
     if not annotations:
-        raise ValueError('No sample was processed and no ann_file is given: '
-                         'there is nothing to score.')
+        raise ValueError(
+            'No sample was processed and no ann_file is given: '
+            'there is nothing to score.'
+        )
     images = {sample['img_id'] for sample in annotations}
     dataset = dict(
         images=[dict(id=id_) for id_ in images],
-        annotations=list(people.values()))
+        annotations=list(people.values()),
+    )
     return ground_truth_from_coco(dataset, source, use_area)
 
 
 def _equal(a: dict, b: dict) -> bool:
     return a.keys() == b.keys() and all(
-        np.array_equal(a[key], b[key]) for key in a)
+        np.array_equal(a[key], b[key]) for key in a
+    )
 
 
 def _to_numpy(values) -> np.ndarray:

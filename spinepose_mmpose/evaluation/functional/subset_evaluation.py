@@ -8,6 +8,7 @@ S subsets, A area ranges and T thresholds, P K exponentials and P S A T
 comparisons; memory is 8 P S bytes for the similarities and 2 D S A T for D
 detections, beside slices of fixed size.
 """
+
 from typing import Dict, Sequence, Tuple
 
 import numpy as np
@@ -20,9 +21,20 @@ from .people import Detections, GroundTruth
 COCO_OKS_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 # Square pixels, both ends included.
 COCO_AREA_RANGES = dict(
-    all=(0, 1e5**2), medium=(32**2, 96**2), large=(96**2, 1e5**2))
-STAT_NAMES = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR', 'AR .5',
-              'AR .75', 'AR (M)', 'AR (L)')
+    all=(0, 1e5**2), medium=(32**2, 96**2), large=(96**2, 1e5**2)
+)
+STAT_NAMES = (
+    'AP',
+    'AP .5',
+    'AP .75',
+    'AP (M)',
+    'AP (L)',
+    'AR',
+    'AR .5',
+    'AR .75',
+    'AR (M)',
+    'AR (L)',
+)
 
 # (precision, recall), see subset_curves.
 Curves = Tuple[np.ndarray, np.ndarray]
@@ -31,11 +43,13 @@ Curves = Tuple[np.ndarray, np.ndarray]
 PAIRS_AT_ONCE = 8192
 
 
-def evaluate_subsets(ground_truth: GroundTruth,
-                     detections: Detections,
-                     subsets: Dict[str, Sequence[int]],
-                     sigmas: Sequence[float],
-                     max_people: int = 20) -> Dict[str, Dict[str, float]]:
+def evaluate_subsets(
+    ground_truth: GroundTruth,
+    detections: Detections,
+    subsets: Dict[str, Sequence[int]],
+    sigmas: Sequence[float],
+    max_people: int = 20,
+) -> Dict[str, Dict[str, float]]:
     """Score the same people by each subset of their keypoints.
 
     In each subset, as published for SpineTrack: the labelled keypoints of a
@@ -60,14 +74,17 @@ def evaluate_subsets(ground_truth: GroundTruth,
         ValueError: Subsets or sigmas do not fit the keypoints.
     """
     return summarize_curves(
-        subset_curves(ground_truth, detections, subsets, sigmas, max_people))
+        subset_curves(ground_truth, detections, subsets, sigmas, max_people)
+    )
 
 
-def subset_curves(ground_truth: GroundTruth,
-                  detections: Detections,
-                  subsets: Dict[str, Sequence[int]],
-                  sigmas: Sequence[float],
-                  max_people: int = 20) -> Dict[str, Curves]:
+def subset_curves(
+    ground_truth: GroundTruth,
+    detections: Detections,
+    subsets: Dict[str, Sequence[int]],
+    sigmas: Sequence[float],
+    max_people: int = 20,
+) -> Dict[str, Curves]:
     """What :func:`evaluate_subsets` summarises; its arguments.
 
     Returns:
@@ -79,10 +96,14 @@ def subset_curves(ground_truth: GroundTruth,
     curves = {name: [] for name in subsets}
     for category in np.unique(ground_truth.category_ids):
         result = _evaluate_category(
-            ground_truth, detections,
+            ground_truth,
+            detections,
             np.flatnonzero(ground_truth.category_ids == category),
-            np.flatnonzero(detections.category_ids == category), ids,
-            np.asarray(sigmas, dtype=np.float64), max_people)
+            np.flatnonzero(detections.category_ids == category),
+            ids,
+            np.asarray(sigmas, dtype=np.float64),
+            max_people,
+        )
         for name, curve in zip(subsets, result):
             curves[name].append(curve)
     return {
@@ -91,8 +112,7 @@ def subset_curves(ground_truth: GroundTruth,
     }
 
 
-def summarize_curves(
-        curves: Dict[str, Curves]) -> Dict[str, Dict[str, float]]:
+def summarize_curves(curves: Dict[str, Curves]) -> Dict[str, Dict[str, float]]:
     """:data:`STAT_NAMES` of each subset: means over categories, thresholds
     and recalls; -1 where none is known."""
     return {name: _summary(*curve) for name, curve in curves.items()}
@@ -100,19 +120,28 @@ def summarize_curves(
 
 def _checked_ids(subsets, sigmas, num_keypoints):
     if len(sigmas) != num_keypoints:
-        raise ValueError(f'{len(sigmas)} sigmas do not fit {num_keypoints} '
-                         'keypoints.')
+        raise ValueError(
+            f'{len(sigmas)} sigmas do not fit {num_keypoints} keypoints.'
+        )
     for name, ids in subsets.items():
         wrong = [i for i in ids if not 0 <= i < num_keypoints]
         if wrong or not len(ids) or len(set(ids)) < len(ids):
             raise ValueError(
                 f"Subset '{name}' should list keypoint ids below "
-                f'{num_keypoints}, each once, but lists {list(ids)}.')
+                f'{num_keypoints}, each once, but lists {list(ids)}.'
+            )
     return [np.asarray(ids, dtype=np.int64) for ids in subsets.values()]
 
 
-def _evaluate_category(gts: GroundTruth, dts: Detections, g: np.ndarray,
-                       d: np.ndarray, ids, sigmas, max_people: int):
+def _evaluate_category(
+    gts: GroundTruth,
+    dts: Detections,
+    g: np.ndarray,
+    d: np.ndarray,
+    ids,
+    sigmas,
+    max_people: int,
+):
     """(precision (A, T, 101), recall (A, T)) of each subset; -1 if nobody.
 
     ``g`` and ``d`` are the people and detections to take.
@@ -126,22 +155,26 @@ def _evaluate_category(gts: GroundTruth, dts: Detections, g: np.ndarray,
     d, active = d[active.any(axis=1)], active[active.any(axis=1)]
 
     labelled = np.stack(
-        [(gts.keypoints[g][:, i, 2] > 0).any(axis=1) for i in ids], 1)
+        [(gts.keypoints[g][:, i, 2] > 0).any(axis=1) for i in ids], 1
+    )
     ignored = (gts.crowd[g, None] | ~labelled)[:, :, None] | _outside(
-        gts.areas[g, None], ranges)  # G, S, A
+        gts.areas[g, None], ranges
+    )  # G, S, A
     sizes = np.stack(
         [np.ptp(dts.keypoints[d][:, i, :2], axis=1).prod(axis=1) for i in ids],
-        1)
+        1,
+    )
 
-    matched, on_ignored = _match(gts, dts, g, d, active, ignored, ids, sigmas,
-                                 thresholds)
+    matched, on_ignored = _match(
+        gts, dts, g, d, active, ignored, ids, sigmas, thresholds
+    )
     unscored = on_ignored | (~matched & _outside(sizes, ranges)[..., None])
     by_score = np.argsort(-dts.scores[d], kind='stable')
 
     result = []
     for s in range(len(ids)):
-        precision = np.full((len(ranges), len(thresholds), len(RECALLS)), -1.)
-        recall = np.full((len(ranges), len(thresholds)), -1.)
+        precision = np.full((len(ranges), len(thresholds), len(RECALLS)), -1.0)
+        recall = np.full((len(ranges), len(thresholds)), -1.0)
         ranked = by_score[active[by_score, s]]
         for a in range(len(ranges)):
             num_people = int((~ignored[:, s, a]).sum())
@@ -149,16 +182,19 @@ def _evaluate_category(gts: GroundTruth, dts: Detections, g: np.ndarray,
                 hit = matched[ranked, s, a].T  # T, D
                 scored = ~unscored[ranked, s, a].T
                 precision[a], recall[a] = precision_recall(
-                    hit & scored, ~hit & scored, num_people)
+                    hit & scored, ~hit & scored, num_people
+                )
         result.append((precision, recall))
     return result
 
 
-def _taking_part(dts: Detections, d: np.ndarray, ids,
-                 max_people: int) -> np.ndarray:
+def _taking_part(
+    dts: Detections, d: np.ndarray, ids, max_people: int
+) -> np.ndarray:
     """(D, S) bool: scored above 0 in the subset and among the best there."""
     active = np.stack(
-        [(dts.keypoints[d][:, i, 2] > 0).any(axis=1) for i in ids], 1)
+        [(dts.keypoints[d][:, i, 2] > 0).any(axis=1) for i in ids], 1
+    )
     images = dts.image_index[d]
     starts = np.searchsorted(images, images, side='left')
     before = np.cumsum(active, axis=0) - active
@@ -179,17 +215,24 @@ def _match(gts, dts, g, d, active, ignored, ids, sigmas, thresholds):
     # Images with equally many people and detections need no padding.
     both = np.flatnonzero((num_gts > 0) & (num_dts > 0))
     for n_g, n_d in np.unique(
-            np.stack([num_gts[both], num_dts[both]], 1), axis=0):
+        np.stack([num_gts[both], num_dts[both]], 1), axis=0
+    ):
         images = both[(num_gts[both] == n_g) & (num_dts[both] == n_d)]
         rows_g = first_gt[images, None] + np.arange(n_g)  # n, G
         rows_d = first_dt[images, None] + np.arange(n_d)  # n, D
-        pair_d, pair_g = np.broadcast_arrays(rows_d[:, :, None],
-                                             rows_g[:, None, :])
-        oks = _sliced_oks(gts, dts, g[pair_g.ravel()], d[pair_d.ravel()], ids,
-                          sigmas)
+        pair_d, pair_g = np.broadcast_arrays(
+            rows_d[:, :, None], rows_g[:, None, :]
+        )
+        oks = _sliced_oks(
+            gts, dts, g[pair_g.ravel()], d[pair_d.ravel()], ids, sigmas
+        )
         matched[rows_d], on_ignored[rows_d] = match_images(
-            oks.reshape(pair_d.shape + (-1, )), active[rows_d],
-            ignored[rows_g], gts.crowd[g][rows_g], thresholds)
+            oks.reshape(pair_d.shape + (-1,)),
+            active[rows_d],
+            ignored[rows_g],
+            gts.crowd[g][rows_g],
+            thresholds,
+        )
     return matched, on_ignored
 
 
@@ -197,9 +240,14 @@ def _sliced_oks(gts, dts, g, d, ids, sigmas) -> np.ndarray:
     oks = np.empty((len(g), len(ids)))
     for start in range(0, len(g), PAIRS_AT_ONCE):
         part = slice(start, start + PAIRS_AT_ONCE)
-        oks[part] = subset_oks(dts.keypoints[d[part], :, :2],
-                               gts.keypoints[g[part]], gts.areas[g[part]],
-                               gts.boxes[g[part]], sigmas, ids)
+        oks[part] = subset_oks(
+            dts.keypoints[d[part], :, :2],
+            gts.keypoints[g[part]],
+            gts.areas[g[part]],
+            gts.boxes[g[part]],
+            sigmas,
+            ids,
+        )
     return oks
 
 
@@ -211,14 +259,18 @@ def _outside(areas: np.ndarray, ranges: np.ndarray) -> np.ndarray:
 
 def _summary(precision: np.ndarray, recall: np.ndarray) -> Dict[str, float]:
     half, three_quarters = (
-        int(np.abs(COCO_OKS_THRESHOLDS - t).argmin()) for t in (0.5, 0.75))
+        int(np.abs(COCO_OKS_THRESHOLDS - t).argmin()) for t in (0.5, 0.75)
+    )
     stats = []
     for values in (precision, recall):
         stats += [
-            values[:, 0], values[:, 0, half], values[:, 0, three_quarters],
-            values[:, 1], values[:, 2]
+            values[:, 0],
+            values[:, 0, half],
+            values[:, 0, three_quarters],
+            values[:, 1],
+            values[:, 2],
         ]
     return {
-        name: float(v[v > -1].mean()) if (v > -1).any() else -1.
+        name: float(v[v > -1].mean()) if (v > -1).any() else -1.0
         for name, v in zip(STAT_NAMES, stats)
     }

@@ -86,34 +86,40 @@ class SpineTrackMetric(BaseMetric):
 
     default_prefix: Optional[str] = 'spinetrack'
 
-    def __init__(self,
-                 ann_file: Optional[str] = None,
-                 use_area: bool = True,
-                 iou_type: str = 'keypoints',
-                 score_mode: str = 'bbox_keypoint',
-                 keypoint_score_thr: float = 0.2,
-                 nms_mode: str = 'oks_nms',
-                 nms_thr: float = 0.9,
-                 format_only: bool = False,
-                 pred_converter: Optional[dict] = None,
-                 gt_converter: Optional[dict] = None,
-                 outfile_prefix: Optional[str] = None,
-                 collect_device: str = 'cpu',
-                 prefix: Optional[str] = None,
-                 subsets: Optional[Dict[str, Sequence[Union[int,
-                                                            str]]]] = None,
-                 report_dir: Optional[str] = None,
-                 report: Optional[dict] = None):
+    def __init__(
+        self,
+        ann_file: Optional[str] = None,
+        use_area: bool = True,
+        iou_type: str = 'keypoints',
+        score_mode: str = 'bbox_keypoint',
+        keypoint_score_thr: float = 0.2,
+        nms_mode: str = 'oks_nms',
+        nms_thr: float = 0.9,
+        format_only: bool = False,
+        pred_converter: Optional[dict] = None,
+        gt_converter: Optional[dict] = None,
+        outfile_prefix: Optional[str] = None,
+        collect_device: str = 'cpu',
+        prefix: Optional[str] = None,
+        subsets: Optional[Dict[str, Sequence[Union[int, str]]]] = None,
+        report_dir: Optional[str] = None,
+        report: Optional[dict] = None,
+    ):
         super().__init__(collect_device=collect_device, prefix=prefix)
-        for name, value, choices in (('iou_type', iou_type, ('keypoints', )),
-                                     ('score_mode', score_mode, SCORE_MODES),
-                                     ('nms_mode', nms_mode, NMS_MODES)):
+        for name, value, choices in (
+            ('iou_type', iou_type, ('keypoints',)),
+            ('score_mode', score_mode, SCORE_MODES),
+            ('nms_mode', nms_mode, NMS_MODES),
+        ):
             if value not in choices:
                 raise ValueError(
-                    f"{name} should be one of {choices}, but is '{value}'.")
+                    f"{name} should be one of {choices}, but is '{value}'."
+                )
         if format_only and outfile_prefix is None:
-            raise ValueError('format_only=True needs an outfile_prefix, the '
-                             'place to write the predictions to.')
+            raise ValueError(
+                'format_only=True needs an outfile_prefix, the '
+                'place to write the predictions to.'
+            )
         self.ann_file = ann_file
         self.use_area = use_area
         self.iou_type = iou_type
@@ -131,8 +137,9 @@ class SpineTrackMetric(BaseMetric):
         if report_dir is not None:
             # Now, not after hours of inference.
             if os.path.exists(report_dir) and not os.path.isdir(report_dir):
-                raise NotADirectoryError(f"report_dir='{report_dir}' is a "
-                                         'file, expected a folder.')
+                raise NotADirectoryError(
+                    f"report_dir='{report_dir}' is a file, expected a folder."
+                )
             os.makedirs(report_dir, exist_ok=True)
         self.ground_truth: Optional[GroundTruth] = None
         if ann_file is not None and not format_only:
@@ -149,7 +156,8 @@ class SpineTrackMetric(BaseMetric):
         if missing:
             raise ValueError(
                 f'The dataset meta information lacks {sorted(missing)}: it '
-                'should be that of a keypoint dataset.')
+                'should be that of a keypoint dataset.'
+            )
         meta = dict(dataset_meta)
         if self.gt_converter is not None:
             meta['num_keypoints'] = self.gt_converter['num_keypoints']
@@ -160,11 +168,14 @@ class SpineTrackMetric(BaseMetric):
         if self.ground_truth is None and not self.format_only:
             name = meta.get('dataset_name')
             ann_file = MessageHub.get_current_instance().get_info(
-                f'{name}_ann_file', None)
+                f'{name}_ann_file', None
+            )
             if ann_file is not None:
                 self.ground_truth = self._load_ground_truth(
-                    ann_file, f" (the file of the dataset named '{name}'; set "
-                    'ann_file if several have that name)')
+                    ann_file,
+                    f" (the file of the dataset named '{name}'; set "
+                    'ann_file if several have that name)',
+                )
         if self.ground_truth is not None:
             self._check_num_keypoints(self.ground_truth)
 
@@ -181,8 +192,10 @@ class SpineTrackMetric(BaseMetric):
             ValueError: A sample lacks these or has another K.
         """
         if self.dataset_meta is None:
-            raise ValueError(f'{type(self).__name__} needs the meta '
-                             'information of the dataset: set dataset_meta.')
+            raise ValueError(
+                f'{type(self).__name__} needs the meta '
+                'information of the dataset: set dataset_meta.'
+            )
         expected = self.dataset_meta['num_keypoints']
         for sample in data_samples:
             result = sample_predictions(sample, self.pred_converter)
@@ -191,7 +204,8 @@ class SpineTrackMetric(BaseMetric):
                 raise ValueError(
                     f'The model predicts {num_keypoints} keypoints, but '
                     f'{expected} are to be scored: give a pred_converter, or '
-                    'the dataset of the model.')
+                    'the dataset of the model.'
+                )
             if self.ground_truth is None and not self.format_only:
                 result['gt'] = sample_annotations(sample)
             if self.report_dir is not None:
@@ -210,13 +224,19 @@ class SpineTrackMetric(BaseMetric):
         Raises:
             ValueError: Predictions and ground truth do not belong together.
         """
-        people, remarks = gather_people(results,
-                                        self.dataset_meta['num_keypoints'])
+        people, remarks = gather_people(
+            results, self.dataset_meta['num_keypoints']
+        )
         sigmas = np.asarray(self.dataset_meta['sigmas'], dtype=np.float64)
-        scores = person_scores(people.keypoints[..., 2], people.box_scores,
-                               self.score_mode, self.keypoint_score_thr)
-        rows = suppress_people(people, scores, sigmas, self.nms_mode,
-                               self.nms_thr)
+        scores = person_scores(
+            people.keypoints[..., 2],
+            people.box_scores,
+            self.score_mode,
+            self.keypoint_score_thr,
+        )
+        rows = suppress_people(
+            people, scores, sigmas, self.nms_mode, self.nms_thr
+        )
         people, scores = people.take(rows), scores[rows]
         if self.outfile_prefix is not None:
             self._write(people, scores)
@@ -226,44 +246,65 @@ class SpineTrackMetric(BaseMetric):
         ground_truth = self.ground_truth
         if ground_truth is None:
             ground_truth = self._converted(
-                ground_truth_of_samples([r['gt'] for r in results],
-                                        self.use_area))
+                ground_truth_of_samples(
+                    [r['gt'] for r in results], self.use_area
+                )
+            )
             self._check_num_keypoints(ground_truth)
-        detections = make_detections(people.image_ids, people.keypoints,
-                                     scores, people.category_ids,
-                                     ground_truth)
-        curves = subset_curves(ground_truth, detections, self._subset_ids,
-                               sigmas)
+        detections = make_detections(
+            people.image_ids,
+            people.keypoints,
+            scores,
+            people.category_ids,
+            ground_truth,
+        )
+        curves = subset_curves(
+            ground_truth, detections, self._subset_ids, sigmas
+        )
         stats = summarize_curves(curves)
         for remark in remarks + self._zero_reasons(ground_truth, people):
-            print_log(f'{type(self).__name__}: {remark}', 'current',
-                      logging.WARNING)
+            print_log(
+                f'{type(self).__name__}: {remark}', 'current', logging.WARNING
+            )
         self._log_table(stats, ground_truth, people)
-        metrics = OrderedDict((f'{subset}_{name}', value)
-                              for subset, values in stats.items()
-                              for name, value in values.items())
+        metrics = OrderedDict(
+            (f'{subset}_{name}', value)
+            for subset, values in stats.items()
+            for name, value in values.items()
+        )
         if self.report_dir is not None:
             metrics.update(
-                self._report(ground_truth, detections, curves, {
-                    r['img_id']: r['img_path']
-                    for r in results if r['img_path'] is not None
-                }))
+                self._report(
+                    ground_truth,
+                    detections,
+                    curves,
+                    {
+                        r['img_id']: r['img_path']
+                        for r in results
+                        if r['img_path'] is not None
+                    },
+                )
+            )
         return metrics
 
     def _load_ground_truth(self, ann_file: str, remark='') -> GroundTruth:
         with get_local_path(ann_file) as path:
             dataset = read_json(path, ann_file)
         return self._converted(
-            ground_truth_from_coco(dataset, f"'{ann_file}'{remark}",
-                                   self.use_area))
+            ground_truth_from_coco(
+                dataset, f"'{ann_file}'{remark}", self.use_area
+            )
+        )
 
     def _converted(self, ground_truth: GroundTruth) -> GroundTruth:
         if self.gt_converter is None:
             return ground_truth
         return replace(
             ground_truth,
-            keypoints=map_keypoints(ground_truth.keypoints,
-                                    **self.gt_converter))
+            keypoints=map_keypoints(
+                ground_truth.keypoints, **self.gt_converter
+            ),
+        )
 
     def _check_num_keypoints(self, ground_truth: GroundTruth) -> None:
         expected = self.dataset_meta['num_keypoints']
@@ -271,7 +312,8 @@ class SpineTrackMetric(BaseMetric):
             raise ValueError(
                 f'{ground_truth.source} has {ground_truth.num_keypoints} '
                 f'keypoints a person, but {expected} are to be scored: it is '
-                'the annotation of another dataset, or needs a gt_converter.')
+                'the annotation of another dataset, or needs a gt_converter.'
+            )
 
     def _resolve_subsets(self) -> Dict[str, Tuple[int, ...]]:
         """Keypoint ids of the subsets in this dataset."""
@@ -280,39 +322,53 @@ class SpineTrackMetric(BaseMetric):
         subsets = SUBSETS if self.subsets is None else self.subsets
         resolved = {}
         for subset, members in subsets.items():
-            unknown = [m for m in members
-                       if (m not in ids_by_name if isinstance(m, str)
-                           else not 0 <= m < count)]
+            unknown = [
+                m
+                for m in members
+                if (
+                    m not in ids_by_name
+                    if isinstance(m, str)
+                    else not 0 <= m < count
+                )
+            ]
             if unknown:
                 raise ValueError(
                     f"Subset '{subset}' asks for keypoints {unknown}, but the "
                     f'dataset has {count}, '
                     f'{", ".join(ids_by_name) or "without names"}: give '
-                    'subsets that fit it.')
-            resolved[subset] = tuple(ids_by_name[m] if isinstance(m, str)
-                                     else m for m in members)
+                    'subsets that fit it.'
+                )
+            resolved[subset] = tuple(
+                ids_by_name[m] if isinstance(m, str) else m for m in members
+            )
         return resolved
 
-    def _zero_reasons(self, ground_truth: GroundTruth,
-                      people: PredictedPeople) -> List[str]:
+    def _zero_reasons(
+        self, ground_truth: GroundTruth, people: PredictedPeople
+    ) -> List[str]:
         """Why scores are -1 or 0 for a reason other than wrong positions."""
         if not len(people):
-            return ['nothing was predicted, so every score is 0 (-1 where '
-                    'nobody is labelled).']
+            return [
+                'nothing was predicted, so every score is 0 (-1 where '
+                'nobody is labelled).'
+            ]
         reasons = []
         for subset, ids in self._subset_ids.items():
             if not ground_truth.num_labelled_people(ids):
                 reasons.append(
                     f'nobody in {ground_truth.source} has a labelled keypoint '
-                    f"of subset '{subset}', so its scores are -1.")
+                    f"of subset '{subset}', so its scores are -1."
+                )
             elif not (people.keypoints[:, ids, 2] > 0).any():
                 reasons.append(
                     'no prediction has a keypoint score above 0 in subset '
-                    f"'{subset}', so its scores are 0.")
+                    f"'{subset}', so its scores are 0."
+                )
         return reasons
 
-    def _log_table(self, stats: dict, ground_truth: GroundTruth,
-                   people: PredictedPeople) -> None:
+    def _log_table(
+        self, stats: dict, ground_truth: GroundTruth, people: PredictedPeople
+    ) -> None:
         counts = {
             subset: ground_truth.num_labelled_people(ids)
             for subset, ids in self._subset_ids.items()
@@ -323,48 +379,80 @@ class SpineTrackMetric(BaseMetric):
         print_log(
             f'{type(self).__name__}: {len(people)} predictions against '
             f'{ground_truth.source}, in {covered} of its {len(images)} images '
-            f'with people\n{summary_table(stats, counts)}', 'current')
+            f'with people\n{summary_table(stats, counts)}',
+            'current',
+        )
 
-    def _report(self, ground_truth: GroundTruth, detections: Detections,
-                curves: Dict[str, Curves],
-                image_paths: Dict[Hashable, str]) -> Dict[str, float]:
+    def _report(
+        self,
+        ground_truth: GroundTruth,
+        detections: Detections,
+        curves: Dict[str, Curves],
+        image_paths: Dict[Hashable, str],
+    ) -> Dict[str, float]:
         """Write the report and return its main figures."""
         meta = self.dataset_meta
         names = meta.get('keypoint_id2name', {})
         links = meta.get('skeleton_links', ())
         if self.gt_converter is not None:
-            moved = {source: to for source, to in self.gt_converter['mapping']
-                     if isinstance(source, int)}
-            names = {moved[i]: name for i, name in names.items()
-                     if i in moved}
-            links = [(moved[a], moved[b]) for a, b in links
-                     if a in moved and b in moved]
+            moved = {
+                source: to
+                for source, to in self.gt_converter['mapping']
+                if isinstance(source, int)
+            }
+            names = {moved[i]: name for i, name in names.items() if i in moved}
+            links = [
+                (moved[a], moved[b])
+                for a, b in links
+                if a in moved and b in moved
+            ]
         report = build_report(
-            ground_truth, detections, meta['sigmas'],
-            [names.get(i, f'keypoint_{i}')
-             for i in range(meta['num_keypoints'])], self._subset_ids, curves,
-            self.report_options, links)
+            ground_truth,
+            detections,
+            meta['sigmas'],
+            [
+                names.get(i, f'keypoint_{i}')
+                for i in range(meta['num_keypoints'])
+            ],
+            self._subset_ids,
+            curves,
+            self.report_options,
+            links,
+        )
         files = write_report(self.report_dir, report, image_paths)
         print_log(
-            f"{type(self).__name__} wrote {', '.join(files)} to "
-            f"'{self.report_dir}'.", 'current')
+            f'{type(self).__name__} wrote {", ".join(files)} to '
+            f"'{self.report_dir}'.",
+            'current',
+        )
         return report.values()
 
     def _write(self, people: PredictedPeople, scores: np.ndarray) -> None:
         """COCO result file; without boxes, as published, for a reader would
         take the size of a person from them."""
         path = f'{self.outfile_prefix}.keypoints.json'
-        dump([
-            dict(
-                image_id=image_id,
-                category_id=int(category_id),
-                keypoints=keypoints.reshape(-1).tolist(),
-                score=float(score)) for image_id, category_id, keypoints, score
-            in zip(people.image_ids, people.category_ids, people.keypoints,
-                   scores)
-        ], path)
-        print_log(f"{type(self).__name__} wrote {len(people)} predictions to "
-                  f"'{path}'.", 'current')
+        dump(
+            [
+                dict(
+                    image_id=image_id,
+                    category_id=int(category_id),
+                    keypoints=keypoints.reshape(-1).tolist(),
+                    score=float(score),
+                )
+                for image_id, category_id, keypoints, score in zip(
+                    people.image_ids,
+                    people.category_ids,
+                    people.keypoints,
+                    scores,
+                )
+            ],
+            path,
+        )
+        print_log(
+            f'{type(self).__name__} wrote {len(people)} predictions to '
+            f"'{path}'.",
+            'current',
+        )
 
 
 def _converter(config: Optional[dict]) -> Optional[dict]:
