@@ -5,6 +5,9 @@ import os
 from functools import partial
 from pathlib import Path
 
+from spinepose_mmpose.metainfo import KEYPOINT_NAMES, METAINFO
+from spinepose_mmpose.model_zoo import all_models, find_model
+
 import numpy as np
 import pytest
 import torch
@@ -27,9 +30,6 @@ from mmpose.registry import (
     OPTIM_WRAPPERS,
     PARAM_SCHEDULERS,
 )
-
-from spinepose_mmpose.metainfo import KEYPOINT_NAMES, METAINFO
-from spinepose_mmpose.model_zoo import all_models, find_model
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / 'configs'

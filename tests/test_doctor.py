@@ -2,10 +2,10 @@
 
 import re
 
-import pytest
-
 import spinepose_mmpose
 from spinepose_mmpose import compat, doctor
+
+import pytest
 
 
 def test_this_stack_works(capsys):

@@ -1,11 +1,11 @@
 """The 37 keypoints against the published table, written down once more."""
 
+from spinepose_mmpose import metainfo as m
+
 import numpy as np
 import pytest
 from mmengine.config import Config
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
-
-from spinepose_mmpose import metainfo as m
 
 # name, swap ('-' of the midline), type, joint weight, sigma
 TABLE = """

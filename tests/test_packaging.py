@@ -6,10 +6,10 @@ import sys
 import zipfile
 from pathlib import Path
 
+import spinepose_mmpose
+
 import pytest
 import yaml
-
-import spinepose_mmpose
 
 ROOT = Path(__file__).parents[1]
 SOURCES = (

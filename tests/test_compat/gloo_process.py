@@ -8,10 +8,10 @@ test_cpu_distributed.py.
 
 import sys
 
+import spinepose_mmpose  # noqa: F401  changes nothing before mmengine.dist
+
 import torch
 from torch import nn
-
-import spinepose_mmpose  # noqa: F401  changes nothing before mmengine.dist
 
 untouched_forward = nn.SyncBatchNorm.forward
 untouched_check = (

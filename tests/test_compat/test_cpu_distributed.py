@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from spinepose_mmpose.compat import cpu_distributed, cpu_sync_bn
+
 import gloo_process
 import pytest
 import torch
 from torch import nn
-
-from spinepose_mmpose.compat import cpu_distributed, cpu_sync_bn
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -151,9 +151,9 @@ def test_fails_without_the_shims(runs):
 
 def test_one_process_alone(tmp_path):
     """As ``--nproc_per_node 1`` starts it; here without a network."""
-    import mmengine.dist  # noqa: F401
-
     from spinepose_mmpose.compat import active
+
+    import mmengine.dist  # noqa: F401
 
     assert 'cpu_sync_bn' in active
     torch.distributed.init_process_group(

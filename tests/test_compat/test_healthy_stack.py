@@ -5,8 +5,6 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-import pytest
-
 from spinepose_mmpose import compat
 from spinepose_mmpose.compat import (
     albumentations_dropout,
@@ -19,6 +17,8 @@ from spinepose_mmpose.compat import (
     torchvision_missing,
     xtcocotools_numpy2,
 )
+
+import pytest
 
 
 @pytest.fixture

@@ -4,14 +4,14 @@ import importlib
 import itertools
 import sys
 
-import pytest
-
 from spinepose_mmpose.compat import import_hooks, shim
 from spinepose_mmpose.compat.import_hooks import (
     after_import,
     before_import,
     is_installed,
 )
+
+import pytest
 
 numbers = itertools.count()
 

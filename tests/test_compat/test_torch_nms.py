@@ -1,11 +1,11 @@
 """NMS without a compiled mmcv, against a naive one in numpy."""
 
+from spinepose_mmpose.compat import nms as module
+from spinepose_mmpose.compat.nms import nms, nms_torch
+
 import numpy as np
 import pytest
 import torch
-
-from spinepose_mmpose.compat import nms as module
-from spinepose_mmpose.compat.nms import nms, nms_torch
 
 EMPTY = np.zeros((0, 4), np.float32)
 

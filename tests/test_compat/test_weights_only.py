@@ -3,14 +3,14 @@
 import pickle
 import zipfile
 
+from spinepose_mmpose.compat import weights_only
+
 import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader, load_checkpoint
 from torch.serialization import safe_globals
-
-from spinepose_mmpose.compat import weights_only
 
 
 def checkpoint(model, optimizer):

@@ -2,16 +2,16 @@
 
 import os
 
+from spinepose_mmpose.datasets.body import SpineTrackDataset
+from spinepose_mmpose.datasets.transforms import LoadPoseImage
+from spinepose_mmpose.datasets.transforms.loading import is_truncated_jpeg
+
 import cv2
 import numpy as np
 import pytest
 from coco_files import HEIGHT, WIDTH, Files, jpeg, person
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import DATASETS
-
-from spinepose_mmpose.datasets.body import SpineTrackDataset
-from spinepose_mmpose.datasets.transforms import LoadPoseImage
-from spinepose_mmpose.datasets.transforms.loading import is_truncated_jpeg
 
 
 def segment(marker, content):

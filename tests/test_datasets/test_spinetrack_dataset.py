@@ -6,15 +6,15 @@ import logging
 import math
 import os
 
+from spinepose_mmpose.datasets.body import SpineTrackDataset
+from spinepose_mmpose.metainfo import METAINFO
+
 import numpy as np
 import pytest
 from coco_files import HEIGHT, WIDTH, Files, image, person
 from mmengine.logging import MMLogger
 from mmpose.datasets import CocoDataset, CombinedDataset
 from mmpose.registry import DATASETS
-
-from spinepose_mmpose.datasets.body import SpineTrackDataset
-from spinepose_mmpose.metainfo import METAINFO
 
 NAN = math.nan
 

@@ -4,10 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
-import numpy as np
-import pytest
-
 from spinepose_mmpose.datasets.synthetic import (
     SPLITS,
     anatomy,
@@ -48,6 +44,10 @@ from spinepose_mmpose.metainfo import (
     KEYPOINT_NAMES,
     SPINE_CHAIN,
 )
+
+import cv2
+import numpy as np
+import pytest
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools' / 'dataset_tools' / 'make_synthetic.py'

@@ -11,9 +11,9 @@ sys.path.insert(
 )
 sys.path.insert(0, str(Path(__file__).parent))
 
-from small_run import save_small_teacher  # noqa: E402
-
 from spinepose_mmpose.datasets.synthetic import write_dataset  # noqa: E402
+
+from small_run import save_small_teacher  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -5,17 +5,17 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
+from spinepose_mmpose.engine.hooks.resume_hook import (
+    AtomicBackend,
+    ResumeHook,
+)
+
 import pytest
 import torch
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from small_run import run, small_config
-
-from spinepose_mmpose.engine.hooks.resume_hook import (
-    AtomicBackend,
-    ResumeHook,
-)
 
 WORKERS = dict(
     train_dataloader__num_workers=1, train_dataloader__persistent_workers=True

@@ -8,11 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from spinepose_mmpose.metainfo import KEYPOINT_IDS, SPINE_CHAIN
+
 import pytest
 import torch
 from small_run import ROOT, run, small_config
-
-from spinepose_mmpose.metainfo import KEYPOINT_IDS, SPINE_CHAIN
 
 
 @pytest.fixture

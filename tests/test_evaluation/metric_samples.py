@@ -4,11 +4,11 @@ import copy
 import json
 from pathlib import Path
 
-import numpy as np
-from mmpose.datasets.datasets.utils import parse_pose_metainfo
-
 import spinepose_mmpose  # noqa: F401  the compatibility layer before mmpose
 from spinepose_mmpose.metainfo import METAINFO
+
+import numpy as np
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
 GOLDEN = Path(__file__).parents[1] / 'data' / 'metric_golden'
 

@@ -4,9 +4,9 @@ model that knows the answers would give."""
 import copy
 import json
 
-import numpy as np
-
 from spinepose_mmpose.datasets.synthetic import write_dataset
+
+import numpy as np
 
 BOXES = 'COCO_val2017_detections_AP_H_56_person.json'
 FILES = dict(

@@ -1,7 +1,5 @@
 """Made-up people of SpineTrack's 37 keypoints for the report tests."""
 
-import numpy as np
-
 from spinepose_mmpose.evaluation.functional import (
     detections_from_coco,
     ground_truth_from_coco,
@@ -17,6 +15,8 @@ from spinepose_mmpose.metainfo import (
     SKELETON,
     SUBSETS,
 )
+
+import numpy as np
 
 LINKS = [tuple(KEYPOINT_IDS[end] for end in link) for link, _ in SKELETON]
 

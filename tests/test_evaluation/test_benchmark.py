@@ -4,8 +4,6 @@ import io
 import json
 import sys
 
-import pytest
-
 from spinepose_mmpose.evaluation.benchmark import runs
 from spinepose_mmpose.evaluation.benchmark.runs import (
     Entry,
@@ -22,6 +20,8 @@ from spinepose_mmpose.evaluation.benchmark.table import (
     to_markdown,
 )
 from spinepose_mmpose.paths import config_file, content_root
+
+import pytest
 
 CONFIG = str(config_file('configs/benchmark/spinepose-s_spinetrack-val.py'))
 METRICS = {'spinetrack/body_AP': 0.5, 'spinetrack/body_AR': 0.6}

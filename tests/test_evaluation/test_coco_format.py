@@ -1,14 +1,14 @@
 import copy
 import json
 
-import numpy as np
-import pytest
-
 from spinepose_mmpose.evaluation.functional import (
     detections_from_coco,
     ground_truth_from_coco,
     read_json,
 )
+
+import numpy as np
+import pytest
 
 PERSON = dict(
     id=1,

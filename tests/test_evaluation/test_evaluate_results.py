@@ -22,9 +22,9 @@ def results(tmp_path, people):
 
 def test_golden_predictions(tmp_path, monkeypatch, capsys):
     """What the metric wrote gives the metric's numbers again."""
-    from metric_samples import dataset_meta, golden_samples
-
     from spinepose_mmpose.evaluation.metrics import SpineTrackMetric
+
+    from metric_samples import dataset_meta, golden_samples
 
     metric = SpineTrackMetric(
         ann_file=str(GOLDEN / 'gt.json'),

@@ -1,7 +1,7 @@
+from spinepose_mmpose.evaluation.functional import map_keypoints, map_sigmas
+
 import numpy as np
 import pytest
-
-from spinepose_mmpose.evaluation.functional import map_keypoints, map_sigmas
 
 MAPPING = [(2, 0), ((0, 1), 2)]
 

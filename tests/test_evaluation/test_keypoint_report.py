@@ -1,8 +1,5 @@
 import math
 
-import numpy as np
-import pytest
-
 from spinepose_mmpose.evaluation.functional import (
     chain_errors,
     detections_from_coco,
@@ -11,6 +8,9 @@ from spinepose_mmpose.evaluation.functional import (
     match_people,
     side_confusion,
 )
+
+import numpy as np
+import pytest
 
 
 def people(*points, visibility=2):

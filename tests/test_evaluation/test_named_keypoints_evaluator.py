@@ -1,18 +1,18 @@
 import copy
 
-import oracle
-import pytest
-from metric_samples import GOLDEN
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmpose.registry import DATASETS, EVALUATORS
-
 import spinepose_mmpose  # noqa: F401  the compatibility layer before mmpose
 from spinepose_mmpose.evaluation.evaluators.named_keypoints_evaluator import (
     keypoint_names,
 )
 from spinepose_mmpose.metainfo import KEYPOINT_IDS, KEYPOINT_NAMES
 from spinepose_mmpose.paths import config_file
+
+import oracle
+import pytest
+from metric_samples import GOLDEN
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.registry import DATASETS, EVALUATORS
 
 TEST_SETS = str(config_file('configs/benchmark/_base_/test_sets.py'))
 SPINETRACK = dict(type='SpineTrackDataset')

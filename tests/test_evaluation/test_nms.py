@@ -1,14 +1,14 @@
 import math
 
-import numpy as np
-import pytest
-
 from spinepose_mmpose.evaluation.functional import (
     PredictedPeople,
     oks_nms,
     soft_oks_nms,
     suppress_people,
 )
+
+import numpy as np
+import pytest
 
 SIGMAS = np.array([0.1, 0.1])
 # OKS of neighbours that lie 1 pixel apart: exp(-1 / (2 * 100 * 0.2^2))

@@ -1,10 +1,10 @@
 import math
 
-import numpy as np
-import pytest
-
 from spinepose_mmpose.evaluation.functional import oks_matrix
 from spinepose_mmpose.metainfo import NUM_KEYPOINTS, SIGMAS
+
+import numpy as np
+import pytest
 
 
 def test_known_displacement():

@@ -1,7 +1,7 @@
+from spinepose_mmpose.evaluation.functional import person_scores
+
 import numpy as np
 import pytest
-
-from spinepose_mmpose.evaluation.functional import person_scores
 
 
 @pytest.mark.parametrize(

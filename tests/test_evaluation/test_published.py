@@ -1,7 +1,3 @@
-import pytest
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-
 import spinepose_mmpose  # noqa: F401  the compatibility layer before mmpose
 from spinepose_mmpose.evaluation.complexity import model_complexity
 from spinepose_mmpose.evaluation.evaluators.named_keypoints_evaluator import (
@@ -14,6 +10,10 @@ from spinepose_mmpose.evaluation.published import (
     method_names,
 )
 from spinepose_mmpose.paths import config_file
+
+import pytest
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 # Read off the paper a second time: keypoints, COCO AP, Halpe26 AR, body AP,
 # feet AP, overall AP and AR, params, FLOPs.

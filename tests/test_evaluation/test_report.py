@@ -2,11 +2,6 @@ import csv
 import io
 import json
 
-import numpy as np
-import pytest
-from metric_samples import GOLDEN, dataset_meta, golden, golden_samples
-from report_people import dataset, exchanged, make_report, standing
-
 from spinepose_mmpose.evaluation.functional import (
     detections_from_coco,
     ground_truth_from_coco,
@@ -31,6 +26,11 @@ from spinepose_mmpose.metainfo import (
     SIGMAS,
     SUBSETS,
 )
+
+import numpy as np
+import pytest
+from metric_samples import GOLDEN, dataset_meta, golden, golden_samples
+from report_people import dataset, exchanged, make_report, standing
 
 
 def moved(person, dx, *names):

@@ -1,8 +1,3 @@
-import cv2
-import numpy as np
-import pytest
-from report_people import make_report, standing
-
 from spinepose_mmpose.evaluation.report import write_report
 from spinepose_mmpose.evaluation.report.body_map import spread
 from spinepose_mmpose.evaluation.report.contact_sheet import (
@@ -17,6 +12,11 @@ from spinepose_mmpose.evaluation.report.contact_sheet import (
     draw_contact_sheet,
 )
 from spinepose_mmpose.metainfo import KEYPOINT_IDS
+
+import cv2
+import numpy as np
+import pytest
+from report_people import make_report, standing
 
 BOX = (50, 10, 100, 200)
 

@@ -3,6 +3,9 @@ import json
 import logging
 import pickle
 
+from spinepose_mmpose.evaluation.metrics import SpineTrackMetric
+from spinepose_mmpose.evaluation.metrics import spinetrack_metric as module
+
 import numpy as np
 import pytest
 import torch
@@ -17,9 +20,6 @@ from mmengine.evaluator import Evaluator
 from mmengine.logging import MessageHub
 from mmpose.evaluation.metrics import CocoMetric
 from mmpose.registry import METRICS
-
-from spinepose_mmpose.evaluation.metrics import SpineTrackMetric
-from spinepose_mmpose.evaluation.metrics import spinetrack_metric as module
 
 GT_FILE = str(GOLDEN / 'gt.json')
 

@@ -3,11 +3,6 @@ import copy
 import io
 import math
 
-import numpy as np
-import pytest
-from naive_coco import evaluate
-from random_people import random_people
-
 from spinepose_mmpose.evaluation.functional import (
     STAT_NAMES,
     detections_from_coco,
@@ -15,6 +10,11 @@ from spinepose_mmpose.evaluation.functional import (
     ground_truth_from_coco,
     summary_table,
 )
+
+import numpy as np
+import pytest
+from naive_coco import evaluate
+from random_people import random_people
 
 SIGMAS = (0.03, 0.08, 0.1, 0.06, 0.2, 0.09, 0.05)
 SUBSETS = dict(first=(0, 1, 2), last=(6, 4), all=range(7), one=(5,))

@@ -7,9 +7,9 @@ from metric_samples import GOLDEN, dataset_meta, golden, golden_samples
 
 def evaluate_share(rank, folder, results):
     """What one of two processes does at the end of a validation."""
-    import torch.distributed
-
     from spinepose_mmpose.evaluation.metrics import SpineTrackMetric
+
+    import torch.distributed
 
     os.chdir(folder)
     torch.distributed.init_process_group(

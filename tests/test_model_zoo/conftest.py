@@ -5,9 +5,9 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import pytest
-
 from spinepose_mmpose.model_zoo import download, models, weights
+
+import pytest
 
 
 class FileServer:

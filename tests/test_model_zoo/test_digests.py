@@ -3,8 +3,6 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 from spinepose_mmpose.model_zoo import DigestMismatch, verify_file
 from spinepose_mmpose.model_zoo.digests import (
     digest_in_name,
@@ -12,6 +10,8 @@ from spinepose_mmpose.model_zoo.digests import (
     read_record,
     sha256_of,
 )
+
+import pytest
 
 
 @pytest.mark.parametrize(

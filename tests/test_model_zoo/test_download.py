@@ -9,8 +9,6 @@ import threading
 from collections import namedtuple
 from urllib.request import Request
 
-import pytest
-
 from spinepose_mmpose.model_zoo import (
     DigestMismatch,
     DownloadError,
@@ -19,6 +17,8 @@ from spinepose_mmpose.model_zoo import (
 )
 from spinepose_mmpose.model_zoo.digests import read_record
 from spinepose_mmpose.model_zoo.transport import _Redirects
+
+import pytest
 
 DATA = bytes(random.Random(0).choices(range(256), k=300_000))
 DIGEST = hashlib.sha256(DATA).hexdigest()

@@ -5,6 +5,14 @@ import hashlib
 import json
 from pathlib import Path
 
+from spinepose_mmpose.model_zoo import (
+    DownloadError,
+    all_models,
+    find_model,
+    models,
+)
+from spinepose_mmpose.paths import config_file
+
 import cv2
 import numpy as np
 import pytest
@@ -15,14 +23,6 @@ from mmengine.registry import init_default_scope
 from mmpose.apis import MMPoseInferencer, inference_topdown, init_model
 from mmpose.apis.inferencers import Pose2DInferencer, base_mmpose_inferencer
 from mmpose.registry import MODELS
-
-from spinepose_mmpose.model_zoo import (
-    DownloadError,
-    all_models,
-    find_model,
-    models,
-)
-from spinepose_mmpose.paths import config_file
 
 STEM = 'spinepose-s_32xb256-10e_simspine-256x192'
 FILE = f'{STEM}.pth'

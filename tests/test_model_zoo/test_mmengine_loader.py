@@ -1,12 +1,5 @@
 import hashlib
 
-import mmengine.runner.checkpoint as checkpoint
-import pytest
-import torch
-from mmengine.config import ConfigDict
-from mmengine.model import BaseModule
-from mmengine.runner import CheckpointLoader
-
 from spinepose_mmpose.model_zoo import (
     DownloadError,
     all_models,
@@ -14,6 +7,13 @@ from spinepose_mmpose.model_zoo import (
     register_loader,
 )
 from spinepose_mmpose.model_zoo.mmengine_loader import load_from_spinepose
+
+import mmengine.runner.checkpoint as checkpoint
+import pytest
+import torch
+from mmengine.config import ConfigDict
+from mmengine.model import BaseModule
+from mmengine.runner import CheckpointLoader
 
 
 @pytest.fixture(autouse=True)

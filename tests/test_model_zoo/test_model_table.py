@@ -4,10 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from spinepose_mmpose.model_zoo import all_models, digest_in_name, find_model
 from spinepose_mmpose.model_zoo.models import model_of_url
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 

@@ -2,8 +2,6 @@ import hashlib
 import logging
 import socket
 
-import pytest
-
 from spinepose_mmpose.model_zoo import (
     DigestMismatch,
     DownloadError,
@@ -11,6 +9,8 @@ from spinepose_mmpose.model_zoo import (
     fetch,
     resolve_weights,
 )
+
+import pytest
 
 DATA = b'checkpoint ' * 5000
 DIGEST = hashlib.sha256(DATA).hexdigest()

@@ -5,10 +5,10 @@ import runpy
 import sys
 from pathlib import Path
 
+import spinepose_mmpose  # noqa: F401
+
 import pytest
 import torch
-
-import spinepose_mmpose  # noqa: F401
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 EXTEND = TOOLS / 'model_converters' / 'extend_head.py'

@@ -6,10 +6,10 @@ import os
 import sys
 import traceback
 
-import pytest
-
 from spinepose_mmpose.model_zoo import DownloadError
 from spinepose_mmpose.utils import cli
+
+import pytest
 
 
 @pytest.fixture(autouse=True)

@@ -18,8 +18,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
 from spinepose_mmpose.evaluation.functional import (
     detections_from_coco,
@@ -30,6 +28,8 @@ from spinepose_mmpose.evaluation.functional import (
 from spinepose_mmpose.metainfo import BONES, KEYPOINT_IDS, SIGMAS, SPINE_CHAIN
 from spinepose_mmpose.paths import config_file
 from spinepose_mmpose.utils.cli import one_sentence
+
+import numpy as np
 
 # row -> which of beta, gamma1 and gamma2 are on
 ROWS = {

@@ -53,13 +53,13 @@ def parse_args():
 
 def make_model(args, losses, teacher_weights):
     """The config's model, or the plain one where ``losses`` is None."""
+    from spinepose_mmpose.models.distillers import plain_model_config
+
     from mmengine.config import Config
     from mmengine.logging import MMLogger
     from mmengine.model.utils import revert_sync_batchnorm
     from mmengine.registry import init_default_scope
     from mmpose.registry import MODELS
-
-    from spinepose_mmpose.models.distillers import plain_model_config
 
     MMLogger.get_instance('mmengine', log_level='ERROR')
     init_default_scope('mmpose')

@@ -18,8 +18,6 @@ import sys
 import tempfile
 import time
 
-import numpy as np
-
 from spinepose_mmpose.evaluation.functional import (
     COCO_AREA_RANGES,
     COCO_OKS_THRESHOLDS,
@@ -30,6 +28,8 @@ from spinepose_mmpose.evaluation.functional import (
     read_json,
 )
 from spinepose_mmpose.metainfo import NUM_KEYPOINTS, SIGMAS, SUBSETS
+
+import numpy as np
 
 TOLERANCE = 1e-9
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import yaml
-
 from spinepose_mmpose.model_zoo import all_models
+
+import yaml
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 # metafile -> (version in the table, collection, training data, paper)

@@ -51,9 +51,6 @@ def main():
 
 
 def convert(args) -> str:
-    import torch
-    from mmpose.datasets.datasets.utils import parse_pose_metainfo
-
     from spinepose_mmpose.metainfo import KEYPOINT_NAMES
     from spinepose_mmpose.models.utils import (
         checkpoint_names,
@@ -62,6 +59,9 @@ def convert(args) -> str:
         extend_head,
         metainfo_names,
     )
+
+    import torch
+    from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
     if os.path.exists(args.output) and not args.overwrite:
         raise FileExistsError(
@@ -92,9 +92,9 @@ def convert(args) -> str:
 
 def load(source: str) -> dict:
     """A checkpoint of data alone: no code in it is run."""
-    import torch
-
     from spinepose_mmpose.model_zoo import resolve_weights
+
+    import torch
 
     path = resolve_weights(source)
     try:

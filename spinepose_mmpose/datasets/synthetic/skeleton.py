@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES
+
+import numpy as np
 
 from . import anatomy
 from .rotation import rot_x, rot_y, rot_z

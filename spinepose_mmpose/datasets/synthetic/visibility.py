@@ -16,9 +16,9 @@ visible wherever the torso itself is what one sees there, from any side, and
 own clothes and hair hide nothing.
 """
 
-import numpy as np
-
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES, NUM_KEYPOINTS
+
+import numpy as np
 
 from .parts import PART_IDS, PARTS
 

@@ -7,9 +7,9 @@ import os.path as osp
 import signal
 from functools import partial
 
-import cv2
-
 from spinepose_mmpose.metainfo import KEYPOINT_IDS, KEYPOINT_NAMES, SKELETON
+
+import cv2
 
 from .scene import SHARES, SPLITS, generate_sample
 

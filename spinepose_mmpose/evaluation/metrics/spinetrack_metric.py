@@ -4,13 +4,13 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple, Union
 
+from spinepose_mmpose.metainfo import SUBSETS
+
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.fileio import dump, get_local_path
 from mmengine.logging import MessageHub, print_log
 from mmpose.registry import METRICS
-
-from spinepose_mmpose.metainfo import SUBSETS
 
 from ..functional import (
     NMS_MODES,

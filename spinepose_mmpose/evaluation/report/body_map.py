@@ -2,12 +2,12 @@
 
 from typing import Any, Dict, List, Sequence, Tuple
 
+from spinepose_mmpose.metainfo import SKELETON, SPINE_CHAIN, VERTEBRAE
+
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-
-from spinepose_mmpose.metainfo import SKELETON, SPINE_CHAIN, VERTEBRAE
 
 from .layout import PROFILE, STANDING
 

@@ -6,9 +6,9 @@ Letters: N pairs of a labelled and a predicted person, K keypoints.
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-import numpy as np
-
 from spinepose_mmpose.metainfo import SPINE_CHAIN
+
+import numpy as np
 
 from ..functional import (
     COCO_OKS_THRESHOLDS,

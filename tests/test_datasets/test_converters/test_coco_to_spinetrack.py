@@ -1,9 +1,6 @@
 import copy
 import json
 
-import numpy as np
-import pytest
-
 from spinepose_mmpose.datasets.annotation_checks import find_fault
 from spinepose_mmpose.datasets.converters import pseudo_spine, to_spinetrack
 from spinepose_mmpose.datasets.synthetic.body import average_body
@@ -13,6 +10,9 @@ from spinepose_mmpose.metainfo import (
     KEYPOINT_NAMES,
     SPINE_CHAIN,
 )
+
+import numpy as np
+import pytest
 
 SPINE = [KEYPOINT_IDS[name] for name in SPINE_CHAIN]
 

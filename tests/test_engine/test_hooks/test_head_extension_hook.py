@@ -1,11 +1,11 @@
+from spinepose_mmpose.metainfo import KEYPOINT_NAMES
+from spinepose_mmpose.models.utils import extend_head
+
 import pytest
 import torch
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from small_run import run, small_config
-
-from spinepose_mmpose.metainfo import KEYPOINT_NAMES
-from spinepose_mmpose.models.utils import extend_head
 
 WEIGHT = 'head.final_layer.weight'
 KEEP = dict(train_cfg__max_epochs=0)  # load, train nothing

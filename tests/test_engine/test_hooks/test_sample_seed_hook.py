@@ -1,17 +1,17 @@
 import pickle
 import random
 
-import numpy as np
-import pytest
-import torch
-from mmengine.dataset import Compose
-from mmpose.datasets.transforms import Albumentation
-
 from spinepose_mmpose.engine.hooks.sample_seed_hook import (
     SampleSeedHook,
     SeededSamples,
     mix_seeds,
 )
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import Compose
+from mmpose.datasets.transforms import Albumentation
 
 
 class Dataset:

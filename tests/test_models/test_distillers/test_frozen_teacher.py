@@ -1,6 +1,16 @@
 import copy
 import pickle
 
+from spinepose_mmpose.metainfo import (
+    FLIP_INDICES,
+    KEYPOINT_NAMES,
+    METAINFO,
+)
+from spinepose_mmpose.models.distillers import (
+    FrozenTeacher,
+    frozen_teacher,
+)
+
 import pytest
 import torch
 from mmengine.model import ExponentialMovingAverage
@@ -15,16 +25,6 @@ from tiny_rtmpose import (
     plain,
     save_teacher,
     tiny,
-)
-
-from spinepose_mmpose.metainfo import (
-    FLIP_INDICES,
-    KEYPOINT_NAMES,
-    METAINFO,
-)
-from spinepose_mmpose.models.distillers import (
-    FrozenTeacher,
-    frozen_teacher,
 )
 
 

@@ -2,6 +2,23 @@ import copy
 import math
 import os
 
+from spinepose_mmpose.metainfo import (
+    KEYPOINT_NAMES,
+    METAINFO,
+    NUM_KEYPOINTS,
+)
+from spinepose_mmpose.models.distillers import (
+    plain_model_config,
+)
+from spinepose_mmpose.models.distillers.spinepose_distiller import (
+    _nats_per_person,
+)
+from spinepose_mmpose.models.losses import (
+    BoneOrientationLoss,
+    SpineSmoothnessLoss,
+)
+from spinepose_mmpose.models.utils import simcc_soft_argmax
+
 import numpy as np
 import pytest
 import torch
@@ -24,23 +41,6 @@ from tiny_rtmpose import (
     save_teacher,
     tiny,
 )
-
-from spinepose_mmpose.metainfo import (
-    KEYPOINT_NAMES,
-    METAINFO,
-    NUM_KEYPOINTS,
-)
-from spinepose_mmpose.models.distillers import (
-    plain_model_config,
-)
-from spinepose_mmpose.models.distillers.spinepose_distiller import (
-    _nats_per_person,
-)
-from spinepose_mmpose.models.losses import (
-    BoneOrientationLoss,
-    SpineSmoothnessLoss,
-)
-from spinepose_mmpose.models.utils import simcc_soft_argmax
 
 
 class TestOutsideOfTraining:

@@ -1,13 +1,13 @@
 """RTMPose and its data, small enough for a test."""
 
+from spinepose_mmpose.metainfo import FLIP_INDICES, NUM_KEYPOINTS
+
 import numpy as np
 import torch
 from mmengine.structures import InstanceData
 from mmpose.codecs import SimCCLabel
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
-
-from spinepose_mmpose.metainfo import FLIP_INDICES, NUM_KEYPOINTS
 
 W, H, RATIO = 64, 96, 2.0
 HALPE26 = dict(from_file='configs/_base_/datasets/halpe26.py')

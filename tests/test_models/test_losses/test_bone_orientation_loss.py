@@ -1,8 +1,5 @@
 import math
 
-import pytest
-import torch
-
 from spinepose_mmpose.metainfo import (
     BONES,
     FLIP_INDICES,
@@ -13,6 +10,9 @@ from spinepose_mmpose.models.losses import (
     BoneOrientationLoss,
     bone_orientation_loss,
 )
+
+import pytest
+import torch
 
 ONE_BONE = torch.tensor([[0, 1]])
 

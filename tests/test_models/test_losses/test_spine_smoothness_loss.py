@@ -1,9 +1,5 @@
 import math
 
-import pytest
-import torch
-import torch.nn.functional as F
-
 from spinepose_mmpose.metainfo import (
     FLIP_INDICES,
     KEYPOINT_IDS,
@@ -15,6 +11,10 @@ from spinepose_mmpose.models.losses import (
     smooth_chain,
     spine_smoothness_loss,
 )
+
+import pytest
+import torch
+import torch.nn.functional as F
 
 N = len(SPINE_CHAIN)
 

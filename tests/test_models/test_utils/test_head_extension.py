@@ -1,12 +1,12 @@
-import pytest
-import torch
-
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES
 from spinepose_mmpose.models.utils import (
     checkpoint_names,
     count_keypoints,
     extend_head,
 )
+
+import pytest
+import torch
 
 HALPE26 = KEYPOINT_NAMES[:26]
 WEIGHT, BIAS = 'head.final_layer.weight', 'head.final_layer.bias'

@@ -1,12 +1,12 @@
 import math
 
+from spinepose_mmpose.models.utils import simcc_soft_argmax
+
 import numpy as np
 import pytest
 import torch
 from mmpose.codecs import SimCCLabel
 from mmpose.codecs.utils import get_simcc_maximum
-
-from spinepose_mmpose.models.utils import simcc_soft_argmax
 
 B, K, W, H = 2, 5, 64, 96
 
