@@ -20,8 +20,9 @@ figure {{ display: inline-block; margin: .5rem; }}
 img {{ height: 18rem; }}
 </style>
 <h1>spinepose-mmpose quickstart</h1>
-<p>SpinePose-t at 128x96, trained from scratch on drawn people in
-{minutes:.1f} minutes. The figures are for drawn people that it has not seen;
+<p>SpinePose-t at 128x96, trained from scratch on drawn people. The last
+call of the quickstart took {minutes:.1f} minutes. The figures are for drawn
+people that it has not seen;
 they say nothing about real ones.</p>
 <table><tr><th>keypoints</th>{heads}</tr>
 {rows}

@@ -11,6 +11,7 @@ import sys
 
 from spinepose_mmpose.datasets.converters import to_spinetrack
 from spinepose_mmpose.utils.cli import one_sentence
+from spinepose_mmpose.utils.files import write_text
 
 
 def parse_args():
@@ -56,10 +57,7 @@ def main():
             raise ValueError(
                 f'{args.input} cannot be converted: {error}'
             ) from error
-        temporary = f'{args.output}.part'
-        with open(temporary, 'w', encoding='utf-8') as file:
-            json.dump(dataset, file)
-        os.replace(temporary, args.output)
+        write_text(args.output, json.dumps(dataset))
     print(
         f'{args.output}: {counts["people"]} people, {counts["labelled"]} '
         f'with labels, {counts["pseudo"]} with a guessed spine'

@@ -12,6 +12,7 @@ import sys
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
 from spinepose_mmpose.utils.cli import one_sentence
+from spinepose_mmpose.utils.files import replaced
 
 
 def parse_args():
@@ -77,13 +78,8 @@ def convert(args) -> str:
     weights, report = extend_head(
         weights, names, KEYPOINT_NAMES, args.seed, args.redraw
     )
-    temporary = f'{args.output}.part'
-    try:
+    with replaced(args.output) as temporary:
         torch.save(dict(state_dict=weights, meta=dict()), temporary)
-        os.replace(temporary, args.output)
-    finally:
-        if os.path.exists(temporary):
-            os.remove(temporary)
     return (
         f'{args.output}: {len(KEYPOINT_NAMES)} keypoints from the {rows} '
         f'of {args.input} (seed {args.seed})\n{report}'

@@ -8,6 +8,7 @@ import signal
 from functools import partial
 
 from spinepose_mmpose.metainfo import KEYPOINT_IDS, KEYPOINT_NAMES, SKELETON
+from spinepose_mmpose.utils.files import replaced, write_text
 
 import cv2
 
@@ -41,34 +42,16 @@ def annotation_path(out, split):
     return osp.join(out, 'annotations', f'person_keypoints_{split}.json')
 
 
-def _replace_with(path, write):
-    """Call ``write(temporary path)``, then rename: no half-written file."""
-    stem, extension = osp.splitext(path)
-    temporary = f'{stem}.{os.getpid()}.tmp{extension}'
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        if osp.exists(temporary):
-            os.remove(temporary)
-
-
 def _write_json(path, content):
-    def write(temporary):
-        with open(temporary, 'w', encoding='utf-8') as f:
-            json.dump(content, f, separators=(',', ':'))
-
-    _replace_with(path, write)
+    write_text(path, json.dumps(content, separators=(',', ':')))
 
 
 def _write_image(path, image):
-    def write(temporary):
+    with replaced(path) as temporary:
         if not cv2.imwrite(
             temporary, image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
         ):
             raise OSError(f'cannot write the image {path}')
-
-    _replace_with(path, write)
 
 
 def _make_image(index, out, seed, split, size):
