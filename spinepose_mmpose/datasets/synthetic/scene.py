@@ -36,6 +36,7 @@ SPLITS = {
 SHARES = {'everyday': 0.35, 'yoga': 0.15, 'varied': 0.50}
 SIZES = ((320, 256), (256, 320), (288, 288), (360, 240), (240, 320))
 MIN_INSIDE = 14  # keypoints of the main person inside the image
+MIN_SIDE = 4  # pixels; narrower ones at the border are not labelled
 
 
 @dataclass
@@ -270,13 +271,14 @@ def annotate(scene, faces, owners):
 
     ``bbox`` holds the outline inside the image, also where something hides
     it; ``area`` counts the pixels in which the person is really seen.
-    People of whom no pixel is seen are left out.
+    People of whom no pixel, or just a sliver at the border, is seen are left
+    out.
     """
     annotations = []
     for number, person in enumerate(scene.people, 1):
         bbox = _silhouette_box(faces, number, scene.size)
         area = float((owners == number).sum()) / SUPERSAMPLE**2
-        if bbox is None or area == 0:
+        if bbox is None or min(bbox[2:]) < MIN_SIDE or area == 0:
             continue
         points, depth = scene.camera.project(person.figure.keypoints)
         flags = keypoint_visibility(

@@ -1,0 +1,60 @@
+"""Figures of a SpineTrack-format data set, with plots and a page.
+
+Visibility of each keypoint, sizes, angles and bends of the spine, people an
+image, pose clusters; as index.html, statistics.json and CSV.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from spinepose_mmpose.datasets.browsing.samples import Loaded
+from spinepose_mmpose.datasets.browsing.statistics_report import (
+    write_statistics,
+)
+from spinepose_mmpose.datasets.checking import find_sets
+from spinepose_mmpose.utils.cli import one_sentence
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument(
+        'root', help='folder that holds annotations/ and images/'
+    )
+    parser.add_argument('--out', required=True, help='folder to write')
+    parser.add_argument('--splits', nargs='+', help='default: all')
+    parser.add_argument(
+        '--clusters', type=int, default=12, help='of poses (%(default)s)'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of the clusters')
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    with one_sentence():
+        if args.clusters < 1:
+            raise ValueError('--clusters must be 1 or more')
+        sets = find_sets(args.root)
+        known = [data_set.name for data_set in sets]
+        for name in args.splits or ():
+            if name not in known:
+                raise ValueError(
+                    f'no split {name!r} in {args.root}, choose from '
+                    f'{", ".join(known)}'
+                )
+        loaded = Loaded([s for s in sets if s.name in (args.splits or known)])
+        content = write_statistics(args.out, loaded, args.clusters, args.seed)
+    for name, figure in content['splits'].items():
+        print(
+            f'{name}: {figure["people"]} people in {figure["images"]} images, '
+            f'{figure["whole_spines"]} whole spines'
+        )
+    print(Path(args.out) / 'index.html')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
