@@ -66,10 +66,17 @@ setup(
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
     include_package_data=True,
     python_requires='>=3.10',
+    entry_points={
+        'console_scripts': [
+            'spinepose-mmpose = spinepose_mmpose.apis.cli.main:main',
+        ],
+    },
     install_requires=read_requirements('base'),
     extras_require={
         'train': read_requirements('train'),
         'onnx': read_requirements('onnx'),
+        'video': read_requirements('video'),
+        'openvino': ['openvino'],
         'tests': read_requirements('tests'),
     },
     cmdclass={'build_py': BuildWithMim},

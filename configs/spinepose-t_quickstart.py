@@ -46,15 +46,15 @@ model = dict(
 )
 
 train_pipeline = [
-    dict(type='LoadPoseImage', backend_args=backend_args),
+    dict(type='LoadPoseImage', lazy=True, backend_args=backend_args),
     dict(type='GetBBoxCenterScale'),
-    dict(type='RandomFlip', direction='horizontal'),
+    dict(type='FastRandomFlip', direction='horizontal'),
     dict(type='TopdownAffine', input_size=input_size),
-    dict(type='GenerateTarget', encoder=codec),
+    dict(type='FastGenerateTarget', encoder=codec),
     dict(type='PackPoseInputs'),
 ]
 val_pipeline = [
-    dict(type='LoadPoseImage', backend_args=backend_args),
+    dict(type='LoadPoseImage', lazy=True, backend_args=backend_args),
     dict(type='GetBBoxCenterScale'),
     dict(type='TopdownAffine', input_size=input_size),
     dict(type='PackPoseInputs'),

@@ -196,7 +196,7 @@ def test_pipelines_make_what_the_head_takes(name, load):
     generate = [
         step
         for step in cfg.train_dataloader.dataset.pipeline
-        if step['type'] == 'GenerateTarget'
+        if step['type'].endswith('GenerateTarget')
     ]
     assert [step['encoder'] for step in generate] == [cfg.codec]
     assert [dict(step) for step in cfg.test_dataloader.dataset.pipeline] == [

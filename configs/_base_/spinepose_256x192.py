@@ -67,10 +67,11 @@ model = dict(
     gamma1=0.1,
     gamma2=0.5,
     data_preprocessor=dict(
-        type='PoseDataPreprocessor',
+        type='SpinePoseDataPreprocessor',
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
+        non_blocking=True,
     ),
     backbone=dict(
         _scope_='mmdet',
@@ -119,16 +120,30 @@ data_mode = 'topdown'
 # The folder that holds annotations/ and images/.
 data_root = '{{$SPINETRACK_ROOT:data/spinetrack}}/'
 num_workers = min(10, __import__('os').cpu_count() or 1)
+# For transfers to a GPU beside its work; without one PyTorch warns of it.
+pin_memory = __import__('torch').cuda.is_available()
 backend_args = dict(backend='local')
+# SPINEPOSE_FAST_LOADING=0 brings MMPose's own pipeline; docs/loading.md.
+fast_loading = '{{$SPINEPOSE_FAST_LOADING:1}}' != '0'
+fast = 'Fast' if fast_loading else ''
 
 train_pipeline = [
-    dict(type='LoadPoseImage', on_bad_image='skip', backend_args=backend_args),
+    dict(
+        type='LoadPoseImage',
+        on_bad_image='skip',
+        lazy=fast_loading,
+        backend_args=backend_args,
+    ),
     dict(type='GetBBoxCenterScale'),
-    dict(type='RandomFlip', direction='horizontal'),
+    dict(type=f'{fast}RandomFlip', direction='horizontal'),
     dict(type='RandomHalfBody'),
-    dict(type='RandomBBoxTransform', scale_factor=[0.5, 1.5], rotate_factor=90),
+    dict(
+        type=f'{fast}RandomBBoxTransform',
+        scale_factor=[0.5, 1.5],
+        rotate_factor=90,
+    ),
     dict(type='TopdownAffine', input_size=input_size),
-    dict(type='PhotometricDistortion'),
+    dict(type=f'{fast}PhotometricDistortion'),
     dict(
         type='Albumentation',
         transforms=[
@@ -146,11 +161,11 @@ train_pipeline = [
             ),
         ],
     ),
-    dict(type='GenerateTarget', encoder=codec),
+    dict(type=f'{fast}GenerateTarget', encoder=codec),
     dict(type='PackPoseInputs'),
 ]
 val_pipeline = [
-    dict(type='LoadPoseImage', backend_args=backend_args),
+    dict(type='LoadPoseImage', lazy=fast_loading, backend_args=backend_args),
     dict(type='GetBBoxCenterScale'),
     dict(type='TopdownAffine', input_size=input_size),
     dict(type='PackPoseInputs'),
@@ -172,6 +187,9 @@ train_dataloader = dict(
     batch_size=train_batch_size,
     num_workers=num_workers,
     persistent_workers=True,
+    pin_memory=pin_memory,
+    # One tensor of images from a worker, not one for each.
+    collate_fn=dict(type='default_collate'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='CombinedDataset',
@@ -185,6 +203,7 @@ val_dataloader = dict(
     batch_size=val_batch_size,
     num_workers=num_workers,
     persistent_workers=True,
+    pin_memory=pin_memory,
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
     dataset=dict(

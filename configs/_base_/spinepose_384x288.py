@@ -22,14 +22,25 @@ model = dict(
 
 # The pipelines of the base with this input size: lists cannot be merged.
 backend_args = dict(backend='local')
+fast_loading = '{{$SPINEPOSE_FAST_LOADING:1}}' != '0'
+fast = 'Fast' if fast_loading else ''
 train_pipeline = [
-    dict(type='LoadPoseImage', on_bad_image='skip', backend_args=backend_args),
+    dict(
+        type='LoadPoseImage',
+        on_bad_image='skip',
+        lazy=fast_loading,
+        backend_args=backend_args,
+    ),
     dict(type='GetBBoxCenterScale'),
-    dict(type='RandomFlip', direction='horizontal'),
+    dict(type=f'{fast}RandomFlip', direction='horizontal'),
     dict(type='RandomHalfBody'),
-    dict(type='RandomBBoxTransform', scale_factor=[0.5, 1.5], rotate_factor=90),
+    dict(
+        type=f'{fast}RandomBBoxTransform',
+        scale_factor=[0.5, 1.5],
+        rotate_factor=90,
+    ),
     dict(type='TopdownAffine', input_size=input_size),
-    dict(type='PhotometricDistortion'),
+    dict(type=f'{fast}PhotometricDistortion'),
     dict(
         type='Albumentation',
         transforms=[
@@ -47,11 +58,11 @@ train_pipeline = [
             ),
         ],
     ),
-    dict(type='GenerateTarget', encoder=codec),
+    dict(type=f'{fast}GenerateTarget', encoder=codec),
     dict(type='PackPoseInputs'),
 ]
 val_pipeline = [
-    dict(type='LoadPoseImage', backend_args=backend_args),
+    dict(type='LoadPoseImage', lazy=fast_loading, backend_args=backend_args),
     dict(type='GetBBoxCenterScale'),
     dict(type='TopdownAffine', input_size=input_size),
     dict(type='PackPoseInputs'),

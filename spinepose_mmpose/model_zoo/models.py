@@ -47,6 +47,8 @@ class ModelInfo:
             SpinePose is distilled from.
         version: ``v1`` (SpineTrack), ``v2`` (fine-tuned on SIMSPINE) or ''.
         weights, onnx: addresses, in the order to try; empty if unpublished.
+        shipped: kind of file -> its path, relative to the project; such a
+            file comes with it and needs no address.
         sha256: digest of the weights or its first 8 digits, if known.
         size: bytes of the weights, if known.
         num_keypoints: 37, of a teacher 26 (Halpe26).
@@ -66,6 +68,7 @@ class ModelInfo:
     version: str = ''
     weights: Tuple[str, ...] = ()
     onnx: Tuple[str, ...] = ()
+    shipped: Dict[str, str] = field(default_factory=dict)
     sha256: Optional[str] = None
     size: Optional[int] = None
     num_keypoints: int = 37
@@ -167,6 +170,17 @@ _TABLE = (
         config='configs/spinepose-t.py',
         input_size=(192, 256),
         teacher='rtmpose-t-halpe26',
+    ),
+    # The same network, trained on drawn people alone: demo/README.md.
+    ModelInfo(
+        name='spinepose-t-demo',
+        config='configs/spinepose-t.py',
+        input_size=(192, 256),
+        shipped=dict(
+            weights='demo/spinepose-t-demo.pth',
+            onnx='demo/spinepose-t-demo.onnx',
+        ),
+        licence='Apache-2.0',
     ),
     _v1(
         's',

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
+from ..paths import content_root
 from .digests import digest_in_name
 from .mirrors import cache_dir, fetch
 from .models import (
@@ -95,6 +96,8 @@ def _of_model(
     model: ModelInfo, kind: str, progress: bool, options: dict
 ) -> Path:
     urls = model.urls(kind)
+    if kind in model.shipped:
+        return _local(content_root() / model.shipped[kind])
     if not urls:
         raise ValueError(_unpublished(model, kind))
     dest = cache_dir() / _file_name(urls[0])

@@ -24,6 +24,7 @@ def test_names_are_unique_and_found():
 def test_expected_models():
     sizes = [
         'spinepose-t',
+        'spinepose-t-demo',
         'spinepose-s',
         'spinepose-m',
         'spinepose-l',
@@ -36,7 +37,7 @@ def test_expected_models():
     assert [m.name for m in all_models('teacher')] == [
         f'rtmpose-{s}-halpe26' for s in 'tsmlx'
     ]
-    assert len(all_models()) == 13
+    assert len(all_models()) == 14
 
 
 def test_files_carry_the_published_stem():
@@ -87,7 +88,7 @@ def test_facts():
             assert re.fullmatch('[0-9a-f]{8}|[0-9a-f]{64}', model.sha256)
         if model.family == 'teacher':
             assert model.sha256 == digest_in_name(model.weights[0])
-        else:
+        elif model.teacher:
             assert find_model(model.teacher).input_size == model.input_size
         # Two float32 numbers a parameter (the weights and, it seems, their
         # moving average): the sizes found bear out the published figures.

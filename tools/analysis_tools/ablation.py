@@ -28,6 +28,7 @@ from spinepose_mmpose.evaluation.functional import (
 from spinepose_mmpose.metainfo import BONES, KEYPOINT_IDS, SIGMAS, SPINE_CHAIN
 from spinepose_mmpose.paths import config_file
 from spinepose_mmpose.utils.cli import one_sentence
+from spinepose_mmpose.utils.files import write_text
 
 import numpy as np
 
@@ -72,8 +73,22 @@ def parse_args():
     parser.add_argument(
         '--teacher-data', help='the same for the teacher; default: --data'
     )
-    parser.add_argument('--config', default='configs/spinepose-t_quickstart.py')
+    parser.add_argument('--config', default='configs/spinepose-t_demo.py')
+    parser.add_argument(
+        '--backbone',
+        metavar='FILE',
+        help="checkpoint whose backbone the teacher's training starts from,\n"
+        'e.g. of configs/spinepose-t_demo_backbone.py',
+    )
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1])
+    parser.add_argument(
+        '--rows',
+        nargs='+',
+        choices=ROWS,
+        default=list(ROWS),
+        metavar='ROW',
+        help='these alone: ' + ', '.join(map(repr, ROWS)),
+    )
     parser.add_argument('--teacher-epochs', type=int, default=12)
     parser.add_argument('--epochs', type=int, default=6, help='of a student')
     parser.add_argument(
@@ -98,6 +113,12 @@ def parse_args():
     )
     parser.add_argument(
         '--cfg-options', nargs='+', default=(), help='of every run'
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=('none', 'pytorch'),
+        default='none',
+        help='pytorch: started by torchrun, all processes train each run',
     )
     return parser.parse_args()
 
@@ -139,6 +160,7 @@ def base_config(args, data, epochs, seed):
     for option in args.cfg_options:
         name, _, value = option.partition('=')
         cfg.merge_from_dict({name: DictAction._parse_iterable(value)})
+    cfg.launcher = args.launcher
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     cfg.test_evaluator.ann_file = str(annotations(data))
     return cfg
@@ -162,6 +184,12 @@ def teacher_config(args):
     )
     cfg.model = teacher_model(cfg)
     cfg.load_from = None
+    if args.backbone:
+        cfg.model.backbone.init_cfg = dict(
+            type='Pretrained',
+            prefix='backbone.',
+            checkpoint=str(Path(args.backbone).absolute()),
+        )
     dataset = cfg.train_dataloader.dataset
     dataset.metainfo = HALPE26
     for part in dataset.datasets:
@@ -238,10 +266,13 @@ def finish(cfg, folder):
             )
         )
     result['minutes'] = (time.time() - start) / 60
-    temporary = scores.with_suffix('.part')
-    temporary.write_text(json.dumps(result, indent=1))
-    temporary.replace(scores)
+    if is_main():
+        write_text(str(scores), json.dumps(result, indent=1))
     return result
+
+
+def is_main():
+    return os.environ.get('RANK', '0') == '0'
 
 
 # --- scores -------------------------------------------------------------------
@@ -359,7 +390,7 @@ def report(args, teacher, scores):
             f'{teacher["feet_AP"]:.3f} after {args.teacher_epochs} epochs. '
             f'Students: {args.epochs} epochs, seeds '
             f'{", ".join(map(str, args.seeds))}; {len(runs)} of '
-            f'{len(ROWS) * len(args.seeds)} runs, '
+            f'{len(args.rows) * len(args.seeds)} runs, '
             f'{statistics.fmean(run["minutes"] for run in runs):.1f} minutes '
             f'each. The labels have a roughness of '
             f'{runs[0]["true_roughness"]:.4f}. Behind ±: half of the range '
@@ -402,7 +433,7 @@ def main():
         weights = str(out / 'teacher' / f'epoch_{args.teacher_epochs}.pth')
         scores = {}
         for seed in args.seeds:
-            for row in ROWS:
+            for row in args.rows:
                 folder = out / f'seed{seed}' / row.replace(' ', '')
                 late = time.time() - start > 60 * args.minutes
                 if late and not (folder / 'scores.json').exists():
@@ -412,11 +443,12 @@ def main():
                         file=sys.stderr,
                     )
                     break
-                print(f'seed {seed}: {row}', file=sys.stderr, flush=True)
+                if is_main():
+                    print(f'seed {seed}: {row}', file=sys.stderr, flush=True)
                 scores.setdefault(row, []).append(
                     finish(student_config(args, row, seed, weights), folder)
                 )
-        if scores:
+        if scores and is_main():
             report(args, teacher, scores)
     return 0
 

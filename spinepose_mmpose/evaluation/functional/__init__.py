@@ -1,5 +1,6 @@
 from .average_precision import RECALLS
 from .coco_format import detections_from_coco, ground_truth_from_coco, read_json
+from .identity import IdentityScores, identity_scores
 from .keypoint_mapping import map_keypoints, map_sigmas, name_mapping
 from .keypoint_report import (
     chain_errors,
@@ -40,6 +41,7 @@ __all__ = [
     'Curves',
     'Detections',
     'GroundTruth',
+    'IdentityScores',
     'NMS_MODES',
     'PredictedPeople',
     'RECALLS',
@@ -51,6 +53,7 @@ __all__ = [
     'gather_people',
     'ground_truth_from_coco',
     'ground_truth_of_samples',
+    'identity_scores',
     'keypoint_report',
     'keypoint_similarity',
     'make_detections',

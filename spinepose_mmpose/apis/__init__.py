@@ -1,0 +1,42 @@
+"""Inference: images and videos to people with 37 keypoints.
+
+Nothing is imported before it is asked for; with an ONNX file neither torch
+nor MMPose ever is.
+"""
+
+import importlib
+
+_EXPORTS = {
+    'Detector': 'detectors',
+    'DrawStyle': 'visualization',
+    'FrameResult': 'results',
+    'OneEuroSmoother': 'smoothing',
+    'Person': 'results',
+    'PoseTracker': 'tracking',
+    'SPINE_ONLY': 'results',
+    'SpinePoseEstimator': 'estimator',
+    'Tracker': 'tracking',
+    'create_detector': 'detectors',
+    'draw_people': 'visualization',
+    'infer_image': 'inference',
+    'infer_video': 'inference',
+    'iter_video': 'inference',
+    'read_image': 'images',
+    'smooth_tracks': 'smoothing',
+}
+
+__all__ = sorted(_EXPORTS)
+
+
+def __getattr__(name: str):
+    if name not in _EXPORTS:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    value = getattr(
+        importlib.import_module(f'.{_EXPORTS[name]}', __name__), name
+    )
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list:
+    return sorted({*globals(), *_EXPORTS})

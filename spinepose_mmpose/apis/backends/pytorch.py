@@ -1,0 +1,240 @@
+"""Pose networks as MMPose config and checkpoint, run by PyTorch."""
+
+import logging
+import os
+from contextlib import nullcontext
+from typing import Optional
+
+import numpy as np
+
+from ..network import NetworkSpec
+from ..preprocessing import PADDING
+from ..simcc import Simcc
+
+logger = logging.getLogger(__name__)
+
+PIP = (
+    'pip install torch "spinepose-mmpose[train]" and pip install --no-deps '
+    'mmengine==0.10.7 mmcv-lite==2.1.0 mmdet==3.3.0 mmpose==1.3.2'
+)
+
+
+class PyTorchBackend:
+    """See :class:`.Backend`: any top-down estimator with a SimCC head.
+
+    Channel order and normalisation are those of its data preprocessor.
+
+    Args:
+        config: an MMPose config file, or ``mmpose::...``.
+        checkpoint: its weights; None leaves them random.
+        device: ``auto``, or what torch calls a device.
+        threads: of the CPU, for the whole process; torch's choice if None.
+        half: run the backbone in float16, on CUDA only.
+        defaults: without meaning here; a checkpoint speaks for itself.
+    """
+
+    name = 'pytorch'
+
+    def __init__(
+        self,
+        config,
+        checkpoint=None,
+        device: str = 'auto',
+        threads: Optional[int] = None,
+        half: bool = False,
+        defaults: Optional[dict] = None,
+    ) -> None:
+        torch = import_torch()
+        self._torch = torch
+        self.device = find_device(torch, device)
+        if half and not self.device.startswith('cuda'):
+            raise ValueError(
+                f'half precision runs on CUDA alone, not on {self.device}'
+            )
+        if threads:
+            torch.set_num_threads(int(threads))
+        self._half = half
+        self.model = build_model(config, checkpoint, self.device)
+        self.spec = spec_of(self.model, str(config))
+        mean, std = (
+            torch.tensor(values, device=self.device).view(1, 3, 1, 1)
+            for values in (self.spec.mean, self.spec.std)
+        )
+        self._mean, self._std = mean, std
+
+    def run(self, crops: np.ndarray) -> Simcc:
+        torch = self._torch
+        from ...models.utils import full_precision
+
+        half = (
+            torch.autocast('cuda', torch.float16)
+            if self._half
+            else nullcontext()
+        )
+        with torch.inference_mode():
+            images = torch.from_numpy(np.ascontiguousarray(crops))
+            images = images.to(self.device).permute(0, 3, 1, 2)
+            if self.spec.to_rgb:
+                images = images.flip(1)
+            images = (images.float() - self._mean) / self._std
+            with half:
+                feats = self.model.extract_feat(images.contiguous())
+            with full_precision(*feats) as feats:
+                x, y = self.model.head.forward(feats)
+        return Simcc(x.cpu().numpy(), y.cpu().numpy())
+
+
+def import_torch():
+    """torch, with what this backend needs beside it.
+
+    Raises:
+        ValueError: something is not installed.
+    """
+    try:
+        import mmpose.apis  # noqa: F401
+        import torch
+    except ImportError as error:
+        raise ValueError(
+            f'the PyTorch backend needs torch and MMPose ({error}): {PIP}'
+        ) from error
+    return torch
+
+
+def find_device(torch, device: str) -> str:
+    """``auto`` to a device, any other one checked.
+
+    Raises:
+        ValueError: it is not there.
+    """
+    if device == 'auto':
+        return 'cuda:0' if torch.cuda.is_available() else 'cpu'
+    try:
+        torch.zeros(1, device=device)
+    except Exception as error:  # RuntimeError, AssertionError
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f'device {device!r} was asked for, but torch {torch.__version__} '
+            f'has no such device here: {reason}'
+        ) from error
+    return str(torch.device(device))
+
+
+def build_model(config, checkpoint, device: str):
+    """The model of an MMPose config with all weights of the checkpoint.
+
+    Raises:
+        FileNotFoundError: there is no such config or checkpoint.
+        ValueError: the weights are not those of the config.
+    """
+    from mmengine.config import Config
+    from mmengine.hub import get_config
+    from mmpose.apis import init_model
+
+    config = os.fspath(config)
+    if '::' not in config and not os.path.isfile(config):
+        raise FileNotFoundError(f'no such config: {config}')
+    config = get_config(config) if '::' in config else Config.fromfile(config)
+    model = init_model(config, None, device='cpu')
+    if checkpoint is None:
+        logger.warning('no checkpoint: the weights are random')
+        return model.to(device)
+    meta = load_all_weights(model, checkpoint)
+    metainfo = meta.get('dataset_meta')
+    if metainfo and 'keypoint_id2name' in metainfo:
+        model.dataset_meta = metainfo
+    return model.to(device)
+
+
+def load_all_weights(model, checkpoint) -> dict:
+    """Load a checkpoint's weights, all of them, and return its ``meta``.
+
+    Raises:
+        ValueError: it is no checkpoint of weights alone, or of another model.
+    """
+    from mmengine.runner.checkpoint import CheckpointLoader
+
+    from ...models.utils.checkpoint_check import (
+        checkpoint_weights,
+        find_mismatch,
+    )
+
+    name = os.fspath(checkpoint)
+    try:
+        loaded = CheckpointLoader.load_checkpoint(
+            name, map_location='cpu', logger='silent'
+        )
+        weights = checkpoint_weights(loaded)
+    except OSError:
+        raise
+    except Exception as error:  # of the unpickler, which raises all kinds
+        raise ValueError(
+            f'{name} is no checkpoint that can be loaded: it is damaged, or '
+            f'holds more than weights ({type(error).__name__})'
+        ) from error
+    own = {
+        key: value
+        for key, value in model.state_dict().items()
+        if 'data_preprocessor.' not in key
+    }
+    mismatch = find_mismatch(weights, own)
+    if mismatch:
+        raise ValueError(
+            f'the weights {name} are not those of the config: {mismatch}'
+        )
+    model.load_state_dict(weights, strict=False)
+    return loaded.get('meta') or {}
+
+
+def spec_of(model, source: str) -> NetworkSpec:
+    """The spec of a built model.
+
+    Raises:
+        ValueError: it is no model that decodes SimCC as we do, or its crops
+            are made otherwise.
+    """
+    from ...models.utils.keypoint_names import metainfo_names
+
+    head = getattr(model, 'head', None)
+    codec = getattr(head, 'decoder', None)
+    if not hasattr(head, 'simcc_split_ratio'):
+        raise ValueError(
+            f'{source} has the head {type(head).__name__}, a SimCC head '
+            '(RTMCCHead, SimCCHead) expected'
+        )
+    if getattr(codec, 'use_dark', False):
+        raise ValueError(f'{source} decodes with DARK, which is not supported')
+    _check_pipeline(model, source)
+    preprocessor = model.data_preprocessor
+    normal = getattr(preprocessor, '_enable_normalize', False)
+    names = tuple(metainfo_names(model.dataset_meta))
+    if len(names) != head.out_channels:
+        raise ValueError(
+            f'{source} predicts {head.out_channels} keypoints, but its '
+            f'metainfo names {len(names)}'
+        )
+    return NetworkSpec(
+        input_size=tuple(int(size) for size in head.input_size),
+        names=names,
+        flip_indices=tuple(model.dataset_meta['flip_indices']),
+        mean=_channels(preprocessor.mean) if normal else (0.0, 0.0, 0.0),
+        std=_channels(preprocessor.std) if normal else (1.0, 1.0, 1.0),
+        to_rgb=bool(getattr(preprocessor, '_channel_conversion', False)),
+        split_ratio=float(head.simcc_split_ratio),
+    )
+
+
+def _channels(values) -> tuple:
+    return tuple(float(v) for v in values.flatten())
+
+
+def _check_pipeline(model, source: str) -> None:
+    loader = model.cfg.get('test_dataloader') or {}
+    for step in loader.get('dataset', {}).get('pipeline', []):
+        kind = step['type']
+        padding = step.get('padding', PADDING)
+        if kind == 'GetBBoxCenterScale' and padding != PADDING:
+            raise ValueError(
+                f'{source} pads boxes by {padding}, {PADDING} expected'
+            )
+        if kind == 'TopdownAffine' and step.get('use_udp'):
+            raise ValueError(f'{source} crops with UDP, which is not supported')

@@ -1,0 +1,192 @@
+"""From boxes to the network's input, as in training.
+
+The same crops to the last bit as MMPose's ``GetBBoxCenterScale`` and
+``TopdownAffine`` without rotation: a box is padded by 1.25, one side is
+lengthened to the input's aspect ratio, and OpenCV samples it bilinearly; what
+lies outside the image is black.
+"""
+
+from typing import NamedTuple, Optional, Sequence, Tuple
+
+import cv2
+import numpy as np
+
+PADDING = 1.25
+
+
+class Regions(NamedTuple):
+    """Where N people are looked for.
+
+    Attributes:
+        centers: (N, 2) float32, [x, y] in pixels of the image.
+        scales: (N, 2) float32, [w, h] in pixels of the image.
+    """
+
+    centers: np.ndarray
+    scales: np.ndarray
+
+
+def check_boxes(boxes) -> np.ndarray:
+    """(N, 4) float32, [x1, y1, x2, y2]; N may be 0.
+
+    Raises:
+        ValueError: another shape, a value that is not finite, or a box
+            without area.
+    """
+    try:
+        boxes = np.asarray(boxes, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f'boxes are N rows of numbers x1, y1, x2, y2: {error}'
+        ) from error
+    if boxes.size == 0 and boxes.ndim <= 2:
+        return boxes.reshape(0, 4)
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        hint = '; one box is [[x1, y1, x2, y2]]' if boxes.shape == (4,) else ''
+        raise ValueError(
+            f'boxes have shape {boxes.shape}, expected (N, 4): x1, y1, x2, y2 '
+            f'in pixels{hint}'
+        )
+    finite = np.isfinite(boxes).all(axis=1)
+    bad = ~finite | ~(boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        trouble = 'has no area' if finite[row] else 'is not finite'
+        raise ValueError(
+            f'box {row} {trouble}: {boxes[row].tolist()}, expected x1, y1, '
+            'x2, y2 in pixels with x1 < x2 and y1 < y2'
+        )
+    return boxes
+
+
+def check_scored_boxes(boxes, scores=None) -> Tuple[np.ndarray, np.ndarray]:
+    """Boxes as :func:`check_boxes` and their scores (N,), 1 if not given.
+
+    Raises:
+        ValueError: boxes that are none, or another number of scores.
+    """
+    boxes = check_boxes(boxes)
+    if scores is None:
+        return boxes, np.ones(len(boxes), np.float32)
+    scores = np.asarray(scores, np.float32)
+    if scores.shape != (len(boxes),):
+        raise ValueError(
+            f'{len(boxes)} boxes have scores of shape {scores.shape}, one a '
+            'box expected'
+        )
+    return boxes, scores
+
+
+def regions_of(
+    boxes: np.ndarray, input_size: Tuple[int, int], padding: float = PADDING
+) -> Regions:
+    """The padded region of each box, with the aspect ratio of the input.
+
+    Args:
+        boxes: (N, 4) float32, [x1, y1, x2, y2] in pixels.
+        input_size: (w, h) of the network in pixels.
+        padding: factor on both sides.
+    """
+    w, h = input_size
+    ratio = w / h
+    centers = (boxes[:, :2] + boxes[:, 2:]) * 0.5
+    scales = (boxes[:, 2:] - boxes[:, :2]) * padding
+    wide = scales[:, 0] > scales[:, 1] * ratio
+    scales = np.where(
+        wide[:, None],
+        np.stack([scales[:, 0], scales[:, 0] / ratio], 1),
+        np.stack([scales[:, 1] * ratio, scales[:, 1]], 1),
+    )
+    return Regions(centers, scales)
+
+
+def warp_matrix(
+    center: np.ndarray, scale: np.ndarray, input_size: Tuple[int, int]
+) -> np.ndarray:
+    """(2, 3) float64, from pixels of the image to those of the input.
+
+    Three points define it: the region's centre, the middle of its left side,
+    and the one a quarter turn away. Rounded to float32 as in training.
+    """
+    w, h = input_size
+    half = scale[0] * -0.5
+    source = np.float32([center, [center[0] + half, center[1]], [0, 0]])
+    target = np.float32([[w * 0.5, h * 0.5], [0, h * 0.5], [0, 0]])
+    for points in (source, target):
+        dx, dy = points[0] - points[1]
+        points[2] = points[1] + (-dy, dx)
+    return cv2.getAffineTransform(source, target)
+
+
+def crop_people(
+    image: np.ndarray,
+    regions: Regions,
+    input_size: Tuple[int, int],
+    out: Optional[np.ndarray] = None,
+) -> np.ndarray:
+    """The network's view of each region.
+
+    Args:
+        image: (H, W, 3) uint8.
+        regions: N regions of it.
+        input_size: (w, h) of the network.
+        out: (N, h, w, 3) uint8 to write to.
+
+    Returns:
+        np.ndarray: (N, h, w, 3) uint8, channels as in the image.
+    """
+    w, h = input_size
+    if out is None:
+        out = np.empty((len(regions.centers), h, w, 3), np.uint8)
+    for crop, center, scale in zip(out, *regions):
+        matrix = warp_matrix(center, scale, input_size)
+        cv2.warpAffine(image, matrix, (w, h), dst=crop, flags=cv2.INTER_LINEAR)
+    return out
+
+
+def to_image(
+    points: np.ndarray, regions: Regions, input_size: Tuple[int, int]
+) -> np.ndarray:
+    """Points in pixels of the input, (N, K, 2), to pixels of the image."""
+    scales = regions.scales[:, None]
+    corners = regions.centers[:, None] - 0.5 * scales
+    return (points / np.asarray(input_size) * scales + corners).astype(
+        np.float32
+    )
+
+
+class Normalizer:
+    """Crops (N, h, w, 3) uint8 BGR to (N, 3, h, w) float32, normalised.
+
+    ``(value - mean) / std`` has 256 results a channel: each value is looked
+    up and written to its place in one pass, without a float copy between.
+
+    Args:
+        mean, std: of the network's channels, in its order.
+        to_rgb: whether the network takes red first.
+    """
+
+    def __init__(
+        self, mean: Sequence[float], std: Sequence[float], to_rgb: bool = True
+    ) -> None:
+        values = np.arange(256, dtype=np.float32)
+        self.tables = [
+            ((values - np.float32(m)) / np.float32(s)).reshape(1, 256)
+            for m, s in zip(mean, std)
+        ]
+        self.channels = (2, 1, 0) if to_rgb else (0, 1, 2)
+
+    def __call__(
+        self, crops: np.ndarray, out: Optional[np.ndarray] = None
+    ) -> np.ndarray:
+        n, h, w = crops.shape[:3]
+        if out is None:
+            out = np.empty((n, 3, h, w), np.float32)
+        plane = np.empty((h, w), np.uint8)
+        for crop, planes in zip(crops, out):
+            for channel, table, target in zip(
+                self.channels, self.tables, planes
+            ):
+                cv2.extractChannel(crop, channel, dst=plane)
+                cv2.LUT(plane, table, dst=target)
+        return out

@@ -1,0 +1,122 @@
+"""What inference gives: people, frame by frame. Imports numpy only."""
+
+from dataclasses import dataclass, field, replace
+from typing import Dict, Optional, Sequence, Tuple
+
+import numpy as np
+
+from ..metainfo import KEYPOINT_NAMES, SPINE_CHAIN
+
+# What ``spine_only`` leaves, in the order of the spinepose client: from the
+# sacrum up (ids 19, 26-30, 18, 35, 36).
+SPINE_ONLY = tuple(reversed(SPINE_CHAIN))
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One person in one frame. K keypoints, 37 for SpinePose.
+
+    Attributes:
+        keypoints: (K, 2) float32, [x, y] in pixels of the frame.
+        scores: (K,) float32, 0 to about 1.
+        bbox: (4,) float32, [x1, y1, x2, y2] in pixels of the frame.
+        bbox_score: of the detector; 1 for a box that was given.
+        track_id: the identity over time, from 1; None without tracking.
+        names: (K,) keypoint names.
+    """
+
+    keypoints: np.ndarray
+    scores: np.ndarray
+    bbox: np.ndarray
+    bbox_score: float = 1.0
+    track_id: Optional[int] = None
+    names: Tuple[str, ...] = KEYPOINT_NAMES
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """(3,) x, y, score of a keypoint.
+
+        Raises:
+            KeyError: no keypoint has this name.
+        """
+        index = self._index(name)
+        return np.append(self.keypoints[index], self.scores[index])
+
+    def named(self) -> Dict[str, Tuple[float, float, float]]:
+        """name -> (x, y, score)."""
+        return {
+            name: (float(x), float(y), float(score))
+            for name, (x, y), score in zip(
+                self.names, self.keypoints, self.scores
+            )
+        }
+
+    def select(self, names: Sequence[str]) -> 'Person':
+        """The same person with these keypoints alone, in this order.
+
+        Raises:
+            KeyError: no keypoint has one of the names.
+        """
+        index = [self._index(name) for name in names]
+        return replace(
+            self,
+            keypoints=self.keypoints[index],
+            scores=self.scores[index],
+            names=tuple(names),
+        )
+
+    def _index(self, name: str) -> int:
+        try:
+            return self.names.index(name)
+        except ValueError:
+            raise KeyError(
+                f'no keypoint {name!r}: choose from {", ".join(self.names)}'
+            ) from None
+
+
+@dataclass(frozen=True, eq=False)
+class FrameResult:
+    """Everybody in one frame.
+
+    Attributes:
+        people: N people.
+        frame_index: position in the source, from 0.
+        time: seconds since the start of the source; None for a photograph.
+        size: (w, h) of the frame in pixels.
+        error: why the frame could not be read; then there are no people.
+    """
+
+    people: Tuple[Person, ...] = field(default=())
+    frame_index: int = 0
+    time: Optional[float] = None
+    size: Tuple[int, int] = (0, 0)
+    error: str = ''
+
+    @property
+    def keypoints(self) -> np.ndarray:
+        """(N, K, 2) float32, pixels of the frame; (0, 37, 2) for nobody."""
+        return stack_people(self.people)[0]
+
+    @property
+    def scores(self) -> np.ndarray:
+        """(N, K) float32; (0, 37) for nobody."""
+        return stack_people(self.people)[1]
+
+
+def stack_people(
+    people: Sequence[Person], num_keypoints: int = len(KEYPOINT_NAMES)
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Keypoints (N, K, 2) and scores (N, K) of N people, float32.
+
+    Args:
+        people: N people with the same K keypoints.
+        num_keypoints: K where there is nobody to tell.
+    """
+    if not people:
+        return (
+            np.zeros((0, num_keypoints, 2), np.float32),
+            np.zeros((0, num_keypoints), np.float32),
+        )
+    return (
+        np.stack([person.keypoints for person in people]),
+        np.stack([person.scores for person in people]),
+    )

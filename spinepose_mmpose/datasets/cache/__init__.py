@@ -1,0 +1,3 @@
+from .image_cache import ImageCache
+
+__all__ = ['ImageCache']

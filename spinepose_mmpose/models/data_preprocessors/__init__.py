@@ -1,0 +1,3 @@
+from .pose_data_preprocessor import SpinePoseDataPreprocessor
+
+__all__ = ['SpinePoseDataPreprocessor']

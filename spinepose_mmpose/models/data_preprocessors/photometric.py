@@ -1,0 +1,129 @@
+"""MMPose's ``PhotometricDistortion`` for batches on any device."""
+
+from dataclasses import dataclass, fields
+from typing import Tuple
+
+import torch
+from torch import Tensor
+
+LEVELS = 255.0
+
+
+@dataclass
+class Distortions:
+    """How to distort each of B images; what is not done has no effect.
+
+    Args:
+        offset: Added to all levels, (B,).
+        contrast: Factor of all levels, before and after the next two, (B,).
+        saturation: Factor of the saturation, (B,).
+        hue: Added to the hue, in turns, (B,).
+        order: Of the channels, (B, 3).
+    """
+
+    offset: Tensor
+    contrast: Tensor
+    saturation: Tensor
+    hue: Tensor
+    order: Tensor
+
+    def take(self, i: int) -> 'Distortions':
+        """Those of the image i alone."""
+        return Distortions(
+            *(getattr(self, f.name)[i : i + 1] for f in fields(self))
+        )
+
+
+def draw_distortions(
+    count: int,
+    brightness_delta: float = 32,
+    contrast_range: Tuple[float, float] = (0.5, 1.5),
+    saturation_range: Tuple[float, float] = (0.5, 1.5),
+    hue_delta: int = 18,
+) -> Distortions:
+    """Draw as ``PhotometricDistortion`` does, from PyTorch's CPU generator.
+
+    Each is done to half of the images, but contrast to a quarter and then
+    twice, as it comes out in MMPose.
+
+    Args:
+        count: Number of images, B.
+        brightness_delta: Levels of 0..255.
+        contrast_range, saturation_range: Lowest and highest factor.
+        hue_delta: In OpenCV's units of 2 degrees.
+    """
+
+    def uniform(low: float, high: float) -> Tensor:
+        return torch.rand(count) * (high - low) + low
+
+    def chosen(share: float = 0.5) -> Tensor:
+        return torch.rand(count) < share
+
+    one, zero = torch.ones(count), torch.zeros(count)
+    hue = torch.randint(-hue_delta, hue_delta, (count,)) / 180
+    order = torch.rand(count, 3).argsort(1)
+    return Distortions(
+        torch.where(
+            chosen(), uniform(-brightness_delta, brightness_delta), zero
+        ),
+        torch.where(chosen(0.25), uniform(*contrast_range), one),
+        torch.where(chosen(), uniform(*saturation_range), one),
+        torch.where(chosen(), hue, zero),
+        torch.where(chosen()[:, None], order, torch.arange(3)),
+    )
+
+
+def distort(images: Tensor, drawn: Distortions) -> Tensor:
+    """Apply distortions.
+
+    Args:
+        images: (B, 3, H, W), levels of 0..255 in the order blue, green, red.
+        drawn: One for each image.
+
+    Returns:
+        (B, 3, H, W) float32, levels of 0..255, not rounded.
+    """
+    to = dict(device=images.device, non_blocking=True)
+
+    def column(values: Tensor) -> Tensor:
+        return values.to(**to)[:, None, None, None]
+
+    contrast = column(drawn.contrast)
+    images = (images.float() + column(drawn.offset)).clamp(0, LEVELS)
+    images = (images * contrast).clamp(0, LEVELS)
+    images = turn_colours(images, column(drawn.saturation), column(drawn.hue))
+    images = (images * contrast).clamp(0, LEVELS)
+    order = drawn.order.to(**to)[:, :, None, None].expand_as(images)
+    return images.gather(1, order)
+
+
+def turn_colours(images: Tensor, saturation: Tensor, hue: Tensor) -> Tensor:
+    """Scale the saturation and turn the hue of the HSV hexcone (Smith 1978).
+
+    Args:
+        images: (B, 3, H, W) of any levels >= 0, in the order blue, green,
+            red.
+        saturation: Factors, (B, 1, 1, 1); saturation ends at full colour.
+        hue: In turns, (B, 1, 1, 1).
+
+    Returns:
+        (B, 3, H, W), with the brightest channel's level as before.
+    """
+    blue, green, red = images.split(1, 1)
+    value = images.amax(1, True)
+    chroma = value - images.amin(1, True)
+    safe = chroma.clamp(min=1e-6)
+    sector = torch.where(
+        value == red,
+        (green - blue) / safe,
+        torch.where(
+            value == green, (blue - red) / safe + 2, (red - green) / safe + 4
+        ),
+    )
+    chroma = torch.minimum(chroma * saturation, value)
+    sector = sector + 6 * hue
+    # How far each channel lies below the brightest, as a share of the chroma.
+    offset = sector.new_tensor([1.0, 3.0, 5.0])[:, None, None]
+    place = (sector + offset) % 6
+    share = torch.minimum(place, 4 - place).clamp(0, 1)
+    return value - chroma * share

@@ -1,0 +1,384 @@
+"""Time inference against the spinepose and rtmlib packages and raw ONNX.
+
+One ONNX file, one detector file and the same boxes for all, on the CPU, each
+with its own default of threads. Three tables: the pose stage for some numbers
+of people (raw is ONNX Runtime alone on the prepared batch); a whole video made
+of the given images; a fresh process from start to the first image's result.
+Medians. Packages that are not installed are left out (pip install --no-deps
+spinepose rtmlib).
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+
+import spinepose_mmpose
+from spinepose_mmpose.apis import (
+    DrawStyle,
+    OneEuroSmoother,
+    SpinePoseEstimator,
+    Tracker,
+    draw_people,
+    read_image,
+)
+from spinepose_mmpose.apis.pipeline.overlap import ahead
+from spinepose_mmpose.apis.pipeline.stream import stream_frames
+from spinepose_mmpose.apis.video import (
+    VideoWriter,
+    files_of,
+    is_image,
+    open_source,
+)
+from spinepose_mmpose.utils.cli import one_sentence
+from spinepose_mmpose.utils.files import write_text
+
+import cv2
+import numpy as np
+from _reference_clients import (
+    rtmlib_detector,
+    rtmlib_pose,
+    spinepose_draw,
+    spinepose_pose,
+    version,
+)
+
+RATE = Fraction(30)
+SCORE = 0.3
+OURS = 'spinepose-mmpose'
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument('--model', required=True, help='ONNX file, SimCC')
+    parser.add_argument('--detector', required=True, help='ONNX file, RTMDet')
+    parser.add_argument(
+        '--det-size', type=int, default=320, help='side of its input'
+    )
+    parser.add_argument(
+        '--images', required=True, nargs='+', help='files or folders'
+    )
+    parser.add_argument('--people', type=int, nargs='+', default=[1, 4, 16])
+    parser.add_argument('--repeats', type=int, default=30)
+    parser.add_argument('--frames', type=int, default=120, help='of the video')
+    parser.add_argument(
+        '--size', type=int, nargs=2, default=[640, 480], help='of the video'
+    )
+    parser.add_argument(
+        '--det-intervals', type=int, nargs='+', default=[1, 5, 10]
+    )
+    parser.add_argument('--starts', type=int, default=5, help='fresh processes')
+    parser.add_argument('--out', metavar='FILE', help='Markdown')
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    with one_sentence():
+        images = [read_image(path) for path in find_images(args.images)]
+        estimator = make_estimator(args)
+        parts = [
+            heading(args, estimator),
+            pose_table(args, estimator, images),
+            video_table(args, estimator, images),
+            start_table(args),
+        ]
+        report = '\n\n'.join(parts) + '\n'
+        print(report)
+        if args.out:
+            write_text(args.out, report)
+
+
+def make_estimator(args) -> SpinePoseEstimator:
+    return SpinePoseEstimator(
+        model=args.model,
+        device='cpu',
+        backend='onnxruntime',
+        detector=args.detector,
+        detector_size=(args.det_size, args.det_size),
+        bbox_threshold=SCORE,
+    )
+
+
+def find_images(paths) -> list:
+    found = []
+    for path in paths:
+        files = files_of(path) if os.path.isdir(path) else [path]
+        found += [file for file in files if is_image(file)]
+    if not found:
+        raise ValueError(f'no images in {", ".join(paths)}')
+    return found
+
+
+def heading(args, estimator) -> str:
+    import onnxruntime
+
+    packages = ', '.join(
+        f'{name} {version(name) or "not installed"}'
+        for name in ('spinepose', 'rtmlib')
+    )
+    w, h = estimator.spec.input_size
+    return (
+        f'{OURS} {spinepose_mmpose.__version__}, {packages}, ONNX Runtime '
+        f'{onnxruntime.__version__}, Python {platform.python_version()}, '
+        f'{os.cpu_count()} cores. Model {Path(args.model).name} ({w}x{h}), '
+        f'detector {Path(args.detector).name} ({args.det_size}x'
+        f'{args.det_size}).'
+    )
+
+
+# --- the pose stage -----------------------------------------------------------
+
+
+def pose_table(args, estimator, images) -> str:
+    """Milliseconds for N people of one image."""
+    image = max(images, key=lambda i: len(estimator.detect(i)[0]))
+    found = estimator.detect(image)[0]
+    if not len(found):
+        raise ValueError('the detector finds nobody in these images')
+    size = estimator.spec.input_size
+    ways = {'raw ONNX Runtime': raw_runner(args.model, size)}
+    ways[OURS] = lambda boxes: estimator.pose([image], [boxes])
+    if version('spinepose'):
+        client = spinepose_pose(args.model, size)
+        ways['spinepose'] = lambda boxes: client(image, boxes)
+    if version('rtmlib'):
+        library = rtmlib_pose(args.model, size)
+        ways['rtmlib'] = lambda boxes: library(image, boxes)
+    rows = [['people', *ways], ['---', *('---:' for _ in ways)]]
+    for people in args.people:
+        boxes = np.resize(found, (people, 4)).astype(np.float32)
+        times = alternating(ways, boxes, args.repeats)
+        raw = times['raw ONNX Runtime']
+        rows.append(
+            [str(people)]
+            + [f'{1e3 * t:.1f} ms ({t / raw:.2f})' for t in times.values()]
+        )
+    return 'Pose stage, and its ratio to raw:\n\n' + table(rows)
+
+
+def raw_runner(model: str, size):
+    """The network alone, on a batch that is ready."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(
+        model, providers=['CPUExecutionProvider']
+    )
+    name = session.get_inputs()[0].name
+    w, h = size
+    batches = {}
+
+    def run(boxes):
+        n = len(boxes)
+        if n not in batches:
+            noise = np.random.default_rng(0).normal(size=(n, 3, h, w))
+            batches[n] = noise.astype(np.float32)
+        return session.run(None, {name: batches[n]})
+
+    return run
+
+
+def alternating(ways: dict, boxes, repeats: int) -> dict:
+    """Median seconds of each; they take turns, so that a machine that slows
+    down slows all of them."""
+    seconds = {name: [] for name in ways}
+    for run in ways.values():
+        run(boxes)
+    for _ in range(repeats):
+        for name, run in ways.items():
+            # Threads of the one before go on spinning for a moment.
+            time.sleep(0.01)
+            began = time.perf_counter()
+            run(boxes)
+            seconds[name].append(time.perf_counter() - began)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+# --- a whole video ------------------------------------------------------------
+
+
+def video_table(args, estimator, images) -> str:
+    """Frames a second without and with drawing and writing."""
+    with tempfile.TemporaryDirectory() as folder:
+        clip = os.path.join(folder, 'clip.mp4')
+        make_clip(clip, images, args.frames, tuple(args.size))
+        drawn = os.path.join(folder, 'drawn.mp4')
+        rows = [
+            ['way', 'people a frame', 'frames/s', 'with drawing, frames/s'],
+            ['---', '---:', '---:', '---:'],
+        ]
+        ways = {
+            f'{OURS}, detector every {n} frames': our_way(estimator, n)
+            for n in args.det_intervals
+        }
+        if version('spinepose') and version('rtmlib'):
+            ways['reference'] = reference_way(args, estimator)
+        for name, run in ways.items():
+            plain, people = timed(run, clip, '', args.frames)
+            painted, _ = timed(run, clip, drawn, args.frames)
+            rows.append(
+                [name, f'{people:.1f}', f'{plain:.1f}', f'{painted:.1f}']
+            )
+    return (
+        f'Whole video, {args.frames} frames of {args.size[0]}x{args.size[1]} '
+        'from decoding to results. Reference: detector (rtmlib) on every '
+        'frame, people one by one (spinepose), one stage after the other; '
+        'its drawing, encoded as ours. Ours with tracking and smoothing:\n\n'
+        + table(rows)
+    )
+
+
+def timed(run, clip: str, drawn: str, frames: int) -> tuple:
+    """(frames a second, people a frame)."""
+    began = time.perf_counter()
+    people = run(clip, drawn)
+    return frames / (time.perf_counter() - began), people / frames
+
+
+def our_way(estimator, det_interval: int):
+    def run(clip: str, drawn: str) -> int:
+        steps = stream_frames(
+            clip,
+            estimator,
+            tracker=Tracker(),
+            smoother=OneEuroSmoother(),
+            det_interval=det_interval,
+        )
+        if not drawn:
+            return sum(len(result.people) for _, result in steps)
+        people, writer = 0, None
+        style = DrawStyle(ids=False)
+        pictures = (
+            (draw_people(image, result.people, style=style), result)
+            for image, result in steps
+        )
+        with closing(ahead(pictures, 2)) as pictures:
+            for picture, result in pictures:
+                writer = writer or new_writer(drawn, result.size)
+                writer.write(picture, result.time)
+                people += len(result.people)
+        writer.close()
+        return people
+
+    return run
+
+
+def reference_way(args, estimator):
+    detect = rtmlib_detector(
+        args.detector, (args.det_size, args.det_size), SCORE
+    )
+    pose = spinepose_pose(args.model, estimator.spec.input_size)
+    draw = spinepose_draw()
+
+    def run(clip: str, drawn: str) -> int:
+        capture = cv2.VideoCapture(clip)
+        people, index, writer = 0, 0, None
+        while True:
+            works, image = capture.read()
+            if not works:
+                break
+            keypoints, scores = pose(image, detect(image))
+            people += len(keypoints)
+            if drawn:
+                writer = writer or new_writer(drawn, image.shape[1::-1])
+                writer.write(
+                    draw(image, keypoints, scores), float(index / RATE)
+                )
+            index += 1
+        capture.release()
+        if writer is not None:
+            writer.close()
+        return people
+
+    return run
+
+
+def new_writer(path: str, size) -> VideoWriter:
+    return VideoWriter(path, size, RATE, 1 / RATE)
+
+
+def make_clip(path: str, images, frames: int, size) -> None:
+    """A slow pan over each of the images in turn."""
+    writer = new_writer(path, size)
+    w, h = size
+    each = -(-frames // len(images))
+    for i in range(frames):
+        image = images[i // each]
+        scale = 1.1 * max(w / image.shape[1], h / image.shape[0])
+        image = cv2.resize(image, None, fx=scale, fy=scale)
+        share = (i % each) / each
+        x = int(share * (image.shape[1] - w))
+        y = int(share * (image.shape[0] - h))
+        writer.write(image[y : y + h, x : x + w], float(i / RATE))
+    writer.close()
+    if open_source(path).info.frames != frames:
+        raise OSError(f'{path} does not hold the {frames} frames written')
+
+
+# --- a fresh process ----------------------------------------------------------
+
+OUR_START = """
+import sys
+from spinepose_mmpose.apis import SpinePoseEstimator
+model, detector, size, image = sys.argv[1:]
+estimator = SpinePoseEstimator(model=model, device='cpu', detector=detector,
+                               detector_size=(int(size), int(size)))
+estimator(image)
+assert 'torch' not in sys.modules
+"""
+THEIR_START = """
+import sys
+sys.path.insert(0, sys.argv.pop())
+import cv2
+from _reference_clients import rtmlib_detector
+import spinepose
+from _reference_clients import spinepose_pose
+model, detector, size, image, w, h = sys.argv[1:]
+image = cv2.imread(image)
+detect = rtmlib_detector(detector, (int(size), int(size)), 0.3)
+spinepose_pose(model, (int(w), int(h)))(image, detect(image))
+"""
+
+
+def start_table(args) -> str:
+    """Seconds of a process that imports, loads and infers one image."""
+    image = find_images(args.images)[0]
+    given = [args.model, args.detector, str(args.det_size), image]
+    ways = {OURS: [sys.executable, '-c', OUR_START, *given]}
+    if version('spinepose') and version('rtmlib'):
+        size = make_estimator(args).spec.input_size
+        ways['reference'] = [
+            *(sys.executable, '-c', THEIR_START, *given),
+            *(str(n) for n in size),
+            os.path.dirname(os.path.abspath(__file__)),
+        ]
+    ways['Python alone'] = [sys.executable, '-c', 'pass']
+    rows = [['process', 'seconds'], ['---', '---:']]
+    for name, command in ways.items():
+        seconds = []
+        for _ in range(args.starts):
+            began = time.perf_counter()
+            done = subprocess.run(command, capture_output=True, text=True)
+            seconds.append(time.perf_counter() - began)
+            if done.returncode:
+                last = done.stderr.strip().splitlines()[-1:]
+                raise OSError(f'{name} failed: {"".join(last)}')
+        rows.append([name, f'{statistics.median(seconds):.2f}'])
+    return 'A fresh process, imports to the first result:\n\n' + table(rows)
+
+
+def table(rows) -> str:
+    return '\n'.join('| ' + ' | '.join(row) + ' |' for row in rows)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,261 @@
+"""Samples/s of real training, loading included, beside what the GPU allows.
+
+Trains each config on images made here, as a user would: the config's own data
+loader, preprocessor, network and optimizer, with AMP, channels_last and
+torch.compile on and off. The teacher is left out: its weights are a download.
+"waits" is the share of the time in which the step waits for data; "of peak"
+the network's FLOPs (three forwards a step) over the matrix rate that the
+device reaches here in that precision. Without a GPU a small version runs on
+the CPU: its figures say that the tool works, not how fast training is.
+"""
+
+import argparse
+import itertools
+import tempfile
+import time
+from pathlib import Path
+
+import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
+from spinepose_mmpose.paths import config_file
+from spinepose_mmpose.utils.cli import one_sentence
+
+from _loading_samples import draw_people, make_images
+
+CONFIGS = ['spinepose-s', 'spinepose-m', 'spinepose-l']
+SETTINGS = ('amp', 'channels_last', 'compile')
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--configs', nargs='+', default=CONFIGS)
+    parser.add_argument('--size', default='1920x1275', help='of the images')
+    parser.add_argument('--images', type=int, default=64)
+    parser.add_argument('--batch-size', type=int, help="the config's")
+    parser.add_argument('--workers', type=int, help="the config's")
+    parser.add_argument('--steps', type=int, default=40)
+    parser.add_argument('--warmup', type=int, default=10)
+    parser.add_argument(
+        '--only',
+        nargs='*',
+        choices=SETTINGS,
+        help='one run with these settings on instead of all combinations',
+    )
+    parser.add_argument('--device', help='cuda where there is one, else cpu')
+    parser.add_argument('--out', help='Markdown file, besides the screen')
+    return parser.parse_args()
+
+
+class People:
+    """The samples over and over, through the config's pipeline."""
+
+    def __init__(self, people, steps, length):
+        from mmengine.dataset import Compose
+
+        self.people = people
+        self.pipeline = Compose(steps)
+        self.length = length
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, i):
+        return self.pipeline(dict(self.people[i % len(self.people)]))
+
+
+class Training:
+    """One config, set up as its run would be, without a runner.
+
+    Args:
+        path: Of the config.
+        on: Which of :data:`SETTINGS` are on.
+        people: Samples.
+        args: The command's.
+    """
+
+    def __init__(self, path, on, people, args):
+        import torch
+        from mmengine.config import Config
+        from mmengine.model.utils import revert_sync_batchnorm
+        from mmengine.registry import DefaultScope
+        from mmengine.runner import Runner
+        from mmpose.registry import MODELS
+
+        cfg = Config.fromfile(path)
+        self.device = args.device
+        self.batch_size = args.batch_size or cfg.train_dataloader.batch_size
+        self.input_size = cfg.codec.input_size
+        loader = cfg.train_dataloader.copy()
+        workers = cfg.num_workers if args.workers is None else args.workers
+        count = (args.warmup + args.steps) * self.batch_size
+        loader.update(
+            batch_size=self.batch_size,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            drop_last=True,
+        )
+        with DefaultScope.overwrite_default_scope('mmpose'):
+            loader.dataset = People(people, loader.dataset.pipeline, count)
+            self.loader = Runner.build_dataloader(loader)
+            cfg.model.update(beta=0.0)
+            cfg.model.pop('teacher', None)
+            if 'channels_last' in on:
+                cfg.model.data_preprocessor.channels_last = True
+            model = MODELS.build(cfg.model)
+        model.init_weights()
+        self.model = revert_sync_batchnorm(model).to(args.device).train()
+        if 'channels_last' in on:
+            self.model.to(memory_format=torch.channels_last)
+        if 'compile' in on:
+            self.model.backbone = torch.compile(self.model.backbone)
+        self.wrapper = self._wrapper('amp' in on)
+        self.dtype = torch.bfloat16 if 'amp' in on else torch.float32
+
+    def _wrapper(self, amp):
+        import torch
+        from mmengine.optim import AmpOptimWrapper, OptimWrapper
+        from mmpose.registry import OPTIM_WRAPPERS
+
+        settings = dict(
+            optimizer=torch.optim.AdamW(self.model.parameters(), lr=1e-6),
+            clip_grad=dict(max_norm=35, norm_type=2),
+        )
+        if not amp:
+            return OptimWrapper(**settings)
+        if self.device == 'cpu':
+            return OPTIM_WRAPPERS.build(
+                dict(settings, type='Bfloat16OptimWrapper')
+            )
+        return AmpOptimWrapper(dtype='bfloat16', **settings)
+
+    def measure(self, warmup, steps):
+        """Samples/s, and the share of the time spent waiting for data."""
+        batches = iter(self.loader)
+        for _ in range(warmup):
+            self.model.train_step(next(batches), self.wrapper)
+        synchronize(self.device)
+        waited, start = 0.0, time.perf_counter()
+        for _ in range(steps):
+            asked = time.perf_counter()
+            batch = next(batches)
+            waited += time.perf_counter() - asked
+            self.model.train_step(batch, self.wrapper)
+            # Or the wait of the device would hide in the next step.
+            synchronize(self.device)
+        total = time.perf_counter() - start
+        return steps * self.batch_size / total, waited / total
+
+
+def synchronize(device):
+    if device.startswith('cuda'):
+        import torch
+
+        torch.cuda.synchronize(device)
+
+
+def step_flops(path):
+    """For one person: forward, and backward of twice its cost."""
+    from spinepose_mmpose.evaluation.complexity import model_complexity
+
+    # Published counts take a multiplication with its addition for one.
+    return 3 * 2 * model_complexity(str(path))[1] * 1e9
+
+
+def matrix_rate(device, dtype, side):
+    """FLOP/s of the product of two side x side matrices."""
+    import torch
+
+    a = torch.randn(side, side, device=device).to(dtype)
+    rates = []
+    for _ in range(8):
+        synchronize(device)
+        start = time.perf_counter()
+        a @ a
+        synchronize(device)
+        rates.append(2 * side**3 / (time.perf_counter() - start))
+    return max(rates)
+
+
+def combinations(args):
+    if args.only is not None:
+        return [tuple(args.only)]
+    return [
+        tuple(s for s, on in zip(SETTINGS, chosen) if on)
+        for chosen in itertools.product((False, True), repeat=len(SETTINGS))
+    ]
+
+
+def shrink_for_cpu(args):
+    """A minute's work, unless the options say otherwise."""
+    print('No GPU: a small version on the CPU, whose figures mean little.')
+    args.configs = args.configs[:1]
+    args.batch_size = args.batch_size or 4
+    args.workers = 0 if args.workers is None else args.workers
+    args.steps, args.warmup = min(args.steps, 3), min(args.warmup, 1)
+    args.images = min(args.images, 4)
+    if args.only is None:
+        args.only = ['channels_last']
+
+
+def run(args):
+    import torch
+    from mmengine.logging import MMLogger
+
+    MMLogger.get_instance('mmengine', log_level='ERROR')
+    if args.device is None:
+        args.device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    if args.device == 'cpu':
+        shrink_for_cpu(args)
+    lines = [
+        '| config | ' + ' | '.join(SETTINGS) + ' | batch | workers | '
+        'samples/s | waits | limit, samples/s | of limit |',
+        '|' + '---|' * (len(SETTINGS) + 7),
+    ]
+    print('\n'.join(lines), flush=True)
+    rates = {}
+    with tempfile.TemporaryDirectory() as folder:
+        paths = make_images(folder, args.size, args.images)
+        people = draw_people(paths, 4 * args.images)
+        for name, on in itertools.product(args.configs, combinations(args)):
+            path = name if Path(name).is_file() else find(name)
+            training = Training(path, on, people, args)
+            if training.dtype not in rates:
+                side = 1024 if args.device == 'cpu' else 8192
+                rates[training.dtype] = matrix_rate(
+                    args.device, training.dtype, side
+                )
+            limit = rates[training.dtype] / step_flops(path)
+            speed, waits = training.measure(args.warmup, args.steps)
+            marks = ' | '.join('on' if s in on else '-' for s in SETTINGS)
+            lines.append(
+                f'| {Path(path).stem} | {marks} | {training.batch_size} | '
+                f'{training.loader.num_workers} | {speed:.1f} | {waits:.0%} | '
+                f'{limit:.0f} | {speed / limit:.1%} |'
+            )
+            print(lines[-1], flush=True)
+            del training
+    device = (
+        'CPU'
+        if args.device == 'cpu'
+        else torch.cuda.get_device_name(args.device)
+    )
+    for dtype, rate in rates.items():
+        name = str(dtype).removeprefix('torch.')
+        lines.append(f'\n{device}, {name}: {rate / 1e12:.2f} TFLOP/s')
+        print(lines[-1])
+    if args.out:
+        Path(args.out).write_text('\n'.join(lines) + '\n')
+
+
+def find(name):
+    """The path of a config that is shipped, by its name."""
+    return config_file(f'configs/{name.removesuffix(".py")}.py')
+
+
+def main():
+    args = parse_args()
+    with one_sentence():
+        run(args)
+
+
+if __name__ == '__main__':
+    main()
