@@ -65,8 +65,7 @@ def find_files(
     """The files of a model, downloaded where they are published.
 
     Args:
-        model: a size, a name, a file or a folder; ignored where a config is
-            given.
+        model: a size, a name, a file or a folder; with a config a checkpoint.
         model_version: ``latest``, ``v2`` or ``v1``, of a size.
         backend: ``auto`` takes what the files are; of a published model the
             ONNX file where ONNX Runtime is installed.
@@ -83,6 +82,8 @@ def find_files(
         raise ValueError(
             f'no backend {backend!r}: choose from {", ".join(BACKENDS)}'
         )
+    if config is not None and checkpoint is None and _is_checkpoint(model):
+        checkpoint = model
     if config is not None or checkpoint is not None:
         return _of_checkpoint(checkpoint, config, backend)
     model = os.fspath(model)
@@ -207,6 +208,11 @@ def _of_path(path: Path, backend: str) -> ModelFiles:
     if path.name == EXPORTED and (path.parent / 'pipeline.json').is_file():
         defaults = read_pipeline(path.parent / 'pipeline.json')
     return ModelFiles(chosen, path, defaults=defaults)
+
+
+def _is_checkpoint(model) -> bool:
+    suffix = Path(os.fspath(model)).suffix.lower()
+    return SUFFIXES.get(suffix) == 'pytorch'
 
 
 def _of_checkpoint(checkpoint, config, backend: str) -> ModelFiles:

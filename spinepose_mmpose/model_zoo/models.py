@@ -319,7 +319,7 @@ def find_model(name: str) -> ModelInfo:
         known.update((n.lower(), model) for n in model.names)
         known.update(
             (url.rsplit('/', 1)[-1].lower(), model)
-            for url in model.weights + model.onnx
+            for url in (*model.weights, *model.onnx, *model.shipped.values())
         )
     if wanted in known:
         return known[wanted]

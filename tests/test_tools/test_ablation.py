@@ -61,6 +61,9 @@ def args(tmp_path):
         teacher_epochs=3,
         epochs=4,
         workers=0,
+        rows=list(ablation.ROWS),
+        backbone='backbone.pth',
+        launcher='none',
         weights=['gamma2=3'],
         cfg_options=['train_dataloader.batch_size=5'],
     )
@@ -88,6 +91,10 @@ def test_configs(args, monkeypatch):
     teacher = ablation.teacher_config(args)
     assert teacher.model.type == 'TopdownPoseEstimator'
     assert teacher.load_from is None
+    start = teacher.model.backbone.init_cfg
+    assert start.prefix == 'backbone.' and start.checkpoint.endswith(
+        '/backbone.pth'
+    )
     base = Config.fromfile(ablation.config_file(args.config))
     assert base.model.head.out_channels == 37  # not edited in place
     args.weights = ['delta=1']

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from contextlib import nullcontext
 from typing import Optional
 
@@ -97,6 +98,10 @@ def import_torch():
         raise ValueError(
             f'the PyTorch backend needs torch and MMPose ({error}): {PIP}'
         ) from error
+    # mmdet's backbone says it on every run, to nobody's use.
+    warnings.filterwarnings(
+        'ignore', r'.*torch\.cuda\.amp\.autocast', FutureWarning
+    )
     return torch
 
 
