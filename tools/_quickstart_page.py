@@ -20,7 +20,8 @@ figure {{ display: inline-block; margin: .5rem; }}
 img {{ height: 18rem; }}
 </style>
 <h1>spinepose-mmpose quickstart</h1>
-<p>SpinePose-t at 128x96, trained from scratch on drawn people. The last
+<p>SpinePose-t, the demo model of demo/README.md, trained on with new drawn
+people. The last
 call of the quickstart took {minutes:.1f} minutes. The figures are for drawn
 people that it has not seen;
 they say nothing about real ones.</p>

@@ -52,7 +52,7 @@ def test_roughness():
 @pytest.fixture
 def args(tmp_path):
     return argparse.Namespace(
-        config='configs/spinepose-t_quickstart.py',
+        config='configs/spinepose-t_demo.py',
         data=str(tmp_path / 'data'),
         teacher_data=None,
         out=str(tmp_path),

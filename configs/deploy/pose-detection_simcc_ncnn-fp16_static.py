@@ -1,0 +1,3 @@
+_base_ = ['./pose-detection_simcc_ncnn_static.py']
+
+backend_config = dict(precision='FP16')

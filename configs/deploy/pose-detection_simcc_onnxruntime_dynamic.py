@@ -1,0 +1,3 @@
+_base_ = ['./_base_/pose-detection_simcc.py']
+
+backend_config = dict(type='onnxruntime')

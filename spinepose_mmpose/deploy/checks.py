@@ -1,0 +1,243 @@
+"""What can be known to fail before an export starts."""
+
+import importlib.util
+import os
+import os.path as osp
+import shutil
+import tempfile
+from typing import Dict, List
+
+from mmdeploy.utils import (
+    Task,
+    get_backend,
+    get_codebase_config,
+    get_input_shape,
+    get_model_inputs,
+    get_task_type,
+)
+
+BACKENDS = ('onnxruntime', 'tensorrt', 'openvino', 'ncnn')
+# backend -> what it imports, and the package with it
+PACKAGES = dict(
+    onnxruntime=('onnxruntime', 'onnxruntime'),
+    tensorrt=('tensorrt', 'tensorrt'),
+    openvino=('openvino', 'openvino'),
+    ncnn=('ncnn', 'ncnn'),
+)
+
+
+def check_deploy_config(deploy_cfg, source: str) -> str:
+    """Name of the backend.
+
+    Raises:
+        ValueError: It is no deployment config for pose models here.
+    """
+    if (
+        'backend_config' not in deploy_cfg
+        or 'codebase_config' not in deploy_cfg
+    ):
+        raise ValueError(
+            f'{source} is no deployment config: it has no backend_config or '
+            'no codebase_config; configs/deploy/ holds some'
+        )
+    backend = get_backend(deploy_cfg).value
+    if backend not in BACKENDS:
+        raise ValueError(
+            f'{source} is for the backend {backend!r}, expected one of '
+            f'{BACKENDS}'
+        )
+    codebase = get_codebase_config(deploy_cfg)
+    if codebase.get('type') != 'mmpose' or (
+        get_task_type(deploy_cfg) != Task.POSE_DETECTION
+    ):
+        raise ValueError(
+            f'{source} is for {codebase.get("type")}, {codebase.get("task")}; '
+            'expected mmpose, PoseDetection'
+        )
+    return backend
+
+
+def check_backend(backend: str, deploy_cfg) -> None:
+    """
+    Raises:
+        ValueError: A package or tool of the backend is not there.
+    """
+    module, package = PACKAGES[backend]
+    _require(module, package, backend)
+    if backend == 'onnxruntime' and (
+        deploy_cfg.backend_config.get('precision') == 'fp16'
+    ):
+        _require('onnxconverter_common', 'onnxconverter-common', 'FP16 ONNX')
+    if backend == 'ncnn':
+        from mmdeploy.backend.ncnn.init_plugins import get_onnx2ncnn_path
+
+        if not get_onnx2ncnn_path():
+            raise ValueError(
+                "the backend ncnn needs mmdeploy's converter: build "
+                'mmdeploy_onnx2ncnn and put it into PATH (docs/deployment.md)'
+            )
+
+
+def _require(module: str, package: str, what: str) -> None:
+    if importlib.util.find_spec(module) is None:
+        raise ValueError(
+            f'{what} needs the package {package}, which is not installed: pip '
+            f'install {package}'
+        )
+
+
+def check_device(device: str, backend: str) -> None:
+    """
+    Raises:
+        ValueError: There is no such device, or not for this backend.
+    """
+    import torch
+
+    kind, _, index = device.partition(':')
+    if kind not in ('cpu', 'cuda') or (index and not index.isdigit()):
+        raise ValueError(
+            f'device is {device!r}, expected cpu, cuda or cuda:NUMBER'
+        )
+    if kind == 'cuda':
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if int(index or 0) >= count:
+            raise ValueError(
+                f'device {device!r} is asked for, but PyTorch sees {count} '
+                'GPUs here'
+            )
+    if (backend == 'tensorrt') != (kind == 'cuda') and backend in (
+        'tensorrt',
+        'openvino',
+    ):
+        wanted = 'cuda:0' if backend == 'tensorrt' else 'cpu'
+        raise ValueError(
+            f'the backend {backend} does not run on {device!r}, expected '
+            f'{wanted}'
+        )
+
+
+def check_model_config(model_cfg, source: str) -> None:
+    """
+    Raises:
+        ValueError: It is no config of a SimCC model.
+    """
+    missing = [
+        key
+        for key in ('model', 'codec', 'test_dataloader')
+        if key not in model_cfg
+    ]
+    if missing:
+        raise ValueError(
+            f'{source} has no {", ".join(missing)}: a config of a top-down '
+            'pose model is expected, such as configs/spinepose-m.py'
+        )
+    if model_cfg.codec.type != 'SimCCLabel':
+        raise ValueError(
+            f'{source} has the codec {model_cfg.codec.type}, expected '
+            'SimCCLabel'
+        )
+
+
+def check_input_size(deploy_cfg, model_cfg, source: str) -> None:
+    """
+    Raises:
+        ValueError: The deployment config is for another input size.
+    """
+    size = tuple(model_cfg.codec['input_size'])
+    for other in _deployed_sizes(deploy_cfg):
+        if other != size:
+            raise ValueError(
+                f'{source} is for an input of {other[0]}x{other[1]} pixels '
+                f'(w x h), but the model takes {size[0]}x{size[1]}'
+            )
+
+
+def _deployed_sizes(deploy_cfg) -> List[tuple]:
+    """(w, h) wherever the deployment config fixes it."""
+    sizes = []
+    if get_input_shape(deploy_cfg):
+        sizes.append(tuple(get_input_shape(deploy_cfg)))
+    for model_input in get_model_inputs(deploy_cfg):
+        shapes = list(model_input.get('opt_shapes', {}).values())
+        for ranges in model_input.get('input_shapes', {}).values():
+            shapes += ranges.values()
+        sizes += [(shape[3], shape[2]) for shape in shapes if shape[3] > 0]
+    return sizes
+
+
+def check_checkpoint(model_cfg, path: str) -> Dict[str, int]:
+    """Whether a checkpoint is one of the config's model.
+
+    Raises:
+        ValueError: It is not, or the file is no checkpoint.
+    """
+    import torch
+    from mmpose.registry import MODELS
+    from mmpose.utils import register_all_modules
+
+    from ..models.utils import (
+        checkpoint_weights,
+        count_keypoints,
+        find_mismatch,
+    )
+
+    try:
+        content = torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:  # of any kind, on a file that is none
+        raise ValueError(
+            f'{path} is no checkpoint, is damaged, or holds more than weights '
+            'and plain data'
+        ) from error
+    if not isinstance(content, dict):
+        raise ValueError(
+            f'{path} holds a {type(content).__name__}, no checkpoint'
+        )
+    weights = checkpoint_weights(content)
+    found, expected = (
+        count_keypoints(weights),
+        model_cfg.model.head.out_channels,
+    )
+    if found != expected:
+        raise ValueError(
+            f'{path} predicts {found} keypoints, but the config {expected}'
+        )
+    register_all_modules(init_default_scope=True)
+    with torch.device('meta'):
+        own = MODELS.build(model_cfg.model).state_dict()
+    mismatch = find_mismatch(
+        weights, {k: v for k, v in own.items() if 'data_preproc' not in k}
+    )
+    if mismatch:
+        raise ValueError(
+            f'{path} is no checkpoint of {model_cfg.filename}: {mismatch}'
+        )
+
+
+def check_output_folder(folder: str) -> None:
+    """
+    Raises:
+        OSError: It cannot be written.
+        ValueError: It holds something else than an earlier export.
+    """
+    if osp.exists(folder) and not osp.isdir(folder):
+        raise NotADirectoryError(f'{folder} is a file, expected a folder')
+    if osp.isdir(folder) and os.listdir(folder) and not is_export(folder):
+        raise ValueError(
+            f'{folder} holds something else than an export, which would be '
+            'replaced: give a new or an empty --work-dir'
+        )
+    parent = osp.abspath(folder)
+    while not osp.isdir(parent):
+        parent = osp.dirname(parent)
+    try:
+        shutil.rmtree(tempfile.mkdtemp(dir=parent, prefix='.writable-'))
+    except OSError as error:
+        raise PermissionError(
+            f'{folder} cannot be written: {error.strerror}'
+        ) from error
+
+
+def is_export(folder: str) -> bool:
+    return osp.isfile(osp.join(folder, 'deploy.json')) or any(
+        name.endswith('.onnx') for name in os.listdir(folder)
+    )

@@ -1,0 +1,223 @@
+"""A checkpoint to a folder that mmdeploy's SDK and other clients read."""
+
+import os.path as osp
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+import onnx
+from mmdeploy.apis import torch2onnx, visualize_model
+from mmdeploy.apis.utils import to_backend
+from mmdeploy.backend.sdk.export_info import export2SDK
+from mmdeploy.utils import Backend, get_ir_config
+from mmengine import Config
+
+from ..model_zoo import UnknownModel, find_model, resolve_weights
+from ..model_zoo.weights import SCHEME
+from .checks import (
+    check_backend,
+    check_checkpoint,
+    check_deploy_config,
+    check_device,
+    check_input_size,
+    check_model_config,
+    check_output_folder,
+)
+from .folders import replaced_folder
+from .onnx_metadata import model_facts, write_facts
+from .pose_detection import channel_order, deployed_config
+from .weights_fp16 import store_weights_as_fp16
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What to export.
+
+    Attributes:
+        deploy_cfg: deployment config, a file.
+        model_cfg: model config, a file.
+        checkpoint: a file, a URL or a name of the model zoo.
+        work_dir: folder of the result.
+        image: any image, to trace the network with; a grey one by default.
+        test_image: drawn on by the backend and by PyTorch, if given.
+        device: ``cpu`` or ``cuda:0``; by default what the backend needs.
+        channel_order: ``rgb`` or ``bgr``; by default the config's.
+        weights_fp16: store the weights as FP16.
+        slim: remove what the graph does not need, with onnxslim.
+        licence: of the weights; known for published ones.
+        sdk_files: write those too.
+    """
+
+    deploy_cfg: str
+    model_cfg: str
+    checkpoint: str
+    work_dir: str
+    image: Optional[str] = None
+    test_image: Optional[str] = None
+    device: Optional[str] = None
+    channel_order: Optional[str] = None
+    weights_fp16: bool = False
+    slim: bool = False
+    licence: Optional[str] = None
+    sdk_files: bool = True
+
+
+def export(options: ExportOptions) -> str:
+    """Check, export, and put the finished folder into its place.
+
+    Returns:
+        The file that the backend runs.
+
+    Raises:
+        ValueError, OSError: One sentence about what does not fit, before any
+            work; nothing is written then, nor after a later failure.
+    """
+    deploy_cfg = read_config(options.deploy_cfg)
+    backend = check_deploy_config(deploy_cfg, options.deploy_cfg)
+    if options.channel_order:
+        deploy_cfg.codebase_config['channel_order'] = options.channel_order
+    order = channel_order(deploy_cfg)
+    model_cfg = read_config(options.model_cfg)
+    check_model_config(model_cfg, options.model_cfg)
+    check_input_size(deploy_cfg, model_cfg, options.deploy_cfg)
+    check_backend(backend, deploy_cfg)
+    device = options.device or ('cuda:0' if backend == 'tensorrt' else 'cpu')
+    check_device(device, backend)
+    _check_options(options, backend)
+    check_output_folder(options.work_dir)
+    checkpoint = str(resolve_weights(options.checkpoint))
+    plain = deployed_config(model_cfg, order)
+    check_checkpoint(plain, checkpoint)
+
+    name = get_ir_config(deploy_cfg)['save_file']
+    with replaced_folder(options.work_dir) as folder:
+        path = osp.join(folder, name)
+        torch2onnx(
+            _image(options.image, plain.codec['input_size']),
+            folder,
+            name,
+            deploy_cfg,
+            model_cfg,
+            checkpoint,
+            device,
+        )
+        _finish_onnx(path, plain, options, checkpoint)
+        files = to_backend(
+            backend, [path], folder, deploy_cfg=deploy_cfg, device=device
+        )
+        if options.sdk_files:
+            export2SDK(deploy_cfg, model_cfg, folder, checkpoint, device)
+        if options.test_image:
+            _draw(options.test_image, folder, files, deploy_cfg, options)
+        name = osp.basename(files[0])
+    return osp.join(options.work_dir, name)
+
+
+def read_config(path: str) -> Config:
+    """
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no config.
+    """
+    if not osp.isfile(path):
+        raise FileNotFoundError(f'no such config: {path}')
+    try:
+        return Config.fromfile(path)
+    except (SyntaxError, TypeError, OSError, KeyError) as error:
+        raise ValueError(f'{path} is no config: {error}') from error
+
+
+def _check_options(options: ExportOptions, backend: str) -> None:
+    if options.weights_fp16 and backend != 'onnxruntime':
+        raise ValueError(
+            f'--weights-fp16 is for onnxruntime, the config is for {backend}'
+        )
+    if options.slim:
+        try:
+            import onnxslim  # noqa: F401
+        except ImportError as error:
+            raise ValueError(
+                '--slim needs the package onnxslim, which is not installed: '
+                'pip install onnxslim'
+            ) from error
+    for path in (options.image, options.test_image):
+        if path is not None and not osp.isfile(path):
+            raise FileNotFoundError(f'no such image: {path}')
+
+
+def _image(path: Optional[str], input_size):
+    """What mmdeploy traces the network with; its content does not matter."""
+    if path:
+        return path
+    w, h = input_size
+    return np.full((h, w, 3), 127, dtype=np.uint8)
+
+
+def _finish_onnx(
+    path: str, model_cfg: Config, options: ExportOptions, checkpoint: str
+) -> None:
+    model = onnx.load(path)
+    if options.slim:
+        import onnxslim
+
+        model = onnxslim.slim(model)
+    if options.weights_fp16:
+        store_weights_as_fp16(model)
+    names, flip_indices = keypoints_of(model_cfg)
+    write_facts(
+        model,
+        model_facts(
+            model_cfg,
+            names,
+            flip_indices,
+            options.checkpoint
+            if options.checkpoint.startswith(SCHEME)
+            else checkpoint,
+            options.licence or licence_of(options.checkpoint),
+        ),
+    )
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+
+
+def keypoints_of(model_cfg: Config):
+    """Names and flip indices of the test set's keypoints, (None, None) where
+    they are not those of the head."""
+    from mmpose.apis.inference import dataset_meta_from_config
+
+    meta = dataset_meta_from_config(model_cfg, dataset_mode='test')
+    if not meta or meta['num_keypoints'] != model_cfg.model.head.out_channels:
+        return None, None
+    names = [name for _, name in sorted(meta['keypoint_id2name'].items())]
+    return names, meta['flip_indices']
+
+
+def licence_of(checkpoint: str) -> Optional[str]:
+    """That of a model of the zoo, by its name, address or file name."""
+    name = checkpoint.rpartition('/')[2]
+    try:
+        return find_model(name.removesuffix('.pth')).licence
+    except UnknownModel:
+        return None
+
+
+def _draw(image, folder, files, deploy_cfg, options) -> None:
+    device = options.device or 'cpu'
+    backend = deploy_cfg.backend_config.type
+    visualize_model(
+        read_config(options.model_cfg),
+        deploy_cfg,
+        list(files),
+        image,
+        device,
+        output_file=osp.join(folder, f'output_{backend}.jpg'),
+    )
+    visualize_model(
+        read_config(options.model_cfg),
+        deploy_cfg,
+        [str(resolve_weights(options.checkpoint))],
+        image,
+        device,
+        backend=Backend.PYTORCH,
+        output_file=osp.join(folder, 'output_pytorch.jpg'),
+    )

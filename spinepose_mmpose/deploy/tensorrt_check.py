@@ -1,0 +1,301 @@
+"""Checks an ONNX file against what TensorRT documents, without TensorRT.
+
+    python -m spinepose_mmpose.deploy.tensorrt_check end2end.onnx --version 10
+
+One line a problem, exit code 1 if there is one. It does not say that an
+engine will be built or be right: only TensorRT itself does
+(docs/tensorrt.md).
+"""
+
+import argparse
+import sys
+from typing import Dict, Iterator, List, Optional, Sequence
+
+from spinepose_mmpose.utils.cli import one_sentence
+
+from .tensorrt_operators import SUPPORT, Support
+
+BATCHES = (1, 8, 32)
+INT32_RANGE = (-(2**31), 2**31 - 1)
+# Stand for "to the end" in a Slice: clamped, they still do.
+OPEN_ENDS = (2**63 - 1, -(2**63), -(2**63) + 1)
+QDQ = ('QuantizeLinear', 'DequantizeLinear')
+AXES_INPUT = dict(Slice=3)
+
+
+def check_model(model, support: Support) -> List[str]:
+    """Problems of a graph with one version of TensorRT.
+
+    Args:
+        model: ``onnx.ModelProto``.
+        support: What the version takes.
+    """
+    import onnx
+
+    # Of another domain's nodes nothing is known, and they are refused anyway.
+    if {x.domain for x in model.graph.node} <= {'', 'ai.onnx'}:
+        model = onnx.shape_inference.infer_shapes(model)
+    constants = _constants(model)
+    found = list(_opset_problems(model, support))
+    types = _tensor_types(model)
+    for node in model.graph.node:
+        found += _node_problems(node, support, types, constants)
+    found += _weight_problems(model, support)
+    return found
+
+
+def check_profile(
+    model, profiles: Dict[str, Sequence[Sequence[int]]]
+) -> List[str]:
+    """Problems of min, opt and max shapes with the graph's inputs.
+
+    Args:
+        model: ``onnx.ModelProto``.
+        profiles: Input -> its three shapes.
+    """
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = {
+        value.name: _shape(value)
+        for value in model.graph.input
+        if value.name not in weights
+    }
+    found = [
+        f'profile: the graph has no input {name!r}; its inputs are '
+        f'{sorted(inputs)}'
+        for name in profiles
+        if name not in inputs
+    ]
+    for name, shape in inputs.items():
+        if name not in profiles:
+            if None in shape:
+                found.append(f'profile: none for the dynamic input {name!r}')
+            continue
+        found += _profile_problems(name, shape, profiles[name])
+    return found
+
+
+def batch_profile(model, batches: Sequence[int] = BATCHES) -> dict:
+    """The input with the smallest, usual and largest batch, or its own."""
+    value = model.graph.input[0]
+    own, *rest = _shape(value)
+    return {
+        value.name: [
+            [batch if own is None else own, *rest] for batch in batches
+        ]
+    }
+
+
+def _opset_problems(model, support: Support) -> Iterator[str]:
+    low, high = support.opsets
+    for entry in model.opset_import:
+        if entry.domain in ('', 'ai.onnx'):
+            if not low <= entry.version <= high:
+                yield (
+                    f'opset {entry.version}: TensorRT {support.version} reads '
+                    f'{low} to {high}'
+                )
+
+
+def _node_problems(node, support, types, constants) -> Iterator[str]:
+    name = f'{node.op_type} {node.name or node.output[0]!r}'
+    if node.domain not in ('', 'ai.onnx'):
+        yield f'{name}: of the domain {node.domain!r}, which needs a plugin'
+        return
+    if node.op_type not in support.operators:
+        yield f'{name}: not supported by TensorRT {support.version}'
+        return
+    kind = _type_of(node, types, support)
+    allowed = support.operators[node.op_type]
+    if kind is not None and kind not in allowed:
+        yield f'{name}: {kind}, supported are {", ".join(sorted(allowed))}'
+    if node.op_type in support.constant_axes:
+        place = AXES_INPUT.get(node.op_type, 1)
+        axes = node.input[place] if len(node.input) > place else ''
+        if axes and axes not in constants:
+            yield f'{name}: its axes {axes!r} are no constant'
+    if node.op_type in QDQ and len(node.input) > 2 and node.input[2]:
+        zero = constants.get(node.input[2])
+        if zero is None or zero.any():
+            yield f'{name}: its zero point is not 0'
+    if node.op_type == 'MaxPool':
+        dilations = _ints(node, 'dilations')
+        if any(step != 1 for step in dilations):
+            yield f'{name}: dilations {dilations}, supported is 1'
+        if len([x for x in node.output if x]) > 1:
+            yield f'{name}: its output of indices is not supported'
+
+
+def _type_of(node, types, support: Support) -> Optional[str]:
+    """Of what a node works on: its first input, or its output."""
+    tensor = node.input[0] if node.input else node.output[0]
+    if node.op_type in ('ConstantOfShape', 'Range'):
+        tensor = node.output[0]
+    kind = types.get(tensor)
+    return 'INT32' if kind == 'INT64' and support.casts_int64 else kind
+
+
+def _weight_problems(model, support: Support) -> Iterator[str]:
+    import numpy as np
+    from onnx import TensorProto, numpy_helper
+
+    known = {kind for kinds in support.operators.values() for kind in kinds}
+    for tensor in model.graph.initializer:
+        kind = TensorProto.DataType.Name(tensor.data_type)
+        if kind == 'INT64' and support.casts_int64:
+            values = numpy_helper.to_array(tensor)
+            low, high = INT32_RANGE
+            beyond = values[(values < low) | (values > high)]
+            if not np.isin(beyond, OPEN_ENDS).all():
+                yield (
+                    f'weight {tensor.name!r}: INT64 values beyond 32 bits, '
+                    f'which TensorRT {support.version} clamps'
+                )
+        elif kind not in known:
+            yield (
+                f'weight {tensor.name!r}: {kind} is no type of TensorRT '
+                f'{support.version}'
+            )
+
+
+def _profile_problems(name, shape, profile) -> Iterator[str]:
+    if len(profile) != 3 or any(len(x) != len(shape) for x in profile):
+        yield (
+            f'profile of {name!r}: {profile}, expected three shapes of '
+            f'{len(shape)} sizes'
+        )
+        return
+    for axis, (size, low, usual, high) in enumerate(zip(shape, *profile)):
+        if not 1 <= low <= usual <= high:
+            yield (
+                f'profile of {name!r}: sizes {low}, {usual}, {high} along axis '
+                f'{axis} should be positive and not fall'
+            )
+        elif size is not None and not low == usual == high == size:
+            yield (
+                f'profile of {name!r}: sizes {low}, {usual}, {high} along axis '
+                f'{axis}, which the graph fixes at {size}'
+            )
+
+
+def _constants(model) -> dict:
+    from onnx import numpy_helper
+
+    found = {
+        tensor.name: numpy_helper.to_array(tensor)
+        for tensor in model.graph.initializer
+    }
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if node.op_type == 'Constant' and attribute.name == 'value':
+                found[node.output[0]] = numpy_helper.to_array(attribute.t)
+    return found
+
+
+def _tensor_types(model) -> Dict[str, str]:
+    from onnx import TensorProto
+
+    graph = model.graph
+    found = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    for value in [*graph.input, *graph.output, *graph.value_info]:
+        found[value.name] = value.type.tensor_type.elem_type
+    return {
+        name: TensorProto.DataType.Name(kind)
+        for name, kind in found.items()
+        if kind != TensorProto.UNDEFINED
+    }
+
+
+def _shape(value) -> List[Optional[int]]:
+    """Sizes; None where they are open."""
+    return [
+        size.dim_value if size.HasField('dim_value') else None
+        for size in value.type.tensor_type.shape.dim
+    ]
+
+
+def _ints(node, name: str) -> List[int]:
+    return [x for a in node.attribute if a.name == name for x in a.ints]
+
+
+def configured_profile(path: str) -> dict:
+    """``input_shapes`` of a deployment config of mmdeploy.
+
+    Raises:
+        ValueError: It has none.
+    """
+    from mmengine.config import Config
+
+    backend = Config.fromfile(path).get('backend_config') or {}
+    inputs = backend.get('model_inputs') or [{}]
+    shapes = inputs[0].get('input_shapes')
+    if not shapes:
+        raise ValueError(
+            f'{path} has no backend_config.model_inputs[0].input_shapes'
+        )
+    return {
+        name: [x['min_shape'], x['opt_shape'], x['max_shape']]
+        for name, x in shapes.items()
+    }
+
+
+def load(path: str):
+    """The model in a file, without weights that lie beside it.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no ONNX file.
+    """
+    import onnx
+
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # of any kind, on a file that is none
+        raise ValueError(f'{path} is no ONNX file, or is cut off') from error
+    if not model.graph.node:
+        raise ValueError(f'{path} is no ONNX file, or is cut off')
+    return model
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('file', help='ONNX file')
+    parser.add_argument(
+        '--version', choices=list(SUPPORT), default='10', help='of TensorRT'
+    )
+    parser.add_argument(
+        '--deploy-config',
+        help='whose profile is checked; by default batches '
+        f'{", ".join(map(str, BATCHES))} of the input',
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    with one_sentence():
+        model = load(args.file)
+        profile = (
+            configured_profile(args.deploy_config)
+            if args.deploy_config
+            else batch_profile(model)
+        )
+    support = SUPPORT[args.version]
+    problems = check_model(model, support) + check_profile(model, profile)
+    for line in problems:
+        print(line)
+    kinds = {node.op_type for node in model.graph.node}
+    shapes = '; '.join(
+        f'{k} {" ".join(map(str, v))}' for k, v in profile.items()
+    )
+    print(
+        f'{len(problems)} problems with TensorRT {args.version}: '
+        f'{len(model.graph.node)} nodes of {len(kinds)} operators, profile '
+        f'{shapes}; compared with its documentation, not run'
+    )
+    return 1 if problems else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""Quantise an exported ONNX pose model to INT8, calibrated on your people.
+
+The result is an ONNX file with QuantizeLinear and DequantizeLinear nodes.
+ONNX Runtime and OpenVINO both read it, but are quick with different ones:
+--backend says which one shall run it. Blocks that cost too much
+accuracy stay in float: each is measured alone, and the worst are left out
+until no more than --max-drop is lost. docs/quantization.md says more.
+"""
+
+import argparse
+import os
+import sys
+
+import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
+from spinepose_mmpose.utils.cli import one_sentence
+from spinepose_mmpose.utils.files import replaced
+
+CHOICES = ('entropy', 'minmax', 'percentile')
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(
+        description=__doc__.split('\n')[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument('input', help='ONNX file, as tools/deploy.py writes it')
+    parser.add_argument('output', help='ONNX file to write')
+    parser.add_argument(
+        '--data',
+        required=True,
+        metavar='DIR',
+        help='people: the layout of SpineTrack, or photos of one person each '
+        '(then only the shift of the keypoints is measured)',
+    )
+    parser.add_argument(
+        '--samples', type=int, default=200, help='people to calibrate on'
+    )
+    parser.add_argument(
+        '--eval-samples',
+        type=int,
+        default=500,
+        help='people of val2017 to measure the loss on',
+    )
+    parser.add_argument(
+        '--method', choices=CHOICES, default='percentile', help='of calibration'
+    )
+    parser.add_argument(
+        '--backend',
+        choices=('onnxruntime', 'openvino'),
+        default='onnxruntime',
+        help='that the file shall be quick in',
+    )
+    parser.add_argument(
+        '--exclude',
+        nargs='+',
+        default=['auto'],
+        metavar='BLOCK',
+        help='blocks left in float, e.g. head.gau; auto searches for them, '
+        'none leaves out none',
+    )
+    parser.add_argument(
+        '--max-drop', type=float, default=1.0, help='AP points that may be lost'
+    )
+    parser.add_argument(
+        '--max-shift',
+        type=float,
+        help='mean shift of the keypoints allowed, pixels of the network '
+        'input; 1 where there are no labels',
+    )
+    parser.add_argument(
+        '--channel-order',
+        choices=('rgb', 'bgr'),
+        default='rgb',
+        help='that the file takes',
+    )
+    parser.add_argument(
+        '--reduce-range',
+        action='store_true',
+        help='weights of 7 bits, for CPUs without VNNI',
+    )
+    parser.add_argument(
+        '--threads', type=int, default=0, help='of the backend; 0: its choice'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of the people')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace the output'
+    )
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    with one_sentence():
+        check_files(args)
+        quantize(args)
+    return 0
+
+
+def check_files(args) -> None:
+    """What would fail at the end fails before work starts."""
+    if not os.path.isfile(args.input):
+        raise FileNotFoundError(f'{args.input} does not exist')
+    if os.path.exists(args.output) and not args.overwrite:
+        raise FileExistsError(
+            f'{args.output} exists; give --overwrite to replace it'
+        )
+    folder = os.path.dirname(os.path.abspath(args.output))
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f'{folder} does not exist, to write into')
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f'{folder} cannot be written into')
+    for name in ('samples', 'eval_samples'):
+        if getattr(args, name) < 1:
+            raise ValueError(
+                f'--{name.replace("_", "-")} is {getattr(args, name)}, '
+                'expected 1 or more'
+            )
+
+
+def quantize(args) -> None:
+    from spinepose_mmpose.deploy.quantization import (
+        Quantization,
+        Settings,
+        Tolerance,
+        calibration_split,
+        load_crops,
+    )
+
+    import onnx
+
+    tolerance = Tolerance(args.max_drop, args.max_shift)
+    settings = Settings(
+        method=args.method,
+        exclude=args.exclude,
+        tolerance=tolerance,
+        backend=args.backend,
+        order=args.channel_order,
+        reduce_range=args.reduce_range,
+        threads=args.threads,
+    )
+    run = Quantization(args.input, settings, print)
+    size = run.input_size
+    split = calibration_split(args.data)
+    calibration = load_crops(args.data, size, args.samples, split, args.seed)
+    judges = load_crops(args.data, size, args.eval_samples, seed=args.seed + 1)
+    found = run(calibration, judges)
+    print(run.table(found, judges))
+    print(
+        f'calibrated on {len(calibration)} people of {calibration.source}; '
+        f'in float: {", ".join(found.excluded) or "no block"}'
+    )
+    with replaced(args.output) as temporary:
+        onnx.save(run.described(found, calibration), temporary)
+    print(args.output)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

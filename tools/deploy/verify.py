@@ -1,0 +1,168 @@
+"""Compares an exported folder with the PyTorch model.
+
+Exit code 1 where they differ by more than the limits: 0.05 input pixels and
+the third decimal of AP for FP32, 0.5 input pixels and 0.2 AP (x100) for FP16.
+docs/deployment.md says how ties are counted.
+"""
+
+import argparse
+import json
+import logging
+import sys
+
+import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
+from spinepose_mmpose.utils.cli import one_sentence
+from spinepose_mmpose.utils.files import write_text
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('export_dir', help='folder of tools/deploy.py')
+    parser.add_argument('--config', required=True, help='of the model')
+    parser.add_argument(
+        '--checkpoint', required=True, help='a file, a URL or spinepose://NAME'
+    )
+    parser.add_argument(
+        '--data', required=True, help='folder in the layout of SpineTrack'
+    )
+    parser.add_argument(
+        '--ann-file', help="below --data; default: the config's"
+    )
+    parser.add_argument(
+        '--images', help="folder below --data; default: the config's"
+    )
+    parser.add_argument(
+        '--max-people',
+        type=int,
+        help='compare only so many; AP is then that of a few of the people',
+    )
+    parser.add_argument('--batch-size', type=int, default=16)
+    parser.add_argument('--device', default='cpu', help='cpu or cuda:0')
+    parser.add_argument(
+        '--tolerance-px',
+        type=float,
+        help='of a keypoint in pixels of the network input',
+    )
+    parser.add_argument('--tolerance-ap', type=float, help='0 to 1')
+    parser.add_argument(
+        '--speed-batches',
+        type=int,
+        nargs='*',
+        default=[1, 4, 16],
+        help='batch sizes to time; none: no timing',
+    )
+    parser.add_argument('--repeats', type=int, default=20)
+    parser.add_argument(
+        '--threads', type=int, default=0, help='of the backend and of PyTorch'
+    )
+    parser.add_argument('--out', help='write the figures as JSON')
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    with one_sentence():
+        result = run(args)
+        print(as_text(result))
+        if args.out:
+            write_text(args.out, json.dumps(result, indent=1) + '\n')
+    return 1 if result['failures'] else 0
+
+
+def run(args) -> dict:
+    from spinepose_mmpose.deploy.runners import open_export, read_export
+
+    export = read_export(args.export_dir)
+
+    from spinepose_mmpose.deploy import comparison, verification
+    from spinepose_mmpose.deploy.checks import (
+        check_checkpoint,
+        check_device,
+        check_model_config,
+    )
+    from spinepose_mmpose.deploy.export import read_config
+    from spinepose_mmpose.deploy.pose_detection import deployed_config
+    from spinepose_mmpose.model_zoo import resolve_weights
+
+    import torch
+    from mmengine.logging import MMLogger
+    from mmpose.utils import register_all_modules
+
+    MMLogger.get_current_instance().setLevel(logging.ERROR)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    config = read_config(args.config)
+    check_model_config(config, args.config)
+    check_device(args.device, export.backend)
+    checkpoint = str(resolve_weights(args.checkpoint))
+    check_checkpoint(deployed_config(config), checkpoint)
+    register_all_modules(init_default_scope=True)
+    dataset, ann_file = verification.build_dataset(
+        config, args.data, args.ann_file, args.images, args.max_people
+    )
+    backend = open_export(export, args.device, args.threads)
+    model = verification.build_torch_model(config, checkpoint, args.device)
+    summary, ap = verification.verify(
+        model, export, backend, dataset, ann_file, args.batch_size
+    )
+    limits = dict(
+        pixel_limit=_given(
+            args.tolerance_px, comparison.PIXEL_LIMIT[export.precision]
+        ),
+        ap_limit=_given(
+            args.tolerance_ap, comparison.AP_LIMIT[export.precision]
+        ),
+    )
+    return dict(
+        backend=export.backend,
+        precision=export.precision,
+        file=export.files[0],
+        people=len(dataset),
+        differences=summary,
+        ap=ap,
+        speed=verification.compare_speed(
+            model, export, backend, args.speed_batches, args.repeats
+        ),
+        **limits,
+        failures=comparison.failures(summary, ap, export.precision, **limits),
+    )
+
+
+def _given(value, default):
+    return default if value is None else value
+
+
+def as_text(result: dict) -> str:
+    d = result['differences']
+    lines = [
+        f'{result["file"]}: {result["backend"]}, {result["precision"]}, '
+        f'{result["people"]} people',
+        f'outputs: largest difference {d["output_max"]:.3g} '
+        f'({d["output_max_of_largest"]:.2g} of the largest), mean '
+        f'{d["output_mean"]:.3g}',
+        f'keypoints: largest difference {d["keypoint_max_px"]:.3g} input '
+        f'pixels, mean {d["keypoint_mean_px"]:.3g}; {d["ties"]} of '
+        f'{d["keypoints"]} are ties',
+        'AP (PyTorch, backend): '
+        + ', '.join(
+            f'{name} {a:.4f} {b:.4f}' for name, (a, b) in result['ap'].items()
+        ),
+    ]
+    for name, rows in result['speed'].items():
+        lines += [
+            f'{name}, batch {row["batch"]}: {row["median_ms"]:.1f} ms (90 % '
+            f'below {row["p90_ms"]:.1f}), {row["people_per_second"]:.1f} '
+            'people/s'
+            for row in rows
+        ]
+    lines += [f'FAILED: {failure}' for failure in result['failures']]
+    if not result['failures']:
+        lines.append(
+            f'within the limits: {result["pixel_limit"]:g} pixels, '
+            f'{result["ap_limit"]:g} AP'
+        )
+    return '\n'.join(lines)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
