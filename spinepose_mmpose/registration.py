@@ -5,6 +5,7 @@ import os
 import sys
 from copy import deepcopy
 
+from . import deploy
 from .compat.import_hooks import after_import
 
 # registry of mmpose.registry -> our module that registers into it
@@ -25,6 +26,7 @@ def install() -> None:
     after_import('mmpose.datasets.datasets.utils', _serve_metainfo)
     after_import('mmengine.runner.checkpoint', _serve_checkpoints)
     after_import('mmengine.infer.infer', _serve_model_names)
+    deploy.install()
 
 
 def _add_locations() -> None:

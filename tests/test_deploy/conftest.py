@@ -8,10 +8,7 @@ import spinepose_mmpose  # noqa: F401  the compatibility layer before mmpose
 import cv2
 import numpy as np
 import pytest
-
-ROOT = Path(__file__).parents[2]
-CONFIGS = ROOT / 'configs' / 'deploy'
-ONNXRUNTIME = CONFIGS / 'pose-detection_simcc_onnxruntime_dynamic.py'
+from deploy_paths import ONNXRUNTIME, ROOT
 
 
 @pytest.fixture(scope='session')

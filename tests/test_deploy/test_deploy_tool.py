@@ -5,7 +5,7 @@ import tempfile
 
 import pytest
 import torch
-from conftest import CONFIGS, ONNXRUNTIME, ROOT
+from deploy_paths import CONFIGS, ONNXRUNTIME, ROOT
 
 TOOL = 'tools/deploy.py'
 TENSORRT = CONFIGS / 'pose-detection_simcc_tensorrt_dynamic-256x192.py'

@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from conftest import CONFIGS
+from deploy_paths import CONFIGS
 from mmengine import Config
 from mmpose.apis import init_model
 
