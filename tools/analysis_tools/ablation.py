@@ -378,6 +378,14 @@ def plot(scores, path):
     pyplot.close(figure)
 
 
+def starter(args):
+    program = 'python'
+    if args.launcher == 'pytorch':
+        processes = os.environ.get('WORLD_SIZE', '2')
+        program = f'torchrun --nproc-per-node {processes}'
+    return f'{program} tools/analysis_tools/ablation.py'
+
+
 def report(args, teacher, scores):
     page = Path(args.docs or Path(args.out) / 'ablation.md')
     picture = page.with_suffix('.png')
@@ -401,7 +409,7 @@ def report(args, teacher, scores):
             f'![Ablation]({picture.name})',
             '',
             '```',
-            'python tools/analysis_tools/ablation.py ' + ' '.join(sys.argv[1:]),
+            ' '.join([starter(args), *sys.argv[1:]]),
             '```',
             END,
         ]
