@@ -6,7 +6,7 @@ from typing import List, Optional, Sequence, Tuple, Union
 import numpy as np
 
 from ..metainfo import KEYPOINT_IDS
-from .backends import create_backend
+from .backends import create_backend, half_on_cpu
 from .detectors import Detector, create_detector
 from .images import as_image, read_image
 from .model_files import ModelFiles, find_files
@@ -43,9 +43,13 @@ class SpinePoseEstimator:
             detector does not care for that itself.
         max_people: keep so many detected people, the surest.
         flip_test: average with the mirror image, at twice the cost.
-        half: compute in half precision where device and backend can.
+        half: compute in half precision where device and backend can; on a
+            CPU with bfloat16 OpenVINO does, if it is installed.
         threads: of the CPU for one network.
         batch_size: people in one run of the network at most.
+        spinning: threads of ONNX Runtime wait for work in a loop: a little
+            faster for one image after the other, much slower where decoding,
+            detection and drawing run beside.
         progress: show the progress of a download.
 
     Raises:
@@ -78,6 +82,7 @@ class SpinePoseEstimator:
         half: bool = False,
         threads: Optional[int] = None,
         batch_size: int = 32,
+        spinning: bool = True,
         progress: bool = True,
     ) -> None:
         if batch_size < 1 or (max_people is not None and max_people < 1):
@@ -93,8 +98,10 @@ class SpinePoseEstimator:
             checkpoint,
             progress,
         )
+        if half and backend == 'auto':
+            files = half_on_cpu(files, device)
         self.files = files
-        self.backend = create_backend(files, device, threads, half)
+        self.backend = create_backend(files, device, threads, half, spinning)
         self.spec = self.backend.spec
         self.pose = PoseStage(self.backend, flip_test, batch_size)
         self.max_people = max_people
@@ -112,6 +119,7 @@ class SpinePoseEstimator:
                 score_threshold=bbox_threshold,
                 nms_threshold=nms_threshold,
                 fast=_is_small(files),
+                spinning=spinning,
                 progress=progress,
             )
             # What is named is checked at once; what must be downloaded only

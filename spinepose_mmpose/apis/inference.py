@@ -172,6 +172,7 @@ def iter_video(
         mode,
         model_version=model_version,
         detector=detector,
+        spinning=False,
     )
     if use_smoothing and smoother is None:
         from .smoothing import OneEuroSmoother
@@ -196,7 +197,7 @@ def _ready(estimator, options: dict, *mode, **settings) -> SpinePoseEstimator:
         ValueError: settings for one that is made already.
     """
     if estimator is None:
-        return SpinePoseEstimator(*mode, **settings, **options)
+        return SpinePoseEstimator(*mode, **{**settings, **options})
     if options:
         raise ValueError(
             f'{", ".join(options)} should go to the estimator, which has been '

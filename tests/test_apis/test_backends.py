@@ -2,7 +2,12 @@ import json
 import sys
 
 from spinepose_mmpose.apis import SpinePoseEstimator
-from spinepose_mmpose.apis.backends import create_backend
+from spinepose_mmpose.apis.backends import (
+    create_backend,
+    half_on_cpu,
+    openvino,
+    ort_session,
+)
 from spinepose_mmpose.apis.backends.ort_session import split_device
 from spinepose_mmpose.apis.model_files import ModelFiles, find_files
 from spinepose_mmpose.apis.preprocessing import crop_people, regions_of
@@ -38,6 +43,50 @@ def test_openvino_gives_the_distributions_of_pytorch(tiny_onnx, crops, simcc):
     files = find_files(tiny_onnx, backend='openvino')
     for got, expected in zip(create_backend(files).run(crops), simcc):
         np.testing.assert_allclose(got, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize('has_halves', [True, False])
+def test_half_precision_on_a_cpu_is_openvino_s(
+    monkeypatch, tiny_onnx, has_halves
+):
+    monkeypatch.setattr(openvino, 'has_fast_halves', lambda: has_halves)
+    monkeypatch.setattr(ort_session, 'has_gpu', lambda: False)
+    files = find_files(tiny_onnx)
+    expected = 'openvino' if has_halves else 'onnxruntime'
+    for device in ('auto', 'cpu'):
+        assert half_on_cpu(files, device).backend == expected
+    assert half_on_cpu(files, 'cuda') == files
+    monkeypatch.setattr(ort_session, 'has_gpu', lambda: True)
+    assert half_on_cpu(files, 'auto') == files
+    by_name = SpinePoseEstimator(
+        model=tiny_onnx, half=True, backend='onnxruntime', detector=None
+    )
+    assert by_name.backend.name == 'onnxruntime'
+
+
+def test_the_estimator_takes_halves_where_they_are(
+    tiny_onnx, people_image, people_boxes
+):
+    pytest.importorskip('openvino')
+    settings = dict(model=tiny_onnx, device='cpu', detector=None)
+    whole = SpinePoseEstimator(**settings)
+    half = SpinePoseEstimator(half=True, **settings)
+    able = openvino.has_fast_halves()
+    assert half.backend.name == ('openvino' if able else 'onnxruntime')
+    _, scores = whole(people_image, people_boxes)
+    _, half_scores = half(people_image, people_boxes)
+    # bfloat16 has 8 bits.
+    np.testing.assert_allclose(half_scores, scores, rtol=0.05, atol=1e-3)
+
+
+@pytest.mark.parametrize('spinning', [True, False])
+def test_waiting_threads(tiny_onnx, spinning):
+    files = find_files(tiny_onnx)
+    backend = create_backend(files, 'cpu', spinning=spinning)
+    said = backend.session.get_session_options().get_session_config_entry(
+        'session.intra_op.allow_spinning'
+    )
+    assert said == str(int(spinning))
 
 
 def test_a_network_that_takes_one_batch_alone(

@@ -126,6 +126,64 @@ def test_predicted_boxes_hold_the_person():
     assert Tracker().predict_boxes(0.0).shape == (0, 4)
 
 
+def test_between_detections_the_detector_is_believed_without_a_pose():
+    # The network is not sure of a single keypoint; the person drifts.
+    def seen(t, score=0.8):
+        box = np.float32([100, 50, 180, 250]) + [4 * t, 0, 4 * t, 0]
+        return person(figure(t) + 200, scores=0.05, score=score, box=box)
+
+    tracker = Tracker()
+    for t in (0, 1, 2):
+        tracker.update([seen(t)], t / FPS)
+    for t in (3, 4, 5):
+        boxes, scores = tracker.predict(t / FPS)
+        np.testing.assert_allclose(boxes, [seen(t).bbox], atol=0.01)
+        np.testing.assert_allclose(scores, [0.8])
+        unsure = person(figure(t), scores=0.05, score=0.8, box=boxes[0])
+        (found,) = tracker.update([unsure], t / FPS, detected=False)
+        assert found.track_id == 1
+    # The next detection has the last word.
+    assert tracker.update([], 6 / FPS) == ()
+    assert len(tracker.predict_boxes(7 / FPS)) == 0
+
+
+def test_a_half_seen_pose_does_not_shrink_the_box():
+    pose, scores = figure(1) + (300, 200), np.full(37, 0.05)
+    scores[:12] = 0.9
+    box = np.concatenate([pose.min(0), pose.max(0)])
+    tracker = Tracker()
+    tracker.update([person(pose, scores=scores)], 0.0)
+    (predicted,) = tracker.predict_boxes(1 / FPS)
+    assert (predicted[:2] <= box[:2] + 0.01).all()
+    assert (predicted[2:] >= box[2:] - 0.01).all()
+
+
+def test_somebody_missed_gets_one_more_chance():
+    moving = walking(1, (0, 0), (3, 0), 6)
+    tracker = Tracker()
+    run(tracker, [[p] for p in moving[:3]])
+    tracker.update([], 3 / FPS)  # the detector misses
+    assert len(tracker.predict_boxes(4 / FPS)) == 1
+    found = tracker.update([moving[4]], 4 / FPS, detected=False)
+    assert [p.track_id for p in found] == [1]
+    tracker.update([], 5 / FPS, detected=False)
+    tracker.update([], 6 / FPS, detected=False)
+    # Kept in mind, but no more looked for.
+    assert len(tracker.predict_boxes(7 / FPS)) == 0
+    assert run(tracker, [[moving[5]]], start=8 / FPS) == [[1]]
+
+
+def test_a_weak_detection_does_not_become_sure_by_itself():
+    weak = person(figure(1), score=0.3, scores=0.05)
+    tracker = Tracker()
+    assert run(tracker, [[weak]]) == [[None]]
+    for t in range(1, 5):
+        boxes, scores = tracker.predict(t / FPS)
+        again = person(figure(t), score=scores[0], scores=0.05, box=boxes[0])
+        (found,) = tracker.update([again], t / FPS, detected=False)
+        assert found.track_id is None
+
+
 def test_without_a_detector_nobody_new_appears_and_nobody_stays_for_ever():
     tracker = Tracker(max_gap=1.0)
     known = walking(1, (0, 0), (0, 0), 1)[0]
@@ -166,7 +224,7 @@ def test_state_continues_exactly():
         a, b = whole.update(people(t), t / 30), other.update(people(t), t / 30)
         assert [p.track_id for p in a] == [p.track_id for p in b]
     assert whole.state() == other.state()
-    with pytest.raises(ValueError, match='version 1.*version 7'):
+    with pytest.raises(ValueError, match='version 2.*version 7'):
         other.load_state(dict(version=7))
 
 

@@ -4,7 +4,8 @@ One ONNX file, one detector file and the same boxes for all, on the CPU, each
 with its own default of threads. Three tables: the pose stage for some numbers
 of people (raw is ONNX Runtime alone on the prepared batch); a whole video made
 of the given images; a fresh process from start to the first image's result.
-Medians. Packages that are not installed are left out (pip install --no-deps
+Medians. Where OpenVINO is installed, it runs the same files in half precision
+besides (bfloat16 on CPUs that have it). Packages that are not installed are left out (pip install --no-deps
 spinepose rtmlib).
 """
 
@@ -53,6 +54,10 @@ from _reference_clients import (
 RATE = Fraction(30)
 SCORE = 0.3
 OURS = 'spinepose-mmpose'
+HALF = 'OpenVINO, half'
+RAW = 'raw ONNX Runtime'
+# Seconds until the threads of a session that ran have stopped spinning.
+REST = 0.05
 
 
 def parse_args():
@@ -71,6 +76,9 @@ def parse_args():
     parser.add_argument('--repeats', type=int, default=30)
     parser.add_argument('--frames', type=int, default=120, help='of the video')
     parser.add_argument(
+        '--turns', type=int, default=3, help='of each way with the video'
+    )
+    parser.add_argument(
         '--size', type=int, nargs=2, default=[640, 480], help='of the video'
     )
     parser.add_argument(
@@ -85,27 +93,35 @@ def main():
     args = parse_args()
     with one_sentence():
         images = [read_image(path) for path in find_images(args.images)]
-        estimator = make_estimator(args)
-        parts = [
-            heading(args, estimator),
-            pose_table(args, estimator, images),
-            video_table(args, estimator, images),
-            start_table(args),
-        ]
+        alone = make_estimators(args)
+        parts = [heading(args, alone[OURS]), pose_table(args, alone, images)]
+        del alone
+        # As the command line makes them.
+        beside = make_estimators(args, spinning=False)
+        parts += [video_table(args, beside, images), start_table(args)]
         report = '\n\n'.join(parts) + '\n'
         print(report)
         if args.out:
             write_text(args.out, report)
 
 
-def make_estimator(args) -> SpinePoseEstimator:
+def make_estimators(args, **options) -> dict:
+    found = {OURS: make_estimator(args, backend='onnxruntime', **options)}
+    if version('openvino'):
+        found[f'{OURS}, {HALF}'] = make_estimator(
+            args, backend='openvino', half=True, **options
+        )
+    return found
+
+
+def make_estimator(args, **options) -> SpinePoseEstimator:
     return SpinePoseEstimator(
         model=args.model,
         device='cpu',
-        backend='onnxruntime',
         detector=args.detector,
         detector_size=(args.det_size, args.det_size),
         bbox_threshold=SCORE,
+        **options,
     )
 
 
@@ -124,7 +140,7 @@ def heading(args, estimator) -> str:
 
     packages = ', '.join(
         f'{name} {version(name) or "not installed"}'
-        for name in ('spinepose', 'rtmlib')
+        for name in ('spinepose', 'rtmlib', 'openvino')
     )
     w, h = estimator.spec.input_size
     return (
@@ -139,15 +155,17 @@ def heading(args, estimator) -> str:
 # --- the pose stage -----------------------------------------------------------
 
 
-def pose_table(args, estimator, images) -> str:
+def pose_table(args, estimators, images) -> str:
     """Milliseconds for N people of one image."""
+    estimator = estimators[OURS]
     image = max(images, key=lambda i: len(estimator.detect(i)[0]))
     found = estimator.detect(image)[0]
     if not len(found):
         raise ValueError('the detector finds nobody in these images')
     size = estimator.spec.input_size
-    ways = {'raw ONNX Runtime': raw_runner(args.model, size)}
-    ways[OURS] = lambda boxes: estimator.pose([image], [boxes])
+    ways = {RAW: raw_runner(args.model, size)}
+    for name, own in estimators.items():
+        ways[name] = lambda boxes, own=own: own.pose([image], [boxes])
     if version('spinepose'):
         client = spinepose_pose(args.model, size)
         ways['spinepose'] = lambda boxes: client(image, boxes)
@@ -158,7 +176,7 @@ def pose_table(args, estimator, images) -> str:
     for people in args.people:
         boxes = np.resize(found, (people, 4)).astype(np.float32)
         times = alternating(ways, boxes, args.repeats)
-        raw = times['raw ONNX Runtime']
+        raw = times[RAW]
         rows.append(
             [str(people)]
             + [f'{1e3 * t:.1f} ms ({t / raw:.2f})' for t in times.values()]
@@ -195,8 +213,7 @@ def alternating(ways: dict, boxes, repeats: int) -> dict:
         run(boxes)
     for _ in range(repeats):
         for name, run in ways.items():
-            # Threads of the one before go on spinning for a moment.
-            time.sleep(0.01)
+            time.sleep(REST)
             began = time.perf_counter()
             run(boxes)
             seconds[name].append(time.perf_counter() - began)
@@ -206,8 +223,9 @@ def alternating(ways: dict, boxes, repeats: int) -> dict:
 # --- a whole video ------------------------------------------------------------
 
 
-def video_table(args, estimator, images) -> str:
+def video_table(args, estimators, images) -> str:
     """Frames a second without and with drawing and writing."""
+    estimator = estimators[OURS]
     with tempfile.TemporaryDirectory() as folder:
         clip = os.path.join(folder, 'clip.mp4')
         make_clip(clip, images, args.frames, tuple(args.size))
@@ -216,25 +234,51 @@ def video_table(args, estimator, images) -> str:
             ['way', 'people a frame', 'frames/s', 'with drawing, frames/s'],
             ['---', '---:', '---:', '---:'],
         ]
-        ways = {
-            f'{OURS}, detector every {n} frames': our_way(estimator, n)
-            for n in args.det_intervals
-        }
+        ways = {}
         if version('spinepose') and version('rtmlib'):
             ways['reference'] = reference_way(args, estimator)
-        for name, run in ways.items():
-            plain, people = timed(run, clip, '', args.frames)
-            painted, _ = timed(run, clip, drawn, args.frames)
-            rows.append(
-                [name, f'{people:.1f}', f'{plain:.1f}', f'{painted:.1f}']
-            )
+        for name, own in estimators.items():
+            for n in args.det_intervals:
+                way = f'{name}, detector every {n} frames'
+                ways[way] = our_way(own, n)
+        found = turns(ways, clip, drawn, args.frames, args.turns)
+        first = next(iter(found.values()))
+        for name, (people, *speeds) in found.items():
+            cells = [
+                f'{speed:.1f} ({speed / base:.2f})'
+                for speed, base in zip(speeds, first[1:])
+            ]
+            rows.append([name, f'{people:.1f}', *cells])
     return (
         f'Whole video, {args.frames} frames of {args.size[0]}x{args.size[1]} '
-        'from decoding to results. Reference: detector (rtmlib) on every '
+        'from decoding to results, and the ratio to the first row. '
+        'Reference: detector (rtmlib) on every '
         'frame, people one by one (spinepose), one stage after the other; '
         'its drawing, encoded as ours. Ours with tracking and smoothing:\n\n'
         + table(rows)
     )
+
+
+def turns(ways: dict, clip: str, drawn: str, frames: int, rounds: int) -> dict:
+    """Way -> people a frame, median frames a second without and with drawing;
+    they take turns."""
+    plain: dict = {name: [] for name in ways}
+    painted: dict = {name: [] for name in ways}
+    people = {}
+    for _ in range(rounds):
+        for name, run in ways.items():
+            time.sleep(REST)
+            speed, people[name] = timed(run, clip, '', frames)
+            plain[name].append(speed)
+            painted[name].append(timed(run, clip, drawn, frames)[0])
+    return {
+        name: (
+            people[name],
+            statistics.median(plain[name]),
+            statistics.median(painted[name]),
+        )
+        for name in ways
+    }
 
 
 def timed(run, clip: str, drawn: str, frames: int) -> tuple:

@@ -18,7 +18,7 @@ class OnnxRuntimeBackend:
 
     Args:
         path: the ONNX file.
-        device, threads, half: see :func:`.open_session`.
+        device, threads, half, spinning: see :func:`.open_session`.
         defaults: what lies beside the file says of it, see
             :func:`.read_spec`.
     """
@@ -32,8 +32,11 @@ class OnnxRuntimeBackend:
         threads: Optional[int] = None,
         half: bool = False,
         defaults: Optional[dict] = None,
+        spinning: bool = True,
     ) -> None:
-        self.session, self.device = open_session(path, device, threads, half)
+        self.session, self.device = open_session(
+            path, device, threads, half, spinning
+        )
         inputs = self.session.get_inputs()
         if len(inputs) != 1 or inputs[0].type not in TYPES:
             raise ValueError(

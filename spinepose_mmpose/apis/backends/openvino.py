@@ -13,6 +13,16 @@ from .base import outputs_of, run_in_batches
 PIP = 'pip install openvino'
 
 
+def has_fast_halves() -> bool:
+    """Whether OpenVINO is there and this CPU computes in bfloat16 itself."""
+    try:
+        import openvino
+    except ImportError:
+        return False
+    able = openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+    return 'BF16' in able
+
+
 class OpenVinoBackend:
     """See :class:`.Backend`.
 

@@ -38,6 +38,12 @@ def import_onnxruntime():
     return onnxruntime
 
 
+def has_gpu() -> bool:
+    """Whether this ONNX Runtime is one for NVIDIA GPUs."""
+    available = import_onnxruntime().get_available_providers()
+    return PROVIDERS['cuda'] in available
+
+
 def split_device(device: str) -> tuple:
     """``cuda:1`` to (``cuda``, 1).
 
@@ -58,6 +64,7 @@ def open_session(
     device: str = 'auto',
     threads: Optional[int] = None,
     half: bool = False,
+    spinning: bool = True,
 ):
     """A session and the device that it runs on.
 
@@ -68,6 +75,8 @@ def open_session(
         threads: of the CPU, for one network; ONNX Runtime's choice if None.
         half: let TensorRT compute in float16. Keypoints of SimCC networks
             have been seen to fall apart there: compare before use.
+        spinning: threads of the CPU wait for work in a loop, a little faster
+            alone, but taking the cores from whatever runs beside.
 
     Returns:
         tuple: the session; its device, ``cpu``, ``cuda:0`` or ``tensorrt:0``.
@@ -89,6 +98,9 @@ def open_session(
         )
     options = ort.SessionOptions()
     options.log_severity_level = 3
+    options.add_session_config_entry(
+        'session.intra_op.allow_spinning', str(int(spinning))
+    )
     if threads:
         options.intra_op_num_threads = int(threads)
     try:

@@ -106,6 +106,7 @@ def make_tools(args, environment: Mapping[str, str] = os.environ):
         half=args.half,
         threads=args.threads,
         batch_size=args.batch_size,
+        spinning=False,
         progress=not args.quiet,
     )
     _ = estimator.detector  # a missing download is said now, not later

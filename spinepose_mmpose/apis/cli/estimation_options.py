@@ -54,7 +54,8 @@ def add_model(group) -> None:
         dest='half',
         action=argparse.BooleanOptionalAction,
         default=False,
-        help='compute in half precision where device and backend can',
+        help='compute in half precision where device and backend can; on a CPU '
+        'with bfloat16 OpenVINO does, if it is installed',
     )
     group.add_argument(
         '--threads', type=count, metavar='N', help='of the CPU, for a network'

@@ -28,6 +28,7 @@ def create_detector(
     score_threshold: float = 0.3,
     nms_threshold: float = 0.45,
     fast: bool = False,
+    spinning: bool = True,
     progress: bool = True,
 ) -> Detector:
     """A detector that is ready to run.
@@ -46,6 +47,7 @@ def create_detector(
             suppress overlapping boxes by themselves.
         fast: ``rtmdet`` means the nano one, ``yolox`` the tiny one, not the
             medium ones.
+        spinning: of ONNX Runtime, see :func:`.open_session`.
         progress: show the progress of a download.
 
     Raises:
@@ -67,7 +69,13 @@ def create_detector(
     from .rtmdet_onnx import OnnxDetector
 
     return OnnxDetector(
-        path, device, threads, input_size, score_threshold, nms_threshold
+        path,
+        device,
+        threads,
+        input_size,
+        score_threshold,
+        nms_threshold,
+        spinning,
     )
 
 

@@ -30,7 +30,7 @@ class OnnxDetector:
 
     Args:
         path: an ONNX file, or the folder of an mmdeploy export.
-        device, threads: see :func:`.open_session`.
+        device, threads, spinning: see :func:`.open_session`.
         input_size: (w, h); needed where the file takes any size and nothing
             beside it says more. By default 320x320 of a nano network, else
             640x640.
@@ -51,12 +51,15 @@ class OnnxDetector:
         input_size: Optional[Tuple[int, int]] = None,
         score_threshold: float = 0.3,
         nms_threshold: float = 0.45,
+        spinning: bool = True,
     ) -> None:
         path = Path(path).expanduser()
         path = path / EXPORTED if path.is_dir() else path
         if not path.is_file():
             raise FileNotFoundError(f'no such detector file: {path}')
-        self.session, self.device = open_session(path, device, threads)
+        self.session, self.device = open_session(
+            path, device, threads, spinning=spinning
+        )
         self.path = path
         self.score_threshold = score_threshold
         self.nms_threshold = nms_threshold

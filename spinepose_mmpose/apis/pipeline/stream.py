@@ -185,8 +185,7 @@ def _poses(batch: List[_Item], estimator, tracker, smoother) -> Iterator[Step]:
         if item.boxes is None and item.frame.image is not None:
             yield from _finished(known, estimator, tracker, smoother)
             known = []
-            expected = tracker.predict_boxes(item.frame.time)
-            item = item._replace(boxes=(expected, np.ones(len(expected))))
+            item = item._replace(boxes=tracker.predict(item.frame.time))
         known.append(item)
     yield from _finished(known, estimator, tracker, smoother)
 

@@ -37,7 +37,8 @@ def track_similarities(
     """(tracks, people) 0 to 1, with the poses and boxes predicted for now.
 
     Tracks out of sight are marked down. Boxes count only if a detector made
-    them: agreement with predicted ones proves nothing.
+    them: agreement with predicted ones proves nothing. But a person of whom
+    there was no sure pose a frame ago either is taken on trust.
     """
     points = np.stack([t.motion.predict_points(time) for t in tracks])
     boxes = np.stack([t.motion.predict_box(time) for t in tracks])
@@ -59,7 +60,9 @@ def track_similarities(
     )
     iou = box_iou(boxes, observation.boxes)
     if not detected:
-        iou = np.where(common.sum(axis=2) >= LEAST_COMMON_POINTS, iou, 0.0)
+        trusted = np.array([t.current and not t.has_pose for t in tracks])
+        posed = common.sum(axis=2) >= LEAST_COMMON_POINTS
+        iou = np.where(posed | trusted[:, None], iou, 0.0)
     lost = np.array([not t.current for t in tracks])
     fading = 1 - (1 - LOST_WORTH) * np.minimum(gaps / max(max_gap, 1e-9), 1)
     worth = similarity(oks, iou, common, oks_weight)

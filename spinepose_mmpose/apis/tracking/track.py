@@ -5,6 +5,7 @@ from typing import Any, Dict, Optional
 
 import numpy as np
 
+from .assignment import LEAST_COMMON_POINTS
 from .motion import Motion
 
 
@@ -14,9 +15,10 @@ class Track:
     id: identity; None until it is sure that there is somebody.
     motion: where and how fast.
     seen: (K,) bool, keypoints to rely on in the last measurement.
-    hits: measurements so far.
+    hits: detections and sure poses so far.
     detected: time at which a detector saw the person last, in seconds.
-    current: measured in the last frame.
+    score: of the box then.
+    misses: frames since the last measurement.
     """
 
     id: Optional[int]
@@ -24,7 +26,17 @@ class Track:
     seen: np.ndarray
     hits: int
     detected: float
-    current: bool
+    score: float
+    misses: int = 0
+
+    @property
+    def current(self) -> bool:
+        """Measured in the last frame."""
+        return self.misses == 0
+
+    @property
+    def has_pose(self) -> bool:
+        return self.seen.sum() >= LEAST_COMMON_POINTS
 
     def state(self) -> Dict[str, Any]:
         return dict(
@@ -33,7 +45,8 @@ class Track:
             seen=self.seen.tolist(),
             hits=self.hits,
             detected=self.detected,
-            current=self.current,
+            score=self.score,
+            misses=self.misses,
         )
 
     @classmethod

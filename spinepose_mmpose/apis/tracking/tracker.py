@@ -13,11 +13,13 @@ from .motion import Motion
 from .observation import Observation, observe
 from .track import Track
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 # A weakly detected person goes on with a track only if it fits well.
 LOW_SCORE_SIMILARITY = 0.4
 # Sightings after which a weakly detected person becomes somebody.
 CONFIRM = 3
+# With a smaller share of its keypoints seen, a pose shows a part of somebody.
+WHOLE = 0.5
 
 
 class Tracker:
@@ -98,7 +100,7 @@ class Tracker:
             time: seconds. Back by less than ``max_gap`` counts as no time
                 passed; by more it ends all tracks, as in a new recording.
             detected: a detector made the boxes. False: they came from
-                :meth:`predict_boxes`; then nobody new can appear, and whoever
+                :meth:`predict`; then nobody new can appear, and whoever
                 matches no track is left out.
 
         Raises:
@@ -113,7 +115,7 @@ class Tracker:
         matched = {column: row for row, column in pairs}
         follow_camera(self._tracks, observation, pairs, time)
         for track in self._tracks:
-            track.current = False
+            track.misses += 1
         known = list(self._tracks)
         for j in range(len(observation)):
             if j in matched:
@@ -134,18 +136,33 @@ class Tracker:
         ]
         return tuple(replace(people[i], track_id=ids[i]) for i in sorted(ids))
 
-    def predict_boxes(self, time: float) -> np.ndarray:
-        """(M, 4) float32 [x1, y1, x2, y2] in pixels, where people should be.
+    def predict(self, time: float) -> Tuple[np.ndarray, np.ndarray]:
+        """Where people should be, for a frame without a detector.
 
-        The bounds of each predicted pose, padded. People whom no detector has
-        seen for ``max_gap`` are not among them.
+        The bounds of each predicted pose, padded; with them the detected box,
+        moved along, where the pose shows but a part of the person. Somebody
+        missed in one frame gets one more chance. People out of sight are not
+        among them, nor those whom no detector has seen for ``max_gap``.
+
+        Returns:
+            tuple: (M, 4) float32 boxes [x1, y1, x2, y2] in pixels, and (M,)
+            float32 scores, those of the last detection.
         """
-        boxes = [
-            self._predicted_box(track, time)
+        tracks = [
+            track
             for track in self._tracks
             if time - track.detected <= self.max_gap
+            and track.misses <= int(track.has_pose)
         ]
-        return np.array(boxes, dtype=np.float32).reshape(-1, 4)
+        boxes = [self._predicted_box(track, time) for track in tracks]
+        return (
+            np.array(boxes, dtype=np.float32).reshape(-1, 4),
+            np.array([track.score for track in tracks], dtype=np.float32),
+        )
+
+    def predict_boxes(self, time: float) -> np.ndarray:
+        """The boxes of :meth:`predict` alone."""
+        return self.predict(time)[0]
 
     def state(self) -> Dict[str, Any]:
         """Everything that the next update depends on, ready for JSON."""
@@ -236,10 +253,12 @@ class Tracker:
             time,
         )
         track.seen = seen.copy() if seen.any() else track.seen
-        track.hits += 1
-        track.current = True
+        track.misses = 0
         if detected:
             track.detected = time
+            track.score = float(observation.box_scores[j])
+        if detected or observation.has_pose[j]:
+            track.hits += 1
 
     def _start(self, observation, j, time) -> Track:
         track = Track(
@@ -250,7 +269,7 @@ class Tracker:
             seen=observation.seen[j].copy(),
             hits=1,
             detected=time,
-            current=True,
+            score=float(observation.box_scores[j]),
         )
         self._tracks.append(track)
         return track
@@ -262,11 +281,13 @@ class Tracker:
         )
 
     def _predicted_box(self, track: Track, time: float) -> np.ndarray:
+        held = track.motion.predict_box(time)
+        if not track.has_pose:
+            return held
         points = track.motion.predict_points(time)
-        box = pose_bounds(
-            points[None],
-            track.seen[None],
-            track.motion.predict_box(time)[None],
-        )[0]
+        (box,) = pose_bounds(points[None], track.seen[None], held[None])
         pad = self.box_padding * (box[2:] - box[:2])
-        return np.concatenate([box[:2] - pad, box[2:] + pad])
+        low, high = box[:2] - pad, box[2:] + pad
+        if track.seen.mean() < WHOLE:
+            low, high = np.minimum(low, held[:2]), np.maximum(high, held[2:])
+        return np.concatenate([low, high])

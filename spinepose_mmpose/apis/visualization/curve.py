@@ -32,23 +32,31 @@ def catmull_rom(points: np.ndarray, samples: int = 12) -> np.ndarray:
     knots = np.concatenate(
         [[0], np.cumsum(np.linalg.norm(np.diff(padded, axis=0), axis=1) ** 0.5)]
     )
-    pieces = [
-        _piece(padded[i : i + 4], knots[i : i + 4], samples)
-        for i in range(len(points) - 1)
-    ]
-    return np.vstack([*pieces, points[-1:]])
+    curve = _pieces(padded, knots, samples)
+    return np.vstack([curve.reshape(-1, 2), points[-1:]])
 
 
-def _piece(p: np.ndarray, t: np.ndarray, samples: int) -> np.ndarray:
-    """Between the second and the third of four points, without its end."""
-    at = np.linspace(t[1], t[2], samples, endpoint=False)[:, None]
+def _pieces(p: np.ndarray, t: np.ndarray, samples: int) -> np.ndarray:
+    """(N - 1, samples, 2): each between its two points, without the second.
 
-    def between(a, b, start, end):
-        return (end - at) / (end - start) * a + (at - start) / (end - start) * b
+    Args:
+        p: (N + 2, 2) points.
+        t: (N + 2,) their knots.
+    """
+    n = len(p) - 3
+    share = np.arange(samples) / samples
+    at = t[1 : n + 1, None] + share * np.diff(t)[1 : n + 1, None]
 
-    a = [between(p[i], p[i + 1], t[i], t[i + 1]) for i in range(3)]
-    b = [between(a[i], a[i + 1], t[i], t[i + 2]) for i in range(2)]
-    return between(b[0], b[1], t[1], t[2])
+    def between(a, b, first, last):
+        """Of pieces: on the line from a at knot first to b at knot last."""
+        start, end = t[first : first + n, None], t[last : last + n, None]
+        part = ((at - start) / (end - start))[..., None]
+        return (1 - part) * a + part * b
+
+    corners = [p[i : i + n, None] for i in range(4)]
+    a = [between(corners[i], corners[i + 1], i, i + 1) for i in range(3)]
+    b = [between(a[i], a[i + 1], i, i + 2) for i in range(2)]
+    return between(b[0], b[1], 1, 2)
 
 
 def runs(shown: np.ndarray) -> List[np.ndarray]:

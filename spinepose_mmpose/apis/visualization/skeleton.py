@@ -1,6 +1,7 @@
 """One person: limbs, points and the curve of the spine."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Optional, Tuple
 
 from spinepose_mmpose.metainfo import SKELETON, SPINE_CHAIN
@@ -23,6 +24,15 @@ SPINE_LINE = 1.35
 DOT = 1.25
 SPINE_DOT = 1.2
 RIM = 0.55
+# Pixels that are drawn of the spine's curve in one straight piece.
+CURVE_STEP = 4
+
+
+@lru_cache(maxsize=None)
+def _look(*names: str) -> tuple:
+    """(share of the width, colour) of a point, or of the link between two."""
+    small = any(part in name for name in names for part in SMALL_PARTS)
+    return SMALL if small else 1.0, class_color(*names)
 
 
 @dataclass(frozen=True)
@@ -89,45 +99,47 @@ def draw_figure(canvas: Canvas, figure: Figure, style: DrawStyle) -> None:
 
 
 def _draw_limbs(canvas, figure, width, rim) -> None:
-    limbs = [
-        (
-            np.stack([figure.points[a], figure.points[b]]),
-            width * (SMALL if _is_small(a) or _is_small(b) else 1.0),
-            class_color(a, b),
-        )
+    points = figure.points
+    groups = _grouped(
+        (_look(a, b), (points[a], points[b]))
         for a, b in LIMBS
-        if a in figure.points and b in figure.points
-    ]
-    for ends, own, _ in limbs:
-        canvas.line(ends, own + 2 * rim, OUTLINE)
-    for ends, own, color in limbs:
-        canvas.line(ends, own, color)
+        if a in points and b in points
+    )
+    for (share, _), lines in groups.items():
+        canvas.lines(lines, share * width + 2 * rim, OUTLINE)
+    for (share, color), lines in groups.items():
+        canvas.lines(lines, share * width, color)
 
 
 def _draw_dots(canvas, figure, width, rim) -> None:
-    dots = [
-        (point, width * DOT * (SMALL if _is_small(name) else 1.0), name)
+    groups = _grouped(
+        (_look(name), point)
         for name, point in figure.points.items()
         if name not in SPINE_CHAIN
-    ]
-    for point, radius, _ in dots:
-        canvas.dot(point, radius + rim, OUTLINE)
-    for point, radius, name in dots:
-        canvas.dot(point, radius, class_color(name))
+    )
+    for (share, _), points in groups.items():
+        canvas.dots(points, share * width * DOT + rim, OUTLINE)
+    for (share, color), points in groups.items():
+        canvas.dots(points, share * width * DOT, color)
+
+
+def _grouped(pairs) -> dict:
+    """What looks alike is drawn in one go."""
+    groups: dict = {}
+    for look, part in pairs:
+        groups.setdefault(look, []).append(part)
+    return groups
 
 
 def _draw_spine(canvas, figure, width, rim) -> None:
     shown = np.isfinite(figure.chain).all(axis=1)
-    curves = [catmull_rom(figure.chain[part]) for part in runs(shown)]
-    for curve in curves:
-        canvas.line(curve, SPINE_LINE * width + 2 * rim, OUTLINE)
-    for curve in curves:
-        canvas.line(curve, SPINE_LINE * width, SPINE)
-    for point in figure.chain[shown]:
-        canvas.dot(point, SPINE_DOT * width + rim, OUTLINE)
-        canvas.dot(point, SPINE_DOT * width, SPINE)
-        canvas.dot(point, 0.55 * width, CENTRE)
-
-
-def _is_small(name: str) -> bool:
-    return any(part in name for part in SMALL_PARTS)
+    # A bend over so few pixels is not seen.
+    pieces = figure.size * canvas.factor / len(SPINE_CHAIN) / CURVE_STEP
+    samples = int(np.clip(np.ceil(pieces), 2, 12))
+    curves = [catmull_rom(figure.chain[part], samples) for part in runs(shown)]
+    canvas.lines(curves, SPINE_LINE * width + 2 * rim, OUTLINE)
+    canvas.lines(curves, SPINE_LINE * width, SPINE)
+    points = figure.chain[shown]
+    canvas.dots(points, SPINE_DOT * width + rim, OUTLINE)
+    canvas.dots(points, SPINE_DOT * width, SPINE)
+    canvas.dots(points, 0.55 * width, CENTRE)
