@@ -5,8 +5,8 @@ with its own default of threads. Three tables: the pose stage for some numbers
 of people (raw is ONNX Runtime alone on the prepared batch); a whole video made
 of the given images; a fresh process from start to the first image's result.
 Medians. Where OpenVINO is installed, it runs the same files in half precision
-besides (bfloat16 on CPUs that have it). Packages that are not installed are left out (pip install --no-deps
-spinepose rtmlib).
+besides (bfloat16 on CPUs that have it). Packages that are not installed are
+left out (pip install --no-deps spinepose rtmlib).
 """
 
 import argparse
