@@ -20,8 +20,8 @@ ENCODERS = {
 }
 # No B-frames: a file then starts at its first picture, so that files can be
 # joined. A fixed number of threads: the bytes do not depend on the machine.
-# x264 without look-ahead: with its macroblock tree the same pictures come out in
-# other bytes now and then, depending on what was encoded before.
+# x264 without look-ahead: with its macroblock tree the same pictures come out
+# in other bytes now and then, depending on what was encoded before.
 OPTIONS = {
     'libx264': {
         'preset': 'veryfast',
