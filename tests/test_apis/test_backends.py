@@ -59,7 +59,11 @@ def test_half_precision_on_a_cpu_is_openvino_s(
     monkeypatch.setattr(ort_session, 'has_gpu', lambda: True)
     assert half_on_cpu(files, 'auto') == files
     by_name = SpinePoseEstimator(
-        model=tiny_onnx, half=True, backend='onnxruntime', detector=None
+        model=tiny_onnx,
+        device='cpu',
+        half=True,
+        backend='onnxruntime',
+        detector=None,
     )
     assert by_name.backend.name == 'onnxruntime'
 
@@ -81,11 +85,11 @@ def test_the_estimator_takes_halves_where_they_are(
 
 @pytest.mark.parametrize('spinning', [True, False])
 def test_waiting_threads(tiny_onnx, spinning):
-    files = find_files(tiny_onnx)
-    backend = create_backend(files, 'cpu', spinning=spinning)
-    said = backend.session.get_session_options().get_session_config_entry(
-        'session.intra_op.allow_spinning'
+    estimator = SpinePoseEstimator(
+        model=tiny_onnx, device='cpu', detector=None, spinning=spinning
     )
+    options = estimator.backend.session.get_session_options()
+    said = options.get_session_config_entry('session.intra_op.allow_spinning')
     assert said == str(int(spinning))
 
 

@@ -52,6 +52,18 @@ def refused(capsys, *arguments):
     return said
 
 
+def test_networks_leave_the_cores_to_the_other_stages(monkeypatch):
+    given = {}
+
+    def estimator(*_, **settings):
+        given.update(settings)
+        return BlockEstimator()
+
+    monkeypatch.setattr(estimator_module, 'SpinePoseEstimator', estimator)
+    run('-i', 'walk.mp4', '-s', 'walk.jsonl')
+    assert given['spinning'] is False
+
+
 # --- what is written ----------------------------------------------------------
 
 

@@ -135,6 +135,20 @@ def test_mmdeploys_export(tmp_path):
     np.testing.assert_array_equal(scores, np.float32([0.9]))
 
 
+@pytest.mark.parametrize('spinning', [True, False])
+def test_waiting_threads(tmp_path, spinning):
+    path = network(
+        tmp_path / 'a.onnx',
+        {'dets': np.float32([[[0, 0, 9, 9, 0.9]]]), 'labels': np.int64([[0]])},
+        (320, 320),
+    )
+    detector = create_detector(path, 'cpu', spinning=spinning)
+    said = detector.session.get_session_options().get_session_config_entry(
+        'session.intra_op.allow_spinning'
+    )
+    assert said == str(int(spinning))
+
+
 def test_boxes_before_suppression(tmp_path):
     boxes = np.float32([[[0, 0, 20, 20], [0, 0, 20, 19], [40, 40, 60, 64]]])
     scores = np.float32([[[0.6, 0], [0.7, 0], [0.5, 0.9]]])

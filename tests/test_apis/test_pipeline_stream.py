@@ -38,6 +38,14 @@ def test_every_frame_in_order(tmp_path):
     assert estimator.detected == 20
 
 
+def test_boxes_between_detections_keep_the_detectors_score():
+    steps = stream_frames(
+        FakeSource(6), BlockEstimator(), tracker=Tracker(), det_interval=5
+    )
+    scores = [result.people[0].bbox_score for _, result in steps]
+    assert scores == pytest.approx([0.9] * 6)
+
+
 def test_a_span_of_a_video(tmp_path):
     path = make_clip(tmp_path / 'a.mp4', 20)
     span = Span(Position(index=4), Position(index=15), 3)

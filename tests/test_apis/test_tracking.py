@@ -147,6 +147,16 @@ def test_between_detections_the_detector_is_believed_without_a_pose():
     assert len(tracker.predict_boxes(7 / FPS)) == 0
 
 
+def test_somebody_without_a_pose_whom_the_detector_missed_is_gone():
+    unsure = person(figure(1), scores=0.05)
+    elsewhere = person(figure(2) + (600, 0), scores=0.05)
+    tracker = Tracker()
+    tracker.update([unsure], 0.0)
+    tracker.update([elsewhere], 1 / FPS)
+    found = tracker.update([unsure, elsewhere], 2 / FPS, detected=False)
+    assert [p.track_id for p in found] == [2]
+
+
 def test_a_half_seen_pose_does_not_shrink_the_box():
     pose, scores = figure(1) + (300, 200), np.full(37, 0.05)
     scores[:12] = 0.9

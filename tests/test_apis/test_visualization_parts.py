@@ -1,5 +1,6 @@
 """Colours, curves and places, without a picture."""
 
+from spinepose_mmpose.apis.visualization.canvas import Canvas
 from spinepose_mmpose.apis.visualization.curve import catmull_rom, runs
 from spinepose_mmpose.apis.visualization.labels import (
     Occupied,
@@ -12,12 +13,17 @@ from spinepose_mmpose.apis.visualization.palette import (
     class_color,
     identity_color,
 )
-from spinepose_mmpose.apis.visualization.skeleton import LIMBS
+from spinepose_mmpose.apis.visualization.skeleton import (
+    LIMBS,
+    draw_figure,
+    figure_of,
+)
+from spinepose_mmpose.apis.visualization.style import DrawStyle
 from spinepose_mmpose.metainfo import SKELETON, SPINE_CHAIN
 
 import numpy as np
 import pytest
-from moving_people import CHAIN, figure
+from moving_people import CHAIN, figure, person
 
 # Linear RGB as seen with protanopia and deuteranopia: Machado, Oliveira,
 # Fernandes, A Physiologically-based Model for Simulation of Color Vision
@@ -154,3 +160,17 @@ def test_places_do_not_overlap():
 def test_tags_stay_inside():
     assert moved_inside((-5, -3, 15, 7), 100, 50) == (0, 0, 20, 10)
     assert moved_inside((90, 45, 110, 55), 100, 50) == (80, 40, 100, 50)
+
+
+@pytest.mark.parametrize('height, samples', [(1600, 12), (100, 3), (10, 2)])
+def test_the_spine_is_as_smooth_as_can_be_seen(monkeypatch, height, samples):
+    canvas = Canvas(np.zeros((1200, 1200, 3), np.uint8))
+    drawn = []
+    monkeypatch.setattr(
+        canvas, 'lines', lambda lines, *_: drawn.extend(map(len, lines))
+    )
+    shown = figure_of(
+        person(figure(0, height) + 600), DrawStyle(), True, (1200, 1200)
+    )
+    draw_figure(canvas, shown, DrawStyle())
+    assert max(drawn) == 8 * samples + 1

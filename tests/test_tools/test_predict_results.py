@@ -1,7 +1,7 @@
 """The demo model, run without PyTorch and scored, on people drawn here."""
 
-import importlib.util
 import json
+import runpy
 import sys
 from pathlib import Path
 
@@ -21,26 +21,18 @@ SPLIT = 'val2017'
 
 
 @pytest.fixture(scope='module')
-def tool():
-    path = ROOT / 'tools/analysis_tools/predict_results.py'
-    spec = importlib.util.spec_from_file_location('predict_results', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope='module')
 def people(tmp_path_factory):
     folder = tmp_path_factory.mktemp('people')
     write_dataset(str(folder), 0, 40, seed=4242)
     return folder
 
 
-def call(tool, monkeypatch, annotations, images, *options):
-    model = ROOT / 'demo/spinepose-t-demo.onnx'
-    arguments = [str(annotations), str(images), '--model', str(model), *options]
-    monkeypatch.setattr(sys, 'argv', ['predict_results.py', *arguments])
-    tool.main()
+def call(monkeypatch, annotations, images, out):
+    tool = str(ROOT / 'tools/analysis_tools/predict_results.py')
+    model = str(ROOT / 'demo/spinepose-t-demo.onnx')
+    given = [str(annotations), str(images), '--model', model, '--out', str(out)]
+    monkeypatch.setattr(sys, 'argv', [tool, *given])
+    runpy.run_path(tool, run_name='__main__')
 
 
 def summary(truth, results):
@@ -51,17 +43,10 @@ def summary(truth, results):
     )
 
 
-def test_the_demo_model_finds_spines(tool, people, tmp_path, monkeypatch):
+def test_the_demo_model_finds_spines(people, tmp_path, monkeypatch):
     annotations = people / f'annotations/person_keypoints_{SPLIT}.json'
     out = tmp_path / 'results.json'
-    call(
-        tool,
-        monkeypatch,
-        annotations,
-        people / 'images' / SPLIT,
-        '--out',
-        str(out),
-    )
+    call(monkeypatch, annotations, people / 'images' / SPLIT, out)
     truth = json.loads(annotations.read_text())
     results = json.loads(out.read_text())
     assert len(results) == len(truth['annotations'])
@@ -73,8 +58,8 @@ def test_the_demo_model_finds_spines(tool, people, tmp_path, monkeypatch):
     assert summary(truth, results)['all']['AP'] < 0.05
 
 
-def test_missing_files_are_one_sentence(tool, tmp_path, monkeypatch, capsys):
+def test_missing_files_are_one_sentence(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as stopped:
-        call(tool, monkeypatch, tmp_path / 'a.json', tmp_path, '--out', 'b')
+        call(monkeypatch, tmp_path / 'a.json', tmp_path, tmp_path / 'b')
     said = f'{stopped.value}{capsys.readouterr().err}'
     assert 'a.json' in said and stopped.value.code != 0

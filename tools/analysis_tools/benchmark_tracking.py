@@ -62,11 +62,9 @@ class OurEstimator:
     def __init__(self, clip: Clip):
         self.clip = clip
 
-    def predict(self, frame, bboxes=None):
+    def predict(self, frame, bboxes=None, box_scores=None):
         if bboxes is None:
             bboxes, box_scores = self.clip.detections[frame]
-        else:
-            box_scores = np.ones(len(bboxes))
         poses = zip(*self.clip.poses(frame, bboxes))
         return tuple(
             Person(points, scores, np.float32(box), float(score))

@@ -6,14 +6,14 @@ AP, without PyTorch. People without a box are left out.
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from spinepose_mmpose.apis import SpinePoseEstimator
+from spinepose_mmpose.apis.formats.rounding import score_value, triplets
+from spinepose_mmpose.evaluation.functional import read_json
 from spinepose_mmpose.utils.cli import one_sentence
 from spinepose_mmpose.utils.files import write_text
 
-import numpy as np
 from tqdm import tqdm
 
 
@@ -30,18 +30,31 @@ def parse_args():
     return parser.parse_args()
 
 
-def predict(estimator, path, boxes):
-    """(N, K * 3) x, y, score and (N,) mean scores for COCO boxes."""
-    boxes = np.float32(boxes)
-    boxes[:, 2:] += boxes[:, :2]
-    keypoints, scores = estimator(path, boxes)
-    flat = np.concatenate([keypoints, scores[..., None]], axis=-1)
-    return flat.reshape(len(boxes), -1), scores.mean(axis=1)
+def labelled_boxes(content) -> dict:
+    """Image id -> (N, 4) [x1, y1, x2, y2] of its annotations with a box."""
+    boxes = {}
+    for annotation in content['annotations']:
+        x, y, w, h = annotation['bbox']
+        if min(w, h) > 0:
+            boxes.setdefault(annotation['image_id'], []).append(
+                [x, y, x + w, y + h]
+            )
+    return boxes
+
+
+def result_of(person, image_id) -> dict:
+    return dict(
+        image_id=image_id,
+        category_id=1,
+        keypoints=[value for point in triplets(person) for value in point],
+        score=score_value(person.scores.mean()),
+    )
 
 
 def main():
     args = parse_args()
     with one_sentence():
+        content = read_json(args.annotations)
         estimator = SpinePoseEstimator(
             model=args.model,
             backend=args.backend,
@@ -50,28 +63,15 @@ def main():
             flip_test=args.flip_test,
             detector=None,
         )
-        content = json.loads(Path(args.annotations).read_text('utf-8'))
-        boxes = {}
-        for annotation in content['annotations']:
-            if min(annotation['bbox'][2:]) > 0:
-                boxes.setdefault(annotation['image_id'], []).append(
-                    annotation['bbox']
-                )
+        boxes = labelled_boxes(content)
         results = []
         images = [i for i in content['images'] if i['id'] in boxes]
-        for image in tqdm(images, file=sys.stderr):
+        for image in tqdm(images):
             path = Path(args.images) / image['file_name']
-            for points, score in zip(
-                *predict(estimator, path, boxes[image['id']])
-            ):
-                results.append(
-                    dict(
-                        image_id=image['id'],
-                        category_id=1,
-                        keypoints=np.round(points, 4).tolist(),
-                        score=round(float(score), 6),
-                    )
-                )
+            results += [
+                result_of(person, image['id'])
+                for person in estimator.predict(path, boxes[image['id']])
+            ]
         write_text(args.out, json.dumps(results))
         print(
             f'{args.out}: {len(results)} people, {estimator.backend.name} on '

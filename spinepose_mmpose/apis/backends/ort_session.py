@@ -89,7 +89,7 @@ def open_session(
     available = ort.get_available_providers()
     wanted = kind
     if kind == 'auto':
-        wanted = 'cuda' if PROVIDERS['cuda'] in available else 'cpu'
+        wanted = 'cuda' if has_gpu() else 'cpu'
     if PROVIDERS[wanted] not in available:
         raise ValueError(
             f'device {device!r} was asked for, but this ONNX Runtime '

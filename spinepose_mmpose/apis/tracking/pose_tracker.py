@@ -100,8 +100,10 @@ class PoseTracker:
         if detect or self.tracker is None:
             people = self.estimator.predict(image)
         else:
-            boxes = self.tracker.predict_boxes(time)
-            people = self.estimator.predict(image, boxes) if len(boxes) else ()
+            boxes, scores = self.tracker.predict(time)
+            people = ()
+            if len(boxes):
+                people = self.estimator.predict(image, boxes, scores)
         if self.tracker:
             people = self.tracker.update(people, time, detected=detect)
             people = sorted(people, key=_by_identity)

@@ -68,13 +68,10 @@ class Canvas:
                 SHIFT,
             )
 
-    def dot(self, point: np.ndarray, radius: float, color: Color) -> None:
-        self.dots([point], radius, color)
-
     def dots(
         self, points: Sequence[np.ndarray], radius: float, color: Color
     ) -> None:
-        """Full circles around (N, 2) points; faster than one by one."""
+        """Full circles around (N, 2) points."""
         radius = max(round(radius * self.factor * (1 << SHIFT)), 1 << SHIFT - 1)
         for x, y in self._fixed(points).tolist():
             cv2.circle(
