@@ -188,8 +188,8 @@ train_dataloader = dict(
     num_workers=num_workers,
     persistent_workers=True,
     pin_memory=pin_memory,
-    # One tensor of images from a worker, not one for each.
-    collate_fn=dict(type='default_collate'),
+    # A few tensors from a worker, not four for each person.
+    collate_fn=dict(type='pose_collate'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='CombinedDataset',

@@ -5,7 +5,8 @@ as photographs of that size) or given by --images; people's boxes are drawn at
 random, the same for every way. One process, no threads: the ways take turns,
 so that a change of the machine's speed meets all. Then data loaders with
 workers: samples/s, memory of a worker, and its growth over epochs. CPU time is
-what a quiet core would need; it also holds on a busy machine.
+what a quiet core would need; it also holds on a busy machine. At last, what a
+batch costs the training process itself, whatever the number of workers.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
 from spinepose_mmpose.paths import config_file
 from spinepose_mmpose.utils.cli import one_sentence
 
+from _handover import handover_table, measure_handover
 from _loading_samples import BYTES, draw_people, make_images
 
 STOCK, CV2, TURBO, CACHE = (
@@ -41,11 +43,15 @@ def parse_args():
     parser.add_argument('--rounds', type=int, default=7)
     parser.add_argument('--workers', type=int, nargs='*', default=[1, 2])
     parser.add_argument('--epochs', type=int, default=4)
+    parser.add_argument(
+        '--batch-size', type=int, default=256, help='of the last table'
+    )
     parser.add_argument('--out', help='Markdown file, besides the screen')
     args = parser.parse_args()
-    for name in ('count', 'samples', 'rounds', 'epochs'):
+    for name in ('count', 'samples', 'rounds', 'epochs', 'batch_size'):
         if getattr(args, name) < 1:
-            parser.error(f'--{name} must be at least 1')
+            flag = name.replace('_', '-')
+            parser.error(f'--{flag} must be at least 1')
     return args
 
 
@@ -177,8 +183,10 @@ class People:
 
 def measure_workers(ways, way, people, workers, epochs):
     """Samples/s, MiB of a worker after the first and the last epoch."""
+    from spinepose_mmpose.datasets.batches import pose_collate
+
     import torch
-    from mmengine.dataset import default_collate
+    from mmengine.dataset import pseudo_collate
 
     dataset = People(people, ways[way], max(1, 128 * workers // len(people)))
     rates, memory = [], []
@@ -188,7 +196,7 @@ def measure_workers(ways, way, people, workers, epochs):
             batch_size=16,
             num_workers=workers,
             persistent_workers=True,
-            collate_fn=default_collate,
+            collate_fn=pseudo_collate if way == STOCK else pose_collate,
         )
         for _ in range(epochs + 1):
             batches = iter(loader)
@@ -239,6 +247,17 @@ def workers_table(title, rows):
     return '\n'.join(lines)
 
 
+def handover(ways, people, batch_size, rounds=5):
+    count = batch_size * (rounds + 1)
+    rows = []
+    for way in (STOCK, CACHE):
+        dataset = People(people, ways[way], -(-count // len(people)))
+        rows.append(
+            (way, measure_handover(dataset, way == STOCK, batch_size, rounds))
+        )
+    return handover_table(batch_size, rows)
+
+
 def run(args):
     import cv2
     import torch
@@ -275,6 +294,9 @@ def run(args):
             if rows:
                 tables.append(workers_table(title, rows))
                 print(tables[-1], flush=True)
+            last = ways, people
+        tables.append(handover(*last, args.batch_size))
+        print(tables[-1], flush=True)
     if args.out:
         Path(args.out).write_text('\n\n'.join(tables) + '\n')
 

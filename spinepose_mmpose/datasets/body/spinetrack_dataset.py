@@ -113,7 +113,7 @@ class SpineTrackDataset(BaseCocoStyleDataset):
         """As the parent's, after the annotation has been checked."""
         annotation = raw_data_info['raw_ann_info']
         image = raw_data_info['raw_img_info']
-        fault = find_fault(annotation, image, self.metainfo['num_keypoints'])
+        fault = find_fault(annotation, image, self._metainfo['num_keypoints'])
         if fault is None and self._is_missing(image):
             fault = Fault(
                 'without an image file',

@@ -1,10 +1,11 @@
-from typing import List, Optional, Sequence, Tuple, Union
+from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import torch
 from mmpose.models.data_preprocessors import PoseDataPreprocessor
 from mmpose.registry import MODELS
 from torch import Tensor
 
+from ...datasets.batches import PoseBatch
 from .photometric import distort, draw_distortions
 
 
@@ -57,6 +58,12 @@ class SpinePoseDataPreprocessor(PoseDataPreprocessor):
                 memory_format=torch.channels_last
             )
         return data
+
+    def cast_data(self, data: Any) -> Any:
+        """As the parent's; a :class:`.PoseBatch` is moved as a whole."""
+        if isinstance(data, PoseBatch):
+            return data.to(self.device, non_blocking=self._non_blocking)
+        return super().cast_data(data)
 
     def _get_pad_shape(self, data: dict) -> List[Tuple[int, int]]:
         # MMPose's takes a batch's channels for its height.

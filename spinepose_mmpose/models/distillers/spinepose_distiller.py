@@ -3,6 +3,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
 from mmengine.logging import print_log
+from mmpose.models.heads import RTMCCHead
 from mmpose.models.losses import KLDiscretLoss
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.registry import MODELS
@@ -10,10 +11,16 @@ from mmpose.utils.typing import SampleList
 from torch import Tensor, nn
 
 from ...metainfo import KEYPOINT_NAMES
-from ..utils import full_precision, keypoint_index, simcc_soft_argmax
+from ..utils import (
+    full_precision,
+    keypoint_index,
+    simcc_accuracy,
+    simcc_soft_argmax,
+)
 from .frozen_teacher import FrozenTeacher
 
 Simcc = Tuple[Tensor, Tensor]
+LABELS = 'keypoint_x_labels', 'keypoint_y_labels', 'keypoint_weights'
 
 
 @MODELS.register_module()
@@ -172,6 +179,29 @@ class SpinePoseDistiller(TopdownPoseEstimator):
         self, feats: Tuple[Tensor], data_samples: SampleList
     ) -> Tuple[dict, Simcc, Simcc, Tensor]:
         """The head's own losses, and what its loss module was called with."""
+        if type(self.head).loss is not RTMCCHead.loss:
+            return self._watched_head_loss(feats, data_samples)
+        pred = self.head(feats)
+        labels = (
+            torch.cat(
+                [getattr(d.gt_instance_labels, name) for d in data_samples]
+            )
+            for name in LABELS
+        )
+        *gt, weight = labels
+        gt = tuple(gt)
+        losses = dict(
+            loss_kpt=self.head.loss_module(pred, gt, weight),
+            acc_pose=simcc_accuracy(
+                pred, gt, weight > 0, self.head.simcc_split_ratio
+            ),
+        )
+        return losses, pred, gt, weight
+
+    def _watched_head_loss(
+        self, feats: Tuple[Tensor], data_samples: SampleList
+    ) -> Tuple[dict, Simcc, Simcc, Tensor]:
+        """The same of a head with another ``loss`` than RTMPose's."""
         calls = []
         handle = self.head.loss_module.register_forward_pre_hook(
             lambda _, args: calls.append(args)

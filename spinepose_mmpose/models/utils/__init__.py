@@ -7,6 +7,7 @@ from .keypoint_names import (
     keypoint_index,
     metainfo_names,
 )
+from .simcc_accuracy import simcc_accuracy
 from .simcc_decode import simcc_soft_argmax
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     'full_precision',
     'keypoint_index',
     'metainfo_names',
+    'simcc_accuracy',
     'simcc_soft_argmax',
 ]

@@ -1,0 +1,51 @@
+from typing import Tuple
+
+import torch
+from torch import Tensor
+
+Simcc = Tuple[Tensor, Tensor]
+
+
+def simcc_accuracy(
+    output: Simcc,
+    target: Simcc,
+    mask: Tensor,
+    split_ratio: float = 2.0,
+    thr: float = 0.05,
+) -> Tensor:
+    """The ``acc_pose`` of MMPose's heads, on the device.
+
+    MMPose's ``simcc_pck_accuracy`` takes 68 MB of a batch of 256 from the GPU
+    in each step and decodes them on the CPU, which the GPU waits for. The
+    value is the same: the share of keypoints within ``thr``, averaged over
+    people, then over keypoints. As there, x is measured in heights and y in
+    widths of the input.
+
+    Args:
+        output: Logits (B, K, Wx) and (B, K, Wy).
+        target: Labels of the same shapes.
+        mask: Which keypoints count, (B, K) bool.
+        split_ratio: Bins in a pixel of the network input.
+        thr: Distance that still counts, as a share.
+
+    Returns:
+        A scalar; 0 where no keypoint counts.
+    """
+    height, width = (int(axis.size(-1) / split_ratio) for axis in target[::-1])
+    unit = mask.new_tensor([height, width], dtype=torch.float32)
+    distance = torch.linalg.vector_norm(
+        (_peaks(output, split_ratio) - _peaks(target, split_ratio)) / unit,
+        dim=-1,
+    )  # B, K
+    right = ((distance < thr) & mask).sum(0)
+    counted = mask.sum(0)
+    accuracy = right / counted.clamp(min=1)
+    return accuracy.sum() / (counted > 0).sum().clamp(min=1)
+
+
+def _peaks(simcc: Simcc, split_ratio: float) -> Tensor:
+    """(B, K, 2); as ``get_simcc_maximum`` has them, -1 where there is none."""
+    values, bins = zip(*(axis.detach().max(-1) for axis in simcc))
+    points = torch.stack(bins, -1).float()
+    points[torch.minimum(*values) <= 0] = -1
+    return points / split_ratio
