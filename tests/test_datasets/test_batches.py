@@ -1,6 +1,7 @@
 """What a worker packs arrives as MMEngine's collate would have brought it."""
 
 import copy
+import os
 import pickle
 
 from spinepose_mmpose.datasets.batches import PoseBatch, pose_collate
@@ -15,7 +16,7 @@ from mmengine.dataset import default_collate
 from mmengine.structures import InstanceData, PixelData
 from mmpose.models.data_preprocessors import PoseDataPreprocessor
 from mmpose.structures import PoseDataSample
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import ConcatDataset, DataLoader, Dataset
 
 SIZE = 7
 LABELS = ('keypoint_x_labels', 'keypoint_y_labels', 'keypoint_weights')
@@ -134,6 +135,31 @@ def test_a_few_tensors_are_handed_over():
         assert {v.untyped_storage().data_ptr() for v in own} == {
             batched.untyped_storage().data_ptr()
         }
+
+
+@pytest.fixture
+def few_files():
+    """No more than 40 files beside those that are open."""
+    resource = pytest.importorskip('resource')
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Its number is the first that is free.
+    with open(os.devnull) as file:
+        low = file.fileno() + 40
+    resource.setrlimit(resource.RLIMIT_NOFILE, (low, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_large_batches_need_few_files(few_files):
+    loader = DataLoader(
+        ConcatDataset([Samples()] * 10),
+        10 * SIZE,
+        num_workers=1,
+        collate_fn=pose_collate,
+        timeout=60,
+    )
+    (batch,) = loader
+    assert len(batch['data_samples']) == 10 * SIZE
 
 
 def test_other_shapes_stay_with_their_samples():
