@@ -190,6 +190,8 @@ def test_pipelines_make_what_the_head_takes(name, load):
     labels = Compose(cfg.train_dataloader.dataset.pipeline)(sample())[
         'data_samples'
     ]
+    # Batches pass from workers in a few tensors.
+    assert cfg.train_dataloader.collate_fn == dict(type='pose_collate')
     instance = labels.gt_instance_labels
     assert instance.keypoint_x_labels.shape == (1, 37, 2 * w)
     assert instance.keypoint_y_labels.shape == (1, 37, 2 * h)

@@ -28,6 +28,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.models.heads import RTMCCHead
 from tiny_rtmpose import (
     HALPE26,
     RATIO,
@@ -157,6 +158,37 @@ class TestTerms:
             assert losses[name].item() == pytest.approx(
                 factors[name] * value.item(), rel=1e-4
             ), name
+
+    def test_losses_and_accuracy_are_the_heads(self):
+        model = distiller(beta=0)
+        data = batch(6)
+        for i, person in enumerate(data['data_samples']):
+            # Each keypoint counts for some people, with various weights.
+            weights = person.gt_instance_labels.keypoint_weights
+            weights.copy_(0.5 * ((torch.arange(weights.numel()) + i) % 3))
+        data = model.data_preprocessor(data, True)
+        feats = model.extract_feat(data['inputs'])
+        ours = model._head_loss(feats, data['data_samples'])[0]
+        theirs = model.head.loss(feats, data['data_samples'])
+        assert ours.keys() == theirs.keys()
+        for name, value in theirs.items():
+            torch.testing.assert_close(ours[name].double(), value.double())
+
+    def test_head_with_a_loss_of_its_own(self):
+        class Head(RTMCCHead):
+            def loss(self, *args, **kwargs):
+                losses = super().loss(*args, **kwargs)
+                return dict(losses, loss_own=losses['loss_kpt'])
+
+        model = distiller(beta=0)
+        before = losses_of(model)
+        model.head.__class__ = Head
+        after = losses_of(model)
+        torch.testing.assert_close(after.pop('loss_own'), after['loss_kpt'])
+        torch.testing.assert_close(
+            after['loss_structure'], before['loss_structure']
+        )
+        assert after.keys() == before.keys()
 
     def test_head_agrees(self):
         """L_pos and acc_pose are the head's own, but for the scale."""
