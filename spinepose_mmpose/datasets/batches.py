@@ -18,9 +18,10 @@ class PoseBatch(list):
     """A list of samples whose labels are views of one tensor of each kind.
 
     A worker hands each tensor over by a shared file and a connection of its
-    own. With three tensors a sample that keeps the training process busy for
-    longer than a GPU needs for the batch, and may exceed the limit of open
-    files. The few tensors here are handed over, pinned and moved as a whole.
+    own. Three tensors a sample are most of what the training process has to
+    do for a batch (docs/loading.md has figures), and may exceed the limit of
+    open files. The few tensors here are handed over, pinned and moved as a
+    whole.
 
     Args:
         samples: B ``PoseDataSample``.
@@ -34,7 +35,6 @@ class PoseBatch(list):
         labels: Optional[Labels] = None,
     ) -> None:
         super().__init__(samples)
-        self.labels = {}
         self._set_labels(labels or {})
 
     def to(self, *args, **kwargs) -> 'PoseBatch':
@@ -102,5 +102,5 @@ def pose_collate(samples: Sequence[dict]) -> dict:
     """
     batch = default_collate(samples)
     if get_worker_info() is not None:
-        batch['data_samples'] = _Parcel(list(batch['data_samples']))
+        batch['data_samples'] = _Parcel(batch['data_samples'])
     return batch

@@ -4,47 +4,54 @@ import statistics
 import time
 
 
-def measure_handover(dataset, stock, batch_size, rounds):
+def measure_handover(dataset, collate, preprocessor, batch_size, rounds):
     """CPU ms of the training process a batch, medians over the rounds.
 
     Args:
         dataset: Holds ``rounds`` batches and one more.
-        stock: MMPose's own way instead of that of our configs.
+        collate: Makes a batch of samples, in the worker.
+        preprocessor: Moves it, by its ``cast_data``.
 
     Returns:
         To receive a batch from one worker, and to give the labels to the
         device; on a CPU all but the transfer itself.
     """
-    from spinepose_mmpose.datasets.batches import pose_collate
-    from spinepose_mmpose.models.data_preprocessors import (
-        SpinePoseDataPreprocessor,
-    )
-
-    from mmengine.dataset import pseudo_collate
-    from mmpose.models.data_preprocessors import PoseDataPreprocessor
     from torch.utils.data import DataLoader
 
+    allow_open_files(batch_size)
     batches = iter(
         DataLoader(
             dataset,
             batch_size,
             num_workers=1,
-            collate_fn=pseudo_collate if stock else pose_collate,
+            collate_fn=collate,
         )
     )
-    kind = PoseDataPreprocessor if stock else SpinePoseDataPreprocessor
-    preprocessor = kind()
     spent = []
     for _ in range(rounds + 1):
-        # Until the worker is done: it has to be asked for nothing else.
-        while batches._data_queue.empty():
-            time.sleep(0.05)
         start = time.process_time()
         batch = next(batches)
         received = time.process_time()
         preprocessor.cast_data(batch['data_samples'])
         spent.append((received - start, time.process_time() - received))
     return [1e3 * statistics.median(t) for t in zip(*spent[1:])]
+
+
+def allow_open_files(batch_size):
+    """As many as this user may: MMPose's way needs four for each person of
+    two batches, and without them the loader stands still."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = 100 + 2 * 4 * batch_size
+    if most != resource.RLIM_INFINITY and most < needed:
+        raise ValueError(
+            f'--batch-size {batch_size} needs {needed} open files, but this '
+            f'user may have {most}: give a smaller one'
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def handover_table(batch_size, rows):

@@ -112,6 +112,26 @@ class Ways:
     def __getitem__(self, way):
         return self.pipelines[way]
 
+    @staticmethod
+    def collate(way):
+        from spinepose_mmpose.datasets.batches import pose_collate
+
+        from mmengine.dataset import pseudo_collate
+
+        return pseudo_collate if way == STOCK else pose_collate
+
+    @staticmethod
+    def preprocessor(way):
+        from spinepose_mmpose.models.data_preprocessors import (
+            SpinePoseDataPreprocessor,
+        )
+
+        from mmpose.models.data_preprocessors import PoseDataPreprocessor
+
+        if way == STOCK:
+            return PoseDataPreprocessor()
+        return SpinePoseDataPreprocessor()
+
 
 def needed_decodes(ways, person, seed):
     """The content of a file, and how the fast pipeline decodes it."""
@@ -183,10 +203,7 @@ class People:
 
 def measure_workers(ways, way, people, workers, epochs):
     """Samples/s, MiB of a worker after the first and the last epoch."""
-    from spinepose_mmpose.datasets.batches import pose_collate
-
     import torch
-    from mmengine.dataset import pseudo_collate
 
     dataset = People(people, ways[way], max(1, 128 * workers // len(people)))
     rates, memory = [], []
@@ -196,7 +213,7 @@ def measure_workers(ways, way, people, workers, epochs):
             batch_size=16,
             num_workers=workers,
             persistent_workers=True,
-            collate_fn=pseudo_collate if way == STOCK else pose_collate,
+            collate_fn=ways.collate(way),
         )
         for _ in range(epochs + 1):
             batches = iter(loader)
@@ -252,9 +269,14 @@ def handover(ways, people, batch_size, rounds=5):
     rows = []
     for way in (STOCK, CACHE):
         dataset = People(people, ways[way], -(-count // len(people)))
-        rows.append(
-            (way, measure_handover(dataset, way == STOCK, batch_size, rounds))
+        found = measure_handover(
+            dataset,
+            ways.collate(way),
+            ways.preprocessor(way),
+            batch_size,
+            rounds,
         )
+        rows.append((way, found))
     return handover_table(batch_size, rows)
 
 
@@ -294,8 +316,8 @@ def run(args):
             if rows:
                 tables.append(workers_table(title, rows))
                 print(tables[-1], flush=True)
-            last = ways, people
-        tables.append(handover(*last, args.batch_size))
+        # Of the last size: handing over has nothing to do with it.
+        tables.append(handover(ways, people, args.batch_size))
         print(tables[-1], flush=True)
     if args.out:
         Path(args.out).write_text('\n\n'.join(tables) + '\n')

@@ -182,14 +182,13 @@ class SpinePoseDistiller(TopdownPoseEstimator):
         if type(self.head).loss is not RTMCCHead.loss:
             return self._watched_head_loss(feats, data_samples)
         pred = self.head(feats)
-        labels = (
+        gt_x, gt_y, weight = (
             torch.cat(
                 [getattr(d.gt_instance_labels, name) for d in data_samples]
             )
             for name in LABELS
         )
-        *gt, weight = labels
-        gt = tuple(gt)
+        gt = gt_x, gt_y
         losses = dict(
             loss_kpt=self.head.loss_module(pred, gt, weight),
             acc_pose=simcc_accuracy(

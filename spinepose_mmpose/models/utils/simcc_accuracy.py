@@ -32,20 +32,16 @@ def simcc_accuracy(
         A scalar; 0 where no keypoint counts.
     """
     height, width = (int(axis.size(-1) / split_ratio) for axis in target[::-1])
-    unit = mask.new_tensor([height, width], dtype=torch.float32)
-    distance = torch.linalg.vector_norm(
-        (_peaks(output, split_ratio) - _peaks(target, split_ratio)) / unit,
-        dim=-1,
-    )  # B, K
+    x, y = (_peaks(output) - _peaks(target)).div(split_ratio).unbind(-1)
+    distance = torch.hypot(x / height, y / width)  # B, K
     right = ((distance < thr) & mask).sum(0)
     counted = mask.sum(0)
     accuracy = right / counted.clamp(min=1)
     return accuracy.sum() / (counted > 0).sum().clamp(min=1)
 
 
-def _peaks(simcc: Simcc, split_ratio: float) -> Tensor:
-    """(B, K, 2); as ``get_simcc_maximum`` has them, -1 where there is none."""
+def _peaks(simcc: Simcc) -> Tensor:
+    """(B, K, 2) bins; as ``get_simcc_maximum`` has them, -1 for none."""
     values, bins = zip(*(axis.detach().max(-1) for axis in simcc))
-    points = torch.stack(bins, -1).float()
-    points[torch.minimum(*values) <= 0] = -1
-    return points / split_ratio
+    nowhere = torch.minimum(*values) <= 0
+    return torch.stack(bins, -1).float().masked_fill(nowhere[..., None], -1)
