@@ -68,7 +68,7 @@ setup(
     python_requires='>=3.10',
     entry_points={
         'console_scripts': [
-            'spinepose-mmpose = spinepose_mmpose.apis.cli.main:main',
+            'spinepose-mmpose = spinepose_mmpose.inference.cli.main:main',
         ],
     },
     install_requires=read_requirements('base'),

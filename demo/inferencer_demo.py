@@ -12,7 +12,7 @@ from pathlib import Path
 
 # Before anything of OpenMMLab: it mends what they stand on.
 import spinepose_mmpose  # noqa: F401
-from spinepose_mmpose.utils.cli import one_sentence
+from spinepose_mmpose.utils import one_sentence
 
 
 def parse_args():

@@ -191,7 +191,7 @@ def test_the_first_26_are_halpe26(parsed):
 
 def test_the_config_of_the_metainfo():
     """The file that published configs name, read as mmpose reads it."""
-    from spinepose_mmpose.paths import config_file
+    from spinepose_mmpose.utils import config_file
 
     info = Config.fromfile(
         config_file('configs/_base_/datasets/spinetrack.py')

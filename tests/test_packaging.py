@@ -145,7 +145,7 @@ def test_installed_it_finds_its_configs(files, tmp_path):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     code = (
-        'from spinepose_mmpose.paths import config_file; '
+        'from spinepose_mmpose.utils import config_file; '
         'print(config_file("configs/spinepose-m.py"))'
     )
     result = subprocess.run(

@@ -10,7 +10,7 @@ import os.path as osp
 import sys
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
-from spinepose_mmpose.utils.cli import one_sentence
+from spinepose_mmpose.utils import one_sentence
 
 
 def parse_args():

@@ -1,7 +1,7 @@
 """What a client has to know of an ONNX file, in the file.
 
 ONNX keeps pairs of text; every value here is JSON. docs/deployment.md lists
-the keys, of which spinepose_mmpose.apis reads the first seven.
+the keys, of which spinepose_mmpose.inference reads the first seven.
 """
 
 import json

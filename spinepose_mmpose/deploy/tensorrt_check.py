@@ -11,7 +11,7 @@ import argparse
 import sys
 from typing import Dict, Iterator, List, Optional, Sequence
 
-from spinepose_mmpose.utils.cli import one_sentence
+from spinepose_mmpose.utils import one_sentence
 
 from .tensorrt_operators import SUPPORT, Support
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Iterator
 
-from ..paths import config_file
+from ..utils import config_file
 from .models import all_models
 
 BASE = 'mmengine.infer.infer'

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-from ..paths import content_root
+from ..utils import content_root
 from .digests import digest_in_name
 from .mirrors import cache_dir, fetch
 from .models import (

@@ -140,7 +140,7 @@ def test_clients_that_feed_bgr(client, folder_of, scenes, expected):
 
 
 def test_own_onnx_path(folder_of, scenes, expected):
-    from spinepose_mmpose.apis.estimator import SpinePoseEstimator
+    from spinepose_mmpose.inference.estimator import SpinePoseEstimator
 
     for order in ('rgb', 'bgr'):
         estimator = SpinePoseEstimator(

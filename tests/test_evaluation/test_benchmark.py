@@ -19,7 +19,7 @@ from spinepose_mmpose.evaluation.benchmark.table import (
     to_json,
     to_markdown,
 )
-from spinepose_mmpose.paths import config_file, content_root
+from spinepose_mmpose.utils import config_file, content_root
 
 import pytest
 

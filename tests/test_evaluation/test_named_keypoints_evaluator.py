@@ -5,7 +5,7 @@ from spinepose_mmpose.evaluation.evaluators.named_keypoints_evaluator import (
     keypoint_names,
 )
 from spinepose_mmpose.metainfo import KEYPOINT_IDS, KEYPOINT_NAMES
-from spinepose_mmpose.paths import config_file
+from spinepose_mmpose.utils import config_file
 
 import oracle
 import pytest

@@ -9,7 +9,7 @@ from spinepose_mmpose.evaluation.published import (
     find_method,
     method_names,
 )
-from spinepose_mmpose.paths import config_file
+from spinepose_mmpose.utils import config_file
 
 import pytest
 from mmengine.config import Config

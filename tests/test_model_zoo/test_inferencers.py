@@ -11,7 +11,7 @@ from spinepose_mmpose.model_zoo import (
     find_model,
     models,
 )
-from spinepose_mmpose.paths import config_file
+from spinepose_mmpose.utils import config_file
 
 import cv2
 import numpy as np

@@ -26,9 +26,7 @@ from spinepose_mmpose.evaluation.functional import (
     read_json,
 )
 from spinepose_mmpose.metainfo import BONES, KEYPOINT_IDS, SIGMAS, SPINE_CHAIN
-from spinepose_mmpose.paths import config_file
-from spinepose_mmpose.utils.cli import one_sentence
-from spinepose_mmpose.utils.files import write_text
+from spinepose_mmpose.utils import config_file, one_sentence, write_text
 
 import numpy as np
 

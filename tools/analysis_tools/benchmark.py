@@ -30,9 +30,7 @@ from spinepose_mmpose.evaluation.benchmark.table import (
     to_markdown,
 )
 from spinepose_mmpose.evaluation.published import find_method, method_names
-from spinepose_mmpose.paths import config_file
-from spinepose_mmpose.utils.cli import one_sentence
-from spinepose_mmpose.utils.files import write_text
+from spinepose_mmpose.utils import config_file, one_sentence, write_text
 
 
 def parse_args():

@@ -22,7 +22,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import spinepose_mmpose
-from spinepose_mmpose.apis import (
+from spinepose_mmpose.inference import (
     DrawStyle,
     OneEuroSmoother,
     SpinePoseEstimator,
@@ -30,16 +30,15 @@ from spinepose_mmpose.apis import (
     draw_people,
     read_image,
 )
-from spinepose_mmpose.apis.pipeline.overlap import ahead
-from spinepose_mmpose.apis.pipeline.stream import stream_frames
-from spinepose_mmpose.apis.video import (
+from spinepose_mmpose.inference.pipeline.overlap import ahead
+from spinepose_mmpose.inference.pipeline.stream import stream_frames
+from spinepose_mmpose.inference.video import (
     VideoWriter,
     files_of,
     is_image,
     open_source,
 )
-from spinepose_mmpose.utils.cli import one_sentence
-from spinepose_mmpose.utils.files import write_text
+from spinepose_mmpose.utils import one_sentence, write_text
 
 import cv2
 import numpy as np
@@ -372,7 +371,7 @@ def make_clip(path: str, images, frames: int, size) -> None:
 
 OUR_START = """
 import sys
-from spinepose_mmpose.apis import SpinePoseEstimator
+from spinepose_mmpose.inference import SpinePoseEstimator
 model, detector, size, image = sys.argv[1:]
 estimator = SpinePoseEstimator(model=model, device='cpu', detector=detector,
                                detector_size=(int(size), int(size)))

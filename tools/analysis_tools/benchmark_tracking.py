@@ -11,12 +11,12 @@ import io
 import sys
 from collections import Counter
 
-from spinepose_mmpose.apis.results import Person
-from spinepose_mmpose.apis.tracking import PoseTracker, Tracker
 from spinepose_mmpose.evaluation.functional import oks_matrix
 from spinepose_mmpose.evaluation.functional.identity import identity_scores
+from spinepose_mmpose.inference.results import Person
+from spinepose_mmpose.inference.tracking import PoseTracker, Tracker
 from spinepose_mmpose.metainfo import NUM_KEYPOINTS, SIGMAS
-from spinepose_mmpose.utils.cli import one_sentence
+from spinepose_mmpose.utils import one_sentence
 
 import numpy as np
 from _clip_scenes import CLIPS, make_clip

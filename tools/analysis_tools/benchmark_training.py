@@ -16,8 +16,7 @@ import time
 from pathlib import Path
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
-from spinepose_mmpose.paths import config_file
-from spinepose_mmpose.utils.cli import one_sentence
+from spinepose_mmpose.utils import config_file, one_sentence
 
 from _loading_samples import draw_people, make_images
 

@@ -31,8 +31,7 @@ from spinepose_mmpose.metainfo import (
     SKELETON,
     SUBSETS,
 )
-from spinepose_mmpose.utils.cli import one_sentence
-from spinepose_mmpose.utils.files import write_text
+from spinepose_mmpose.utils import one_sentence, write_text
 
 
 def parse_args():

@@ -8,11 +8,10 @@ import argparse
 import json
 from pathlib import Path
 
-from spinepose_mmpose.apis import SpinePoseEstimator
-from spinepose_mmpose.apis.formats.rounding import score_value, triplets
 from spinepose_mmpose.evaluation.functional import read_json
-from spinepose_mmpose.utils.cli import one_sentence
-from spinepose_mmpose.utils.files import write_text
+from spinepose_mmpose.inference import SpinePoseEstimator
+from spinepose_mmpose.inference.formats.rounding import score_value, triplets
+from spinepose_mmpose.utils import one_sentence, write_text
 
 from tqdm import tqdm
 

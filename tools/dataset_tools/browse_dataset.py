@@ -15,7 +15,7 @@ from spinepose_mmpose.datasets.browsing.samples import (
     by_seed,
 )
 from spinepose_mmpose.datasets.checking import find_sets
-from spinepose_mmpose.utils.cli import one_sentence
+from spinepose_mmpose.utils import one_sentence
 
 from tqdm import tqdm
 

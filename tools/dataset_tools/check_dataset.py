@@ -22,7 +22,7 @@ from spinepose_mmpose.datasets.checking.cleaned_copy import (
     write_cleaned,
 )
 from spinepose_mmpose.datasets.checking.report import to_text, write_report
-from spinepose_mmpose.utils.cli import one_sentence
+from spinepose_mmpose.utils import one_sentence
 
 from tqdm import tqdm
 

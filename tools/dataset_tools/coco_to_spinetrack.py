@@ -10,8 +10,7 @@ import os
 import sys
 
 from spinepose_mmpose.datasets.converters import to_spinetrack
-from spinepose_mmpose.utils.cli import one_sentence
-from spinepose_mmpose.utils.files import write_text
+from spinepose_mmpose.utils import one_sentence, write_text
 
 
 def parse_args():

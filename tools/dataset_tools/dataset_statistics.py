@@ -13,7 +13,7 @@ from spinepose_mmpose.datasets.browsing.statistics_report import (
     write_statistics,
 )
 from spinepose_mmpose.datasets.checking import find_sets
-from spinepose_mmpose.utils.cli import one_sentence
+from spinepose_mmpose.utils import one_sentence
 
 
 def parse_args():

@@ -20,7 +20,7 @@ from spinepose_mmpose.datasets.preparation import (
 from spinepose_mmpose.datasets.preparation.contents import describe
 from spinepose_mmpose.datasets.preparation.layout import LICENCE
 from spinepose_mmpose.model_zoo import MIRROR_VARIABLE
-from spinepose_mmpose.utils.cli import one_sentence
+from spinepose_mmpose.utils import one_sentence
 
 
 def parse_args():

@@ -7,7 +7,7 @@ values that each operation gives, or adds up inside, are listed.
 import argparse
 import sys
 
-from spinepose_mmpose.utils.cli import one_sentence
+from spinepose_mmpose.utils import one_sentence
 
 
 def parse_args():

@@ -12,8 +12,7 @@ import os
 import sys
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
-from spinepose_mmpose.utils.cli import one_sentence
-from spinepose_mmpose.utils.files import replaced
+from spinepose_mmpose.utils import one_sentence, replaced
 
 CHOICES = ('entropy', 'minmax', 'percentile')
 

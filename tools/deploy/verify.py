@@ -11,8 +11,7 @@ import logging
 import sys
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
-from spinepose_mmpose.utils.cli import one_sentence
-from spinepose_mmpose.utils.files import write_text
+from spinepose_mmpose.utils import one_sentence, write_text
 
 
 def parse_args():

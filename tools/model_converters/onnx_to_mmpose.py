@@ -23,8 +23,7 @@ import os
 import sys
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
-from spinepose_mmpose.utils.cli import one_sentence
-from spinepose_mmpose.utils.files import replaced
+from spinepose_mmpose.utils import one_sentence, replaced
 
 # Images in a step of the statistics.
 BATCH = 16

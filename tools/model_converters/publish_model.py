@@ -11,8 +11,7 @@ import sys
 from pathlib import Path
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
-from spinepose_mmpose.utils.cli import one_sentence
-from spinepose_mmpose.utils.files import replaced
+from spinepose_mmpose.utils import one_sentence, replaced
 
 
 def parse_args():

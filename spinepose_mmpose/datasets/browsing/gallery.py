@@ -4,7 +4,7 @@ import os
 import os.path as osp
 from typing import Callable, List, Optional, Sequence
 
-from spinepose_mmpose.utils.files import replaced, write_text
+from spinepose_mmpose.utils import replaced, write_text
 
 import cv2
 import numpy as np

@@ -8,7 +8,7 @@ import os.path as osp
 from typing import Any, Dict, List
 
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES, SPINE_CHAIN, VERTEBRAE
-from spinepose_mmpose.utils.files import replaced, write_text
+from spinepose_mmpose.utils import replaced, write_text
 
 import cv2
 import numpy as np

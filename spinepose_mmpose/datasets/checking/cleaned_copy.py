@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Dict, List
 
-from spinepose_mmpose.utils.files import write_text
+from spinepose_mmpose.utils import write_text
 
 from .check import CheckResult
 from .cleaning import Change, cleaned

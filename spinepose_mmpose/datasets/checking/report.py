@@ -5,7 +5,7 @@ import os
 import os.path as osp
 from typing import Dict, List
 
-from spinepose_mmpose.utils.files import replaced, write_text
+from spinepose_mmpose.utils import replaced, write_text
 
 from .check import CheckResult
 from .findings import ERROR, KINDS, Finding

@@ -12,7 +12,7 @@ from typing import Callable, List, NamedTuple, Optional, Sequence
 
 from ...model_zoo.errors import DownloadError
 from ...model_zoo.progress import Progress
-from ...utils.files import replaced
+from ...utils import replaced
 from .zip_safety import BadArchive
 
 _CHUNK = 1 << 20

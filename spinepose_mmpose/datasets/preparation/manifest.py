@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Dict, List, Optional
 
-from ...utils.files import write_text
+from ...utils import write_text
 from .extraction import crc_of, file_sizes
 
 NAME = 'prepared.json'

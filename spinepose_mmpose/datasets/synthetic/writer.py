@@ -8,7 +8,7 @@ import signal
 from functools import partial
 
 from spinepose_mmpose.metainfo import KEYPOINT_IDS, KEYPOINT_NAMES, SKELETON
-from spinepose_mmpose.utils.files import replaced, write_text
+from spinepose_mmpose.utils import replaced, write_text
 
 import cv2
 

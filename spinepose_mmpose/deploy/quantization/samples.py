@@ -7,7 +7,7 @@ import os.path as osp
 from dataclasses import dataclass
 from typing import Iterator, List, Optional, Tuple
 
-from spinepose_mmpose.paths import config_file
+from spinepose_mmpose.utils import config_file
 
 import numpy as np
 from mmengine.config import Config

@@ -13,8 +13,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Sequence
 
-from spinepose_mmpose.paths import content_root
-from spinepose_mmpose.utils.files import write_text
+from spinepose_mmpose.utils import content_root, write_text
 
 from ..functional import read_json
 

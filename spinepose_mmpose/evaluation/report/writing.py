@@ -4,7 +4,7 @@ import os
 import os.path as osp
 from typing import Dict, Hashable, List, Optional
 
-from spinepose_mmpose.utils.files import replaced, write_text
+from spinepose_mmpose.utils import replaced, write_text
 
 from .content import Report
 from .tables import (

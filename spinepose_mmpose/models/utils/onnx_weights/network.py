@@ -2,7 +2,7 @@
 
 from typing import Iterator, Optional, Tuple
 
-from spinepose_mmpose.paths import config_file
+from spinepose_mmpose.utils import config_file
 
 from mmcv.cnn import ConvModule
 from mmdet.models.layers import CSPLayer

@@ -1,0 +1,138 @@
+"""What the command-line tools share: errors as one sentence, files that are
+complete or absent, and where configs and tools lie."""
+
+import contextlib
+import json
+import os
+import os.path as osp
+import runpy
+import sys
+import traceback
+from pathlib import Path
+
+DEBUG = 'SPINEPOSE_DEBUG'
+# Errors that a user's input causes. Others are bugs and keep their traceback.
+USER_ERRORS = (ValueError, OSError, KeyError, FloatingPointError)
+OPENMMLAB = {'mmpose', 'mmengine', 'mmcv', 'mmdet'}
+PACKAGE = Path(__file__).resolve().parent
+
+
+@contextlib.contextmanager
+def one_sentence():
+    """Turn a user's error into one line on stderr and exit code 1.
+
+    ``SPINEPOSE_DEBUG=1`` keeps the traceback.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit('interrupted')
+    except USER_ERRORS as error:
+        if os.environ.get(DEBUG):
+            raise
+        sys.exit(f'error: {sentence(error)} ({DEBUG}=1 shows the traceback)')
+    except AssertionError as error:
+        reason = _reason(error)
+        if os.environ.get(DEBUG) or not reason:
+            raise
+        sys.exit(f'error: {reason} ({DEBUG}=1 shows the traceback)')
+
+
+def sentence(error: BaseException) -> str:
+    """The message of an error, in one sentence.
+
+    An error from a worker of a data loader holds the worker's traceback; its
+    last line is the message.
+    """
+    text = str(error).strip()
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f'{error.strerror}: {error.filename}'
+    if isinstance(error, json.JSONDecodeError):
+        return f'a JSON file is incomplete, it may be cut off: {text}'
+    if 'Original Traceback' in text:
+        line = text.splitlines()[-1]
+        text = line.partition(': ')[2] or line
+    return text or type(error).__name__
+
+
+def _reason(error: AssertionError) -> str:
+    """The message of an assertion by which OpenMMLab checks a user's input.
+
+    Returns '' for an assertion of ours, which is a bug.
+    """
+    raised = traceback.extract_tb(error.__traceback__)[-1]
+    if not OPENMMLAB.intersection(Path(raised.filename).parts):
+        return ''
+    if not raised.name.startswith('flip_'):
+        return str(error).strip()
+    return (
+        'the model predicts another number of keypoints than the dataset has, '
+        'so that the flip test cannot exchange left and right: test it with '
+        'the keypoints of its own metainfo (docs/evaluation.md, any model)'
+    )
+
+
+def run_mmpose_tool(name: str) -> None:
+    """Run ``tools/NAME`` of MMPose with the arguments of this process.
+
+    Args:
+        name (str): ``train.py`` or ``test.py``.
+    """
+    import mmpose
+
+    tool = Path(mmpose.__path__[0]) / '.mim' / 'tools' / name
+    if not tool.is_file():
+        tool = Path(mmpose.__path__[0]).parent / 'tools' / name
+    if not tool.is_file():
+        sys.exit(
+            f'error: {tool} does not exist: this mmpose has no tools; '
+            'install it with "pip install --no-deps mmpose==1.3.2"'
+        )
+    with one_sentence():
+        runpy.run_path(str(tool), run_name='__main__')
+
+
+@contextlib.contextmanager
+def replaced(path: str):
+    """Yield a temporary path beside ``path`` and rename it at the end.
+
+    An error within the block leaves an older file untouched.
+    """
+    stem, extension = osp.splitext(path)
+    temporary = f'{stem}.{os.getpid()}.tmp{extension}'
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        if osp.exists(temporary):
+            os.remove(temporary)
+
+
+def write_text(path: str, text: str) -> None:
+    """Write UTF-8 text so that the file is complete or absent."""
+    with (
+        replaced(path) as temporary,
+        open(temporary, 'w', encoding='utf-8', newline='') as file,
+    ):
+        file.write(text)
+
+
+def content_root() -> Path:
+    """The folder that holds ``configs/`` and ``tools/``: the source tree, or
+    ``.mim`` in the installed package.
+
+    Raises:
+        FileNotFoundError: The package was installed without them.
+    """
+    for root in (PACKAGE.parent, PACKAGE / '.mim'):
+        if (root / 'configs' / 'spinepose-m.py').is_file():
+            return root
+    raise FileNotFoundError(
+        f'{PACKAGE} has no configs beside it or in .mim: install the package '
+        'with "pip install ." from its source'
+    )
+
+
+def config_file(name: str) -> Path:
+    """The absolute path of ``configs/...`` as the model table names it."""
+    return content_root() / name

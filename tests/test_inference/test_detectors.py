@@ -1,0 +1,335 @@
+import json
+import zipfile
+
+from spinepose_mmpose.inference.detectors import create_detector, find_detector
+from spinepose_mmpose.inference.detectors.boxes import (
+    box_iou,
+    keep_people,
+    non_maximum_suppression,
+)
+from spinepose_mmpose.inference.detectors.letterbox import letterbox
+from spinepose_mmpose.inference.detectors.rtmdet_onnx import (
+    OnnxDetector,
+    decode_grid,
+)
+from spinepose_mmpose.inference.images import read_image
+from spinepose_mmpose.model_zoo import DownloadError
+
+import cv2
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def empty_mirror(monkeypatch, tmp_path):
+    """A mirror without files, an empty cache, and no network."""
+    import spinepose_mmpose.model_zoo.mirrors as mirrors
+
+    def download_file(url, *args, **kwargs):
+        raise DownloadError(f'{url}: no network')
+
+    (tmp_path / 'mirror').mkdir()
+    monkeypatch.setenv('SPINEPOSE_MIRROR', str(tmp_path / 'mirror'))
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
+    monkeypatch.delenv('SPINEPOSE_DETECTOR', raising=False)
+    monkeypatch.setattr(mirrors, 'download_file', download_file)
+    return tmp_path / 'mirror'
+
+
+def network(path, outputs: dict, size) -> str:
+    """An ONNX file for (h, w) pixels, or any, that gives constants."""
+    onnx = pytest.importorskip('onnx')
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes = [
+        helper.make_node(
+            'Constant', [], [name], value=numpy_helper.from_array(array)
+        )
+        for name, array in outputs.items()
+    ]
+    kinds = {
+        name: TensorProto.INT64 if array.dtype == np.int64 else 1
+        for name, array in outputs.items()
+    }
+    infos = [
+        helper.make_tensor_value_info(name, kinds[name], array.shape)
+        for name, array in outputs.items()
+    ]
+    shape = [1, 3, *(size or ('h', 'w'))]
+    given = helper.make_tensor_value_info('input', 1, shape)
+    graph = helper.make_graph(nodes, 'detector', [given], infos)
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8
+    )
+    onnx.save(model, str(path))
+    return str(path)
+
+
+def test_iou_by_hand():
+    boxes = np.float32([[0, 0, 4, 4], [8, 8, 9, 9]])
+    others = np.float32([[2, 2, 6, 6], [0, 0, 4, 4], [5, 5, 5, 5]])
+    np.testing.assert_allclose(
+        box_iou(boxes, others), [[4 / 28, 1, 0], [0, 0, 0]]
+    )
+
+
+def test_suppression_equals_the_naive_one():
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(0, 60, (200, 2))
+    boxes = np.hstack([corners, corners + rng.uniform(5, 40, (200, 2))])
+    scores = rng.integers(0, 50, 200) / 50  # many are equal
+    order = sorted(range(200), key=lambda i: -scores[i])
+    naive = []
+    for i in order:
+        if all(
+            box_iou(boxes[i : i + 1], boxes[j : j + 1])[0, 0] <= 0.45
+            for j in naive
+        ):
+            naive.append(i)
+    assert 5 < len(naive) < 150
+    assert non_maximum_suppression(boxes, scores, 0.45).tolist() == naive
+
+
+def test_people_are_sure_inside_and_not_empty():
+    boxes = [[-5, -5, 9, 9], [0, 0, 5, 5], [60, 0, 90, 9], [1, 1, 4, 4]]
+    got, scores = keep_people(boxes, [0.5, 0.2, 0.9, 0.8], (50, 40), 0.3)
+    assert got.tolist() == [[1, 1, 4, 4], [0, 0, 9, 9]]
+    np.testing.assert_array_equal(scores, np.float32([0.8, 0.5]))
+    assert got.dtype == scores.dtype == np.float32
+
+
+@pytest.mark.parametrize('shape', [(50, 100), (100, 50), (7, 333), (320, 320)])
+def test_letterbox_is_mmdets(shape):
+    from mmdet.datasets.transforms import Pad, Resize
+
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3))
+    image = image.astype(np.uint8)
+    results = dict(img=image, img_shape=shape)
+    results = Resize(scale=(320, 320), keep_ratio=True)(results)
+    results = Pad(size=(320, 320), pad_val=dict(img=(114,) * 3))(results)
+    frame, factors = letterbox(image, (320, 320))
+    np.testing.assert_array_equal(frame, results['img'])
+    np.testing.assert_allclose(factors[:2], results['scale_factor'], rtol=1e-6)
+
+
+def test_a_thin_image_keeps_a_pixel():
+    frame, factors = letterbox(np.zeros((1, 4000, 3), np.uint8), (320, 320))
+    assert (frame[0] == 0).all() and (frame[1:] == 114).all()
+    assert factors[1] == 1
+
+
+IMAGE = np.zeros((128, 128, 3), np.uint8)  # half as large in the network
+
+
+def test_mmdeploys_export(tmp_path):
+    """Boxes with scores, and labels of which 0 is a person."""
+    dets = np.float32(
+        [[[1, 2, 11, 22, 0.9], [0, 0, 9, 9, 0.8], [3, 3, 5, 5, 0.1]]]
+    )
+    labels = np.int64([[0, 7, 0]])
+    path = network(
+        tmp_path / 'a.onnx', {'dets': dets, 'labels': labels}, (64, 64)
+    )
+    boxes, scores = OnnxDetector(path, 'cpu')(IMAGE)
+    np.testing.assert_array_equal(boxes, [[2, 4, 22, 44]])
+    np.testing.assert_array_equal(scores, np.float32([0.9]))
+
+
+@pytest.mark.parametrize('spinning', [True, False])
+def test_waiting_threads(tmp_path, spinning):
+    path = network(
+        tmp_path / 'a.onnx',
+        {'dets': np.float32([[[0, 0, 9, 9, 0.9]]]), 'labels': np.int64([[0]])},
+        (320, 320),
+    )
+    detector = create_detector(path, 'cpu', spinning=spinning)
+    said = detector.session.get_session_options().get_session_config_entry(
+        'session.intra_op.allow_spinning'
+    )
+    assert said == str(int(spinning))
+
+
+def test_boxes_before_suppression(tmp_path):
+    boxes = np.float32([[[0, 0, 20, 20], [0, 0, 20, 19], [40, 40, 60, 64]]])
+    scores = np.float32([[[0.6, 0], [0.7, 0], [0.5, 0.9]]])
+    path = network(tmp_path / 'a.onnx', {'b': boxes, 's': scores}, (64, 64))
+    got, sure = OnnxDetector(path, 'cpu')(IMAGE)
+    assert got.tolist() == [[0, 0, 40, 38], [80, 80, 120, 128]]
+    np.testing.assert_array_equal(sure, np.float32([0.7, 0.5]))
+
+
+def test_yolox_grid_by_hand():
+    """64 x 32 has 8 x 4 + 4 x 2 + 2 x 1 cells of 8, 16 and 32 pixels."""
+    grid = np.zeros((42, 6), np.float32)
+    # Cell (3, 1) of stride 8: centre (3.5, 1.25) cells, 2 x 1 cells large.
+    grid[8 + 3] = [0.5, 0.25, np.log(2), 0, 0.5, 0.8]
+    # Cell (1, 0) of stride 32.
+    grid[41] = [0, 0.5, 0, 0, 1, 0.3]
+    boxes, scores = decode_grid(grid, (64, 32))
+    np.testing.assert_allclose(boxes[11], [20, 6, 36, 14], rtol=1e-6)
+    np.testing.assert_allclose(boxes[41], [16, 0, 48, 32], rtol=1e-6)
+    np.testing.assert_allclose(scores[[11, 41]], [0.4, 0.3], rtol=1e-6)
+    with pytest.raises(ValueError, match='gives 42 cells, this one 41'):
+        decode_grid(grid[1:], (64, 32))
+
+
+@pytest.mark.parametrize('name, plain', [('rtmdet', False), ('yolox', True)])
+def test_pixels_as_each_network_wants_them(tmp_path, name, plain):
+    """RTMDet takes normalised pixels, YOLOX plain ones; both blue first."""
+    dets = np.zeros((1, 1, 5), np.float32)
+    path = network(tmp_path / f'{name}.onnx', {'dets': dets}, (32, 64))
+    detector = OnnxDetector(path, 'cpu')
+    image = np.full((32, 32, 3), (10, 20, 30), np.uint8)
+    frame, _ = letterbox(image, detector.input_size)
+    seen = detector._normalize(frame[None])
+    assert seen.shape == (1, 3, 32, 64)
+    colours = np.float32([[10, 20, 30], [114, 114, 114]])
+    if not plain:
+        mean, std = (103.53, 116.28, 123.675), (57.375, 57.12, 58.395)
+        colours = (colours - np.float32(mean)) / np.float32(std)
+    np.testing.assert_allclose(seen[0, :, 5, 5], colours[0], rtol=1e-6)
+    np.testing.assert_allclose(seen[0, :, 5, 40], colours[1], rtol=1e-6)
+
+
+def test_the_folder_of_an_export_says_how(tmp_path):
+    dets = np.zeros((1, 1, 5), np.float32)
+    network(tmp_path / 'end2end.onnx', {'dets': dets}, None)
+    transforms = [
+        {'type': 'Resize', 'size': [416, 416], 'keep_ratio': True},
+        {'type': 'Normalize', 'mean': [1, 2, 3], 'std': [4, 5, 6]},
+    ]
+    tasks = {'pipeline': {'tasks': [{'transforms': transforms}]}}
+    (tmp_path / 'pipeline.json').write_text(json.dumps(tasks))
+    detector = OnnxDetector(tmp_path, 'cpu')
+    assert detector.input_size == (416, 416)
+    white = np.full((1, 1, 1, 3), 255, np.uint8)
+    assert detector._normalize(white)[0, 0, 0, 0] == (255 - 1) / 4
+
+
+def test_sizes_of_files_that_take_any(tmp_path):
+    dets = {'dets': np.zeros((1, 1, 5), np.float32)}
+    nano = network(tmp_path / 'nano.onnx', dets, None)
+    other = network(tmp_path / 'm.onnx', dets, None)
+    assert OnnxDetector(nano, 'cpu').input_size == (320, 320)
+    assert OnnxDetector(other, 'cpu').input_size == (640, 640)
+    given = OnnxDetector(nano, 'cpu', input_size=(416, 256))
+    assert given.input_size == (416, 256)
+
+
+def test_a_network_that_finds_nobody(tmp_path):
+    dets = np.zeros((1, 0, 5), np.float32)
+    path = network(tmp_path / 'a.onnx', {'dets': dets}, (64, 64))
+    boxes, scores = OnnxDetector(path, 'cpu')(IMAGE)
+    assert boxes.shape == (0, 4) and scores.shape == (0,)
+    assert boxes.dtype == scores.dtype == np.float32
+
+
+def test_a_network_of_another_kind(tmp_path):
+    outputs = {'heat': np.zeros((1, 17, 64, 48), np.float32)}
+    path = network(tmp_path / 'a.onnx', outputs, (64, 64))
+    with pytest.raises(ValueError, match='neither RTMDet nor YOLOX'):
+        OnnxDetector(path, 'cpu')
+
+
+def test_names_and_files(tmp_path, empty_mirror, monkeypatch):
+    with pytest.raises(FileNotFoundError, match='no such detector file: no'):
+        find_detector('no.onnx')
+    with pytest.raises(ValueError, match="no detector 'best': choose auto, "):
+        find_detector('best')
+    with pytest.raises(ValueError, match='config is needed as well'):
+        find_detector('rtmdet.pth')
+    assert create_detector(len) is len
+    dets = {'dets': np.zeros((1, 1, 5), np.float32)}
+    path = network(tmp_path / 'mine.onnx', dets, (64, 64))
+    monkeypatch.setenv('SPINEPOSE_DETECTOR', path)
+    assert str(create_detector('auto', 'cpu').path) == path
+
+
+@pytest.mark.parametrize(
+    'detector, fast, name',
+    [
+        ('auto', True, 'rtmdet-nano'),
+        ('auto', False, 'rtmdet-m'),
+        ('yolox', True, 'yolox-tiny'),
+        ('yolox-x', True, 'yolox-x'),
+    ],
+)
+def test_a_detector_that_cannot_be_had(empty_mirror, detector, fast, name):
+    with pytest.raises(
+        DownloadError, match=f'detector {name} is not here: .*https'
+    ) as error:
+        create_detector(detector, fast=fast)
+    assert 'of your own' in str(error.value) and '\n' not in str(error.value)
+
+
+def test_a_published_archive(tmp_path, empty_mirror):
+    dets = {'dets': np.zeros((1, 1, 5), np.float32)}
+    made = network(tmp_path / 'end2end.onnx', dets, (64, 64))
+    stem = 'rtmdet_nano_8xb32-100e_coco-obj365-person-05d8511e'
+    archive = empty_mirror / f'{stem}.zip'
+    archive.write_bytes(b'PK cut off')
+    with pytest.raises(ValueError, match='no complete archive'):
+        find_detector('rtmdet-nano')
+    with zipfile.ZipFile(archive, 'w') as files:
+        files.write(made, f'20230831/{stem}/end2end.onnx')
+    path = find_detector('rtmdet-nano')
+    assert path.name == f'{stem}.onnx'
+    assert path.read_bytes() == (tmp_path / 'end2end.onnx').read_bytes()
+    archive.unlink()
+    assert find_detector('RTMDet-nano') == path
+    assert OnnxDetector(path, 'cpu').input_size == (64, 64)
+
+
+def test_real_people_are_found(detector_file, sample_dir):
+    """Of 14 labelled people, those that are not tiny or mostly hidden."""
+    labels = json.loads((sample_dir / 'test_coco.json').read_text())
+    detector = OnnxDetector(detector_file, 'cpu')
+    found, false = 0, 0
+    for image in labels['images']:
+        boxes, _ = detector(read_image(sample_dir / image['file_name']))
+        people = np.float32(
+            [
+                [x, y, x + w, y + h]
+                for person in labels['annotations']
+                if person['image_id'] == image['id']
+                for x, y, w, h in [person['bbox']]
+            ]
+        )
+        overlap = box_iou(people, boxes)
+        found += (overlap.max(axis=1) > 0.7).sum()
+        false += (overlap.max(axis=0) < 0.5).sum()
+    assert len(labels['annotations']) == 14
+    assert found == 12 and false == 0
+
+
+@pytest.mark.slow
+def test_mmdet_by_config_and_checkpoint(tmp_path):
+    """The boxes are those of mmdet's own inference."""
+    import mmpose
+    import torch
+    from mmdet.apis import inference_detector, init_detector
+    from mmengine.config import Config
+
+    configs = mmpose.__path__[0] + '/.mim/demo/mmdetection_cfg/'
+    config = configs + 'rtmdet_nano_320-8xb32_coco-person.py'
+    cfg = Config.fromfile(config)
+    cfg.model.backbone.pop('init_cfg', None)
+    torch.manual_seed(0)
+    model = init_detector(cfg, None, palette='random', device='cpu')
+    checkpoint = str(tmp_path / 'nano.pth')
+    torch.save({'state_dict': model.state_dict(), 'meta': {}}, checkpoint)
+    noise = np.random.default_rng(0).integers(0, 256, (6, 8, 3))
+    image = cv2.resize(noise.astype(np.uint8), (320, 240))
+    expected = inference_detector(model, image).pred_instances
+    detector = create_detector(
+        checkpoint, 'cpu', config=config, score_threshold=0.0
+    )
+    boxes, scores = detector(image)
+    assert len(boxes) == len(expected.scores) > 0
+    np.testing.assert_allclose(scores, expected.scores.numpy(), atol=1e-5)
+    np.testing.assert_allclose(boxes, expected.bboxes.numpy(), atol=1e-2)
+    with pytest.raises(FileNotFoundError, match='no such detector config'):
+        create_detector(checkpoint, config='none.py')
+    torch.save({'state_dict': {}, 'meta': {}}, checkpoint)
+    with pytest.raises(ValueError, match='are not those of'):
+        create_detector(checkpoint, 'cpu', config=config)

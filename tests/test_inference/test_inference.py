@@ -1,0 +1,180 @@
+from spinepose_mmpose.inference import (
+    SpinePoseEstimator,
+    infer_image,
+    infer_video,
+    iter_video,
+)
+from spinepose_mmpose.inference.results import SPINE_ONLY
+
+import cv2
+import numpy as np
+import pytest
+
+BOXES = [[100, 50, 250, 400], [300, 80, 500, 460]]
+IDS = [19, 26, 27, 28, 29, 30, 18, 35, 36]
+
+
+@pytest.fixture(scope='module')
+def estimator(tiny_onnx):
+    """Finds the two boxes, further right by 5 pixels a grey level of the
+    image's corner."""
+
+    def detector(image):
+        boxes = np.float32(BOXES)
+        boxes[:, ::2] += 5 * int(image[0, 0, 0] > 128)
+        return boxes, np.float32([0.9, 0.8])
+
+    return SpinePoseEstimator(model=tiny_onnx, detector=detector)
+
+
+@pytest.fixture(scope='module')
+def photo(people_image, tmp_path_factory):
+    path = tmp_path_factory.mktemp('photo') / 'people.png'
+    cv2.imwrite(str(path), people_image)
+    return str(path)
+
+
+def test_infer_image(estimator, photo, people_image):
+    poses = infer_image(photo, estimator=estimator)
+    keypoints, scores = estimator(people_image)
+    assert poses.shape == (2, 37, 3) and poses.dtype == np.float32
+    np.testing.assert_array_equal(poses[..., :2], keypoints)
+    np.testing.assert_array_equal(poses[..., 2], scores)
+    given = infer_image(photo, estimator=estimator, bboxes=BOXES[:1])
+    assert given.shape == (1, 37, 3)
+
+
+def test_the_spine_in_the_clients_order(estimator, photo):
+    everything = infer_image(photo, estimator=estimator)
+    spine = infer_image(photo, spine_only=True, estimator=estimator)
+    np.testing.assert_array_equal(spine, everything[:, IDS])
+    assert len(SPINE_ONLY) == 9
+
+
+def test_nobody(estimator, photo):
+    none = infer_image(photo, estimator=estimator, bboxes=[])
+    assert none.shape == (0, 37, 3)
+    spine = infer_image(photo, spine_only=True, estimator=estimator, bboxes=[])
+    assert spine.shape == (0, 9, 3)
+
+
+def test_settings_reach_the_estimator(tiny_onnx, photo):
+    poses = infer_image(photo, model=tiny_onnx, detector=None, flip_test=True)
+    assert poses.shape == (1, 37, 3)
+    with pytest.raises(ValueError, match="no backend 'x'"):
+        infer_image(photo, model=tiny_onnx, backend='x')
+
+
+def test_a_bad_image_is_said_before_the_model_is_made(tmp_path):
+    with pytest.raises(FileNotFoundError, match='no such image'):
+        infer_image(str(tmp_path / 'none.jpg'), model='none.onnx')
+
+
+def test_a_drawing(estimator, photo, people_image, tmp_path):
+    path = tmp_path / 'drawn.png'
+    infer_image(photo, vis_path=str(path), estimator=estimator)
+    drawn = cv2.imread(str(path))
+    assert drawn.shape == people_image.shape
+    assert (drawn != people_image).any()
+    keypoints, scores = estimator(people_image)
+    again = estimator.visualize(people_image, keypoints, scores)
+    assert again.shape == people_image.shape
+    assert (again != people_image).any()
+
+
+@pytest.mark.parametrize(
+    'name, sentence',
+    [('drawn.xyz', 'drawn.xyz cannot be'), ('none/a.png', 'is no folder')],
+)
+def test_where_a_drawing_cannot_go(photo, tmp_path, name, sentence):
+    """Said before the model is made."""
+    with pytest.raises((ValueError, OSError), match=sentence):
+        infer_image(photo, vis_path=str(tmp_path / name), model='none.onnx')
+
+
+@pytest.fixture(scope='module')
+def clip(tmp_path_factory):
+    pytest.importorskip('av')
+    from block_clips import make_clip
+
+    path = tmp_path_factory.mktemp('clip') / 'blocks.mp4'
+    return make_clip(path, frames=6, size=(128, 96))
+
+
+def test_iter_video_is_the_estimator_frame_by_frame(estimator, clip):
+    from spinepose_mmpose.inference.video import open_source
+
+    images = [frame.image for frame in open_source(clip).frames()]
+    frames = iter_video(clip, use_smoothing=False, estimator=estimator)
+    for i, (frame, image) in enumerate(zip(frames, images, strict=True)):
+        assert (frame.frame_index, frame.size) == (i, (128, 96))
+        assert frame.time == pytest.approx(i * 1001 / 30000)
+        assert sorted(p.track_id for p in frame.people) == [1, 2]
+        keypoints, scores = estimator(image)
+        np.testing.assert_allclose(frame.keypoints, keypoints, atol=1e-3)
+        np.testing.assert_allclose(frame.scores, scores, atol=1e-5)
+
+
+def test_infer_video_orders_by_identity(estimator, clip):
+    poses = infer_video(clip, use_smoothing=False, estimator=estimator)
+    frames = iter_video(clip, use_smoothing=False, estimator=estimator)
+    assert [p.shape for p in poses] == [(2, 37, 3)] * 6
+    for of_frame, frame in zip(poses, frames):
+        for row, person in zip(
+            of_frame, sorted(frame.people, key=lambda p: p.track_id)
+        ):
+            np.testing.assert_array_equal(row[:, :2], person.keypoints)
+            np.testing.assert_array_equal(row[:, 2], person.scores)
+    spine = infer_video(
+        clip, spine_only=True, use_smoothing=False, estimator=estimator
+    )
+    np.testing.assert_array_equal(spine[3], poses[3][:, IDS])
+
+
+def test_the_surest_people_of_a_video(estimator, tiny_onnx, clip):
+    poses = infer_video(
+        clip,
+        use_smoothing=False,
+        max_detections=1,
+        model=tiny_onnx,
+        detector=estimator.detector,
+    )
+    frame = next(iter_video(clip, use_smoothing=False, estimator=estimator))
+    assert [p.shape for p in poses] == [(1, 37, 3)] * 6
+    surest = max(frame.people, key=lambda person: person.bbox_score)
+    np.testing.assert_allclose(poses[0][0, :, :2], surest.keypoints, atol=1e-3)
+    with pytest.raises(ValueError, match='max_people should go to the esti'):
+        infer_video(clip, max_detections=1, estimator=estimator)
+
+
+def test_a_video_without_people(tiny_onnx, clip):
+    nobody = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+    estimator = SpinePoseEstimator(
+        model=tiny_onnx, detector=lambda image: nobody
+    )
+    poses = infer_video(clip, estimator=estimator)
+    assert [p.shape for p in poses] == [(0, 37, 3)] * 6
+
+
+def test_a_drawn_video(estimator, clip, tmp_path):
+    from spinepose_mmpose.inference.video import open_source
+
+    path = tmp_path / 'drawn.mp4'
+    infer_video(clip, vis_path=str(path), estimator=estimator)
+    assert len(list(open_source(str(path)).frames())) == 6
+    # Who stops early keeps what was drawn until then.
+    early = iter_video(clip, vis_path=str(path), estimator=estimator)
+    next(early), next(early)
+    early.close()
+    assert len(list(open_source(str(path)).frames())) == 2
+    assert [file.name for file in tmp_path.iterdir()] == ['drawn.mp4']
+    for name, sentence in (('a.xyz', 'xyz'), ('none/a.mp4', 'is no folder')):
+        with pytest.raises((ValueError, OSError), match=sentence):
+            iter_video(clip, vis_path=str(tmp_path / name), model='none.onnx')
+
+
+def test_settings_of_a_video_are_checked_at_once(tiny_onnx, clip):
+    with pytest.raises(ValueError, match="no backend 'x'"):
+        iter_video(clip, model=tiny_onnx, backend='x')
+    with pytest.raises(OSError, match='none.mp4'):
+        iter_video('none.mp4', model=tiny_onnx)

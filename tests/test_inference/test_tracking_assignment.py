@@ -1,0 +1,180 @@
+import itertools
+
+from spinepose_mmpose.evaluation.functional import oks_matrix
+from spinepose_mmpose.inference.tracking.assignment import (
+    OUTLINE_SHARE,
+    assign,
+    box_iou,
+    common_shift,
+    pose_oks,
+    sigmas_of,
+    unique_people,
+)
+from spinepose_mmpose.inference.tracking.motion import Motion
+from spinepose_mmpose.metainfo import KEYPOINT_NAMES, SIGMAS
+
+import numpy as np
+import pytest
+from moving_people import figure
+
+FPS = 30.0
+
+
+def test_box_iou():
+    a = np.array([[0, 0, 10, 10], [0, 0, 0, 0]], float)
+    b = np.array([[5, 0, 15, 10], [20, 20, 30, 30], [0, 0, 10, 10]], float)
+    # Half of each is common: 50 / 150.
+    np.testing.assert_allclose(
+        box_iou(a, b), [[1 / 3, 0, 1], [0, 0, 0]], atol=1e-12
+    )
+
+
+def test_oks_is_that_of_the_evaluation():
+    rng = np.random.default_rng(0)
+    a = rng.uniform(0, 50, (3, 37, 2))
+    b = a[[1, 2]] + rng.normal(0, 3, (2, 37, 2))
+    common = rng.random((2, 37)) < 0.7
+    gt = np.concatenate([b, common[..., None]], axis=2)
+    expected = oks_matrix(a, gt, [OUTLINE_SHARE * 900] * 2, SIGMAS)
+    result = pose_oks(
+        a,
+        b,
+        np.broadcast_to(common, (3, 2, 37)),
+        np.full((3, 2), 900.0),
+        sigmas_of(KEYPOINT_NAMES),
+        np.zeros((3, 1)),
+    )
+    np.testing.assert_allclose(result, expected, atol=1e-12)
+
+
+def test_drift_widens_oks():
+    a, b = np.zeros((1, 1, 2)), np.array([[[3.0, 4.0]]])
+    area, sigma, drift = 100.0 / OUTLINE_SHARE, 0.1, 0.3
+    # 25 / (2 * 100 * (0.2^2 + 0.3^2)) = 25 / 26
+    result = pose_oks(
+        a,
+        b,
+        np.ones((1, 1, 1), bool),
+        np.array([[area]]),
+        np.array([sigma]),
+        np.array([[drift]]),
+    )
+    assert result[0, 0] == pytest.approx(np.exp(-25 / 26), abs=1e-12)
+
+
+@pytest.mark.parametrize('shape', [(3, 3), (2, 4), (4, 1), (1, 3)])
+def test_assignment_is_the_best_of_all(shape):
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        table = rng.random(shape)
+        pairs = assign(table, 0.3)
+        small, large = sorted(shape)
+        tall = table if shape[0] == small else table.T
+        best = max(
+            sum(v for i, j in enumerate(columns) if (v := tall[i, j]) >= 0.3)
+            for columns in itertools.permutations(range(large), small)
+        )
+        assert sum(table[i, j] for i, j in pairs) == pytest.approx(best)
+        assert all(table[i, j] >= 0.3 for i, j in pairs)
+        assert len({i for i, _ in pairs}) == len({j for _, j in pairs})
+
+
+def test_second_poses_of_one_person_are_left_out():
+    pose = figure()
+    poses = np.stack([pose, pose + 1, pose + (60, 0), pose + 0.5])
+    boxes = np.concatenate([poses.min(1), poses.max(1)], axis=1)
+    seen = np.ones((4, 37), bool)
+    args = poses, seen, boxes, [0.5, 0.9, 0.8, 0.9], sigmas_of(KEYPOINT_NAMES)
+    assert unique_people(*args, 0.8) == [1, 2]
+    assert unique_people(*args, 1.1) == [0, 1, 2, 3]
+    # Three common points of 37 do not make one person of two.
+    seen[0, 3:] = False
+    seen[1, :3] = True
+    seen[1, 3:] = np.arange(34) % 2 == 0
+    other = poses.copy()
+    other[1, 3:] += 80
+    assert 0 in unique_people(
+        other[:2],
+        np.stack([seen[1], ~seen[1]]),
+        boxes[:2],
+        [1, 1],
+        args[4],
+        0.8,
+    )
+
+
+def test_common_shift():
+    np.testing.assert_allclose(
+        common_shift(np.array([[10.0, 2], [11, 2], [9, 2]])), [10, 2]
+    )
+    # People who move apart are no camera, nor is one person.
+    assert not common_shift(np.array([[10.0, 0], [-10, 0]])).any()
+    assert not common_shift(np.array([[10.0, 0]])).any()
+
+
+def measured(times, velocity=(90.0, -30.0)):
+    pose, seen = figure(), np.ones(37, bool)
+    motion = None
+    for t in times:
+        points = pose + np.multiply(velocity, t)
+        box = np.concatenate([points.min(0), points.max(0)])
+        if motion is None:
+            motion = Motion.start(points, box, t)
+        else:
+            motion.update(points, seen, seen, box, t)
+    return motion, pose
+
+
+def test_constant_velocity_at_uneven_times():
+    motion, pose = measured([0, 0.1, 0.13, 0.3, 0.31])
+    expected = pose + np.multiply((90, -30), 1.31)
+    np.testing.assert_allclose(motion.predict_points(1.31), expected)
+    np.testing.assert_allclose(
+        motion.predict_box(1.31),
+        np.concatenate([expected.min(0), expected.max(0)]),
+    )
+
+
+def test_a_swinging_keypoint_does_not_fly_away():
+    pose, seen = figure(), np.ones(37, bool)
+    motion = Motion.start(pose, np.zeros(4), 0.0)
+    for t in range(1, 20):
+        points = pose.copy()
+        points[9, 0] += 10.0 * t  # 300 pixels a second
+        motion.update(points, seen, seen, np.zeros(4), t / FPS)
+    later = motion.predict_points(19 / FPS + 1.0)
+    # 0.1 s of its own motion at most.
+    assert later[9, 0] - points[9, 0] == pytest.approx(30, rel=0.01)
+    np.testing.assert_allclose(later[8], points[8])
+
+
+def test_unseen_keypoints_are_predicted_and_not_measured():
+    motion, pose = measured([0, 0.1, 0.2])
+    seen = np.ones(37, bool)
+    seen[3] = False
+    points = pose + np.multiply((90, -30), 0.3)
+    wrong = points.copy()
+    wrong[3] = (1e4, 1e4)
+    motion.update(wrong, seen, np.ones(37, bool), np.zeros(4), 0.3)
+    np.testing.assert_allclose(motion.points, points)
+
+
+def test_a_person_out_of_sight_is_carried_by_the_camera():
+    motion, pose = measured([0, 0.1, 0.2])
+    before = motion.predict_points(0.5)
+    motion.carry(np.array([12.0, -5.0]), np.array([60.0, 0.0]), 0.5)
+    np.testing.assert_allclose(motion.predict_points(0.5), before + (12, -5))
+    # And on with the new velocity of (90 + 60, -30) pixels a second.
+    np.testing.assert_allclose(
+        motion.predict_points(1.5), before + (12 + 150, -5 - 30), atol=1e-6
+    )
+    # What a visible person tells of the camera: 9 pixels to the right of
+    # where constant velocity leads in 0.1 s.
+    motion, pose = measured([0, 0.1, 0.2])
+    old = motion.body_velocity.copy()
+    points = pose + np.multiply((90, -30), 0.3) + (9, 0)
+    error, change = motion.body_step(points, np.ones(37, bool), 0.3)
+    np.testing.assert_allclose(error, (9, 0), atol=1e-9)
+    seen = np.ones(37, bool)
+    motion.update(points, seen, seen, np.zeros(4), 0.3)
+    np.testing.assert_allclose(motion.body_velocity - old, change, atol=1e-9)
