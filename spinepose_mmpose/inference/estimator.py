@@ -9,9 +9,16 @@ from ..metainfo import KEYPOINT_IDS
 from .backends import create_backend, half_on_cpu
 from .detectors import Detector, create_detector
 from .images import as_image, read_image
-from .model_files import ModelFiles, find_files
-from .pose_stage import PoseStage
-from .preprocessing import check_scored_boxes
+from .model_files import find_files
+from .preprocess import (
+    Points,
+    check_boxes,
+    crop_people,
+    decode,
+    merge_flipped,
+    regions_of,
+    to_image,
+)
 from .results import SPINE_ONLY, Person, stack_people
 
 # An image: a file, or an array as cv2.imread gives it.
@@ -103,7 +110,13 @@ class SpinePoseEstimator:
         self.files = files
         self.backend = create_backend(files, device, threads, half, spinning)
         self.spec = self.backend.spec
-        self.pose = PoseStage(self.backend, flip_test, batch_size)
+        if flip_test and self.spec.kind != 'simcc':
+            raise ValueError(
+                'flip_test needs the SimCC distributions, but this network '
+                'decodes keypoints by itself'
+            )
+        self.flip_test = flip_test
+        self.batch_size = batch_size
         self.max_people = max_people
         self._detector: Optional[Detector] = None
         self._detector_options = None
@@ -118,7 +131,8 @@ class SpinePoseEstimator:
                 input_size=detector_size,
                 score_threshold=bbox_threshold,
                 nms_threshold=nms_threshold,
-                fast=_is_small(files),
+                fast=files.info is not None
+                and files.info.name.startswith(('spinepose-s', 'spinepose-t')),
                 spinning=spinning,
                 progress=progress,
             )
@@ -222,7 +236,7 @@ class SpinePoseEstimator:
         found = [
             self.detect(image)
             if boxes is None
-            else check_scored_boxes(boxes, confidence)
+            else check_boxes(boxes, confidence)
             for image, boxes, confidence in zip(images, bboxes, scores)
         ]
         poses = self.pose(images, [boxes for boxes, _ in found])
@@ -230,6 +244,65 @@ class SpinePoseEstimator:
             self._people(xy, keypoint_scores, boxes, confidence)
             for (xy, keypoint_scores), (boxes, confidence) in zip(poses, found)
         ]
+
+    def pose(
+        self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray]
+    ) -> List[Tuple[np.ndarray, np.ndarray]]:
+        """From boxes to keypoints, in one network batch for everybody.
+
+        Args:
+            images (Sequence): I images (H, W, 3) uint8 BGR.
+            boxes (Sequence): (N, 4) float32 of each image, [x1, y1, x2, y2]
+                in pixels.
+
+        Returns:
+            list: keypoints (N, K, 2) float32 and scores (N, K) of each image.
+
+        Raises:
+            FloatingPointError: the network gave something that is no number.
+        """
+        w, h = size = self.spec.input_size
+        counts = [len(of_image) for of_image in boxes]
+        regions = [regions_of(of_image, size) for of_image in boxes]
+        crops = np.empty((sum(counts), h, w, 3), np.uint8)
+        ends = np.cumsum(counts)[:-1]
+        for image, region, out in zip(images, regions, np.split(crops, ends)):
+            crop_people(image, region, size, out)
+        points = self._run(crops)
+        return [
+            (to_image(xy, region, size), scores)
+            for xy, scores, region in zip(
+                np.split(points.xy, ends),
+                np.split(points.scores, ends),
+                regions,
+            )
+        ]
+
+    def _run(self, crops: np.ndarray) -> Points:
+        if not len(crops):
+            return Points(*stack_people((), self.num_keypoints))
+        parts = [
+            self._network(crops[start : start + self.batch_size])
+            for start in range(0, len(crops), self.batch_size)
+        ]
+        xy, scores = (np.concatenate(part) for part in zip(*parts))
+        if not np.isfinite(scores).all():
+            raise FloatingPointError(
+                'the network gave scores that are no numbers: its weights are '
+                'broken, or half precision is too little for it'
+            )
+        return Points(xy, scores)
+
+    def _network(self, crops: np.ndarray) -> Points:
+        outputs = self.backend.run(crops)
+        if self.spec.kind == 'points':
+            return outputs
+        if self.flip_test:
+            mirrored = np.ascontiguousarray(crops[:, :, ::-1])
+            outputs = merge_flipped(
+                outputs, self.backend.run(mirrored), self.spec.flip_indices
+            )
+        return decode(outputs, self.spec.split_ratio)
 
     def detect(self, image: Image) -> Tuple[np.ndarray, np.ndarray]:
         """Boxes (N, 4) float32 [x1, y1, x2, y2] and scores (N,) float32.
@@ -290,10 +363,3 @@ def _load(image: Image) -> np.ndarray:
     if isinstance(image, (str, Path)):
         return read_image(image)
     return as_image(image)
-
-
-def _is_small(files: ModelFiles) -> bool:
-    """Whether the fastest detector goes with the model."""
-    return files.info is not None and files.info.name.startswith(
-        ('spinepose-s', 'spinepose-t')
-    )

@@ -6,7 +6,6 @@ or the folder of an mmdeploy export.
 """
 
 import importlib.util
-import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import Optional
 from ..model_zoo import ModelInfo, find_model, resolve_weights
 from ..model_zoo.models import UnknownModel, all_models
 from ..utils import config_file
+from .backends import backend_names, backends_for
+from .network import read_pipeline
 
 MODES = {
     'xlarge': 'x',
@@ -24,13 +25,6 @@ MODES = {
     'tiny': 't',
 }
 VERSIONS = ('latest', 'v2', 'v1')
-BACKENDS = ('auto', 'onnxruntime', 'pytorch', 'openvino')
-SUFFIXES = {
-    '.onnx': 'onnxruntime',
-    '.xml': 'openvino',
-    '.pth': 'pytorch',
-    '.pt': 'pytorch',
-}
 EXPORTED = 'end2end.onnx'  # mmdeploy's name for the network
 
 
@@ -39,16 +33,16 @@ class ModelFiles:
     """What a backend needs.
 
     Attributes:
-        backend: ``onnxruntime``, ``openvino`` or ``pytorch``.
-        path: the network, or the checkpoint; None for random weights.
-        config: of the checkpoint.
-        info: of a model of the table.
-        defaults: what files beside the network say of it, see
-            :func:`.read_spec`.
+        backend (str): one of :func:`.backend_names`.
+        path (Path): the network, or the checkpoint.
+        config (str): of the checkpoint.
+        info (ModelInfo, optional): of a model of the table.
+        defaults (dict): what files beside the network say of it, see
+            :func:`.read_pipeline`.
     """
 
     backend: str
-    path: Optional[Path] = None
+    path: Path
     config: str = ''
     info: Optional[ModelInfo] = None
     defaults: dict = field(default_factory=dict)
@@ -65,12 +59,13 @@ def find_files(
     """The files of a model, downloaded where they are published.
 
     Args:
-        model: a size, a name, a file or a folder; with a config a checkpoint.
-        model_version: ``latest``, ``v2`` or ``v1``, of a size.
-        backend: ``auto`` takes what the files are; of a published model the
-            ONNX file where ONNX Runtime is installed.
-        config, checkpoint: of MMPose, for PyTorch.
-        progress: show the progress of a download.
+        model (str | Path): a size, a name, a file or a folder; with a config
+            a checkpoint.
+        model_version (str): ``latest``, ``v2`` or ``v1``, of a size.
+        backend (str): ``auto`` takes the first one that runs the files; of a
+            published model the ONNX file where ONNX Runtime is installed.
+        config, checkpoint (str | Path, optional): of MMPose, for PyTorch.
+        progress (bool): show the progress of a download.
 
     Raises:
         ValueError: an unknown name, or files that the backend cannot run.
@@ -78,19 +73,21 @@ def find_files(
         DownloadError: published weights cannot be had; it says where to get
             them and where to put them.
     """
-    if backend not in BACKENDS:
+    choices = ('auto', *backend_names())
+    if backend not in choices:
         raise ValueError(
-            f'no backend {backend!r}: choose from {", ".join(BACKENDS)}'
+            f'no backend {backend!r}: choose from {", ".join(choices)}'
         )
-    if config is not None and checkpoint is None and _is_checkpoint(model):
-        checkpoint = model
-    if config is not None or checkpoint is not None:
-        return _of_checkpoint(checkpoint, config, backend)
     model = os.fspath(model)
     path = Path(model).expanduser()
+    if config is not None and checkpoint is None:
+        if 'pytorch' in backends_for(path.suffix):
+            checkpoint = model
+    if config is not None or checkpoint is not None:
+        return _of_checkpoint(checkpoint, config, backend)
+    is_file = path.suffix and any(backends_for(path.suffix))
     if path.is_dir() or (
-        path.suffix.lower() in SUFFIXES
-        and (path.exists() or not _is_published(path.name))
+        is_file and (path.exists() or not _is_published(path.name))
     ):
         return _of_path(path, backend)
     return _of_model(find_pose_model(model, model_version), backend, progress)
@@ -152,15 +149,10 @@ def _by_name(name: str, model_version: str) -> ModelInfo:
     return model
 
 
-def installed(module: str) -> bool:
-    """Whether a package is there, without importing it."""
-    return importlib.util.find_spec(module) is not None
-
-
 def _of_model(info: ModelInfo, backend: str, progress: bool) -> ModelFiles:
     if backend == 'auto':
         by_onnx = _has(info, 'onnx') and (
-            installed('onnxruntime') or not installed('mmpose')
+            _is_installed('onnxruntime') or not _is_installed('mmpose')
         )
         backend = 'onnxruntime' if by_onnx else 'pytorch'
     kind = 'weights' if backend == 'pytorch' else 'onnx'
@@ -176,6 +168,11 @@ def _of_model(info: ModelInfo, backend: str, progress: bool) -> ModelFiles:
     return ModelFiles(backend, path, config, info)
 
 
+def _is_installed(module: str) -> bool:
+    """Whether a package is there, without importing it."""
+    return importlib.util.find_spec(module) is not None
+
+
 def _has(info: ModelInfo, kind: str) -> bool:
     return bool(info.urls(kind)) or kind in info.shipped
 
@@ -185,7 +182,6 @@ def _config_of(info: ModelInfo) -> str:
 
 
 def _of_path(path: Path, backend: str) -> ModelFiles:
-    defaults = {}
     if path.is_dir():
         folder, path = path, path / EXPORTED
         if not path.is_file():
@@ -195,24 +191,25 @@ def _of_path(path: Path, backend: str) -> ModelFiles:
             )
     if not path.is_file():
         raise FileNotFoundError(f'no such model file: {path}')
-    own = SUFFIXES[path.suffix.lower()]
-    if own == 'pytorch':
-        return _of_checkpoint(path, None, backend)
-    runs = {'onnxruntime': ('onnxruntime', 'openvino'), 'openvino': (own,)}[own]
-    chosen = own if backend == 'auto' else backend
-    if chosen not in runs:
+    chosen = backend
+    if backend == 'auto':
+        chosen = next(backends_for(path.suffix))
+    elif backend not in (able := tuple(backends_for(path.suffix))):
         raise ValueError(
-            f'the backend {chosen} does not run {path.name}: '
-            f'{" or ".join(runs)} does'
+            f'the backend {backend} does not run {path.name}: '
+            f'{" or ".join(able)} does'
         )
-    if path.name == EXPORTED and (path.parent / 'pipeline.json').is_file():
-        defaults = read_pipeline(path.parent / 'pipeline.json')
-    return ModelFiles(chosen, path, defaults=defaults)
+    if chosen == 'pytorch':
+        return _of_checkpoint(path, None, backend)
+    return ModelFiles(chosen, path, defaults=said_beside(path))
 
 
-def _is_checkpoint(model) -> bool:
-    suffix = Path(os.fspath(model)).suffix.lower()
-    return SUFFIXES.get(suffix) == 'pytorch'
+def said_beside(path: Path) -> dict:
+    """What mmdeploy's pipeline.json beside an exported file says of it."""
+    pipeline = path.with_name('pipeline.json')
+    if path.name != EXPORTED or not pipeline.is_file():
+        return {}
+    return read_pipeline(pipeline)
 
 
 def _of_checkpoint(checkpoint, config, backend: str) -> ModelFiles:
@@ -247,35 +244,3 @@ def _config_beside(checkpoint: Path) -> str:
             'beside it: pass config='
         )
     return str(configs[0])
-
-
-def read_pipeline(path: Path) -> dict:
-    """What mmdeploy's ``pipeline.json`` says, see :func:`.read_spec`.
-
-    Raises:
-        ValueError: the file is not what mmdeploy writes.
-    """
-    try:
-        tasks = json.loads(path.read_text(encoding='utf-8'))
-        tasks = tasks['pipeline']['tasks']
-        said = {}
-        for task in tasks:
-            for step in task.get('transforms', ()):
-                if step['type'] == 'Normalize':
-                    said['mean'], said['std'] = step['mean'], step['std']
-                    said['bgr_to_rgb'] = step.get('to_rgb', True)
-                if step['type'] in ('TopDownAffine', 'TopdownAffine'):
-                    said['input_size'] = step.get(
-                        'image_size', step.get('input_size')
-                    )
-                size = step.get('size')
-                if step['type'] == 'Resize' and size and size[0] == size[1]:
-                    said['input_size'] = size
-            params = task.get('params', {})
-            if 'simcc_split_ratio' in params:
-                said['simcc_split_ratio'] = params['simcc_split_ratio']
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f'{path} is not what mmdeploy writes: {error!r}'
-        ) from error
-    return {key: value for key, value in said.items() if value is not None}

@@ -1,16 +1,20 @@
 import json
 import sys
+from pathlib import Path
 
 from spinepose_mmpose.inference import SpinePoseEstimator
 from spinepose_mmpose.inference.backends import (
     create_backend,
     half_on_cpu,
+    onnxruntime,
     openvino,
-    ort_session,
 )
-from spinepose_mmpose.inference.backends.ort_session import split_device
+from spinepose_mmpose.inference.backends.onnxruntime import (
+    OnnxSession,
+    split_device,
+)
 from spinepose_mmpose.inference.model_files import ModelFiles, find_files
-from spinepose_mmpose.inference.preprocessing import crop_people, regions_of
+from spinepose_mmpose.inference.preprocess import crop_people, regions_of
 
 import numpy as np
 import pytest
@@ -50,13 +54,13 @@ def test_half_precision_on_a_cpu_is_openvino_s(
     monkeypatch, tiny_onnx, has_halves
 ):
     monkeypatch.setattr(openvino, 'has_fast_halves', lambda: has_halves)
-    monkeypatch.setattr(ort_session, 'has_gpu', lambda: False)
+    monkeypatch.setattr(onnxruntime, 'has_gpu', lambda: False)
     files = find_files(tiny_onnx)
     expected = 'openvino' if has_halves else 'onnxruntime'
     for device in ('auto', 'cpu'):
         assert half_on_cpu(files, device).backend == expected
     assert half_on_cpu(files, 'cuda') == files
-    monkeypatch.setattr(ort_session, 'has_gpu', lambda: True)
+    monkeypatch.setattr(onnxruntime, 'has_gpu', lambda: True)
     assert half_on_cpu(files, 'auto') == files
     by_name = SpinePoseEstimator(
         model=tiny_onnx,
@@ -88,7 +92,7 @@ def test_waiting_threads(tiny_onnx, spinning):
     estimator = SpinePoseEstimator(
         model=tiny_onnx, device='cpu', detector=None, spinning=spinning
     )
-    options = estimator.backend.session.get_session_options()
+    options = estimator.backend.engine.session.get_session_options()
     said = options.get_session_config_entry('session.intra_op.allow_spinning')
     assert said == str(int(spinning))
 
@@ -248,3 +252,16 @@ def test_models_that_work_otherwise(tiny_model, monkeypatch):
     monkeypatch.setitem(step, 'padding', 1.4)
     with pytest.raises(ValueError, match='it pads boxes by 1.4, 1.25'):
         spec_of(tiny_model, 'it')
+
+
+def test_a_session_takes_an_array_and_gives_named_ones(tiny_onnx):
+    content = Path(tiny_onnx).read_bytes()
+    images = np.random.default_rng(0).normal(size=(2, 3, 256, 192))
+    expected = OnnxSession(tiny_onnx, 'cpu', 1).run(images)
+    assert list(expected) == ['simcc_x', 'simcc_y']
+    plain = OnnxSession(content, 'cpu', threads=1, optimize=False)
+    (found,) = plain.run(images.astype(np.float16), ['simcc_y']).values()
+    np.testing.assert_allclose(found, expected['simcc_y'], atol=1e-2)
+    with pytest.raises(ValueError, match='does not run .* shape') as error:
+        plain.run(images[:, :2])
+    assert '\n' not in str(error.value)

@@ -1,18 +1,17 @@
 import json
 import zipfile
 
-from spinepose_mmpose.inference.detectors import create_detector, find_detector
-from spinepose_mmpose.inference.detectors.boxes import (
-    box_iou,
+from spinepose_mmpose.inference.detectors import (
+    OnnxDetector,
+    create_detector,
+    decode_grid,
+    find_detector,
     keep_people,
+    letterbox,
     non_maximum_suppression,
 )
-from spinepose_mmpose.inference.detectors.letterbox import letterbox
-from spinepose_mmpose.inference.detectors.rtmdet_onnx import (
-    OnnxDetector,
-    decode_grid,
-)
 from spinepose_mmpose.inference.images import read_image
+from spinepose_mmpose.inference.preprocess import box_iou
 from spinepose_mmpose.model_zoo import DownloadError
 
 import cv2
@@ -143,9 +142,8 @@ def test_waiting_threads(tmp_path, spinning):
         (320, 320),
     )
     detector = create_detector(path, 'cpu', spinning=spinning)
-    said = detector.session.get_session_options().get_session_config_entry(
-        'session.intra_op.allow_spinning'
-    )
+    options = detector.session.session.get_session_options()
+    said = options.get_session_config_entry('session.intra_op.allow_spinning')
     assert said == str(int(spinning))
 
 

@@ -4,8 +4,8 @@ from spinepose_mmpose.inference import model_files
 from spinepose_mmpose.inference.model_files import (
     find_files,
     find_pose_model,
-    read_pipeline,
 )
+from spinepose_mmpose.inference.network import read_pipeline
 from spinepose_mmpose.model_zoo import DownloadError
 
 import pytest

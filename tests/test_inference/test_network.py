@@ -70,7 +70,7 @@ def test_halpe():
             'file predicts 17 keypoints without naming them: expected 37',
         ),
         (INPUT, SIMCC, {'keypoint_names': '["a"]'}, '37 keypoints, but.*1'),
-        (INPUT, SIMCC, {'mean': '1,2'}, "metadata 'mean' is '1,2', JSON"),
+        (INPUT, SIMCC, {'mean': '1,2'}, "file: 'mean' is '1,2', JSON"),
         (('b', 3, 'h', 'w'), SIMCC, {}, 'file takes images of any size'),
         (('b', 10), SIMCC, {}, r"file takes \['b', 10\], but"),
         (INPUT, {'dets': (1, 9, 5)}, {}, r'file gives dets \[1, 9, 5\]'),

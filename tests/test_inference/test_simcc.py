@@ -1,4 +1,4 @@
-from spinepose_mmpose.inference.simcc import (
+from spinepose_mmpose.inference.preprocess import (
     Points,
     Simcc,
     decode,

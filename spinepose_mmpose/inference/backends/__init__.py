@@ -1,36 +1,58 @@
-"""Backends: one small protocol, one file each, imported when chosen."""
+"""What runs a pose network: one file per backend, imported when it is chosen.
 
+A backend is a module in this folder, known by its name, with
+
+- ``SUFFIXES``: of the files that it runs;
+- ``create(files, device, threads, half, spinning)``, which returns a
+  :class:`Backend` and says with a pip command what is not installed.
+"""
+
+import importlib
+import pkgutil
 from dataclasses import replace
-from typing import Optional
+from typing import Iterator, Optional, Protocol, Union
 
-from ..model_files import ModelFiles
-from .base import Backend
+import numpy as np
 
-__all__ = ['Backend', 'create_backend', 'half_on_cpu']
+from ..preprocess import Points, Simcc
 
 
-def half_on_cpu(files: ModelFiles, device: str) -> ModelFiles:
-    """The same files for OpenVINO where only it computes in half precision.
+class Backend(Protocol):
+    """A pose network that is ready to run.
 
-    ONNX Runtime has no such thing on CPUs. Nothing changes where there is a
-    GPU, no OpenVINO, or a CPU without instructions for bfloat16.
+    Attributes:
+        name (str): of the backend.
+        device (str): where it runs, e.g. ``cpu``, ``cuda:0``.
+        spec (NetworkSpec): what the network takes and gives.
+    """
+
+    name: str
+    device: str
+    spec: 'NetworkSpec'  # noqa: F821
+
+    def run(self, crops: np.ndarray) -> Union[Simcc, Points]:
+        """Predict for (B, h, w, 3) uint8 BGR crops, B >= 1."""
+        ...
+
+
+def backend_names() -> tuple:
+    """The backends that there are, installed or not."""
+    return tuple(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def backends_for(suffix: str) -> Iterator[str]:
+    """The backends that run files with a suffix, the first one by default.
 
     Args:
-        files: for a backend that nobody asked for by name.
-        device: ``auto``, ``cpu``, ...
+        suffix (str): e.g. ``.onnx``.
     """
-    if files.backend != 'onnxruntime' or device not in ('auto', 'cpu'):
-        return files
-    from .openvino import has_fast_halves
-    from .ort_session import has_gpu
-
-    if (device == 'auto' and has_gpu()) or not has_fast_halves():
-        return files
-    return replace(files, backend='openvino')
+    for name in backend_names():
+        if suffix.lower() in _module(name).SUFFIXES:
+            yield name
 
 
 def create_backend(
-    files: ModelFiles,
+    files,
     device: str = 'auto',
     threads: Optional[int] = None,
     half: bool = False,
@@ -39,28 +61,38 @@ def create_backend(
     """A network that is ready to run.
 
     Args:
-        files: from :func:`.find_files`.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``tensorrt``, ...;
-            what there is depends on the backend.
-        threads: of the CPU for one network.
-        half: compute in half precision where device and backend can.
-        spinning: of ONNX Runtime, see :func:`.open_session`.
+        files (ModelFiles): from :func:`.find_files`.
+        device (str): ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``tensorrt``,
+            ...; what there is depends on the backend.
+        threads (int, optional): of the CPU for one network.
+        half (bool): compute in half precision where device and backend can.
+        spinning (bool): of ONNX Runtime, see :class:`.OnnxSession`.
 
     Raises:
         ValueError: the backend or the device is not there, or the files are
             no pose network.
     """
-    options = dict(device=device, threads=threads, half=half)
-    if files.backend == 'pytorch':
-        from .pytorch import PyTorchBackend
+    return _module(files.backend).create(files, device, threads, half, spinning)
 
-        return PyTorchBackend(files.config, files.path, **options)
-    if files.backend == 'openvino':
-        from .openvino import OpenVinoBackend
 
-        return OpenVinoBackend(files.path, **options, defaults=files.defaults)
-    from .onnxruntime import OnnxRuntimeBackend
+def half_on_cpu(files, device: str):
+    """The same files for OpenVINO where only it computes in half precision.
 
-    return OnnxRuntimeBackend(
-        files.path, **options, defaults=files.defaults, spinning=spinning
-    )
+    ONNX Runtime has no such thing on CPUs. Nothing changes where there is a
+    GPU, no OpenVINO, or a CPU without instructions for bfloat16.
+
+    Args:
+        files (ModelFiles): for a backend that nobody asked for by name.
+        device (str): ``auto``, ``cpu``, ...
+    """
+    if files.backend != 'onnxruntime' or device not in ('auto', 'cpu'):
+        return files
+    if device == 'auto' and _module('onnxruntime').has_gpu():
+        return files
+    if not _module('openvino').has_fast_halves():
+        return files
+    return replace(files, backend='openvino')
+
+
+def _module(name: str):
+    return importlib.import_module(f'.{name}', __name__)

@@ -1,75 +1,223 @@
-"""Pose networks in ONNX files, run by ONNX Runtime."""
+"""ONNX files, run by ONNX Runtime: pose networks, detectors and exports.
 
-from typing import Optional, Union
+Every ONNX session of this project is an :class:`OnnxSession`.
+"""
+
+import logging
+import os
+from typing import Dict, Optional, Sequence
 
 import numpy as np
 
-from ..network import NetworkSpec, read_spec
-from ..preprocessing import Normalizer
-from ..simcc import Points, Simcc
-from .base import outputs_of, run_in_batches
-from .ort_session import open_session
+from ..network import GraphNetwork
 
+logger = logging.getLogger(__name__)
+
+SUFFIXES = ('.onnx',)
+PROVIDERS = {
+    'cpu': 'CPUExecutionProvider',
+    'cuda': 'CUDAExecutionProvider',
+    'tensorrt': 'TensorrtExecutionProvider',
+}
+PIP = {
+    'cpu': 'pip install onnxruntime',
+    'cuda': 'pip install onnxruntime-gpu (in place of onnxruntime)',
+    'tensorrt': 'pip install onnxruntime-gpu tensorrt (the former in place of '
+    'onnxruntime)',
+}
 TYPES = {'tensor(float)': np.float32, 'tensor(float16)': np.float16}
 
 
-class OnnxRuntimeBackend:
-    """See :class:`.Backend`.
+def create(files, device, threads, half, spinning) -> GraphNetwork:
+    """See :func:`.create_backend`."""
+    engine = OnnxSession(
+        files.path, device, threads, half=half, spinning=spinning
+    )
+    return GraphNetwork('onnxruntime', engine, files.defaults)
+
+
+class OnnxSession:
+    """A network with one input: an array in, named arrays out.
 
     Args:
-        path: the ONNX file.
-        device, threads, half, spinning: see :func:`.open_session`.
-        defaults: what lies beside the file says of it, see
-            :func:`.read_spec`.
-    """
+        model (str | Path | bytes): an ONNX file, or its content.
+        device (str): ``auto`` (a GPU where this ONNX Runtime has one),
+            ``cpu``, ``cuda``, ``cuda:1`` or ``tensorrt``.
+        threads (int, optional): of the CPU, for one network; ONNX Runtime's
+            choice if None or 0.
+        half (bool): let TensorRT compute in float16. Keypoints of SimCC
+            networks have been seen to fall apart there: compare before use.
+        spinning (bool): threads of the CPU wait for work in a loop: a little
+            faster alone, but they take the cores from whatever runs beside.
+        optimize (bool): let ONNX Runtime fuse and rewrite the graph.
 
-    name = 'onnxruntime'
+    Attributes:
+        source (str): what errors call the network.
+        device (str): where it runs: ``cpu``, ``cuda:0`` or ``tensorrt:0``.
+        input_shape (list): sizes, with a text or None where any will do.
+        outputs (dict): name -> shape, in the order of the graph.
+        metadata (dict): key -> text, of the file.
+
+    Raises:
+        ValueError: ONNX Runtime or the device is not there, or the file is no
+            ONNX network with one input of floats.
+    """
 
     def __init__(
         self,
-        path,
+        model,
         device: str = 'auto',
         threads: Optional[int] = None,
+        *,
         half: bool = False,
-        defaults: Optional[dict] = None,
         spinning: bool = True,
+        optimize: bool = True,
     ) -> None:
-        self.session, self.device = open_session(
-            path, device, threads, half, spinning
+        in_memory = isinstance(model, bytes)
+        self.source = 'the ONNX model' if in_memory else os.fspath(model)
+        kind, index = split_device(device)
+        ort = import_onnxruntime()
+        wanted = kind
+        if kind == 'auto':
+            wanted = 'cuda' if has_gpu() else 'cpu'
+        available = ort.get_available_providers()
+        if PROVIDERS[wanted] not in available:
+            kinds = [k for k, name in PROVIDERS.items() if name in available]
+            raise ValueError(
+                f'device {device!r} was asked for, but this ONNX Runtime '
+                f'{ort.__version__} runs on {", ".join(kinds)} alone: '
+                f'{PIP[wanted]}'
+            )
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        options.add_session_config_entry(
+            'session.intra_op.allow_spinning', str(int(spinning))
         )
+        if not optimize:
+            level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+            options.graph_optimization_level = level
+        if threads:
+            options.intra_op_num_threads = int(threads)
+        try:
+            self.session = ort.InferenceSession(
+                model if in_memory else self.source,
+                options,
+                providers=_providers(wanted, index, half),
+            )
+        except Exception as error:  # ONNX Runtime's types share no base
+            raise ValueError(
+                f'{self.source} cannot be run by ONNX Runtime '
+                f'{ort.__version__}: {_text(error)}'
+            ) from error
+        if self.session.get_providers()[0] != PROVIDERS[wanted]:
+            # It falls back without an error, saying so only on stderr.
+            if kind != 'auto':
+                raise ValueError(
+                    f'device {device!r} was asked for, but ONNX Runtime could '
+                    'not start it: a GPU, its driver, and the CUDA and cuDNN '
+                    f'libraries of onnxruntime-gpu {ort.__version__} are needed'
+                )
+            logger.warning(
+                'ONNX Runtime could not start the GPU: the CPU is used'
+            )
+            wanted = 'cpu'
+        self.device = 'cpu' if wanted == 'cpu' else f'{wanted}:{index}'
         inputs = self.session.get_inputs()
         if len(inputs) != 1 or inputs[0].type not in TYPES:
             raise ValueError(
-                f'{path} takes '
-                f'{", ".join(f"{i.name} {i.type}" for i in inputs)}, but a '
-                f'pose network takes one of {", ".join(TYPES)}'
+                f'{self.source} takes '
+                f'{", ".join(f"{i.name} {i.type}" for i in inputs)}, one input '
+                f'of {" or ".join(TYPES)} expected'
             )
         self._input, self._dtype = inputs[0].name, TYPES[inputs[0].type]
-        self.spec = self._read_spec(str(path), inputs[0].shape, defaults)
-        self._normalize = Normalizer(
-            self.spec.mean, self.spec.std, self.spec.to_rgb
+        self.input_shape = inputs[0].shape
+        self.outputs = {o.name: o.shape for o in self.session.get_outputs()}
+        self.metadata = self.session.get_modelmeta().custom_metadata_map
+
+    def run(
+        self, array: np.ndarray, names: Optional[Sequence[str]] = None
+    ) -> Dict[str, np.ndarray]:
+        """The outputs for an input.
+
+        Args:
+            array (np.ndarray): of the input's shape.
+            names (Sequence[str], optional): which outputs; all if None.
+
+        Returns:
+            dict: name -> array, in the order of ``names``.
+
+        Raises:
+            ValueError: the network does not run with it.
+        """
+        names = list(self.outputs if names is None else names)
+        feed = {self._input: array.astype(self._dtype, copy=False)}
+        try:
+            return dict(zip(names, self.session.run(names, feed)))
+        except Exception as error:  # ONNX Runtime's types share no base
+            raise ValueError(
+                f'{self.source} does not run with an input of shape '
+                f'{array.shape}: {_text(error)}'
+            ) from error
+
+
+def _text(error: Exception) -> str:
+    return ' '.join(str(error).split())
+
+
+def import_onnxruntime():
+    """The module.
+
+    Raises:
+        ValueError: it is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ValueError(
+            f'ONNX files need ONNX Runtime, which cannot be imported '
+            f'({error}): {PIP["cpu"]}, or pip install onnxruntime-gpu for an '
+            'NVIDIA GPU'
+        ) from error
+    return onnxruntime
+
+
+def has_gpu() -> bool:
+    """Whether this ONNX Runtime is one for NVIDIA GPUs."""
+    available = import_onnxruntime().get_available_providers()
+    return PROVIDERS['cuda'] in available
+
+
+def split_device(device: str) -> tuple:
+    """``cuda:1`` to (``cuda``, 1).
+
+    Raises:
+        ValueError: there is no such kind of device for ONNX Runtime.
+    """
+    kind, _, index = str(device).lower().partition(':')
+    if kind not in ('auto', *PROVIDERS) or (index and not index.isdigit()):
+        raise ValueError(
+            f'no device {device!r} for ONNX Runtime: choose from auto, '
+            f'{", ".join(PROVIDERS)}, or one GPU of several as cuda:1'
         )
+    return kind, int(index or 0)
 
-    def _read_spec(self, path: str, shape, defaults) -> NetworkSpec:
-        metadata = self.session.get_modelmeta().custom_metadata_map
-        outputs = {o.name: o.shape for o in self.session.get_outputs()}
-        unknown = any(
-            not isinstance(size, int)
-            for shape in outputs.values()
-            for size in shape[1:]
-        )
-        if unknown and all(isinstance(size, int) for size in shape[1:]):
-            # Exporters lose sizes that a run shows.
-            batch = shape[0] if isinstance(shape[0], int) else 1
-            probe = np.zeros((batch, *shape[1:]), self._dtype)
-            arrays = self.session.run(list(outputs), {self._input: probe})
-            outputs = {n: a.shape for n, a in zip(outputs, arrays)}
-        return read_spec(path, shape, outputs, metadata, defaults)
 
-    def run(self, crops: np.ndarray) -> Union[Simcc, Points]:
-        inputs = self._normalize(crops).astype(self._dtype, copy=False)
-        arrays = run_in_batches(self._forward, inputs, self.spec.batch)
-        return outputs_of(arrays, self.spec.kind)
+def _providers(kind: str, index: int, half: bool) -> list:
+    """With options, the wanted one first."""
+    chain = [PROVIDERS['cpu']]
+    if kind != 'cpu':
+        chain.insert(0, (PROVIDERS['cuda'], {'device_id': index}))
+    if kind == 'tensorrt':
+        from ...model_zoo import cache_dir
 
-    def _forward(self, inputs: np.ndarray) -> list:
-        return self.session.run(list(self.spec.outputs), {self._input: inputs})
+        # Building an engine takes minutes, reading it back a second.
+        engines = cache_dir() / 'tensorrt'
+        engines.mkdir(parents=True, exist_ok=True)
+        options = {
+            'device_id': index,
+            'trt_fp16_enable': half,
+            'trt_engine_cache_enable': True,
+            'trt_engine_cache_path': str(engines),
+        }
+        chain.insert(0, (PROVIDERS['tensorrt'], options))
+    return chain

@@ -1,16 +1,21 @@
-"""Pose networks in ONNX or OpenVINO files, run by OpenVINO."""
+"""ONNX and OpenVINO files, run by OpenVINO."""
 
 import os
-from typing import Optional, Union
+from pathlib import Path
+from typing import Dict, Optional, Sequence
 
 import numpy as np
 
-from ..network import ABOUT_KEYS, METADATA_KEYS, read_spec
-from ..preprocessing import Normalizer
-from ..simcc import Points, Simcc
-from .base import outputs_of, run_in_batches
+from ..network import ABOUT, FIELDS, GraphNetwork
 
+SUFFIXES = ('.onnx', '.xml')
 PIP = 'pip install openvino'
+
+
+def create(files, device, threads, half, spinning) -> GraphNetwork:
+    """See :func:`.create_backend`; OpenVINO's threads do not spin."""
+    engine = OpenVinoSession(files.path, device, threads, half=half)
+    return GraphNetwork('openvino', engine, files.defaults)
 
 
 def has_fast_halves() -> bool:
@@ -23,27 +28,35 @@ def has_fast_halves() -> bool:
     return 'BF16' in able
 
 
-class OpenVinoBackend:
-    """See :class:`.Backend`.
+class OpenVinoSession:
+    """A network with one input: an array in, named arrays out.
 
     Args:
-        path: an ``.onnx`` file, or an ``.xml`` file with its ``.bin``.
-        device: ``auto`` or ``cpu`` for the CPU, or what OpenVINO calls a
-            device, e.g. ``gpu``.
-        threads: of the CPU; OpenVINO's choice if None.
-        half: allow half precision where the device has it; else float32.
-        defaults: see :func:`.read_spec`.
-    """
+        path (str | Path): an ``.onnx`` file, or an ``.xml`` file with its
+            ``.bin``.
+        device (str): ``auto`` or ``cpu`` for the CPU, or what OpenVINO calls
+            a device, e.g. ``gpu``.
+        threads (int, optional): of the CPU; OpenVINO's choice if None or 0.
+        half (bool): allow half precision where the device has it; else all is
+            computed in float32.
 
-    name = 'openvino'
+    Attributes:
+        source, device, input_shape, outputs, metadata: as in
+            :class:`.OnnxSession`.
+
+    Raises:
+        FileNotFoundError: an ``.xml`` file without its ``.bin``.
+        ValueError: OpenVINO or the device is not there, or it cannot read the
+            file.
+    """
 
     def __init__(
         self,
         path,
         device: str = 'auto',
         threads: Optional[int] = None,
+        *,
         half: bool = False,
-        defaults: Optional[dict] = None,
     ) -> None:
         try:
             import openvino
@@ -51,6 +64,12 @@ class OpenVinoBackend:
             raise ValueError(
                 f'the OpenVINO backend needs OpenVINO ({error}): {PIP}'
             ) from error
+        self.source = os.fspath(path)
+        weights = Path(path).with_suffix('.bin')
+        if self.source.lower().endswith('.xml') and not weights.is_file():
+            raise FileNotFoundError(
+                f'{path} needs its weights beside it: there is no {weights}'
+            )
         core = openvino.Core()
         wanted = 'CPU' if device in ('auto', 'cpu') else device.upper()
         kinds = {d.split('.')[0] for d in core.available_devices}
@@ -63,44 +82,37 @@ class OpenVinoBackend:
         if threads and wanted == 'CPU':
             options['INFERENCE_NUM_THREADS'] = int(threads)
         try:
-            model = core.read_model(os.fspath(path))
+            model = core.read_model(self.source)
+            compiled = core.compile_model(model, wanted, options)
         except RuntimeError as error:
-            text = ' '.join(str(error).split())
-            raise ValueError(
-                f'{path} cannot be read by OpenVINO: {text}'
-            ) from error
+            raise self._failed('cannot be read', error) from error
         self.device = wanted.lower()
-        self.spec = read_spec(
-            str(path),
-            _shape(model.inputs[0]),
-            {_name(o, i): _shape(o) for i, o in enumerate(model.outputs)},
-            _metadata(model),
-            defaults,
-        )
-        self._normalize = Normalizer(
-            self.spec.mean, self.spec.std, self.spec.to_rgb
-        )
-        names = [_name(o, i) for i, o in enumerate(model.outputs)]
-        self._order = [names.index(name) for name in self.spec.outputs]
-        self._request = core.compile_model(
-            model, wanted, options
-        ).create_infer_request()
+        self.input_shape = _shape(model.inputs[0])
+        self.outputs = {
+            min(output.get_names(), default=f'output {i}'): _shape(output)
+            for i, output in enumerate(model.outputs)
+        }
+        self.metadata = _metadata(model)
+        self._request = compiled.create_infer_request()
 
-    def run(self, crops: np.ndarray) -> Union[Simcc, Points]:
-        inputs = self._normalize(crops)
-        arrays = run_in_batches(self._forward, inputs, self.spec.batch)
-        return outputs_of(arrays, self.spec.kind)
+    def run(
+        self, array: np.ndarray, names: Optional[Sequence[str]] = None
+    ) -> Dict[str, np.ndarray]:
+        """The outputs for an input, see :meth:`.OnnxSession.run`."""
+        try:
+            self._request.infer([array], share_inputs=True)
+        except RuntimeError as error:
+            raise self._failed('cannot be run', error) from error
+        index = {name: i for i, name in enumerate(self.outputs)}
+        # The request writes the next outputs over these.
+        return {
+            name: self._request.get_output_tensor(index[name]).data.copy()
+            for name in (self.outputs if names is None else names)
+        }
 
-    def _forward(self, inputs: np.ndarray) -> list:
-        self._request.infer([inputs], share_inputs=True)
-        # The request writes the next batch over these.
-        return [
-            self._request.get_output_tensor(i).data.copy() for i in self._order
-        ]
-
-
-def _name(output, index: int) -> str:
-    return min(output.get_names(), default=f'output {index}')
+    def _failed(self, what: str, error: Exception) -> ValueError:
+        text = ' '.join(str(error).split())
+        return ValueError(f'{self.source} {what} by OpenVINO: {text}')
 
 
 def _shape(port) -> list:
@@ -112,7 +124,7 @@ def _shape(port) -> list:
 
 def _metadata(model) -> dict:
     """Of the ONNX file that the model was, which OpenVINO keeps."""
-    paths = {key: ['framework', key] for key in METADATA_KEYS + ABOUT_KEYS}
+    paths = {key: ['framework', key] for key in (*FIELDS, *ABOUT)}
     return {
         key: model.get_rt_info(path).astype(str)
         for key, path in paths.items()

@@ -1,6 +1,5 @@
-"""Pose networks as MMPose config and checkpoint, run by PyTorch."""
+"""MMPose configs with checkpoints, run by PyTorch."""
 
-import logging
 import os
 import warnings
 from contextlib import nullcontext
@@ -9,29 +8,37 @@ from typing import Optional
 import numpy as np
 
 from ..network import NetworkSpec
-from ..preprocessing import PADDING
-from ..simcc import Simcc
+from ..preprocess import PADDING, Simcc
 
-logger = logging.getLogger(__name__)
-
+SUFFIXES = ('.pth', '.pt')
 PIP = (
     'pip install torch "spinepose-mmpose[train]" and pip install --no-deps '
     'mmengine==0.10.7 mmcv-lite==2.1.0 mmdet==3.3.0 mmpose==1.3.2'
 )
 
 
-class PyTorchBackend:
-    """See :class:`.Backend`: any top-down estimator with a SimCC head.
+def create(files, device, threads, half, spinning) -> 'PyTorchNetwork':
+    """See :func:`.create_backend`; PyTorch's threads do not spin."""
+    return PyTorchNetwork(files.config, files.path, device, threads, half=half)
+
+
+class PyTorchNetwork:
+    """Any top-down estimator with a SimCC head, see :class:`.Backend`.
 
     Channel order and normalisation are those of its data preprocessor.
 
     Args:
-        config: an MMPose config file, or ``mmpose::...``.
-        checkpoint: its weights; None leaves them random.
-        device: ``auto``, or what torch calls a device.
-        threads: of the CPU, for the whole process; torch's choice if None.
-        half: run the backbone in float16, on CUDA only.
-        defaults: without meaning here; a checkpoint speaks for itself.
+        config (str | Path): an MMPose config file, or ``mmpose::...``.
+        checkpoint (str | Path): its weights.
+        device (str): ``auto``, or what torch calls a device.
+        threads (int, optional): of the CPU, for the whole process; torch's
+            choice if None or 0.
+        half (bool): run the backbone in float16, on CUDA only.
+
+    Raises:
+        FileNotFoundError: there is no such config or checkpoint.
+        ValueError: torch, MMPose or the device is not there, or the weights
+            are not those of the config.
     """
 
     name = 'pytorch'
@@ -39,11 +46,11 @@ class PyTorchBackend:
     def __init__(
         self,
         config,
-        checkpoint=None,
+        checkpoint,
         device: str = 'auto',
         threads: Optional[int] = None,
+        *,
         half: bool = False,
-        defaults: Optional[dict] = None,
     ) -> None:
         torch = import_torch()
         self._torch = torch
@@ -55,15 +62,15 @@ class PyTorchBackend:
         if threads:
             torch.set_num_threads(int(threads))
         self._half = half
-        self.model = build_model(config, checkpoint, self.device)
+        self.model = build_model(config, checkpoint).to(self.device)
         self.spec = spec_of(self.model, str(config))
-        mean, std = (
+        self._mean, self._std = (
             torch.tensor(values, device=self.device).view(1, 3, 1, 1)
             for values in (self.spec.mean, self.spec.std)
         )
-        self._mean, self._std = mean, std
 
     def run(self, crops: np.ndarray) -> Simcc:
+        """See :class:`.Backend`."""
         torch = self._torch
         from ...models.utils import full_precision
 
@@ -124,7 +131,7 @@ def find_device(torch, device: str) -> str:
     return str(torch.device(device))
 
 
-def build_model(config, checkpoint, device: str):
+def build_model(config, checkpoint):
     """The model of an MMPose config with all weights of the checkpoint.
 
     Raises:
@@ -140,14 +147,10 @@ def build_model(config, checkpoint, device: str):
         raise FileNotFoundError(f'no such config: {config}')
     config = get_config(config) if '::' in config else Config.fromfile(config)
     model = init_model(config, None, device='cpu')
-    if checkpoint is None:
-        logger.warning('no checkpoint: the weights are random')
-        return model.to(device)
-    meta = load_all_weights(model, checkpoint)
-    metainfo = meta.get('dataset_meta')
+    metainfo = load_all_weights(model, checkpoint).get('dataset_meta')
     if metainfo and 'keypoint_id2name' in metainfo:
         model.dataset_meta = metainfo
-    return model.to(device)
+    return model
 
 
 def load_all_weights(model, checkpoint) -> dict:
@@ -156,18 +159,18 @@ def load_all_weights(model, checkpoint) -> dict:
     Raises:
         ValueError: it is no checkpoint of weights alone, or of another model.
     """
-    from mmengine.runner.checkpoint import CheckpointLoader
+    import torch
 
+    from ...model_zoo import resolve_weights
     from ...models.utils.checkpoint_check import (
         checkpoint_weights,
         find_mismatch,
     )
 
     name = os.fspath(checkpoint)
+    path = resolve_weights(name) if '://' in name else name
     try:
-        loaded = CheckpointLoader.load_checkpoint(
-            name, map_location='cpu', logger='silent'
-        )
+        loaded = torch.load(path, map_location='cpu', weights_only=True)
         weights = checkpoint_weights(loaded)
     except OSError:
         raise

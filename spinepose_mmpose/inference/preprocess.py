@@ -1,9 +1,13 @@
-"""From boxes to the network's input, as in training.
+"""From boxes to the network's input, and from its output to keypoints.
 
 The same crops to the last bit as MMPose's ``GetBBoxCenterScale`` and
 ``TopdownAffine`` without rotation: a box is padded by 1.25, one side is
 lengthened to the input's aspect ratio, and OpenCV samples it bilinearly; what
 lies outside the image is black.
+
+SimCC (arXiv 2107.03332) gives a keypoint as two distributions, over columns
+and over rows. It is decoded as by MMPose's ``SimCCLabel`` without DARK: the
+highest bin of each axis, divided by the split ratio.
 """
 
 from typing import NamedTuple, Optional, Sequence, Tuple
@@ -12,6 +16,30 @@ import cv2
 import numpy as np
 
 PADDING = 1.25
+
+
+class Simcc(NamedTuple):
+    """What a network gives for B crops and K keypoints.
+
+    Attributes:
+        x: (B, K, Wx) float32, Wx = w * split ratio.
+        y: (B, K, Wy) float32.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+
+
+class Points(NamedTuple):
+    """Decoded keypoints, of a network that decodes by itself as well.
+
+    Attributes:
+        xy: (B, K, 2) float32, [x, y] in pixels of the input.
+        scores: (B, K) float32, the smaller of the two maxima.
+    """
+
+    xy: np.ndarray
+    scores: np.ndarray
 
 
 class Regions(NamedTuple):
@@ -26,12 +54,19 @@ class Regions(NamedTuple):
     scales: np.ndarray
 
 
-def check_boxes(boxes) -> np.ndarray:
-    """(N, 4) float32, [x1, y1, x2, y2]; N may be 0.
+def check_boxes(boxes, scores=None) -> Tuple[np.ndarray, np.ndarray]:
+    """Boxes of N people that somebody gave, and their scores.
+
+    Args:
+        boxes (Sequence): N rows [x1, y1, x2, y2]; N may be 0.
+        scores (Sequence, optional): (N,); 1 if not given.
+
+    Returns:
+        tuple: (N, 4) float32 and (N,) float32.
 
     Raises:
-        ValueError: another shape, a value that is not finite, or a box
-            without area.
+        ValueError: another shape, a value that is not finite, a box without
+            area, or another number of scores.
     """
     try:
         boxes = np.asarray(boxes, dtype=np.float32)
@@ -40,7 +75,7 @@ def check_boxes(boxes) -> np.ndarray:
             f'boxes are N rows of numbers x1, y1, x2, y2: {error}'
         ) from error
     if boxes.size == 0 and boxes.ndim <= 2:
-        return boxes.reshape(0, 4)
+        boxes = boxes.reshape(0, 4)
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         hint = '; one box is [[x1, y1, x2, y2]]' if boxes.shape == (4,) else ''
         raise ValueError(
@@ -56,25 +91,31 @@ def check_boxes(boxes) -> np.ndarray:
             f'box {row} {trouble}: {boxes[row].tolist()}, expected x1, y1, '
             'x2, y2 in pixels with x1 < x2 and y1 < y2'
         )
-    return boxes
-
-
-def check_scored_boxes(boxes, scores=None) -> Tuple[np.ndarray, np.ndarray]:
-    """Boxes as :func:`check_boxes` and their scores (N,), 1 if not given.
-
-    Raises:
-        ValueError: boxes that are none, or another number of scores.
-    """
-    boxes = check_boxes(boxes)
     if scores is None:
         return boxes, np.ones(len(boxes), np.float32)
     scores = np.asarray(scores, np.float32)
     if scores.shape != (len(boxes),):
         raise ValueError(
-            f'{len(boxes)} boxes have scores of shape {scores.shape}, one a '
+            f'{len(boxes)} boxes have scores of shape {scores.shape}, one per '
             'box expected'
         )
     return boxes, scores
+
+
+def box_iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Intersection over union, (N, M), of N boxes with M others.
+
+    Args:
+        boxes, others (np.ndarray): (N, 4) and (M, 4), [x1, y1, x2, y2].
+    """
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    overlap = np.maximum(high - low, 0).prod(axis=2)
+    areas, other_areas = (
+        np.maximum(b[:, 2:] - b[:, :2], 0).prod(axis=1) for b in (boxes, others)
+    )
+    union = areas[:, None] + other_areas[None] - overlap
+    return overlap / np.maximum(union, np.finfo(np.float32).tiny)
 
 
 def regions_of(
@@ -190,3 +231,43 @@ class Normalizer:
                 cv2.extractChannel(crop, channel, dst=plane)
                 cv2.LUT(plane, table, dst=target)
         return out
+
+
+def decode(simcc: Simcc, split_ratio: float) -> Points:
+    """The highest bin of each axis, the first one where several are.
+
+    A keypoint whose smaller maximum is not positive is nowhere: both bins are
+    -1, as in MMPose.
+
+    Args:
+        simcc: x (B, K, Wx) and y (B, K, Wy).
+        split_ratio (float): bins per pixel of the input.
+    """
+    bins = [axis.argmax(axis=-1) for axis in simcc]  # B, K
+    scores = np.minimum(
+        *(
+            np.take_along_axis(axis, best[..., None], axis=-1)[..., 0]
+            for axis, best in zip(simcc, bins)
+        )
+    )
+    xy = np.stack(bins, axis=-1).astype(np.float32)  # B, K, 2
+    xy[scores <= 0] = -1
+    return Points(xy / np.float32(split_ratio), scores)
+
+
+def merge_flipped(
+    simcc: Simcc, flipped: Simcc, flip_indices: Sequence[int]
+) -> Simcc:
+    """The mean of the predictions for crops and for their mirror images.
+
+    Args:
+        simcc: of the crops.
+        flipped: of the crops mirrored left to right.
+        flip_indices: (K,) each keypoint's counterpart on the other side.
+    """
+    index = list(flip_indices)
+    half = np.float32(0.5)
+    return Simcc(
+        (simcc.x + flipped.x[:, index, ::-1]) * half,
+        (simcc.y + flipped.y[:, index]) * half,
+    )

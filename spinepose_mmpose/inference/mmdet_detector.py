@@ -6,21 +6,19 @@ from typing import Optional, Tuple
 
 import numpy as np
 
-from ..backends.pytorch import PIP, find_device, load_all_weights
-from .boxes import keep_people
-
-PERSON = 0
+from .backends.pytorch import PIP, find_device, load_all_weights
+from .detectors import PERSON, keep_people
 
 
 class MMDetDetector:
     """Finds people with any detector of MMDetection, RTMDet for instance.
 
     Args:
-        config: a config file, or ``mmdet::...``.
-        checkpoint: its weights.
-        device: ``auto``, or what torch calls a device.
-        threads: of the CPU, for the whole process.
-        score_threshold: the lowest score that counts.
+        config (str | Path): a config file, or ``mmdet::...``.
+        checkpoint (str | Path): its weights.
+        device (str): ``auto``, or what torch calls a device.
+        threads (int, optional): of the CPU, for the whole process.
+        score_threshold (float): the lowest score that counts.
 
     Raises:
         FileNotFoundError: there is no such config or checkpoint.
@@ -38,7 +36,8 @@ class MMDetDetector:
     ) -> None:
         config, checkpoint = os.fspath(config), os.fspath(checkpoint)
         for what, path in (('config', config), ('checkpoint', checkpoint)):
-            if not _is_remote(path) and not os.path.isfile(path):
+            is_remote = '://' in path or '::' in path
+            if not is_remote and not os.path.isfile(path):
                 raise FileNotFoundError(f'no such detector {what}: {path}')
         try:
             import torch
@@ -51,7 +50,7 @@ class MMDetDetector:
             torch.set_num_threads(int(threads))
         self.device = find_device(torch, device)
         self.score_threshold = score_threshold
-        self.model = build_detector(config, checkpoint, self.device)
+        self.model = build_detector(config, checkpoint).to(self.device).eval()
         self._infer = inference_detector
 
     def __call__(self, image: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
@@ -65,11 +64,7 @@ class MMDetDetector:
         )
 
 
-def _is_remote(path: str) -> bool:
-    return '://' in path or '::' in path
-
-
-def build_detector(config: str, checkpoint: str, device: str):
+def build_detector(config: str, checkpoint: str):
     """An MMDetection model with all weights of the checkpoint.
 
     Raises:
@@ -80,17 +75,13 @@ def build_detector(config: str, checkpoint: str, device: str):
     from mmengine.hub import get_config
 
     cfg = get_config(config) if '::' in config else Config.fromfile(config)
-    # Else the backbone's pre-trained weights are fetched.
-    _drop_init(cfg.model)
+    for part in ('backbone', 'neck', 'bbox_head'):
+        if isinstance(cfg.model.get(part), dict):
+            # Else pre-trained weights are fetched, to be replaced at once.
+            cfg.model[part].pop('init_cfg', None)
     with warnings.catch_warnings():
         # The weights come below, and the class names are not needed.
         warnings.filterwarnings('ignore', 'checkpoint is None')
         model = init_detector(cfg, None, palette='random', device='cpu')
     load_all_weights(model, checkpoint)
-    return model.to(device).eval()
-
-
-def _drop_init(model: dict) -> None:
-    for part in ('backbone', 'neck', 'bbox_head'):
-        if isinstance(model.get(part), dict):
-            model[part].pop('init_cfg', None)
+    return model
