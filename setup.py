@@ -75,6 +75,7 @@ setup(
     extras_require={
         'train': read_requirements('train'),
         'onnx': read_requirements('onnx'),
+        'heif': ['pillow-heif'],
         'video': read_requirements('video'),
         'openvino': ['openvino'],
         'tests': read_requirements('tests'),

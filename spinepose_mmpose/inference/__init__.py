@@ -5,6 +5,13 @@ nor MMPose ever is.
 """
 
 import importlib
+import importlib.util
+
+if importlib.util.find_spec('cv2') is None:
+    raise ImportError(
+        'inference needs OpenCV, of which there are several packages: pip '
+        'install opencv-python-headless, or opencv-python for windows'
+    )
 
 _EXPORTS = {
     'Detector': 'detectors',

@@ -1,31 +1,67 @@
 """Any still image as (H, W, 3) uint8, BGR, upright.
 
-OpenCV decodes what it does right and fast; CMYK, transparency and animation
-go through Pillow. Transparent parts become white, as a viewer shows them, and
-not the hidden colour that is stored there. Of 16 bits the upper eight are
-kept. Of several pages or frames the first one counts.
+Pillow tells what a file is and decodes most kinds; JPEG goes through
+simplejpeg, which gives OpenCV's pixels and says what is damaged, and 16 bits
+per channel through OpenCV. Transparent parts become white, as a viewer shows
+them, and not the hidden colour that is stored there. Of several pages or
+frames the first one counts; the large image of an MPO file is its first one.
 """
 
 import io
+import logging
 import os
+from functools import lru_cache
+from typing import Tuple
 
 import cv2
 import numpy as np
+import simplejpeg
+from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
-JPEG_START, JPEG_END = b'\xff\xd8', b'\xff\xd9'
-# Start-of-frame markers: C0 to CF without C4, C8 and CC, which are no frames.
-JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-START_OF_SCAN = 0xDA
-PNG_START = b'\x89PNG\r\n\x1a\n'
-TIFF_STARTS = (b'II*\x00', b'MM\x00*')
+logger = logging.getLogger(__name__)
+
+# Without GIF, which is a clip.
+EXTENSIONS = frozenset(
+    '.avif .bmp .dib .heic .heif .jfif .jp2 .jpe .jpeg .jpg .mpo .pbm .pgm '
+    '.png .pnm .ppm .tif .tiff .webp'.split()
+)
+JPEG_START = b'\xff\xd8'
+# Brands of the container that HEIC and AVIF share with MP4.
+HEIF_BRANDS = {b'heic', b'heix', b'heim', b'heis', b'mif1', b'msf1', b'avif'}
+ORIENTATION = 0x0112  # of EXIF
+
+
+def is_image(path) -> bool:
+    """Whether a file is a still image, by the end of its name."""
+    return os.path.splitext(os.fspath(path))[1].lower() in EXTENSIONS
 
 
 def read_image(path) -> np.ndarray:
-    """(H, W, 3) uint8, BGR, EXIF orientation applied.
+    """The image in a file; what is remarkable about it is logged.
+
+    Args:
+        path (str | Path): any image that Pillow reads, or HEIC where
+            pillow-heif is installed.
+
+    Returns:
+        np.ndarray: (H, W, 3) uint8, BGR, EXIF orientation applied.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is empty, cut off or no image.
+    """
+    image, remark = load_image(path)
+    if remark:
+        logger.warning(remark)
+    return image
+
+
+def load_image(path) -> Tuple[np.ndarray, str]:
+    """As :func:`read_image`, with the remark instead of a log entry.
+
+    Returns:
+        tuple: the image; one sentence on what is damaged, left out or
+        guessed, '' if nothing is.
     """
     path = os.fspath(path)
     if os.path.isdir(path):
@@ -36,67 +72,172 @@ def read_image(path) -> np.ndarray:
         return decode_image(file.read(), path)
 
 
-def decode_image(content: bytes, name: str = 'the image') -> np.ndarray:
-    """(H, W, 3) uint8, BGR, from the bytes of a file.
+def decode_image(content: bytes, name: str) -> Tuple[np.ndarray, str]:
+    """As :func:`load_image`, from the content of a file.
 
     Args:
-        content: the whole file.
-        name: what an error calls it.
-
-    Raises:
-        ValueError: it is empty, cut off or no image.
+        content (bytes): the whole file.
+        name (str): what errors and remarks call it.
     """
     if not content:
         raise ValueError(f'{name} is empty')
-    if content.startswith(JPEG_START):
-        components, whole = _scan_jpeg(content)
-        if not whole:
-            raise ValueError(
-                f'{name} is cut off: the JPEG ends before its end marker'
-            )
-        by_opencv = components != 4
-    elif content.startswith(PNG_START):
-        if b'IEND' not in content:
-            raise ValueError(
-                f'{name} is cut off: the PNG ends before its end marker'
-            )
-        by_opencv = not _png_alpha(content)
-    elif content.startswith(TIFF_STARTS):
-        by_opencv = _is_plain_tiff(content, name)
-    else:
-        by_opencv = False
-    if by_opencv:
-        image = _by_opencv(content, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-        if image is not None:
-            return as_image(image)
-    return _by_pillow(content, name)
+    try:
+        with _open(content, name) as image:
+            is_deep = ';16' in str(image.tile)  # before anything is loaded
+            turn = image.getexif().get(ORIENTATION)
+            if image.format == 'JPEG' and image.mode in ('L', 'RGB'):
+                pixels, remark = _decode_jpeg(content, image, name)
+            elif is_deep:  # of which Pillow keeps 8 bits
+                image.load()  # Pillow says what is cut off, OpenCV does not
+                pixels, remark = _reduce(_decode_16_bits(content), name)
+            else:
+                pixels, remark = _pixels_of(image, name)
+                turn = image.getexif().get(ORIENTATION)  # a TIFF has turned
+                pages = getattr(image, 'n_frames', 1)
+                if pages > 1:
+                    remark = f'{name} holds {pages} images: the first counts'
+    except UnidentifiedImageError as error:
+        raise ValueError(
+            f'{name} is no usable image: not a format that Pillow reads'
+        ) from error
+    except _Refused:
+        raise
+    except Exception as error:  # decoders raise all kinds of errors
+        raise ValueError(f'{name} is no usable image: {error}') from error
+    return np.ascontiguousarray(_upright(as_image(pixels), turn)), remark
 
 
-def as_image(array) -> np.ndarray:
-    """An array as (H, W, 3) uint8, BGR; one that is so already is not copied.
+def as_image(image) -> np.ndarray:
+    """An array or a Pillow image as (H, W, 3) uint8, BGR.
 
     Args:
-        array: (H, W), (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA, uint8 or
-            uint16, as cv2.imread gives it.
+        image (np.ndarray | PIL.Image.Image): an array (H, W), (H, W, 1),
+            (H, W, 3) BGR or (H, W, 4) BGRA, as cv2.imread gives it, uint8, or
+            uint16 with 10, 12, 14 or 16 used bits; or a Pillow image of any
+            mode, which is turned upright as its EXIF data says.
+
+    Returns:
+        np.ndarray: the image; an array of that kind itself, not a copy.
 
     Raises:
         ValueError: it is none of these.
     """
-    array = np.asarray(array)
-    is_image = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in _INTO)
-    if not is_image or array.dtype not in (np.uint8, np.uint16):
+    if isinstance(image, Image.Image):
+        pixels, _ = _pixels_of(image, 'the image')
+        turn = image.getexif().get(ORIENTATION)
+        return np.ascontiguousarray(_upright(as_image(pixels), turn))
+    array = np.asarray(image)
+    channels = array.shape[2] if array.ndim == 3 else 1
+    if (
+        array.ndim not in (2, 3)
+        or channels not in (1, 3, 4)
+        or array.dtype not in (np.uint8, np.uint16)
+    ):
         raise ValueError(
-            f'an image is an array (H, W, 3) of uint8 in the order blue, '
-            f'green, red (as cv2.imread gives it), or a grey one (H, W), but '
-            f'this one is {array.shape} of {array.dtype}'
+            'an image is an array (H, W, 3) of uint8 in the order blue, '
+            'green, red (as cv2.imread gives it), a grey one (H, W), or a '
+            f'Pillow image, but this one is {array.shape} of {array.dtype}'
         )
     if array.size == 0:
         raise ValueError(f'the image has no pixels: its shape is {array.shape}')
     if array.dtype == np.uint16:
-        array = (array >> 8).astype(np.uint8)
-    if array.ndim == 2:
-        array = array[..., None]
-    return _INTO[array.shape[2]](array)
+        array, remark = _reduce(array, 'a uint16 image')
+        _say_once(remark)
+    if channels == 4:
+        return _on_white(array)
+    if channels == 1:
+        return np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=2)
+    return array
+
+
+class _Refused(ValueError):
+    """An error whose sentence is complete."""
+
+
+def _open(content: bytes, name: str) -> Image.Image:
+    """What Pillow makes of a file, before it decodes pixels."""
+    file = io.BytesIO(content)
+    if content.startswith(JPEG_START):
+        # Image.open refuses the largest photographs.
+        return JpegImagePlugin.JpegImageFile(file)
+    try:
+        return Image.open(file)
+    except UnidentifiedImageError:
+        if content[4:8] != b'ftyp' or content[8:12] not in HEIF_BRANDS:
+            raise
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise _Refused(
+            f'{name} is a HEIC or AVIF image, which needs pillow-heif (or for '
+            'AVIF a newer Pillow): pip install pillow-heif'
+        ) from error
+    pillow_heif.register_heif_opener()
+    return Image.open(file)
+
+
+def _decode_jpeg(
+    content: bytes, image: Image.Image, name: str
+) -> Tuple[np.ndarray, str]:
+    """The pixels, and what libjpeg says of those that are lost."""
+    remark = ''
+    for strict in (True, False):
+        try:
+            pixels = simplejpeg.decode_jpeg(content, 'BGR', strict=strict)
+            return pixels, remark
+        except ValueError as error:
+            if str(error).startswith('Premature end'):
+                raise _Refused(
+                    f'{name} is cut off: the JPEG ends before its end marker'
+                ) from error
+            remark = f'{name} is damaged, parts of it may be wrong: {error}'
+    return _pixels_of(image, name)
+
+
+def _decode_16_bits(content: bytes) -> np.ndarray:
+    pixels = cv2.imdecode(
+        np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED
+    )
+    if pixels is None:
+        raise ValueError('OpenCV does not read this kind of 16 bits')
+    return pixels
+
+
+def _pixels_of(image: Image.Image, name: str) -> Tuple[np.ndarray, str]:
+    """Of a Pillow image: (H, W), (H, W, 3) BGR or (H, W, 4) BGRA."""
+    mode = image.mode
+    if mode.startswith('I;16'):
+        return _reduce(np.asarray(image).astype(np.uint16), name)
+    if mode in ('I', 'F'):
+        raise _Refused(
+            f'{name} has {np.asarray(image).dtype} pixels, whose range is '
+            'unknown: save it with 8 or 16 bits per channel'
+        )
+    if 'A' in mode or 'a' in mode or 'transparency' in image.info:
+        pixels = np.asarray(image.convert('RGBA'))
+        return cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA), ''
+    pixels = np.asarray(image.convert('RGB'))
+    return cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), ''
+
+
+def _reduce(array: np.ndarray, name: str) -> Tuple[np.ndarray, str]:
+    """The upper 8 of the bits that are used, and which ones were guessed."""
+    if array.dtype != np.uint16:
+        return array, ''
+    bits = next(b for b in (8, 10, 12, 14, 16) if array.max() < 1 << b)
+    remark = ''
+    if bits < 16:
+        remark = (
+            f'{name} has no value above {(1 << bits) - 1}: it is taken for '
+            f'{bits} bits per channel, not 16'
+        )
+    return (array >> (bits - 8)).astype(np.uint8), remark
+
+
+@lru_cache(maxsize=None)
+def _say_once(remark: str) -> None:
+    if remark:
+        logger.warning(remark)
 
 
 def _on_white(bgra: np.ndarray) -> np.ndarray:
@@ -105,93 +246,12 @@ def _on_white(bgra: np.ndarray) -> np.ndarray:
     return ((mixed + 127) // 255).astype(np.uint8)
 
 
-_INTO = {
-    1: lambda grey: np.repeat(grey, 3, axis=2),
-    3: lambda bgr: bgr,
-    4: _on_white,
-}
-
-
-def _scan_jpeg(content: bytes) -> tuple:
-    """(number of colour components, whether the end marker is there).
-
-    Segments are skipped by their length: a thumbnail in one of them has
-    markers of its own. Bytes after the end are allowed, cameras append some.
-    """
-    components, at = 0, len(JPEG_START)
-    while content[at : at + 1] == b'\xff' and at + 4 <= len(content):
-        marker = content[at + 1]
-        if marker == 0xFF:  # a fill byte
-            at += 1
-            continue
-        if marker in JPEG_FRAMES and at + 9 < len(content):
-            components = content[at + 9]
-        if marker == START_OF_SCAN:
-            break
-        at += 2 + int.from_bytes(content[at + 2 : at + 4], 'big')
-    return components, content.find(JPEG_END, at) >= 0
-
-
-def _png_alpha(content: bytes) -> bool:
-    """Whether a PNG has an alpha channel or a transparent colour."""
-    colour_type = content[25] if len(content) > 25 else 0
-    header = content[: max(content.find(b'IDAT'), 0)]
-    return colour_type in (4, 6) or b'tRNS' in header
-
-
-def _is_plain_tiff(content: bytes, name: str) -> bool:
-    """Whether a TIFF has grey or three colours of 8 or 16 bits."""
-    raw = _by_opencv(content, cv2.IMREAD_UNCHANGED)
-    if raw is None:
-        return False
-    if raw.dtype not in (np.uint8, np.uint16):
-        raise _unknown_range(name, raw.dtype)
-    return raw.ndim == 2 or raw.shape[2] == 3
-
-
-def _unknown_range(name: str, kind) -> ValueError:
-    return ValueError(
-        f'{name} has {kind} pixels, whose range is unknown: save it with 8 or '
-        '16 bits a channel'
-    )
-
-
-def _by_opencv(content: bytes, flags: int):
-    """The image, or None; without what OpenCV writes to stderr then."""
-    log = cv2.utils.logging
-    level = log.setLogLevel(log.LOG_LEVEL_SILENT)
-    try:
-        return cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    except cv2.error:  # more pixels than OpenCV allows
-        return None
-    finally:
-        log.setLogLevel(level)
-
-
-def _by_pillow(content: bytes, name: str) -> np.ndarray:
-    try:
-        from PIL import Image, ImageOps
-    except ImportError as error:
-        raise ValueError(
-            f'{name} needs Pillow to be read: pip install pillow'
-        ) from error
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            image = ImageOps.exif_transpose(image)
-            has_alpha = 'A' in image.mode or 'transparency' in image.info
-            if image.mode in ('I', 'F'):
-                mode = image.mode
-            elif image.mode.startswith('I;16'):
-                return as_image(np.asarray(image).astype(np.uint16))
-            else:
-                mode = 'RGBA' if has_alpha else 'RGB'
-            pixels = np.asarray(image.convert(mode))
-    except Exception as error:  # decoders raise all kinds of errors
-        reason = str(error)
-        if 'cannot identify' in reason:
-            reason = 'not a format that OpenCV or Pillow reads'
-        raise ValueError(f'{name} is no usable image: {reason}') from error
-    if mode in ('I', 'F'):
-        raise _unknown_range(name, pixels.dtype)
-    code = cv2.COLOR_RGBA2BGRA if has_alpha else cv2.COLOR_RGB2BGR
-    return as_image(cv2.cvtColor(pixels, code))
+def _upright(array: np.ndarray, orientation) -> np.ndarray:
+    """An image turned as EXIF's orientation, 1 to 8, says."""
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return array

@@ -5,21 +5,11 @@ import os
 from fractions import Fraction
 from typing import List, Optional
 
+from ..images import is_image
 from .containers import ContainerSource
 from .frames import Source
 from .live import AddressSource, CameraSource, camera_index, is_address
 from .stills import StillsSource
-
-# Told apart by name, so that a folder of thousands is listed quickly.
-IMAGE_EXTENSIONS = (
-    '.jpg .jpeg .jpe .jfif .png .bmp .dib .tif .tiff .webp .ppm .pgm .pbm .jp2'
-).split()
-
-
-def is_image(path: str) -> bool:
-    """Whether a file is a still image by its extension."""
-    return os.path.splitext(path)[1].lower() in IMAGE_EXTENSIONS
-
 
 def open_source(spec, rate: Optional[Fraction] = None) -> Source:
     """The source of frames that a text means.
