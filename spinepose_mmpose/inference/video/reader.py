@@ -11,6 +11,7 @@ from .frames import Source
 from .live import AddressSource, CameraSource, camera_index, is_address
 from .stills import StillsSource
 
+
 def open_source(spec, rate: Optional[Fraction] = None) -> Source:
     """The source of frames that a text means.
 
