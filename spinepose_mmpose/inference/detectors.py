@@ -1,10 +1,11 @@
 """Detectors of people: published ones by name, ONNX files, and MMDetection."""
 
+import logging
 import os
 import shutil
 import zipfile
 from pathlib import Path
-from typing import Dict, Optional, Protocol, Tuple
+from typing import Dict, NamedTuple, Optional, Protocol, Tuple
 
 import cv2
 import numpy as np
@@ -13,32 +14,68 @@ from ..model_zoo import DownloadError, cache_dir, fetch
 from ..utils import replaced
 from .backends.onnxruntime import OnnxSession
 from .model_files import EXPORTED, said_beside
-from .preprocess import Normalizer, box_iou
+from .network import MEAN, STD
+from .preprocess import Normalizer
+
+logger = logging.getLogger(__name__)
 
 # A detector file to use where none is named.
 DETECTOR_VARIABLE = 'SPINEPOSE_DETECTOR'
-# Archives that OpenMMLab publishes with RTMPose, each with an end2end.onnx.
-# Apache-2.0.
+# Without one the default, and what stands in where it cannot be had.
+DEFAULT, SUBSTITUTE = 'rfdetr', 'rtmdet'
 SDK = 'https://download.openmmlab.com/mmpose/v1/projects/rtmposev1/onnx_sdk/'
+RFDETR = 'https://huggingface.co/saifkhichi96/opendetect/resolve/main/rfdetr/'
+# An .onnx file, or an archive that holds an end2end.onnx.
 PUBLISHED = {
-    'rtmdet-nano': 'rtmdet_nano_8xb32-100e_coco-obj365-person-05d8511e',
-    'rtmdet-m': 'rtmdet_m_8xb32-100e_coco-obj365-person-235e8209',
-    'yolox-tiny': 'yolox_tiny_8xb8-300e_humanart-6f3252f9',
-    'yolox-m': 'yolox_m_8xb8-300e_humanart-c2c7a14a',
-    'yolox-x': 'yolox_x_8xb8-300e_humanart-a39d44ed',
+    'rfdetr-n': f'{RFDETR}rfdetr_n_v142_384x384.onnx',
+    'rfdetr-s': f'{RFDETR}rfdetr_s_v142_512x512.onnx',
+    'rfdetr-m': f'{RFDETR}rfdetr_m_v142_576x576.onnx',
+    'rfdetr-l': f'{RFDETR}rfdetr_l_v142_704x704.onnx',
+    'rtmdet-nano': f'{SDK}rtmdet_nano_8xb32-100e_coco-obj365-person-05d8511e'
+    '.zip',
+    'rtmdet-m': f'{SDK}rtmdet_m_8xb32-100e_coco-obj365-person-235e8209.zip',
+    'yolox-tiny': f'{SDK}yolox_tiny_8xb8-300e_humanart-6f3252f9.zip',
+    'yolox-m': f'{SDK}yolox_m_8xb8-300e_humanart-c2c7a14a.zip',
+    'yolox-x': f'{SDK}yolox_x_8xb8-300e_humanart-a39d44ed.zip',
 }
-# What a family's name means; the key says whether it shall be fast.
-SIZED = {
-    'rtmdet': {False: 'rtmdet-m', True: 'rtmdet-nano'},
-    'yolox': {False: 'yolox-m', True: 'yolox-tiny'},
+# What the name of a family means beside a pose network of each size.
+POSE_SIZES = 'tsmlx'
+FAMILIES = {
+    family: dict(zip(POSE_SIZES, (f'{family}-{own}' for own in sizes.split())))
+    for family, sizes in (
+        ('rfdetr', 'n n s m l'),
+        ('rtmdet', 'nano nano m m m'),
+        ('yolox', 'tiny tiny m m x'),
+    )
 }
 
-# Of RTMDet, in the order blue, green, red. YOLOX takes pixels as they are.
-MEAN = (103.53, 116.28, 123.675)
-STD = (57.375, 57.12, 58.395)
-STRIDES = (8, 16, 32)
+STRIDES = (8, 16, 32)  # of YOLOX
+LARGEST_SIDE = 4096
 PAD_VALUE = 114
 PERSON = 0
+DETR_PERSON = 1  # class 0 is the background
+
+
+class Preparation(NamedTuple):
+    """How a detector takes an image.
+
+    Attributes:
+        mean, std (tuple): of the channels in its order.
+        to_rgb (bool): whether it takes red first.
+        keeps_ratio (bool): whether the image is padded, not stretched.
+    """
+
+    mean: tuple
+    std: tuple
+    to_rgb: bool
+    keeps_ratio: bool
+
+
+PREPARATIONS = {
+    'rfdetr': Preparation(MEAN, STD, True, False),
+    'rtmdet': Preparation(MEAN[::-1], STD[::-1], False, True),
+    'yolox': Preparation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), False, True),
+}
 
 
 class Detector(Protocol):
@@ -66,28 +103,29 @@ def create_detector(
     input_size: Optional[Tuple[int, int]] = None,
     score_threshold: float = 0.3,
     nms_threshold: float = 0.45,
-    fast: bool = False,
+    size: str = 'm',
     spinning: bool = True,
     progress: bool = True,
 ) -> Detector:
     """A detector that is ready to run.
 
     Args:
-        detector (str | Path | Detector): ``auto``, a published one's name, an
-            ONNX file or the folder of an mmdeploy export, a checkpoint (with
-            ``config``), or something that is a :class:`Detector` already.
-            ``auto`` is the file that the environment variable
-            ``SPINEPOSE_DETECTOR`` names, else ``rtmdet``.
+        detector (str | Path | Detector): ``auto``, a published one's name or
+            family, an ONNX file or the folder of an mmdeploy export, a
+            checkpoint (with ``config``), or something that is a
+            :class:`Detector` already. ``auto`` is the file that the
+            environment variable ``SPINEPOSE_DETECTOR`` names, else
+            ``rfdetr``, or ``rtmdet`` where that cannot be downloaded.
         device (str): see the backends.
         threads (int, optional): see the backends.
         config (str | Path, optional): the MMDetection config of a checkpoint.
         input_size (tuple, optional): (w, h) for an ONNX file that takes any
-            size.
+            size, multiples of 32.
         score_threshold (float): the lowest score that counts.
         nms_threshold (float): overlap of two people at most, for files that
             do not suppress overlapping boxes by themselves.
-        fast (bool): ``rtmdet`` means the nano one, ``yolox`` the tiny one,
-            not the medium ones.
+        size (str): of the pose network, ``t``, ``s``, ``m``, ``l`` or ``x``:
+            which one of a family goes with it.
         spinning (bool): of ONNX Runtime, see :class:`.OnnxSession`.
         progress (bool): show the progress of a download.
 
@@ -100,14 +138,13 @@ def create_detector(
         return detector
     name = os.fspath(detector)
     if name == 'auto':
-        name = os.environ.get(DETECTOR_VARIABLE, '').strip() or 'rtmdet'
-    name = SIZED.get(name, {}).get(fast, name)
+        name = os.environ.get(DETECTOR_VARIABLE, '').strip() or name
     if config is not None:
         from .mmdet_detector import MMDetDetector
 
         return MMDetDetector(config, name, device, threads, score_threshold)
     return OnnxDetector(
-        find_detector(name, progress),
+        find_detector(name, size, progress),
         device,
         threads,
         input_size,
@@ -117,8 +154,13 @@ def create_detector(
     )
 
 
-def find_detector(name: str, progress: bool = True) -> Path:
+def find_detector(name: str, size: str = 'm', progress: bool = True) -> Path:
     """The ONNX file, or the folder, that a name or a path means.
+
+    Args:
+        name (str): ``auto`` (the default), a published one's name or family,
+            or a path.
+        size, progress: see :func:`create_detector`.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -130,34 +172,39 @@ def find_detector(name: str, progress: bool = True) -> Path:
         if not path.exists():
             raise FileNotFoundError(f'no such detector file: {name}')
         return path
-    if name.lower() in PUBLISHED:
-        return _published_file(name.lower(), progress)
+    if name == 'auto':
+        try:
+            return find_detector(DEFAULT, size, progress)
+        except DownloadError as error:
+            path = find_detector(SUBSTITUTE, size, progress)
+            logger.warning(
+                f'{path.name} finds people in place of {DEFAULT}: {error}'
+            )
+            return path
+    name = name.lower()
+    name = FAMILIES.get(name, {}).get(size, name)
+    if name in PUBLISHED:
+        return _published_file(name, progress)
     if path.suffix.lower() in ('.pth', '.pt'):
         raise ValueError(
-            f'the detector {name} is a checkpoint: its MMDetection config is '
+            f'the detector {path} is a checkpoint: its MMDetection config is '
             'needed as well'
         )
     raise ValueError(
         f'no detector {name!r}: choose auto, '
-        f'{", ".join([*SIZED, *PUBLISHED])}, or the path of an .onnx file'
+        f'{", ".join([*FAMILIES, *PUBLISHED])}, or the path of an .onnx file'
     )
 
 
 def _published_file(name: str, progress: bool) -> Path:
-    """The ONNX file of a published detector, downloaded if need be.
-
-    Raises:
-        DownloadError: it cannot be had; it says where to get it, where to put
-            it, and what else helps.
-    """
-    stem = PUBLISHED[name]
-    path = cache_dir() / f'{stem}.onnx'
+    """The ONNX file of a published detector, downloaded if need be."""
+    url = PUBLISHED[name]
+    download = cache_dir() / url.rsplit('/', 1)[1]
+    path = download.with_suffix('.onnx')
     if path.is_file():
         return path
     try:
-        archive = fetch(
-            [f'{SDK}{stem}.zip'], cache_dir() / f'{stem}.zip', progress=progress
-        )
+        download = fetch([url], download, progress=progress)
     except DownloadError as error:
         raise DownloadError(
             f'the person detector {name} is not here: {error}; or name a '
@@ -165,12 +212,14 @@ def _published_file(name: str, progress: bool) -> Path:
             'detector (one person fills the image)',
             local=error.local,
         ) from error
+    if download.suffix == '.onnx':
+        return download
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with zipfile.ZipFile(archive) as files:
+        with zipfile.ZipFile(download) as files:
             members = [n for n in files.namelist() if Path(n).name == EXPORTED]
             if not members:
-                raise ValueError(f'{archive} holds no {EXPORTED}')
+                raise ValueError(f'{download} holds no {EXPORTED}')
             with (
                 replaced(str(path)) as temporary,
                 files.open(members[0]) as source,
@@ -179,34 +228,36 @@ def _published_file(name: str, progress: bool) -> Path:
                 shutil.copyfileobj(source, file)
     except zipfile.BadZipFile as error:
         raise ValueError(
-            f'{archive} is no complete archive ({error}): delete it to have '
+            f'{download} is no complete archive ({error}): delete it to have '
             'it downloaded again'
         ) from error
     return path
 
 
 class OnnxDetector:
-    """Finds people with RTMDet or YOLOX, exported in any usual way.
+    """Finds people with RF-DETR, RTMDet or YOLOX, exported in any usual way.
 
     - boxes with scores ``dets`` (1, N, 5) and ``labels`` (1, N): mmdeploy's
       export, as RTMPose's and rtmlib's files are;
     - ``dets`` alone: all are people;
     - boxes (1, N, 4) and scores (1, N, C) before suppression;
-    - YOLOX's own export (1, N, 5 + C), relative to its grid.
+    - YOLOX's own export (1, N, 5 + C), relative to its grid;
+    - RF-DETR, by its file's name: boxes (1, N, 4) and logits (1, N, C).
 
     Args:
         path (str | Path): an ONNX file, or the folder of an mmdeploy export.
         device, threads, spinning: see :class:`.OnnxSession`.
-        input_size (tuple, optional): (w, h); needed where the file takes any
-            size and nothing beside it says more. By default 320x320 of a nano
-            network, else 640x640.
+        input_size (tuple, optional): (w, h), multiples of 32; needed where
+            the file takes any size and nothing beside it says more. By
+            default 320x320 of a nano network, else 640x640.
         score_threshold (float): the lowest score that counts.
         nms_threshold (float): overlap of two people at most, where the file
             does not suppress by itself.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no detector that is known here.
+        ValueError: it is no detector that is known here, or takes no such
+            size.
     """
 
     def __init__(
@@ -229,85 +280,117 @@ class OnnxDetector:
         self.score_threshold = score_threshold
         self.nms_threshold = nms_threshold
         said = said_beside(path)
-        self.input_size = _input_size(
-            self.session.input_shape, said, input_size, path
+        self.input_size = self._input_size(said, input_size)
+        self.family = self._family()
+        mean, std, to_rgb, self._keeps_ratio = PREPARATIONS[self.family]
+        if said and self.family == 'rtmdet':
+            mean, std, *_ = PREPARATIONS['yolox']  # no Normalize: plain pixels
+        self._normalize = Normalizer(
+            said.get('mean', mean),
+            said.get('std', std),
+            said.get('bgr_to_rgb', to_rgb),
         )
-        shapes = self.session.outputs
-        if not any(_may_be_boxes(s, len(shapes)) for s in shapes.values()):
-            raise self._unknown(shapes)
-        is_yolox = 'yolox' in str(path).lower() or _is_grid(shapes)
-        mean, std = said.get('mean', MEAN), said.get('std', STD)
-        if is_yolox or (said and 'mean' not in said):
-            mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-        self._normalize = Normalizer(mean, std, said.get('bgr_to_rgb', False))
+
+    def _input_size(self, said: dict, given) -> Tuple[int, int]:
+        shape = self.session.input_shape
+        if len(shape) != 4:
+            raise ValueError(
+                f'{self.path} takes {list(shape)}, but a detector takes '
+                'images (batch, 3, height, width)'
+            )
+        default = (320,) * 2 if 'nano' in self.path.name.lower() else (640,) * 2
+        size = tuple(given or said.get('input_size') or default)
+        if any(n % 32 or not 32 <= n <= LARGEST_SIDE for n in size):
+            raise ValueError(
+                f'a detector of {size[0]}x{size[1]} pixels was asked for: '
+                f'multiples of 32 up to {LARGEST_SIDE} expected'
+            )
+        fixed = tuple(shape[:1:-1])
+        if not all(isinstance(n, int) and n > 0 for n in fixed):
+            return size
+        if given is not None and fixed != size:
+            logger.warning(
+                f'{self.path} takes {fixed[0]}x{fixed[1]} pixels alone, not '
+                f'{size[0]}x{size[1]}'
+            )
+        return fixed
+
+    def _family(self) -> str:
+        """A key of ``PREPARATIONS``, by the file's name and its outputs."""
+        is_export = self.path.name == EXPORTED
+        name = self.path.parent.name if is_export else self.path.stem
+        name = name.lower().replace('-', '').replace('_', '')
+        shapes = list(self.session.outputs.values())
+        widths = [s[2] if len(s) == 3 else 0 for s in shapes]
+        is_single = len(shapes) == 1
+        if not any(
+            not isinstance(w, int) or w in (4, 5) or (is_single and w > 5)
+            for w in widths
+        ):
+            raise self._unknown(self.session.outputs)
+        for family in ('rfdetr', 'yolox'):
+            if family in name:
+                return family
+        is_grid = is_single and isinstance(widths[0], int) and widths[0] > 5
+        return 'yolox' if is_grid else 'rtmdet'
 
     def __call__(self, image: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        frame, factors = letterbox(image, self.input_size)
+        size = image.shape[1::-1]
+        if self._keeps_ratio:
+            frame, factors = letterbox(image, self.input_size)
+        else:
+            frame = cv2.resize(image, self.input_size)
+            factors = np.float32(self.input_size * 2) / np.float32(size * 2)
         outputs = self.session.run(self._normalize(frame[None]))
-        boxes, scores, suppressed = self._read(outputs)
+        boxes, scores, is_suppressed = self._read(outputs)
         return keep_people(
             boxes / factors,
             scores,
-            (image.shape[1], image.shape[0]),
+            size,
             self.score_threshold,
-            None if suppressed else self.nms_threshold,
+            None if is_suppressed else self.nms_threshold,
         )
 
     def _read(self, outputs: Dict[str, np.ndarray]) -> tuple:
         """(boxes in pixels of the frame, scores, whether suppressed)."""
-        arrays = {name: array[0] for name, array in outputs.items()}
-        for name, array in arrays.items():
-            if array.ndim == 2 and array.shape[1] == 5:
-                labels = [a for a in arrays.values() if a.ndim == 1]
-                people = (
-                    labels[0] == PERSON if labels else np.ones(len(array), bool)
-                )
-                return array[people, :4], array[people, 4], True
-            if array.ndim == 2 and array.shape[1] == 4:
-                others = [
-                    a
-                    for n, a in arrays.items()
-                    if n != name and a.ndim == 2 and len(a) == len(array)
-                ]
-                # Logits are those of a DETR, whose boxes are fractions.
-                if others and not (others[0] < 0).any():
-                    return array, others[0][:, PERSON], False
-        grid = next(iter(arrays.values()))
-        if len(arrays) == 1 and grid.ndim == 2 and grid.shape[1] > 5:
-            return (*decode_grid(grid, self.input_size), False)
+        arrays = [array[0] for array in outputs.values()]
+        tables = {a.shape[1]: a for a in reversed(arrays) if a.ndim == 2}
+        if 5 in tables:
+            dets = tables[5]
+            for labels in arrays:
+                if labels.ndim == 1:
+                    dets = dets[labels == PERSON]
+            return dets[:, :4], dets[:, 4], True
+        scores = [
+            a
+            for a in arrays
+            if 4 in tables and a is not tables[4] and a.ndim == 2
+        ]
+        if scores and len(scores[0]) == len(tables[4]):
+            if self.family == 'rfdetr':
+                return (*self._of_detr(tables[4], scores[0]), True)
+            # Logits are those of a DETR under another name.
+            if not (scores[0] < 0).any():
+                return tables[4], scores[0][:, PERSON], False
+        if len(arrays) == 1 and max(tables, default=0) > 5:
+            return (*decode_grid(arrays[0], self.input_size), False)
         raise self._unknown({n: a.shape for n, a in outputs.items()})
+
+    def _of_detr(self, boxes: np.ndarray, logits: np.ndarray) -> tuple:
+        """From centre and size as fractions, and logits of the classes."""
+        centers, halves = boxes[:, :2], boxes[:, 2:] / 2
+        corners = np.hstack([centers - halves, centers + halves])
+        scores = 0.5 + 0.5 * np.tanh(0.5 * logits[:, DETR_PERSON])  # sigmoid
+        return corners * np.float32(self.input_size * 2), scores
 
     def _unknown(self, shapes: dict) -> ValueError:
         given = ', '.join(f'{n} {tuple(s)}' for n, s in shapes.items())
         return ValueError(
             f'{self.path} gives {given}, which is neither RTMDet nor YOLOX: '
             'boxes with scores (1, N, 5), boxes (1, N, 4) with scores '
-            '(1, N, C), or a grid (1, N, 5 + C) expected'
+            '(1, N, C), or a grid (1, N, 5 + C) expected; or RF-DETR, if '
+            '"rfdetr" is part of the name'
         )
-
-
-def _may_be_boxes(shape, count: int) -> bool:
-    """Whether an output of ``count`` has the shape of boxes or of a grid."""
-    last = shape[-1] if len(shape) == 3 else 0
-    return not isinstance(last, int) or last in (4, 5) or count == 1 < last
-
-
-def _is_grid(shapes: dict) -> bool:
-    """One output (1, N, 5 + C): YOLOX as its authors export it."""
-    shape = next(iter(shapes.values()))
-    if len(shapes) != 1 or len(shape) != 3:
-        return False
-    return isinstance(shape[2], int) and shape[2] > 5
-
-
-def _input_size(shape, said: dict, given, path: Path) -> Tuple[int, int]:
-    if all(isinstance(size, int) and size > 0 for size in shape[2:]):
-        return shape[3], shape[2]
-    if given is not None:
-        return int(given[0]), int(given[1])
-    if 'input_size' in said:
-        return tuple(said['input_size'])
-    return (320, 320) if 'nano' in path.name.lower() else (640, 640)
 
 
 def letterbox(
@@ -381,8 +464,8 @@ def keep_people(
         scores (np.ndarray): (N,).
         size (tuple): (w, h) of the image in pixels.
         score_threshold (float): the lowest score that counts.
-        nms_threshold (float, optional): see :func:`non_maximum_suppression`;
-            None leaves overlapping boxes.
+        nms_threshold (float, optional): a box goes if a better one that is
+            kept overlaps it by more; None leaves overlapping boxes.
 
     Returns:
         tuple: boxes (M, 4) and scores (M,) float32, the best score first.
@@ -394,26 +477,12 @@ def keep_people(
     if nms_threshold is None:
         order = np.argsort(-scores, kind='stable')
     else:
-        order = non_maximum_suppression(boxes, scores, nms_threshold)
+        sizes = boxes[:, 2:] - boxes[:, :2]
+        order = cv2.dnn.NMSBoxes(
+            np.hstack([boxes[:, :2], sizes]), scores, 0.0, nms_threshold
+        )
+        order = np.array(order, dtype=np.int64)
     boxes, scores = boxes[order], scores[order]
     boxes = boxes.clip(0, np.float32([*size, *size]))
     inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
     return boxes[inside], scores[inside]
-
-
-def non_maximum_suppression(
-    boxes: np.ndarray, scores: np.ndarray, iou_threshold: float
-) -> np.ndarray:
-    """Indices of the boxes to keep, the best score first.
-
-    A box goes if a better one that is kept overlaps it by more than
-    ``iou_threshold``.
-    """
-    rest = np.argsort(-scores, kind='stable')
-    keep = []
-    while rest.size:
-        best, rest = rest[0], rest[1:]
-        keep.append(best)
-        overlap = box_iou(boxes[best : best + 1], boxes[rest])[0]
-        rest = rest[overlap <= iou_threshold]
-    return np.array(keep, dtype=np.int64)

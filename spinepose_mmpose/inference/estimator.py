@@ -1,5 +1,6 @@
 """People in images: detect, then one network batch for everybody."""
 
+from functools import partial
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple, Union
 
@@ -8,7 +9,7 @@ import numpy as np
 from ..metainfo import KEYPOINT_IDS
 from .backends import create_backend, half_on_cpu
 from .detectors import Detector, create_detector
-from .images import as_image, read_image
+from .images import as_image
 from .model_files import find_files
 from .preprocess import (
     Points,
@@ -21,43 +22,51 @@ from .preprocess import (
 )
 from .results import SPINE_ONLY, Person, stack_people
 
-# An image: a file, or an array as cv2.imread gives it.
-Image = Union[str, Path, np.ndarray]
+# A file, an array as cv2.imread gives it, or a Pillow image.
+Image = Union[str, Path, np.ndarray, 'PIL.Image.Image']  # noqa: F821
+LARGEST_BATCH = 1024
+MOST_THREADS = 1024
 
 
 class SpinePoseEstimator:
     """Estimates 37 keypoints of everybody in an image.
 
     Args:
-        mode: ``small``, ``medium``, ``large``, ``xlarge`` (or s, m, l, x), or
-            a name of the model table.
-        device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda``,
+        mode (str): ``small``, ``medium``, ``large``, ``xlarge`` (or s, m, l,
+            x), or a name of the model table.
+        device (str): ``auto`` (a GPU where there is one), ``cpu``, ``cuda``,
             ``cuda:1``, ``tensorrt``, ...; what there is depends on the
             backend.
-        model_version: ``latest``, ``v2`` (SIMSPINE) or ``v1`` (SpineTrack).
-        model: a name or a file, in place of ``mode``: ``.onnx``, the folder
-            of an mmdeploy export, ``.xml`` of OpenVINO, or ``.pth``.
-        config, checkpoint: of MMPose, in place of ``mode``.
-        backend: ``auto``, ``onnxruntime``, ``pytorch`` or ``openvino``.
-        detector: ``auto``, a published one's name, an ONNX file, a checkpoint
-            of MMDetection (with ``detector_config``), a :class:`Detector`, or
-            None: then the whole image is one person's box.
-        detector_config: the config of a detector's checkpoint.
-        detector_size: (w, h) for a detector's file that takes any size.
-        detector_device: None for ``device``, where it means the same.
-        bbox_threshold: the lowest score of a detected person.
-        nms_threshold: overlap of two detected people at most, where the
-            detector does not care for that itself.
-        max_people: keep so many detected people, the surest.
-        flip_test: average with the mirror image, at twice the cost.
-        half: compute in half precision where device and backend can; on a
-            CPU with bfloat16 OpenVINO does, if it is installed.
-        threads: of the CPU for one network.
-        batch_size: people in one run of the network at most.
-        spinning: threads of ONNX Runtime wait for work in a loop: a little
-            faster for one image after the other, much slower where decoding,
-            detection and drawing run beside.
-        progress: show the progress of a download.
+        model_version (str): ``latest``, ``v2`` (SIMSPINE) or ``v1``
+            (SpineTrack).
+        model (str | Path, optional): a name or a file, in place of ``mode``:
+            ``.onnx``, the folder of an mmdeploy export, ``.xml`` of OpenVINO,
+            or ``.pth``.
+        config, checkpoint (str | Path, optional): of MMPose, in place of
+            ``mode``.
+        backend (str): ``auto``, ``onnxruntime``, ``pytorch`` or ``openvino``.
+        detector (str | Path | Detector, optional): ``auto``, a published
+            one's name, an ONNX file, a checkpoint of MMDetection (with
+            ``detector_config``), a :class:`Detector`, or None: then the whole
+            image is one person's box.
+        detector_config (str | Path, optional): of a detector's checkpoint.
+        detector_size (tuple, optional): (w, h) for a detector's file that
+            takes any size.
+        detector_device (str, optional): None for ``device``, where it means
+            the same.
+        bbox_threshold (float): the lowest score of a detected person.
+        nms_threshold (float): overlap of two detected people at most, where
+            the detector leaves that open.
+        max_people (int, optional): keep so many detected people, the surest.
+        flip_test (bool): average with the mirror image, at twice the cost.
+        half (bool): compute in half precision where device and backend can;
+            on a CPU with bfloat16 OpenVINO does, if it is installed.
+        threads (int, optional): of the CPU for one network.
+        batch_size (int): people in one run of the network at most.
+        spinning (bool): threads of ONNX Runtime wait for work in a loop: a
+            little faster for one image after the other, much slower where
+            decoding, detection and drawing run beside.
+        progress (bool): show the progress of a download.
 
     Raises:
         ValueError: a setting, a file or a device that cannot be used.
@@ -70,7 +79,7 @@ class SpinePoseEstimator:
 
     def __init__(
         self,
-        mode: str = 'large',
+        mode: str = 'medium',
         device: str = 'auto',
         model_version: str = 'latest',
         *,
@@ -92,11 +101,15 @@ class SpinePoseEstimator:
         spinning: bool = True,
         progress: bool = True,
     ) -> None:
-        if batch_size < 1 or (max_people is not None and max_people < 1):
-            raise ValueError(
-                f'batch_size and max_people are 1 or more, but {batch_size} '
-                f'and {max_people} were given'
-            )
+        for name, value, largest in (
+            ('batch_size', batch_size, LARGEST_BATCH),
+            ('threads', threads or None, MOST_THREADS),
+            ('max_people', max_people, float('inf')),
+        ):
+            if value is not None and not 1 <= value <= largest:
+                raise ValueError(
+                    f'{name} is {value}, a number from 1 to {largest} expected'
+                )
         files = find_files(
             mode if model is None else model,
             model_version,
@@ -118,28 +131,28 @@ class SpinePoseEstimator:
         self.flip_test = flip_test
         self.batch_size = batch_size
         self.max_people = max_people
+        # Other backends call devices otherwise.
+        is_shared = files.backend == 'onnxruntime' or device == 'cpu'
+        self._create_detector = partial(
+            create_detector,
+            detector,
+            detector_device or (device if is_shared else 'auto'),
+            threads,
+            config=detector_config,
+            input_size=detector_size,
+            score_threshold=bbox_threshold,
+            nms_threshold=nms_threshold,
+            # spinepose-m-v2
+            size=files.info.name.split('-')[1] if files.info else 'm',
+            spinning=spinning,
+            progress=progress,
+        )
+        self._has_detector = detector is not None
         self._detector: Optional[Detector] = None
-        self._detector_options = None
-        if detector is not None:
-            # Other backends call devices otherwise.
-            is_shared = files.backend == 'onnxruntime' or device == 'cpu'
-            self._detector_options = dict(
-                detector=detector,
-                device=detector_device or (device if is_shared else 'auto'),
-                threads=threads,
-                config=detector_config,
-                input_size=detector_size,
-                score_threshold=bbox_threshold,
-                nms_threshold=nms_threshold,
-                fast=files.info is not None
-                and files.info.name.startswith(('spinepose-s', 'spinepose-t')),
-                spinning=spinning,
-                progress=progress,
-            )
-            # What is named is checked at once; what must be downloaded only
-            # when somebody is to be found.
-            if detector != 'auto':
-                self._detector = create_detector(**self._detector_options)
+        # What is named is checked at once; what must be downloaded only when
+        # somebody is to be found.
+        if self._has_detector and detector != 'auto':
+            self._detector = self._create_detector()
 
     @property
     def device(self) -> str:
@@ -176,8 +189,8 @@ class SpinePoseEstimator:
         Raises:
             DownloadError: its published weights cannot be had.
         """
-        if self._detector is None and self._detector_options is not None:
-            self._detector = create_detector(**self._detector_options)
+        if self._detector is None and self._has_detector:
+            self._detector = self._create_detector()
         return self._detector
 
     def __call__(
@@ -186,8 +199,10 @@ class SpinePoseEstimator:
         """Keypoints and scores of everybody in an image.
 
         Args:
-            image: a file, or (H, W, 3) uint8 BGR as cv2.imread gives it.
-            bboxes: (N, 4) [x1, y1, x2, y2] in pixels; None: detected.
+            image (Image): a file, an array, or a Pillow image, see
+                :func:`.as_image`.
+            bboxes (Sequence, optional): (N, 4) [x1, y1, x2, y2] in pixels;
+                detected if None.
 
         Returns:
             tuple: keypoints (N, K, 2) float32 in pixels of the image, scores
@@ -202,13 +217,9 @@ class SpinePoseEstimator:
 
         Args:
             image, bboxes: as in :meth:`__call__`.
-            bbox_scores: (N,) of the boxes; 1 if not given.
+            bbox_scores (Sequence, optional): (N,) of the boxes; 1 if None.
         """
-        image = _load(image)
-        if bboxes is None:
-            bboxes, bbox_scores = self.detect(image)
-        scores = None if bbox_scores is None else [bbox_scores]
-        return self.predict_batch([image], [bboxes], scores)[0]
+        return self.predict_batch([image], [bboxes], [bbox_scores])[0]
 
     def predict_batch(
         self,
@@ -219,9 +230,10 @@ class SpinePoseEstimator:
         """Everybody in several images, in one network batch.
 
         Args:
-            images: I images.
-            bboxes: (N, 4) of each image, in pixels of it; None: detected.
-            bbox_scores: (N,) of each image; 1 if not given.
+            images (Sequence): I images.
+            bboxes (Sequence): (N, 4) of each image, in pixels of it; detected
+                where None.
+            bbox_scores (Sequence, optional): (N,) of each image; 1 if None.
 
         Returns:
             list: the people of each image, in the order of the boxes.
@@ -232,7 +244,7 @@ class SpinePoseEstimator:
                 f'{len(images)} images, boxes of {len(bboxes)} and scores of '
                 f'{len(scores)} were given: as many of each expected'
             )
-        images = [_load(image) for image in images]
+        images = [as_image(image) for image in images]
         found = [
             self.detect(image)
             if boxes is None
@@ -241,8 +253,11 @@ class SpinePoseEstimator:
         ]
         poses = self.pose(images, [boxes for boxes, _ in found])
         return [
-            self._people(xy, keypoint_scores, boxes, confidence)
-            for (xy, keypoint_scores), (boxes, confidence) in zip(poses, found)
+            tuple(
+                Person(*person, bbox_score=float(score), names=self.names)
+                for *person, score in zip(xy, xy_scores, boxes, confidence)
+            )
+            for (xy, xy_scores), (boxes, confidence) in zip(poses, found)
         ]
 
     def pose(
@@ -309,7 +324,7 @@ class SpinePoseEstimator:
 
         Without a detector, one box around the whole image.
         """
-        image = _load(image)
+        image = as_image(image)
         if self.detector is None:
             h, w = image.shape[:2]
             return np.float32([[0, 0, w, h]]), np.ones(1, np.float32)
@@ -318,7 +333,7 @@ class SpinePoseEstimator:
 
     def visualize(
         self,
-        image: np.ndarray,
+        image: Image,
         keypoints: np.ndarray,
         scores: np.ndarray,
         **style,
@@ -326,9 +341,9 @@ class SpinePoseEstimator:
         """A drawing of poses on a copy of the image.
 
         Args:
-            image: (H, W, 3) uint8 BGR.
-            keypoints: (N, K, 2) in pixels.
-            scores: (N, K).
+            image (Image): see :func:`.as_image`.
+            keypoints (np.ndarray): (N, K, 2) in pixels.
+            scores (np.ndarray): (N, K).
             style: settings of :class:`.DrawStyle`.
 
         Returns:
@@ -336,30 +351,9 @@ class SpinePoseEstimator:
         """
         from .visualization import DrawStyle, draw_people
 
-        people = self._people(
-            np.asarray(keypoints, np.float32), np.asarray(scores, np.float32)
-        )
+        boxes = [np.hstack([np.min(p, 0), np.max(p, 0)]) for p in keypoints]
+        people = [
+            Person(*map(np.float32, person), names=self.names)
+            for person in zip(keypoints, scores, boxes)
+        ]
         return draw_people(as_image(image), people, style=DrawStyle(**style))
-
-    def _people(self, xy, scores, boxes=None, confidence=None) -> tuple:
-        if boxes is None:
-            boxes = [np.concatenate([p.min(0), p.max(0)]) for p in xy]
-            confidence = np.ones(len(xy))
-        return tuple(
-            Person(
-                keypoints=keypoints,
-                scores=keypoint_scores,
-                bbox=box,
-                bbox_score=float(score),
-                names=self.names,
-            )
-            for keypoints, keypoint_scores, box, score in zip(
-                xy, scores, boxes, confidence
-            )
-        )
-
-
-def _load(image: Image) -> np.ndarray:
-    if isinstance(image, (str, Path)):
-        return read_image(image)
-    return as_image(image)

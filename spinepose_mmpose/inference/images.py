@@ -29,6 +29,7 @@ JPEG_START = b'\xff\xd8'
 # Brands of the container that HEIC and AVIF share with MP4.
 HEIF_BRANDS = {b'heic', b'heix', b'heim', b'heis', b'mif1', b'msf1', b'avif'}
 ORIENTATION = 0x0112  # of EXIF
+LARGEST_SIDE = 32766  # OpenCV cuts crops out of no larger image
 
 
 def is_image(path) -> bool:
@@ -108,20 +109,24 @@ def decode_image(content: bytes, name: str) -> Tuple[np.ndarray, str]:
 
 
 def as_image(image) -> np.ndarray:
-    """An array or a Pillow image as (H, W, 3) uint8, BGR.
+    """A file, an array or a Pillow image as (H, W, 3) uint8, BGR.
 
     Args:
-        image (np.ndarray | PIL.Image.Image): an array (H, W), (H, W, 1),
-            (H, W, 3) BGR or (H, W, 4) BGRA, as cv2.imread gives it, uint8, or
-            uint16 with 10, 12, 14 or 16 used bits; or a Pillow image of any
-            mode, which is turned upright as its EXIF data says.
+        image (str | Path | np.ndarray | PIL.Image.Image): a file, see
+            :func:`read_image`; an array (H, W), (H, W, 1), (H, W, 3) BGR or
+            (H, W, 4) BGRA, as cv2.imread gives it, uint8, or uint16 with 10,
+            12, 14 or 16 used bits; or a Pillow image of any mode, which is
+            turned upright as its EXIF data says.
 
     Returns:
         np.ndarray: the image; an array of that kind itself, not a copy.
 
     Raises:
+        FileNotFoundError: there is no such file.
         ValueError: it is none of these.
     """
+    if isinstance(image, (str, os.PathLike)):
+        return read_image(image)
     if isinstance(image, Image.Image):
         pixels, _ = _pixels_of(image, 'the image')
         turn = image.getexif().get(ORIENTATION)
@@ -138,8 +143,11 @@ def as_image(image) -> np.ndarray:
             'green, red (as cv2.imread gives it), a grey one (H, W), or a '
             f'Pillow image, but this one is {array.shape} of {array.dtype}'
         )
-    if array.size == 0:
-        raise ValueError(f'the image has no pixels: its shape is {array.shape}')
+    if not 0 < array.size or max(array.shape[:2]) > LARGEST_SIDE:
+        raise ValueError(
+            f'an image has 1 to {LARGEST_SIDE} pixels per side, but the shape '
+            f'of this one is {array.shape}'
+        )
     if array.dtype == np.uint16:
         array, remark = _reduce(array, 'a uint16 image')
         _say_once(remark)

@@ -7,7 +7,7 @@ beside it say. Every field has a type and a range: see ``FIELDS``.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Dict, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Dict, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -20,7 +20,7 @@ STD = (58.395, 57.12, 57.375)
 SPLIT_RATIO = 2.0
 HALPE26 = KEYPOINT_NAMES[:26]
 SIZES = {len(KEYPOINT_NAMES): KEYPOINT_NAMES, len(HALPE26): HALPE26}
-# Pixels of one side of the input, and people in one batch.
+# Pixels of one side of the input, people in one batch, characters of a name.
 SMALLEST_SIDE, LARGEST_SIDE = 16, 4096
 LARGEST_BATCH = 1024
 LONGEST_TEXT = 200
@@ -66,34 +66,22 @@ class NetworkSpec:
         return len(self.names)
 
 
-class Field(NamedTuple):
-    """One entry of a description: what is expected, and whether it is met."""
-
-    expected: str
-    fits: Callable[[object], bool]
-
-
-def _numbers(count: int, low: float, high: float, kind=(int, float)):
-    return lambda values: (
-        isinstance(values, list)
-        and len(values) == count
-        and all(_is_number(value, low, high, kind) for value in values)
-    )
-
-
 def _is_number(value, low: float, high: float, kind=(int, float)) -> bool:
-    return (
-        isinstance(value, kind)
-        and not isinstance(value, bool)
-        and low <= value <= high
-    )
+    is_kind = isinstance(value, kind) and not isinstance(value, bool)
+    return is_kind and low <= value <= high
+
+
+def _are_numbers(values, count: int, *limits) -> bool:
+    is_list = isinstance(values, list) and len(values) == count
+    return is_list and all(_is_number(value, *limits) for value in values)
 
 
 def _are_names(values) -> bool:
+    is_list = isinstance(values, list) and len(values) > 0
     return (
-        isinstance(values, list)
+        is_list
         and all(isinstance(value, str) and value.strip() for value in values)
-        and 0 < len(set(values)) == len(values)
+        and len(set(values)) == len(values)
     )
 
 
@@ -101,26 +89,35 @@ def _are_pairs(values) -> bool:
     """Whether a counterpart's counterpart is the keypoint itself."""
     return (
         isinstance(values, list)
-        and all(_is_number(v, 0, len(values) - 1, int) for v in values)
-        and all(values[values[i]] == i for i in range(len(values)))
+        and _are_numbers(values, len(values), 0, len(values) - 1, int)
+        and all(values[value] == i for i, value in enumerate(values))
     )
 
 
-# What a file may say of its network, each as JSON.
+# What a file may say of its network, each as JSON: what is expected, and
+# whether a value is that.
 FIELDS = {
-    'keypoint_names': Field('a list of different names', _are_names),
-    'flip_indices': Field(
-        'the counterpart of each keypoint by number, in pairs', _are_pairs
+    'keypoint_names': ('a list of different names', _are_names),
+    'flip_indices': (
+        'the number of the counterpart of each keypoint, in pairs',
+        _are_pairs,
     ),
-    'input_size': Field(
-        f'[width, height] of {SMALLEST_SIDE} to {LARGEST_SIDE} pixels',
-        _numbers(2, SMALLEST_SIDE, LARGEST_SIDE, int),
+    'input_size': (
+        f'[width, height] from {SMALLEST_SIDE} to {LARGEST_SIDE} pixels',
+        lambda v: _are_numbers(v, 2, SMALLEST_SIDE, LARGEST_SIDE, int),
     ),
-    'mean': Field('3 numbers from -1000 to 1000', _numbers(3, -1e3, 1e3)),
-    'std': Field('3 numbers from 0.001 to 1000', _numbers(3, 1e-3, 1e3)),
-    'bgr_to_rgb': Field('true or false', lambda v: isinstance(v, bool)),
-    'simcc_split_ratio': Field(
-        'a number from 0.1 to 100', lambda v: _is_number(v, 0.1, 100)
+    'mean': (
+        '3 numbers from -1000 to 1000',
+        lambda v: _are_numbers(v, 3, -1e3, 1e3),
+    ),
+    'std': (
+        '3 numbers from 0.001 to 1000',
+        lambda v: _are_numbers(v, 3, 1e-3, 1e3),
+    ),
+    'bgr_to_rgb': ('true or false', lambda v: isinstance(v, bool)),
+    'simcc_split_ratio': (
+        'a number from 0.1 to 100',
+        lambda v: _is_number(v, 0.1, 100),
     ),
 }
 ABOUT = ('model', 'licence')
@@ -131,16 +128,16 @@ def check_fields(source, said: dict) -> dict:
 
     Args:
         source (str | Path): what an error calls the file.
-        said (dict): keys of ``FIELDS``; other ones pass.
+        said (dict): keys of ``FIELDS``.
 
     Raises:
         ValueError: a field of another type or out of its range.
     """
-    for key, field in FIELDS.items():
-        if key in said and not field.fits(said[key]):
+    for key, value in said.items():
+        expected, fits = FIELDS[key]
+        if not fits(value):
             raise ValueError(
-                f'{source}: {key!r} is {_short(said[key])}, but '
-                f'{field.expected} expected'
+                f'{source}: {key!r} is {_short(value)}, but {expected} expected'
             )
     return said
 
@@ -153,20 +150,6 @@ def _short(value) -> str:
     return text if len(text) < 80 else f'{text[:76]} ...'
 
 
-def read_json(source, text: str):
-    """A JSON text from a file that somebody else wrote.
-
-    Raises:
-        ValueError: it is no JSON, or nested without end.
-    """
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f'{source} is {_short(text)}, JSON expected'
-        ) from error
-
-
 def read_pipeline(path: Path) -> dict:
     """What mmdeploy's ``pipeline.json`` says, in the keys of ``FIELDS``.
 
@@ -174,19 +157,16 @@ def read_pipeline(path: Path) -> dict:
         ValueError: the file is not what mmdeploy writes, or a field of it is
             out of its range.
     """
+    said = {}
     try:
-        content = path.read_text(encoding='utf-8')
-        tasks = json.loads(content)['pipeline']['tasks']
-        steps = [step for task in tasks for step in task.get('transforms', ())]
-        params = [task.get('params', {}) for task in tasks]
-        said = {
-            key: value
-            for step in steps
-            for key, value in _said_by(step['type'], step).items()
-        }
-        for of_task in params:
-            if 'simcc_split_ratio' in of_task:
-                said['simcc_split_ratio'] = of_task['simcc_split_ratio']
+        content = json.loads(path.read_text(encoding='utf-8'))
+        for task in content['pipeline']['tasks']:
+            for step in task.get('transforms', ()):
+                said.update(_said_by(step))
+            params = task.get('params', {})
+            said['simcc_split_ratio'] = params.get(
+                'simcc_split_ratio', said.get('simcc_split_ratio')
+            )
     except (
         ValueError,
         LookupError,
@@ -197,17 +177,14 @@ def read_pipeline(path: Path) -> dict:
         raise ValueError(
             f'{path} is not what mmdeploy writes: {_short(error)}'
         ) from error
-    said = {key: value for key, value in said.items() if value is not None}
-    return check_fields(path, said)
+    return check_fields(path, {k: v for k, v in said.items() if v is not None})
 
 
-def _said_by(kind: str, step: dict) -> dict:
+def _said_by(step: dict) -> dict:
+    kind = step['type']
     if kind == 'Normalize':
-        return dict(
-            mean=step['mean'],
-            std=step['std'],
-            bgr_to_rgb=step.get('to_rgb', True),
-        )
+        to_rgb = step.get('to_rgb', True)
+        return dict(mean=step['mean'], std=step['std'], bgr_to_rgb=to_rgb)
     if kind in ('TopDownAffine', 'TopdownAffine'):
         return dict(input_size=step.get('image_size', step.get('input_size')))
     size = step.get('size')
@@ -216,47 +193,78 @@ def _said_by(kind: str, step: dict) -> dict:
     return {}
 
 
-def read_spec(
-    source: str,
-    input_shape: Sequence,
-    outputs: Shapes,
-    metadata: Optional[Dict[str, str]] = None,
-    defaults: Optional[dict] = None,
-    probe: Optional[Callable[[tuple], Shapes]] = None,
-) -> NetworkSpec:
-    """The spec of a graph.
+class GraphNetwork:
+    """A pose network in a graph, see :class:`.Backend`.
 
     Args:
-        source (str): what an error calls the file.
-        input_shape (Sequence): (B, 3, H, W), None or a text where it is not
-            fixed.
-        outputs (Shapes): shape of each output, in order.
-        metadata (dict, optional): of the file; what it says comes first.
-        defaults (dict, optional): what files beside it say, see
-            :func:`read_pipeline`.
-        probe (Callable, optional): runs the network on an input of a shape
-            and gives the shapes of its outputs; exporters lose some.
+        name (str): of the backend.
+        engine: takes and gives arrays: with ``source``, ``device``,
+            ``input_shape``, ``outputs``, ``metadata`` and ``run``, as
+            :class:`.OnnxSession` has them.
+        defaults (dict, optional): see :func:`read_spec`.
 
     Raises:
         ValueError: it is no pose network that we can run.
     """
-    metadata = metadata or {}
-    said = {
-        key: read_json(f'{source}: {key!r}', metadata[key])
-        for key in FIELDS
-        if key in metadata
-    }
-    said = {**(defaults or {}), **check_fields(source, said)}
-    input_size = _input_size(source, input_shape, said)
-    batch = input_shape[0] if _is_fixed(input_shape[0]) else None
+
+    def __init__(self, name: str, engine, defaults: Optional[dict] = None):
+        self.name = name
+        self.engine = engine
+        self.device = engine.device
+        self.spec = read_spec(engine, defaults)
+        self._normalize = Normalizer(
+            self.spec.mean, self.spec.std, self.spec.to_rgb
+        )
+
+    def run(self, crops: np.ndarray) -> Union[Simcc, Points]:
+        """See :class:`.Backend`."""
+        inputs = self._normalize(crops)
+        size = self.spec.batch or len(inputs)
+        parts = []
+        for start in range(0, len(inputs), size):
+            part = inputs[start : start + size]
+            missing = size - len(part)
+            if missing:
+                part = np.pad(part, [(0, missing)] + [(0, 0)] * 3)
+            found = self.engine.run(part, self.spec.outputs)
+            parts.append([a[: size - missing] for a in found.values()])
+        arrays = [
+            np.asarray(a[0] if len(a) == 1 else np.concatenate(a), np.float32)
+            for a in zip(*parts)
+        ]
+        if self.spec.kind == 'simcc':
+            return Simcc(*arrays)
+        if len(arrays) == 1:
+            return Points(arrays[0][..., :2], arrays[0][..., 2])
+        return Points(*arrays)
+
+
+def read_spec(engine, defaults: Optional[dict] = None) -> NetworkSpec:
+    """The spec of a graph.
+
+    Args:
+        engine: see :class:`GraphNetwork`.
+        defaults (dict, optional): what files beside it say, see
+            :func:`read_pipeline`; what the graph says comes first.
+
+    Raises:
+        ValueError: it is no pose network that we can run.
+    """
+    source, metadata = engine.source, engine.metadata
+    said = {**(defaults or {}), **_read_metadata(source, metadata)}
+    input_size = _input_size(source, engine.input_shape, said)
+    batch = engine.input_shape[0]
+    batch = batch if _is_fixed(batch) else None
     if batch is not None and batch > LARGEST_BATCH:
         raise ValueError(
             f'{source} takes {batch} people at once, at most {LARGEST_BATCH} '
             'expected'
         )
-    is_known = all(_is_fixed(n) for s in outputs.values() for n in s[1:])
-    if probe is not None and not is_known:
-        outputs = probe((batch or 1, 3, *input_size[::-1]))
+    outputs = engine.outputs
+    if not all(_is_fixed(n) for s in outputs.values() for n in s[1:]):
+        # Exporters lose sizes that a run shows.
+        probe = np.zeros((batch or 1, 3, *input_size[::-1]), np.float32)
+        outputs = {n: array.shape for n, array in engine.run(probe).items()}
     kind, chosen = _outputs(source, outputs)
     names = _names(source, outputs[chosen[0]][1], said.get('keypoint_names'))
     flip = said.get('flip_indices') or _flip_indices(names)
@@ -267,7 +275,8 @@ def read_spec(
         )
     ratio = float(said.get('simcc_split_ratio', SPLIT_RATIO))
     if kind == 'simcc':
-        ratio = _split_ratio(source, input_size, outputs, chosen, ratio)
+        bins = [outputs[name][2] for name in chosen]
+        ratio = _split_ratio(source, input_size, bins, ratio)
     return NetworkSpec(
         input_size=input_size,
         outputs=chosen,
@@ -279,12 +288,26 @@ def read_spec(
         to_rgb=said.get('bgr_to_rgb', True),
         split_ratio=ratio,
         batch=batch,
-        **{key: _one_line(metadata.get(key, '')) for key in ABOUT},
+        **{key: _text(metadata.get(key, '')) for key in ABOUT},
     )
 
 
-def _one_line(text: str) -> str:
-    return ' '.join(text.split()).strip('"')[:LONGEST_TEXT]
+def _text(value: str) -> str:
+    return ' '.join(value.strip('"').split())[:LONGEST_TEXT]
+
+
+def _read_metadata(source: str, metadata: Dict[str, str]) -> dict:
+    said = {}
+    for key in FIELDS:
+        if key in metadata:
+            try:
+                said[key] = json.loads(metadata[key])
+            except (ValueError, RecursionError) as error:
+                raise ValueError(
+                    f'{source}: {key!r} is {_short(metadata[key])}, JSON '
+                    'expected'
+                ) from error
+    return check_fields(source, said)
 
 
 def _is_fixed(size) -> bool:
@@ -299,8 +322,7 @@ def _input_size(source: str, shape: Sequence, said: dict) -> Tuple[int, int]:
         )
     if _is_fixed(shape[2]) and _is_fixed(shape[3]):
         size = [shape[3], shape[2]]
-        check_fields(f'the graph of {source}', {'input_size': size})
-        return tuple(size)
+        return tuple(check_fields(source, {'input_size': size})['input_size'])
     if 'input_size' in said:
         return tuple(said['input_size'])
     raise ValueError(
@@ -333,21 +355,19 @@ def _outputs(source: str, outputs: Shapes) -> Tuple[str, Tuple[str, ...]]:
     )
 
 
-def _names(source: str, count, given: Optional[Sequence]) -> Tuple[str, ...]:
-    if given:
-        if _is_fixed(count) and len(given) != count:
-            raise ValueError(
-                f'{source} predicts {count} keypoints, but its metadata names '
-                f'{len(given)}'
-            )
-        return tuple(given)
-    if count in SIZES:
-        return SIZES[count]
-    raise ValueError(
-        f'{source} predicts {count} keypoints without naming them: expected '
-        f'{len(KEYPOINT_NAMES)} (SpineTrack), {len(HALPE26)} (Halpe26), or '
-        '"keypoint_names" in its metadata'
-    )
+def _names(source: str, count: int, given: Sequence) -> Tuple[str, ...]:
+    if given and len(given) != count:
+        raise ValueError(
+            f'{source} predicts {count} keypoints, but its metadata names '
+            f'{len(given)}'
+        )
+    if not given and count not in SIZES:
+        raise ValueError(
+            f'{source} predicts {count} keypoints without naming them: '
+            f'expected {len(KEYPOINT_NAMES)} (SpineTrack), {len(HALPE26)} '
+            '(Halpe26), or "keypoint_names" in its metadata'
+        )
+    return tuple(given or SIZES[count])
 
 
 def _flip_indices(names: Tuple[str, ...]) -> Tuple[int, ...]:
@@ -355,17 +375,8 @@ def _flip_indices(names: Tuple[str, ...]) -> Tuple[int, ...]:
     return tuple(index.get(swap_name(name), i) for i, name in enumerate(names))
 
 
-def _split_ratio(
-    source: str,
-    input_size: Tuple[int, int],
-    outputs: Shapes,
-    chosen: Tuple[str, ...],
-    ratio: float,
-) -> float:
-    """Bins per pixel: by the graph where it tells, the same for both axes."""
-    bins = [outputs[name][2] for name in chosen]
-    if not all(_is_fixed(b) for b in bins):
-        return ratio
+def _split_ratio(source: str, input_size, bins: list, ratio: float) -> float:
+    """Bins per pixel: those of the graph, the same for both axes."""
     for candidate in (ratio, bins[0] / input_size[0]):
         if [round(size * candidate) for size in input_size] == bins:
             return candidate
@@ -374,59 +385,3 @@ def _split_ratio(
         f'{input_size[0]} x {input_size[1]} pixels: the same number of bins '
         'per pixel expected for both axes'
     )
-
-
-class GraphNetwork:
-    """A pose network in a graph, for a backend that takes and gives arrays.
-
-    Args:
-        name (str): of the backend.
-        engine: with ``source``, ``device``, ``input_shape``, ``outputs``,
-            ``metadata`` and ``run``, as :class:`.OnnxSession` has them.
-        defaults (dict, optional): see :func:`read_spec`.
-
-    Raises:
-        ValueError: it is no pose network that we can run.
-    """
-
-    def __init__(self, name: str, engine, defaults: Optional[dict] = None):
-        self.name = name
-        self.engine = engine
-        self.device = engine.device
-        self.spec = read_spec(
-            engine.source,
-            engine.input_shape,
-            engine.outputs,
-            engine.metadata,
-            defaults,
-            self._probe,
-        )
-        self._normalize = Normalizer(
-            self.spec.mean, self.spec.std, self.spec.to_rgb
-        )
-
-    def _probe(self, shape: tuple) -> Shapes:
-        found = self.engine.run(np.zeros(shape, np.float32))
-        return {name: array.shape for name, array in found.items()}
-
-    def run(self, crops: np.ndarray) -> Union[Simcc, Points]:
-        """See :class:`.Backend`."""
-        inputs = self._normalize(crops)
-        size = self.spec.batch or len(inputs)
-        parts = []
-        for start in range(0, len(inputs), size):
-            part = inputs[start : start + size]
-            missing = size - len(part)
-            if missing:
-                part = np.pad(part, [(0, missing)] + [(0, 0)] * 3)
-            found = self.engine.run(part, self.spec.outputs)
-            parts.append([a[: size - missing] for a in found.values()])
-        arrays = [
-            np.asarray(a[0] if len(a) == 1 else np.concatenate(a), np.float32)
-            for a in zip(*parts)
-        ]
-        if self.spec.kind == 'simcc':
-            return Simcc(*arrays)
-        if len(arrays) == 1:
-            return Points(arrays[0][..., :2], arrays[0][..., 2])
-        return Points(*arrays)

@@ -102,22 +102,6 @@ def check_boxes(boxes, scores=None) -> Tuple[np.ndarray, np.ndarray]:
     return boxes, scores
 
 
-def box_iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Intersection over union, (N, M), of N boxes with M others.
-
-    Args:
-        boxes, others (np.ndarray): (N, 4) and (M, 4), [x1, y1, x2, y2].
-    """
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    overlap = np.maximum(high - low, 0).prod(axis=2)
-    areas, other_areas = (
-        np.maximum(b[:, 2:] - b[:, :2], 0).prod(axis=1) for b in (boxes, others)
-    )
-    union = areas[:, None] + other_areas[None] - overlap
-    return overlap / np.maximum(union, np.finfo(np.float32).tiny)
-
-
 def regions_of(
     boxes: np.ndarray, input_size: Tuple[int, int], padding: float = PADDING
 ) -> Regions:

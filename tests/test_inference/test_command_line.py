@@ -295,10 +295,6 @@ def test_progress_tells_what_was_written(capsys):
             'photo.png is no file of boxes',
         ),
         (
-            ['-i', 'walk.mp4', '-s', 'a', '--detector', 'rfdetr'],
-            "no detector 'rfdetr' here",
-        ),
-        (
             ['-i', 'walk.mp4', '-s', 'a', '--enable-lifting'],
             'belongs to 3D lifting',
         ),

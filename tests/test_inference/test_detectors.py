@@ -8,10 +8,8 @@ from spinepose_mmpose.inference.detectors import (
     find_detector,
     keep_people,
     letterbox,
-    non_maximum_suppression,
 )
 from spinepose_mmpose.inference.images import read_image
-from spinepose_mmpose.inference.preprocess import box_iou
 from spinepose_mmpose.model_zoo import DownloadError
 
 import cv2
@@ -64,29 +62,30 @@ def network(path, outputs: dict, size) -> str:
     return str(path)
 
 
-def test_iou_by_hand():
-    boxes = np.float32([[0, 0, 4, 4], [8, 8, 9, 9]])
-    others = np.float32([[2, 2, 6, 6], [0, 0, 4, 4], [5, 5, 5, 5]])
-    np.testing.assert_allclose(
-        box_iou(boxes, others), [[4 / 28, 1, 0], [0, 0, 0]]
-    )
+def box_iou(boxes, others) -> np.ndarray:
+    """(N, M) intersection over union."""
+    low = np.maximum(boxes[:, None, :2], others[:, :2])
+    high = np.minimum(boxes[:, None, 2:], others[:, 2:])
+    common = np.maximum(high - low, 0).prod(2)
+    areas = [(b[:, 2:] - b[:, :2]).prod(1) for b in (boxes, others)]
+    return common / (areas[0][:, None] + areas[1] - common)
 
 
 def test_suppression_equals_the_naive_one():
     rng = np.random.default_rng(0)
     corners = rng.uniform(0, 60, (200, 2))
     boxes = np.hstack([corners, corners + rng.uniform(5, 40, (200, 2))])
-    scores = rng.integers(0, 50, 200) / 50  # many are equal
-    order = sorted(range(200), key=lambda i: -scores[i])
+    boxes = boxes.astype(np.float32)
+    scores = rng.integers(1, 50, 200) / 50  # many are equal
+    iou = box_iou(boxes, boxes)
     naive = []
-    for i in order:
-        if all(
-            box_iou(boxes[i : i + 1], boxes[j : j + 1])[0, 0] <= 0.45
-            for j in naive
-        ):
+    for i in sorted(range(200), key=lambda i: -scores[i]):
+        if all(iou[i, j] <= 0.45 for j in naive):
             naive.append(i)
     assert 5 < len(naive) < 150
-    assert non_maximum_suppression(boxes, scores, 0.45).tolist() == naive
+    kept, sure = keep_people(boxes, scores, (200, 200), 0.0, 0.45)
+    np.testing.assert_array_equal(kept, boxes[naive])
+    np.testing.assert_array_equal(sure, scores[naive].astype(np.float32))
 
 
 def test_people_are_sure_inside_and_not_empty():
@@ -189,6 +188,46 @@ def test_pixels_as_each_network_wants_them(tmp_path, name, plain):
     np.testing.assert_allclose(seen[0, :, 5, 40], colours[1], rtol=1e-6)
 
 
+def test_rf_detr_by_hand(tmp_path):
+    """Centre and size as fractions, logits of which the second is a person."""
+    boxes = np.float32([[[0.5, 0.5, 0.2, 0.4], [0.5, 0.5, 0.2, 0.4], [1] * 4]])
+    logits = np.float32([[[9, 0, -9], [9, -3, 9], [-200, 2, 0]]])
+    outputs = {'dets': boxes, 'labels': logits}
+    path = network(tmp_path / 'rfdetr_n.onnx', outputs, (64, 64))
+    image = np.zeros((100, 200, 3), np.uint8)
+    found, scores = OnnxDetector(path, 'cpu')(image)
+    # The surest first, and cut at the edge of the image.
+    np.testing.assert_allclose(
+        found, [[100, 50, 200, 100], [80, 30, 120, 70]], rtol=1e-6
+    )
+    np.testing.assert_allclose(scores, [1 / (1 + np.exp(-2)), 0.5], rtol=1e-6)
+    unnamed = network(tmp_path / 'a.onnx', outputs, (64, 64))
+    with pytest.raises(ValueError, match='RF-DETR, if "rfdetr" is part of'):
+        OnnxDetector(unnamed, 'cpu')(image)
+
+
+def test_rf_detr_takes_stretched_red_first_normalised_pixels(tmp_path):
+    outputs = {
+        'dets': np.zeros((1, 1, 4), np.float32),
+        'labels': np.zeros((1, 1, 91), np.float32),
+    }
+    path = network(tmp_path / 'rf-detr.onnx', outputs, (32, 64))
+    detector = OnnxDetector(path, 'cpu')
+    seen = []
+    run = detector.session.run
+    detector.session.run = lambda array: seen.append(array) or run(array)
+    detector(np.full((50, 20, 3), (10, 20, 30), np.uint8))
+    expected = (np.float32([30, 20, 10]) / 255 - [0.485, 0.456, 0.406]) / [
+        0.229,
+        0.224,
+        0.225,
+    ]
+    assert seen[0].shape == (1, 3, 32, 64)
+    np.testing.assert_allclose(
+        seen[0], np.broadcast_to(expected[:, None, None], (1, 3, 32, 64)), 1e-4
+    )
+
+
 def test_the_folder_of_an_export_says_how(tmp_path):
     dets = np.zeros((1, 1, 5), np.float32)
     network(tmp_path / 'end2end.onnx', {'dets': dets}, None)
@@ -212,6 +251,27 @@ def test_sizes_of_files_that_take_any(tmp_path):
     assert OnnxDetector(other, 'cpu').input_size == (640, 640)
     given = OnnxDetector(nano, 'cpu', input_size=(416, 256))
     assert given.input_size == (416, 256)
+    for size in ((1, 1), (321, 319), (0, 32), (60000, 60000), (-32, 32)):
+        with pytest.raises(ValueError, match=f'{size[0]}x{size[1]} pixels was'):
+            OnnxDetector(nano, 'cpu', input_size=size)
+
+
+def test_a_size_that_a_file_does_not_take_is_said(tmp_path, caplog):
+    dets = {'dets': np.zeros((1, 1, 5), np.float32)}
+    path = network(tmp_path / 'a.onnx', dets, (64, 96))
+    assert OnnxDetector(path, 'cpu', input_size=(96, 64)).input_size == (96, 64)
+    assert not caplog.messages
+    OnnxDetector(path, 'cpu', input_size=(64, 64))
+    assert 'takes 96x64 pixels alone, not 64x64' in caplog.text
+
+
+def test_a_folder_above_the_file_does_not_name_the_network(tmp_path):
+    (tmp_path / 'yolox').mkdir()
+    dets = {'dets': np.zeros((1, 1, 5), np.float32)}
+    path = network(tmp_path / 'yolox' / 'rtmdet.onnx', dets, (64, 64))
+    assert OnnxDetector(path, 'cpu').family == 'rtmdet'
+    network(tmp_path / 'yolox' / 'end2end.onnx', dets, (64, 64))
+    assert OnnxDetector(tmp_path / 'yolox', 'cpu').family == 'yolox'
 
 
 def test_a_network_that_finds_nobody(tmp_path):
@@ -244,20 +304,39 @@ def test_names_and_files(tmp_path, empty_mirror, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    'detector, fast, name',
+    'detector, size, name',
     [
-        ('auto', True, 'rtmdet-nano'),
-        ('auto', False, 'rtmdet-m'),
-        ('yolox', True, 'yolox-tiny'),
-        ('yolox-x', True, 'yolox-x'),
+        ('auto', 's', 'rtmdet-nano'),
+        ('auto', 'x', 'rtmdet-m'),
+        ('rfdetr', 't', 'rfdetr-n'),
+        ('rfdetr', 'l', 'rfdetr-m'),
+        ('rfdetr', 'x', 'rfdetr-l'),
+        ('yolox', 's', 'yolox-tiny'),
+        ('yolox', 'x', 'yolox-x'),
+        ('YOLOX-m', 'x', 'yolox-m'),
     ],
 )
-def test_a_detector_that_cannot_be_had(empty_mirror, detector, fast, name):
+def test_a_detector_that_cannot_be_had(empty_mirror, detector, size, name):
     with pytest.raises(
         DownloadError, match=f'detector {name} is not here: .*https'
     ) as error:
-        create_detector(detector, fast=fast)
+        create_detector(detector, size=size)
     assert 'of your own' in str(error.value) and '\n' not in str(error.value)
+
+
+def test_the_default_is_rf_detr_or_a_sentence(empty_mirror, caplog, tmp_path):
+    dets = {'dets': np.zeros((1, 1, 5), np.float32)}
+    made = network(tmp_path / 'end2end.onnx', dets, (64, 64))
+    stem = 'rtmdet_m_8xb32-100e_coco-obj365-person-235e8209'
+    with zipfile.ZipFile(empty_mirror / f'{stem}.zip', 'w') as files:
+        files.write(made, 'end2end.onnx')
+    assert find_detector('auto').name == f'{stem}.onnx'
+    (said,) = caplog.messages
+    assert said.startswith(f'{stem}.onnx finds people in place of rfdetr: ')
+    assert '\n' not in said
+    (empty_mirror / 'rfdetr_s_v142_512x512.onnx').write_bytes(b'network')
+    assert find_detector('auto').name == 'rfdetr_s_v142_512x512.onnx'
+    assert len(caplog.messages) == 1
 
 
 def test_a_published_archive(tmp_path, empty_mirror):

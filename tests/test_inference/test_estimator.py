@@ -7,6 +7,7 @@ from spinepose_mmpose.metainfo import KEYPOINT_NAMES
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from tiny_network import CONFIG
 
 
@@ -205,7 +206,8 @@ def test_images_of_all_kinds(by_onnx, people_image, people_boxes, tmp_path):
     expected = by_onnx(people_image, people_boxes)
     path = tmp_path / 'people.png'
     cv2.imwrite(str(path), people_image)
-    for image in (path, str(path), np.asfortranarray(people_image)):
+    kinds = (np.asfortranarray(people_image), Image.open(path))
+    for image in (path, str(path), *kinds):
         np.testing.assert_array_equal(
             by_onnx(image, people_boxes)[0], expected[0]
         )
@@ -274,9 +276,18 @@ def test_lists_of_unequal_length(by_onnx, people_image):
         by_onnx.predict(people_image, [[0, 0, 9, 9]], [1, 1])
 
 
-def test_settings_out_of_range(tiny_onnx):
-    with pytest.raises(ValueError, match='batch_size and max_people are 1'):
-        SpinePoseEstimator(model=tiny_onnx, detector=None, batch_size=0)
+@pytest.mark.parametrize(
+    'setting, sentence',
+    [
+        (dict(batch_size=0), 'batch_size is 0, a number from 1 to 1024'),
+        (dict(max_people=0), 'max_people is 0'),
+        (dict(threads=-1), 'threads is -1'),
+        (dict(threads=10**20), 'threads is 1000.* a number from 1 to 1024'),
+    ],
+)
+def test_settings_out_of_range(tiny_onnx, setting, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        SpinePoseEstimator(model=tiny_onnx, detector=None, **setting)
 
 
 def test_the_clients_spine_ids():

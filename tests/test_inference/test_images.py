@@ -323,7 +323,8 @@ def test_names_of_images():
     [
         (np.zeros((4, 4, 3), np.float32), r'\(4, 4, 3\) of float32'),
         (np.zeros((4, 4, 2), np.uint8), r'\(4, 4, 2\) of uint8'),
-        (np.zeros((0, 4, 3), np.uint8), 'has no pixels'),
+        (np.zeros((0, 4, 3), np.uint8), '1 to 32766 pixels per side'),
+        (np.zeros((1, 40000), np.uint8), '1 to 32766 pixels per side'),
         (np.zeros((3, 3, 4, 4), np.uint8), 'an image is an array'),
     ],
 )

@@ -5,7 +5,6 @@ from spinepose_mmpose.inference.model_files import (
     find_files,
     find_pose_model,
 )
-from spinepose_mmpose.inference.network import read_pipeline
 from spinepose_mmpose.model_zoo import DownloadError
 
 import pytest
@@ -150,41 +149,15 @@ def test_files_that_are_absent(tmp_path, monkeypatch, name):
         find_files(name)
 
 
-def pipeline(**normalize) -> dict:
-    """The parts of mmdeploy's file that matter."""
-    transforms = [
-        {'type': 'LoadImageFromFile'},
-        {'type': 'TopDownAffine', 'image_size': [192, 256]},
-        {'type': 'Normalize', 'to_rgb': True, **normalize},
-    ]
-    tasks = [
-        {'name': 'Preprocess', 'transforms': transforms},
-        {'component': 'SimCCLabelDecode', 'params': {'simcc_split_ratio': 2.0}},
-    ]
-    return {'pipeline': {'tasks': tasks}}
-
-
 def test_the_folder_of_an_export(tmp_path):
     with pytest.raises(FileNotFoundError, match='holds no end2end.onnx'):
         find_files(tmp_path)
     (tmp_path / 'end2end.onnx').touch()
-    content = pipeline(mean=[1, 2, 3], std=[4, 5, 6])
-    (tmp_path / 'pipeline.json').write_text(json.dumps(content))
-    expected = dict(
-        input_size=[192, 256],
-        mean=[1, 2, 3],
-        std=[4, 5, 6],
-        bgr_to_rgb=True,
-        simcc_split_ratio=2.0,
-    )
+    assert find_files(tmp_path).defaults == {}
+    transforms = [{'type': 'Normalize', 'mean': [1, 2, 3], 'std': [4, 5, 6]}]
+    said = {'pipeline': {'tasks': [{'transforms': transforms}]}}
+    (tmp_path / 'pipeline.json').write_text(json.dumps(said))
     for path in (tmp_path, tmp_path / 'end2end.onnx'):
         files = find_files(path)
         assert files.path == tmp_path / 'end2end.onnx'
-        assert files.defaults == expected
-
-
-@pytest.mark.parametrize('text', ['', '{}', '[1]', '{"pipeline": []}'])
-def test_a_broken_pipeline_file(tmp_path, text):
-    (tmp_path / 'pipeline.json').write_text(text)
-    with pytest.raises(ValueError, match='is not what mmdeploy writes'):
-        read_pipeline(tmp_path / 'pipeline.json')
+        assert files.defaults['mean'] == [1, 2, 3]

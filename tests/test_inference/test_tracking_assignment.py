@@ -1,10 +1,10 @@
 import itertools
 
 from spinepose_mmpose.evaluation.functional import oks_matrix
-from spinepose_mmpose.inference.preprocess import box_iou
 from spinepose_mmpose.inference.tracking.assignment import (
     OUTLINE_SHARE,
     assign,
+    box_iou,
     common_shift,
     pose_oks,
     sigmas_of,

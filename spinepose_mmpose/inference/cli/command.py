@@ -253,11 +253,6 @@ def _check(args, rank: Rank) -> None:
         raise ValueError(
             '--smooth offline needs identities: leave out --no-tracking'
         )
-    if args.detector.lower() in ('rfdetr', 'yolox'):
-        raise ValueError(
-            f'no detector {args.detector!r} here: leave --detector out for '
-            'RTMDet, or name an ONNX file'
-        )
 
 
 def _report(args, rank: Rank):

@@ -78,7 +78,8 @@ def add_model(group) -> None:
     group.add_argument(
         '--flip-test',
         action='store_true',
-        help='average with the mirror image: a little better, half as fast',
+        help='average with the mirror image, as MMPoseInferencer does by '
+        'default: a little better, half as fast',
     )
 
 
@@ -87,8 +88,9 @@ def add_people(group) -> None:
         '--detector',
         default='auto',
         metavar='NAME',
-        help='auto (default: RTMDet, downloaded), none (the whole picture is '
-        'one person), or a file: .onnx, or .pth with --detector-config',
+        help='auto (default: rfdetr, or rtmdet where that cannot be '
+        'downloaded), rfdetr, rtmdet, yolox, none (the whole image is one '
+        'person), or a file: .onnx, or .pth with --detector-config',
     )
     group.add_argument(
         '--detector-config', metavar='FILE', help='of MMDetection, for a .pth'

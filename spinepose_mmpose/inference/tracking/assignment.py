@@ -32,6 +32,14 @@ def box_areas(boxes: np.ndarray) -> np.ndarray:
     return np.maximum(sides.prod(axis=1), 1.0)
 
 
+def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(A, B) intersection over union of (A, 4) and (B, 4) [x1, y1, x2, y2]."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    common = np.maximum(high - low, 0).prod(axis=2)
+    return common / (box_areas(a)[:, None] + box_areas(b)[None] - common)
+
+
 def pose_oks(
     a: np.ndarray,
     b: np.ndarray,

@@ -4,10 +4,10 @@ from typing import List, Sequence, Tuple
 
 import numpy as np
 
-from ..preprocess import box_iou
 from .assignment import (
     LEAST_COMMON_POINTS,
     box_areas,
+    box_iou,
     common_shift,
     pose_oks,
     sigmas_of,
