@@ -5,7 +5,7 @@ import os
 import shutil
 import zipfile
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional, Protocol, Tuple
+from typing import Dict, Optional, Protocol, Tuple
 
 import cv2
 import numpy as np
@@ -56,25 +56,12 @@ PERSON = 0
 DETR_PERSON = 1  # class 0 is the background
 
 
-class Preparation(NamedTuple):
-    """How a detector takes an image.
-
-    Attributes:
-        mean, std (tuple): of the channels in its order.
-        to_rgb (bool): whether it takes red first.
-        keeps_ratio (bool): whether the image is padded, not stretched.
-    """
-
-    mean: tuple
-    std: tuple
-    to_rgb: bool
-    keeps_ratio: bool
-
-
+# Mean and std of the channels in the network's order, whether it takes red
+# first, and whether the image is padded, not stretched.
 PREPARATIONS = {
-    'rfdetr': Preparation(MEAN, STD, True, False),
-    'rtmdet': Preparation(MEAN[::-1], STD[::-1], False, True),
-    'yolox': Preparation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), False, True),
+    'rfdetr': (MEAN, STD, True, False),
+    'rtmdet': (MEAN[::-1], STD[::-1], False, True),
+    'yolox': ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), False, True),
 }
 
 

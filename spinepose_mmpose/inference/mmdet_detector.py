@@ -1,12 +1,16 @@
 """Detectors as MMDetection config and checkpoint, run by PyTorch."""
 
-import os
 import warnings
 from typing import Optional, Tuple
 
 import numpy as np
 
-from .backends.pytorch import PIP, find_device, load_all_weights
+from .backends.pytorch import (
+    PIP,
+    find_device,
+    load_all_weights,
+    read_config,
+)
 from .detectors import PERSON, keep_people
 
 
@@ -34,11 +38,6 @@ class MMDetDetector:
         threads: Optional[int] = None,
         score_threshold: float = 0.3,
     ) -> None:
-        config, checkpoint = os.fspath(config), os.fspath(checkpoint)
-        for what, path in (('config', config), ('checkpoint', checkpoint)):
-            is_remote = '://' in path or '::' in path
-            if not is_remote and not os.path.isfile(path):
-                raise FileNotFoundError(f'no such detector {what}: {path}')
         try:
             import torch
             from mmdet.apis import inference_detector
@@ -50,7 +49,7 @@ class MMDetDetector:
             torch.set_num_threads(int(threads))
         self.device = find_device(torch, device)
         self.score_threshold = score_threshold
-        self.model = build_detector(config, checkpoint).to(self.device).eval()
+        self.model = _build(config, checkpoint).to(self.device)
         self._infer = inference_detector
 
     def __call__(self, image: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
@@ -64,17 +63,11 @@ class MMDetDetector:
         )
 
 
-def build_detector(config: str, checkpoint: str):
-    """An MMDetection model with all weights of the checkpoint.
-
-    Raises:
-        ValueError: the weights are not those of the config.
-    """
+def _build(config, checkpoint):
+    """The model with all weights of the checkpoint, on the CPU."""
     from mmdet.apis import init_detector
-    from mmengine.config import Config
-    from mmengine.hub import get_config
 
-    cfg = get_config(config) if '::' in config else Config.fromfile(config)
+    cfg = read_config(config)
     for part in ('backbone', 'neck', 'bbox_head'):
         if isinstance(cfg.model.get(part), dict):
             # Else pre-trained weights are fetched, to be replaced at once.
@@ -84,4 +77,4 @@ def build_detector(config: str, checkpoint: str):
         warnings.filterwarnings('ignore', 'checkpoint is None')
         model = init_detector(cfg, None, palette='random', device='cpu')
     load_all_weights(model, checkpoint)
-    return model
+    return model.eval()

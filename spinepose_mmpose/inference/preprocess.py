@@ -22,8 +22,8 @@ class Simcc(NamedTuple):
     """What a network gives for B crops and K keypoints.
 
     Attributes:
-        x: (B, K, Wx) float32, Wx = w * split ratio.
-        y: (B, K, Wy) float32.
+        x (np.ndarray): (B, K, Wx) float32, Wx = w * split ratio.
+        y (np.ndarray): (B, K, Wy) float32.
     """
 
     x: np.ndarray
@@ -34,8 +34,8 @@ class Points(NamedTuple):
     """Decoded keypoints, of a network that decodes by itself as well.
 
     Attributes:
-        xy: (B, K, 2) float32, [x, y] in pixels of the input.
-        scores: (B, K) float32, the smaller of the two maxima.
+        xy (np.ndarray): (B, K, 2) float32, [x, y] in pixels of the input.
+        scores (np.ndarray): (B, K) float32, the smaller of the two maxima.
     """
 
     xy: np.ndarray
@@ -46,8 +46,8 @@ class Regions(NamedTuple):
     """Where N people are looked for.
 
     Attributes:
-        centers: (N, 2) float32, [x, y] in pixels of the image.
-        scales: (N, 2) float32, [w, h] in pixels of the image.
+        centers (np.ndarray): (N, 2) float32, [x, y] in pixels of the image.
+        scales (np.ndarray): (N, 2) float32, [w, h] in pixels of the image.
     """
 
     centers: np.ndarray
@@ -102,26 +102,20 @@ def check_boxes(boxes, scores=None) -> Tuple[np.ndarray, np.ndarray]:
     return boxes, scores
 
 
-def regions_of(
-    boxes: np.ndarray, input_size: Tuple[int, int], padding: float = PADDING
-) -> Regions:
+def regions_of(boxes: np.ndarray, input_size: Tuple[int, int]) -> Regions:
     """The padded region of each box, with the aspect ratio of the input.
 
     Args:
-        boxes: (N, 4) float32, [x1, y1, x2, y2] in pixels.
-        input_size: (w, h) of the network in pixels.
-        padding: factor on both sides.
+        boxes (np.ndarray): (N, 4) float32, [x1, y1, x2, y2] in pixels.
+        input_size (tuple): (w, h) of the network in pixels.
     """
     w, h = input_size
     ratio = w / h
     centers = (boxes[:, :2] + boxes[:, 2:]) * 0.5
-    scales = (boxes[:, 2:] - boxes[:, :2]) * padding
+    scales = (boxes[:, 2:] - boxes[:, :2]) * PADDING
     wide = scales[:, 0] > scales[:, 1] * ratio
-    scales = np.where(
-        wide[:, None],
-        np.stack([scales[:, 0], scales[:, 0] / ratio], 1),
-        np.stack([scales[:, 1] * ratio, scales[:, 1]], 1),
-    )
+    scales[wide, 1] = scales[wide, 0] / ratio
+    scales[~wide, 0] = scales[~wide, 1] * ratio
     return Regions(centers, scales)
 
 
@@ -152,10 +146,10 @@ def crop_people(
     """The network's view of each region.
 
     Args:
-        image: (H, W, 3) uint8.
-        regions: N regions of it.
-        input_size: (w, h) of the network.
-        out: (N, h, w, 3) uint8 to write to.
+        image (np.ndarray): (H, W, 3) uint8.
+        regions (Regions): N regions of it.
+        input_size (tuple): (w, h) of the network.
+        out (np.ndarray, optional): (N, h, w, 3) uint8 to write to.
 
     Returns:
         np.ndarray: (N, h, w, 3) uint8, channels as in the image.
@@ -183,12 +177,12 @@ def to_image(
 class Normalizer:
     """Crops (N, h, w, 3) uint8 BGR to (N, 3, h, w) float32, normalised.
 
-    ``(value - mean) / std`` has 256 results a channel: each value is looked
+    ``(value - mean) / std`` has 256 results per channel: each value is looked
     up and written to its place in one pass, without a float copy between.
 
     Args:
-        mean, std: of the network's channels, in its order.
-        to_rgb: whether the network takes red first.
+        mean, std (Sequence): of the network's channels, in its order.
+        to_rgb (bool): whether the network takes red first.
     """
 
     def __init__(
@@ -201,12 +195,9 @@ class Normalizer:
         ]
         self.channels = (2, 1, 0) if to_rgb else (0, 1, 2)
 
-    def __call__(
-        self, crops: np.ndarray, out: Optional[np.ndarray] = None
-    ) -> np.ndarray:
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
         n, h, w = crops.shape[:3]
-        if out is None:
-            out = np.empty((n, 3, h, w), np.float32)
+        out = np.empty((n, 3, h, w), np.float32)
         plane = np.empty((h, w), np.uint8)
         for crop, planes in zip(crops, out):
             for channel, table, target in zip(
@@ -224,7 +215,7 @@ def decode(simcc: Simcc, split_ratio: float) -> Points:
     -1, as in MMPose.
 
     Args:
-        simcc: x (B, K, Wx) and y (B, K, Wy).
+        simcc (Simcc): x (B, K, Wx) and y (B, K, Wy).
         split_ratio (float): bins per pixel of the input.
     """
     bins = [axis.argmax(axis=-1) for axis in simcc]  # B, K
@@ -245,9 +236,10 @@ def merge_flipped(
     """The mean of the predictions for crops and for their mirror images.
 
     Args:
-        simcc: of the crops.
-        flipped: of the crops mirrored left to right.
-        flip_indices: (K,) each keypoint's counterpart on the other side.
+        simcc (Simcc): of the crops.
+        flipped (Simcc): of the crops mirrored left to right.
+        flip_indices (Sequence): (K,) each keypoint's counterpart on the other
+            side.
     """
     index = list(flip_indices)
     half = np.float32(0.5)

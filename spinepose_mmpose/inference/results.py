@@ -17,12 +17,14 @@ class Person:
     """One person in one frame. K keypoints, 37 for SpinePose.
 
     Attributes:
-        keypoints: (K, 2) float32, [x, y] in pixels of the frame.
-        scores: (K,) float32, 0 to about 1.
-        bbox: (4,) float32, [x1, y1, x2, y2] in pixels of the frame.
-        bbox_score: of the detector; 1 for a box that was given.
-        track_id: the identity over time, from 1; None without tracking.
-        names: (K,) keypoint names.
+        keypoints (np.ndarray): (K, 2) float32, [x, y] in pixels of the frame.
+        scores (np.ndarray): (K,) float32, 0 to about 1.
+        bbox (np.ndarray): (4,) float32, [x1, y1, x2, y2] in pixels of the
+            frame.
+        bbox_score (float): of the detector; 1 for a box that was given.
+        track_id (int, optional): the identity over time, from 1; None without
+            tracking.
+        names (tuple): (K,) keypoint names.
     """
 
     keypoints: np.ndarray
@@ -78,11 +80,12 @@ class FrameResult:
     """Everybody in one frame.
 
     Attributes:
-        people: N people.
-        frame_index: position in the source, from 0.
-        time: seconds since the start of the source; None for a photograph.
-        size: (w, h) of the frame in pixels.
-        error: why the frame could not be read; then there are no people.
+        people (tuple): N people.
+        frame_index (int): position in the source, from 0.
+        time (float, optional): seconds since the start of the source; None
+            for a photograph.
+        size (tuple): (w, h) of the frame in pixels.
+        error (str): why the frame could not be read; then there are no people.
     """
 
     people: Tuple[Person, ...] = field(default=())
@@ -108,8 +111,8 @@ def stack_people(
     """Keypoints (N, K, 2) and scores (N, K) of N people, float32.
 
     Args:
-        people: N people with the same K keypoints.
-        num_keypoints: K where there is nobody to tell.
+        people (Sequence): N people with the same K keypoints.
+        num_keypoints (int): K where there is nobody to tell.
     """
     if not people:
         return (

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from spinepose_mmpose.inference import SpinePoseEstimator
 from spinepose_mmpose.inference.backends import (
+    backend_names,
+    backends_for,
     create_backend,
     half_on_cpu,
     onnxruntime,
@@ -116,18 +118,6 @@ def edited(path, out, edit) -> str:
     return str(out)
 
 
-def test_sizes_that_the_exporter_lost(tiny_onnx, tmp_path):
-    def edit(onnx, model):
-        for output in model.graph.output:
-            for size in output.type.tensor_type.shape.dim:
-                size.ClearField('dim_value')
-                size.dim_param = 'lost'
-
-    path = edited(tiny_onnx, tmp_path / 'lost.onnx', edit)
-    spec = create_backend(find_files(path), 'cpu').spec
-    assert spec.num_keypoints == 37 and spec.split_ratio == 2
-
-
 def test_metadata_of_the_file(tiny_onnx, tmp_path, crops):
     """A file made for blue first gets it so."""
 
@@ -207,6 +197,35 @@ def test_a_file_that_is_no_network(tmp_path):
     with pytest.raises(ValueError, match='a.onnx cannot be run by') as error:
         create_backend(find_files(tmp_path / 'a.onnx'))
     assert '\n' not in str(error.value)
+
+
+def test_an_openvino_file_without_its_weights(tmp_path):
+    pytest.importorskip('openvino')
+    (tmp_path / 'a.xml').write_text('<net/>')
+    with pytest.raises(FileNotFoundError, match='a.xml needs .* no .*a.bin'):
+        create_backend(find_files(tmp_path / 'a.xml'))
+    (tmp_path / 'a.bin').touch()
+    with pytest.raises(ValueError, match='a.xml cannot be read by') as error:
+        create_backend(find_files(tmp_path / 'a.xml'))
+    assert '\n' not in str(error.value)
+
+
+def test_an_openvino_file_gives_what_its_onnx_file_gave(
+    tiny_onnx, crops, simcc, tmp_path
+):
+    openvino = pytest.importorskip('openvino')
+    path = str(tmp_path / 'tiny.xml')
+    model = openvino.Core().read_model(tiny_onnx)
+    openvino.save_model(model, path, compress_to_fp16=False)
+    for got, expected in zip(create_backend(find_files(path)).run(crops), simcc):
+        np.testing.assert_allclose(got, expected, atol=1e-4)
+
+
+def test_backends_are_the_modules_of_their_folder():
+    assert backend_names() == ('onnxruntime', 'openvino', 'pytorch')
+    assert list(backends_for('.ONNX')) == ['onnxruntime', 'openvino']
+    assert list(backends_for('.pt')) == ['pytorch']
+    assert not list(backends_for('.tflite'))
 
 
 def test_weights_of_another_model(tiny_checkpoint):

@@ -405,7 +405,7 @@ def test_mmdet_by_config_and_checkpoint(tmp_path):
     assert len(boxes) == len(expected.scores) > 0
     np.testing.assert_allclose(scores, expected.scores.numpy(), atol=1e-5)
     np.testing.assert_allclose(boxes, expected.bboxes.numpy(), atol=1e-2)
-    with pytest.raises(FileNotFoundError, match='no such detector config'):
+    with pytest.raises(FileNotFoundError, match='no such config'):
         create_detector(checkpoint, config='none.py')
     torch.save({'state_dict': {}, 'meta': {}}, checkpoint)
     with pytest.raises(ValueError, match='are not those of'):

@@ -126,10 +126,15 @@ def test_the_demo_model_equals_mmpose(sample_dir, flip_test):
     by_onnx = SpinePoseEstimator(name, backend='onnxruntime', **options)
     assert by_onnx.model_name == by_pytorch.model_name == name
     for path, boxes in real_people(sample_dir):
-        expected, _ = by_mmpose(model, path, boxes, flip_test)
-        for estimator, tolerance in ((by_pytorch, 0.1), (by_onnx, 0.5)):
-            keypoints, _ = estimator(path, boxes)
-            np.testing.assert_allclose(keypoints, expected, atol=tolerance)
+        expected, scores = by_mmpose(model, path, boxes, flip_test)
+        keypoints, _ = by_pytorch(path, boxes)
+        np.testing.assert_allclose(keypoints, expected, atol=0.1)
+        # The file's weights are rounded to 16 bits: where two bins are nearly
+        # equal, the other one may win.
+        keypoints, onnx_scores = by_onnx(path, boxes)
+        np.testing.assert_allclose(onnx_scores, scores, atol=2e-3)
+        distance = np.linalg.norm(keypoints - expected, axis=-1)
+        assert (distance < 0.5).mean() > 0.95
 
 
 def test_one_batch_equals_one_by_one(by_onnx, people_image, people_boxes):

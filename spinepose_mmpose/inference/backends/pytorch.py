@@ -52,8 +52,7 @@ class PyTorchNetwork:
         *,
         half: bool = False,
     ) -> None:
-        torch = import_torch()
-        self._torch = torch
+        self._torch = torch = import_torch()
         self.device = find_device(torch, device)
         if half and not self.device.startswith('cuda'):
             raise ValueError(
@@ -62,7 +61,7 @@ class PyTorchNetwork:
         if threads:
             torch.set_num_threads(int(threads))
         self._half = half
-        self.model = build_model(config, checkpoint).to(self.device)
+        self.model = _build(config, checkpoint).to(self.device)
         self.spec = spec_of(self.model, str(config))
         self._mean, self._std = (
             torch.tensor(values, device=self.device).view(1, 3, 1, 1)
@@ -74,11 +73,9 @@ class PyTorchNetwork:
         torch = self._torch
         from ...models.utils import full_precision
 
-        half = (
-            torch.autocast('cuda', torch.float16)
-            if self._half
-            else nullcontext()
-        )
+        half = nullcontext()
+        if self._half:
+            half = torch.autocast('cuda', torch.float16)
         with torch.inference_mode():
             images = torch.from_numpy(np.ascontiguousarray(crops))
             images = images.to(self.device).permute(0, 3, 1, 2)
@@ -90,6 +87,17 @@ class PyTorchNetwork:
             with full_precision(*feats) as feats:
                 x, y = self.model.head.forward(feats)
         return Simcc(x.cpu().numpy(), y.cpu().numpy())
+
+
+def _build(config, checkpoint):
+    """The model with all weights of the checkpoint, on the CPU."""
+    from mmpose.apis import init_model
+
+    model = init_model(read_config(config), None, device='cpu')
+    metainfo = load_all_weights(model, checkpoint).get('dataset_meta')
+    if metainfo and 'keypoint_id2name' in metainfo:
+        model.dataset_meta = metainfo
+    return model
 
 
 def import_torch():
@@ -131,32 +139,28 @@ def find_device(torch, device: str) -> str:
     return str(torch.device(device))
 
 
-def build_model(config, checkpoint):
-    """The model of an MMPose config with all weights of the checkpoint.
+def read_config(config):
+    """The config of a file, or of ``mmpose::...`` and the like.
 
     Raises:
-        FileNotFoundError: there is no such config or checkpoint.
-        ValueError: the weights are not those of the config.
+        FileNotFoundError: there is no such file.
     """
     from mmengine.config import Config
     from mmengine.hub import get_config
-    from mmpose.apis import init_model
 
     config = os.fspath(config)
-    if '::' not in config and not os.path.isfile(config):
+    if '::' in config:
+        return get_config(config)
+    if not os.path.isfile(config):
         raise FileNotFoundError(f'no such config: {config}')
-    config = get_config(config) if '::' in config else Config.fromfile(config)
-    model = init_model(config, None, device='cpu')
-    metainfo = load_all_weights(model, checkpoint).get('dataset_meta')
-    if metainfo and 'keypoint_id2name' in metainfo:
-        model.dataset_meta = metainfo
-    return model
+    return Config.fromfile(config)
 
 
 def load_all_weights(model, checkpoint) -> dict:
     """Load a checkpoint's weights, all of them, and return its ``meta``.
 
     Raises:
+        FileNotFoundError: there is no such checkpoint.
         ValueError: it is no checkpoint of weights alone, or of another model.
     """
     import torch
@@ -203,46 +207,41 @@ def spec_of(model, source: str) -> NetworkSpec:
     from ...models.utils.keypoint_names import metainfo_names
 
     head = getattr(model, 'head', None)
-    codec = getattr(head, 'decoder', None)
     if not hasattr(head, 'simcc_split_ratio'):
         raise ValueError(
             f'{source} has the head {type(head).__name__}, a SimCC head '
             '(RTMCCHead, SimCCHead) expected'
         )
-    if getattr(codec, 'use_dark', False):
+    if getattr(head.decoder, 'use_dark', False):
         raise ValueError(f'{source} decodes with DARK, which is not supported')
-    _check_pipeline(model, source)
-    preprocessor = model.data_preprocessor
-    normal = getattr(preprocessor, '_enable_normalize', False)
+    loader = model.cfg.get('test_dataloader') or {}
+    for step in loader.get('dataset', {}).get('pipeline', []):
+        padding = step.get('padding', PADDING)
+        if step['type'] == 'GetBBoxCenterScale' and padding != PADDING:
+            raise ValueError(
+                f'{source} pads boxes by {padding}, {PADDING} expected'
+            )
+        if step['type'] == 'TopdownAffine' and step.get('use_udp'):
+            raise ValueError(f'{source} crops with UDP, which is not supported')
     names = tuple(metainfo_names(model.dataset_meta))
     if len(names) != head.out_channels:
         raise ValueError(
             f'{source} predicts {head.out_channels} keypoints, but its '
             f'metainfo names {len(names)}'
         )
+    preprocessor = model.data_preprocessor
+    mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    if getattr(preprocessor, '_enable_normalize', False):
+        mean, std = (
+            tuple(map(float, values.flatten()))
+            for values in (preprocessor.mean, preprocessor.std)
+        )
     return NetworkSpec(
         input_size=tuple(int(size) for size in head.input_size),
         names=names,
         flip_indices=tuple(model.dataset_meta['flip_indices']),
-        mean=_channels(preprocessor.mean) if normal else (0.0, 0.0, 0.0),
-        std=_channels(preprocessor.std) if normal else (1.0, 1.0, 1.0),
+        mean=mean,
+        std=std,
         to_rgb=bool(getattr(preprocessor, '_channel_conversion', False)),
         split_ratio=float(head.simcc_split_ratio),
     )
-
-
-def _channels(values) -> tuple:
-    return tuple(float(v) for v in values.flatten())
-
-
-def _check_pipeline(model, source: str) -> None:
-    loader = model.cfg.get('test_dataloader') or {}
-    for step in loader.get('dataset', {}).get('pipeline', []):
-        kind = step['type']
-        padding = step.get('padding', PADDING)
-        if kind == 'GetBBoxCenterScale' and padding != PADDING:
-            raise ValueError(
-                f'{source} pads boxes by {padding}, {PADDING} expected'
-            )
-        if kind == 'TopdownAffine' and step.get('use_udp'):
-            raise ValueError(f'{source} crops with UDP, which is not supported')
