@@ -217,7 +217,8 @@ def test_an_openvino_file_gives_what_its_onnx_file_gave(
     path = str(tmp_path / 'tiny.xml')
     model = openvino.Core().read_model(tiny_onnx)
     openvino.save_model(model, path, compress_to_fp16=False)
-    for got, expected in zip(create_backend(find_files(path)).run(crops), simcc):
+    found = create_backend(find_files(path)).run(crops)
+    for got, expected in zip(found, simcc):
         np.testing.assert_allclose(got, expected, atol=1e-4)
 
 
