@@ -285,22 +285,23 @@ class OnnxDetector:
                 f'{self.path} takes {list(shape)}, but a detector takes '
                 'images (batch, 3, height, width)'
             )
+        fixed = tuple(shape[:1:-1])
+        is_fixed = all(isinstance(n, int) and n > 0 for n in fixed)
         default = (320,) * 2 if 'nano' in self.path.name.lower() else (640,) * 2
         size = tuple(given or said.get('input_size') or default)
-        if any(n % 32 or not 32 <= n <= LARGEST_SIDE for n in size):
-            raise ValueError(
-                f'a detector of {size[0]}x{size[1]} pixels was asked for: '
-                f'multiples of 32 up to {LARGEST_SIDE} expected'
-            )
-        fixed = tuple(shape[:1:-1])
-        if not all(isinstance(n, int) and n > 0 for n in fixed):
-            return size
-        if given is not None and fixed != size:
+        if given is not None and is_fixed and fixed != size:
             logger.warning(
                 f'{self.path} takes {fixed[0]}x{fixed[1]} pixels alone, not '
                 f'{size[0]}x{size[1]}'
             )
-        return fixed
+        w, h = size = fixed if is_fixed else size
+        step = 1 if is_fixed else STRIDES[-1]
+        if any(n % step or not step <= n <= LARGEST_SIDE for n in size):
+            raise ValueError(
+                f'{self.path} cannot take {w}x{h} pixels: multiples of {step} '
+                f'up to {LARGEST_SIDE} expected'
+            )
+        return size
 
     def _family(self) -> str:
         """A key of ``PREPARATIONS``, by the file's name and its outputs."""

@@ -252,8 +252,11 @@ def test_sizes_of_files_that_take_any(tmp_path):
     given = OnnxDetector(nano, 'cpu', input_size=(416, 256))
     assert given.input_size == (416, 256)
     for size in ((1, 1), (321, 319), (0, 32), (60000, 60000), (-32, 32)):
-        with pytest.raises(ValueError, match=f'{size[0]}x{size[1]} pixels was'):
+        with pytest.raises(ValueError, match=f'take {size[0]}x{size[1]} pix'):
             OnnxDetector(nano, 'cpu', input_size=size)
+    huge = network(tmp_path / 'huge.onnx', dets, (64, 100000))
+    with pytest.raises(ValueError, match='huge.onnx cannot take 100000x64'):
+        OnnxDetector(huge, 'cpu')
 
 
 def test_a_size_that_a_file_does_not_take_is_said(tmp_path, caplog):

@@ -16,13 +16,6 @@ def by_onnx(tiny_onnx):
     return SpinePoseEstimator(model=tiny_onnx, detector=None)
 
 
-@pytest.fixture(scope='module')
-def by_pytorch(tiny_config, tiny_checkpoint):
-    return SpinePoseEstimator(
-        config=tiny_config, checkpoint=tiny_checkpoint, detector=None
-    )
-
-
 def by_mmpose(model, image, boxes, flip_test: bool):
     """Keypoints and scores of MMPose's own inference."""
     from mmpose.apis import inference_topdown
@@ -35,38 +28,39 @@ def by_mmpose(model, image, boxes, flip_test: bool):
     )
 
 
+@pytest.fixture(scope='module')
+def make(tiny_onnx, tiny_config, tiny_checkpoint):
+    """Makes the estimator of a backend."""
+    files = dict(
+        onnxruntime=dict(model=tiny_onnx),
+        pytorch=dict(config=tiny_config, checkpoint=tiny_checkpoint),
+    )
+    return lambda backend, **options: SpinePoseEstimator(
+        **files[backend], detector=None, **options
+    )
+
+
+# How far keypoints (pixels) and scores may be from MMPose's own.
+BACKENDS = [('pytorch', 1e-3, 1e-5), ('onnxruntime', 0.5, 1e-4)]
+
+
 @pytest.mark.parametrize('flip_test', [False, True])
-def test_pytorch_equals_mmpose(
+@pytest.mark.parametrize('backend, pixels, score', BACKENDS)
+def test_it_equals_mmpose(
     tiny_model,
-    tiny_config,
-    tiny_checkpoint,
+    make,
     people_image,
     people_boxes,
+    backend,
+    pixels,
+    score,
     flip_test,
 ):
-    estimator = SpinePoseEstimator(
-        config=tiny_config,
-        checkpoint=tiny_checkpoint,
-        detector=None,
-        flip_test=flip_test,
-    )
+    estimator = make(backend, flip_test=flip_test)
     keypoints, scores = estimator(people_image, people_boxes)
     expected = by_mmpose(tiny_model, people_image, people_boxes, flip_test)
-    np.testing.assert_allclose(keypoints, expected[0], atol=1e-3)
-    np.testing.assert_allclose(scores, expected[1], atol=1e-5)
-
-
-@pytest.mark.parametrize('flip_test', [False, True])
-def test_onnx_equals_mmpose(
-    tiny_model, tiny_onnx, people_image, people_boxes, flip_test
-):
-    estimator = SpinePoseEstimator(
-        model=tiny_onnx, detector=None, flip_test=flip_test
-    )
-    keypoints, scores = estimator(people_image, people_boxes)
-    expected = by_mmpose(tiny_model, people_image, people_boxes, flip_test)
-    np.testing.assert_allclose(scores, expected[1], atol=1e-4)
-    np.testing.assert_allclose(keypoints, expected[0], atol=0.5)
+    np.testing.assert_allclose(keypoints, expected[0], atol=pixels)
+    np.testing.assert_allclose(scores, expected[1], atol=score)
 
 
 def real_people(folder):
@@ -87,25 +81,18 @@ def real_people(folder):
 
 
 @pytest.mark.parametrize('flip_test', [False, True])
+@pytest.mark.parametrize(
+    'backend, pixels', [('pytorch', 0.1), ('onnxruntime', 0.5)]
+)
 def test_real_images_equal_mmpose(
-    tiny_model,
-    tiny_config,
-    tiny_checkpoint,
-    tiny_onnx,
-    sample_dir,
-    flip_test,
+    tiny_model, make, sample_dir, backend, pixels, flip_test
 ):
-    options = dict(detector=None, flip_test=flip_test)
-    by_pytorch = SpinePoseEstimator(
-        config=tiny_config, checkpoint=tiny_checkpoint, **options
-    )
-    by_onnx = SpinePoseEstimator(model=tiny_onnx, **options)
+    estimator = make(backend, flip_test=flip_test)
     for path, boxes in real_people(sample_dir):
         expected = by_mmpose(tiny_model, path, boxes, flip_test)
-        for estimator, tolerance in ((by_pytorch, 0.1), (by_onnx, 0.5)):
-            keypoints, scores = estimator(path, boxes)
-            np.testing.assert_allclose(keypoints, expected[0], atol=tolerance)
-            np.testing.assert_allclose(scores, expected[1], atol=1e-4)
+        keypoints, scores = estimator(path, boxes)
+        np.testing.assert_allclose(keypoints, expected[0], atol=pixels)
+        np.testing.assert_allclose(scores, expected[1], atol=1e-4)
 
 
 @pytest.mark.parametrize('flip_test', [False, True])
