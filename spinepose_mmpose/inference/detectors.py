@@ -54,8 +54,6 @@ LARGEST_SIDE = 4096
 PAD_VALUE = 114
 PERSON = 0
 DETR_PERSON = 1  # class 0 is the background
-
-
 # Mean and std of the channels in the network's order, whether it takes red
 # first, and whether the image is padded, not stretched.
 PREPARATIONS = {
@@ -103,11 +101,11 @@ def create_detector(
             :class:`Detector` already. ``auto`` is the file that the
             environment variable ``SPINEPOSE_DETECTOR`` names, else
             ``rfdetr``, or ``rtmdet`` where that cannot be downloaded.
-        device (str): see the backends.
-        threads (int, optional): see the backends.
+        device, threads: see :func:`.create_backend`.
         config (str | Path, optional): the MMDetection config of a checkpoint.
         input_size (tuple, optional): (w, h) for an ONNX file that takes any
-            size, multiples of 32.
+            size, multiples of 32; by default what mmdeploy's pipeline.json
+            beside it says, else 320x320 for a nano network, else 640x640.
         score_threshold (float): the lowest score that counts.
         nms_threshold (float): overlap of two people at most, for files that
             do not suppress overlapping boxes by themselves.
@@ -224,22 +222,17 @@ def _published_file(name: str, progress: bool) -> Path:
 class OnnxDetector:
     """Finds people with RF-DETR, RTMDet or YOLOX, exported in any usual way.
 
-    - boxes with scores ``dets`` (1, N, 5) and ``labels`` (1, N): mmdeploy's
-      export, as RTMPose's and rtmlib's files are;
-    - ``dets`` alone: all are people;
+    - boxes with scores (1, N, 5) and labels (1, N): mmdeploy's export, as
+      RTMPose's and rtmlib's files are;
+    - boxes with scores alone: all are people;
     - boxes (1, N, 4) and scores (1, N, C) before suppression;
     - YOLOX's own export (1, N, 5 + C), relative to its grid;
     - RF-DETR, by its file's name: boxes (1, N, 4) and logits (1, N, C).
 
     Args:
         path (str | Path): an ONNX file, or the folder of an mmdeploy export.
-        device, threads, spinning: see :class:`.OnnxSession`.
-        input_size (tuple, optional): (w, h), multiples of 32; needed where
-            the file takes any size and nothing beside it says more. By
-            default 320x320 of a nano network, else 640x640.
-        score_threshold (float): the lowest score that counts.
-        nms_threshold (float): overlap of two people at most, where the file
-            does not suppress by itself.
+        device, threads, input_size, score_threshold, nms_threshold, spinning:
+            see :func:`create_detector`.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -4,12 +4,13 @@ Pillow tells what a file is and decodes most kinds; JPEG goes through
 simplejpeg, which gives OpenCV's pixels and says what is damaged, and 16 bits
 per channel through OpenCV. Transparent parts become white, as a viewer shows
 them, and not the hidden colour that is stored there. Of several pages or
-frames the first one counts; the large image of an MPO file is its first one.
+frames the first one is used; the large image of an MPO file is its first one.
 """
 
 import io
 import logging
 import os
+import struct
 from functools import lru_cache
 from typing import Tuple
 
@@ -85,7 +86,7 @@ def decode_image(content: bytes, name: str) -> Tuple[np.ndarray, str]:
     try:
         with _open(content, name) as image:
             is_deep = ';16' in str(image.tile)  # before anything is loaded
-            turn = image.getexif().get(ORIENTATION)
+            turn = _orientation(image)
             if image.format == 'JPEG' and image.mode in ('L', 'RGB'):
                 pixels, remark = _decode_jpeg(content, image, name)
             elif is_deep:  # of which Pillow keeps 8 bits
@@ -93,10 +94,11 @@ def decode_image(content: bytes, name: str) -> Tuple[np.ndarray, str]:
                 pixels, remark = _reduce(_decode_16_bits(content), name)
             else:
                 pixels, remark = _pixels_of(image, name)
-                turn = image.getexif().get(ORIENTATION)  # a TIFF has turned
-                pages = getattr(image, 'n_frames', 1)
-                if pages > 1:
-                    remark = f'{name} holds {pages} images: the first counts'
+                turn = _orientation(image)  # a TIFF has been turned by now
+            pages = getattr(image, 'n_frames', 1)
+            if pages > 1:
+                remark = remark or f'{name} holds {pages} images, one is used'
+            pixels = _upright(as_image(pixels), turn)
     except UnidentifiedImageError as error:
         raise ValueError(
             f'{name} is no usable image: not a format that Pillow reads'
@@ -104,8 +106,9 @@ def decode_image(content: bytes, name: str) -> Tuple[np.ndarray, str]:
     except _Refused:
         raise
     except Exception as error:  # decoders raise all kinds of errors
-        raise ValueError(f'{name} is no usable image: {error}') from error
-    return np.ascontiguousarray(_upright(as_image(pixels), turn)), remark
+        reason = ' '.join(str(error).split())
+        raise ValueError(f'{name} is no usable image: {reason}') from error
+    return pixels, remark
 
 
 def as_image(image) -> np.ndarray:
@@ -129,8 +132,7 @@ def as_image(image) -> np.ndarray:
         return read_image(image)
     if isinstance(image, Image.Image):
         pixels, _ = _pixels_of(image, 'the image')
-        turn = image.getexif().get(ORIENTATION)
-        return np.ascontiguousarray(_upright(as_image(pixels), turn))
+        return _upright(as_image(pixels), _orientation(image))
     array = np.asarray(image)
     channels = array.shape[2] if array.ndim == 3 else 1
     if (
@@ -254,12 +256,19 @@ def _on_white(bgra: np.ndarray) -> np.ndarray:
     return ((mixed + 127) // 255).astype(np.uint8)
 
 
-def _upright(array: np.ndarray, orientation) -> np.ndarray:
-    """An image turned as EXIF's orientation, 1 to 8, says."""
+def _orientation(image: Image.Image) -> int:
+    """Of EXIF, 1 to 8; 1 where the file says nothing that can be read."""
+    try:
+        return image.getexif().get(ORIENTATION, 1)
+    except (SyntaxError, ValueError, KeyError, TypeError, struct.error):
+        return 1
+
+
+def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
         array = array[:, ::-1]
     if orientation in (3, 4, 7, 8):
         array = array[::-1]
-    return array
+    return np.ascontiguousarray(array)

@@ -276,7 +276,7 @@ def test_of_several_images_the_first_counts_and_it_is_said(rgb, kind):
         append_images=images[1:],
         **({'lossless': True} if kind == 'WEBP' else {}),
     )
-    image = decode(content, 'photo holds 3 images: the first counts')
+    image = decode(content, 'photo holds 3 images, one is used')
     first = decode(encode(images[0], kind, lossless=True))
     np.testing.assert_array_equal(image, first)
 
@@ -309,6 +309,14 @@ def test_heic_by_pillow_heif(rgb, monkeypatch):
     monkeypatch.setattr(Image, 'ID', [i for i in Image.ID if i != 'HEIF'])
     with pytest.raises(ValueError, match='photo is a HEIC .*pillow-heif'):
         decode_image(file.getvalue(), 'photo')
+
+
+def test_a_broken_exif_segment_does_no_harm(rgb):
+    content = encode(Image.fromarray(rgb), 'JPEG', exif=rotated(6))
+    at = content.index(b'Exif') + 6
+    for size in (4, 8, 20):
+        broken = content[:at] + b'\xff' * size + content[at + size :]
+        assert decode(broken).shape[2] == 3
 
 
 def test_names_of_images():
