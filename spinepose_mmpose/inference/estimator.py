@@ -1,6 +1,6 @@
 """People in images: detect, then one network batch for everybody."""
 
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple, Union
 
@@ -147,12 +147,12 @@ class SpinePoseEstimator:
             spinning=spinning,
             progress=progress,
         )
-        self._has_detector = detector is not None
-        self._detector: Optional[Detector] = None
-        # What is named is checked at once; what must be downloaded only when
-        # somebody is to be found.
-        if self._has_detector and detector != 'auto':
-            self._detector = self._create_detector()
+        if detector is None:
+            self.detector = None
+        elif detector != 'auto':
+            # What is named is checked at once; what must be downloaded only
+            # when somebody is to be found.
+            self.detector = self._create_detector()
 
     @property
     def device(self) -> str:
@@ -182,16 +182,14 @@ class SpinePoseEstimator:
     def num_keypoints(self) -> int:
         return self.spec.num_keypoints
 
-    @property
+    @cached_property
     def detector(self) -> Optional[Detector]:
         """What finds people, made ready now; None if nothing does.
 
         Raises:
             DownloadError: its published weights cannot be had.
         """
-        if self._detector is None and self._has_detector:
-            self._detector = self._create_detector()
-        return self._detector
+        return self._create_detector()
 
     def __call__(
         self, image: Image, bboxes=None
@@ -283,30 +281,22 @@ class SpinePoseEstimator:
         ends = np.cumsum(counts)[:-1]
         for image, region, out in zip(images, regions, np.split(crops, ends)):
             crop_people(image, region, size, out)
-        points = self._run(crops)
-        return [
-            (to_image(xy, region, size), scores)
-            for xy, scores, region in zip(
-                np.split(points.xy, ends),
-                np.split(points.scores, ends),
-                regions,
-            )
-        ]
-
-    def _run(self, crops: np.ndarray) -> Points:
-        if not len(crops):
-            return Points(*stack_people((), self.num_keypoints))
         parts = [
             self._network(crops[start : start + self.batch_size])
             for start in range(0, len(crops), self.batch_size)
-        ]
+        ] or [stack_people((), self.num_keypoints)]
         xy, scores = (np.concatenate(part) for part in zip(*parts))
         if not np.isfinite(scores).all():
             raise FloatingPointError(
                 'the network gave scores that are no numbers: its weights are '
                 'broken, or half precision is too little for it'
             )
-        return Points(xy, scores)
+        return [
+            (to_image(points, region, size), of_points)
+            for points, of_points, region in zip(
+                np.split(xy, ends), np.split(scores, ends), regions
+            )
+        ]
 
     def _network(self, crops: np.ndarray) -> Points:
         outputs = self.backend.run(crops)

@@ -9,7 +9,7 @@ import importlib.util
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Optional
+from typing import Iterable, Optional
 
 from ..model_zoo import ModelInfo, find_model, resolve_weights
 from ..model_zoo.models import UnknownModel, all_models
@@ -49,7 +49,7 @@ class ModelFiles:
 
 
 def find_files(
-    model: str,
+    model,
     model_version: str = 'latest',
     backend: str = 'auto',
     config=None,
@@ -78,18 +78,25 @@ def find_files(
         raise ValueError(
             f'no backend {backend!r}: choose from {", ".join(choices)}'
         )
-    model = os.fspath(model)
+    model = os.fspath(model if checkpoint is None else checkpoint)
     path = Path(model).expanduser()
-    if config is not None and checkpoint is None:
-        if 'pytorch' in backends_for(path.suffix):
-            checkpoint = model
     if config is not None or checkpoint is not None:
-        return _of_checkpoint(checkpoint, config, backend)
-    is_file = path.suffix and any(backends_for(path.suffix))
-    if path.is_dir() or (
-        is_file and (path.exists() or not _is_published(path.name))
-    ):
-        return _of_path(path, backend)
+        if checkpoint is None and 'pytorch' not in backends_for(path.suffix):
+            raise ValueError(
+                f'the config {config} needs its weights: pass a checkpoint'
+            )
+        path = resolve_weights(model) if '://' in model else path
+        return _of_path(path, backend, ['pytorch'], config)
+    if path.is_dir():
+        if not (path / EXPORTED).is_file():
+            raise FileNotFoundError(
+                f'{path} holds no {EXPORTED}: the folder of an mmdeploy '
+                'export to ONNX, or a file, expected'
+            )
+        path = path / EXPORTED
+    if any(backends_for(path.suffix)):
+        if path.exists() or not _is_published(path.name):
+            return _of_path(path, backend, backends_for(path.suffix))
     return _of_model(find_pose_model(model, model_version), backend, progress)
 
 
@@ -106,34 +113,21 @@ def find_pose_model(name: str, model_version: str = 'latest') -> ModelInfo:
             f'no model version {model_version!r}: choose from '
             f'{", ".join(VERSIONS)}'
         )
-    wanted = name.strip().lower()
-    size = MODES.get(wanted, wanted)
-    if size not in MODES.values():
-        return _by_name(name, model_version)
-    versions = {
-        model.version: model
-        for model in all_models('spinepose')
-        if model.name in (f'spinepose-{size}', f'spinepose-{size}-v2')
-    }
-    if model_version == 'latest':
-        return versions[max(versions)]
-    if model_version not in versions:
-        there = [version for version in versions if version]
-        raise ValueError(
-            f'spinepose-{size} has no {model_version} weights, but '
-            f'{" and ".join(there) or "none at all"}'
-        )
-    return versions[model_version]
-
-
-def _is_published(name: str) -> bool:
-    try:
-        return bool(find_model(name))
-    except UnknownModel:
-        return False
-
-
-def _by_name(name: str, model_version: str) -> ModelInfo:
+    size = name.strip().lower()
+    size = MODES.get(size, size)
+    if size in MODES.values():
+        versions = {
+            model.version: model
+            for model in all_models('spinepose')
+            if model.name in (f'spinepose-{size}', f'spinepose-{size}-v2')
+        }
+        wanted = max(versions) if model_version == 'latest' else model_version
+        if wanted not in versions:
+            there = ' and '.join(filter(None, versions)) or 'none at all'
+            raise ValueError(
+                f'spinepose-{size} has no {wanted} weights, but {there}'
+            )
+        return versions[wanted]
     try:
         model = find_model(name)
     except UnknownModel as error:
@@ -149,15 +143,34 @@ def _by_name(name: str, model_version: str) -> ModelInfo:
     return model
 
 
+def said_beside(path: Path) -> dict:
+    """What mmdeploy's pipeline.json beside an exported file says of it."""
+    pipeline = path.with_name('pipeline.json')
+    if path.name != EXPORTED or not pipeline.is_file():
+        return {}
+    return read_pipeline(pipeline)
+
+
+def _is_published(name: str) -> bool:
+    try:
+        return bool(find_model(name))
+    except UnknownModel:
+        return False
+
+
 def _of_model(info: ModelInfo, backend: str, progress: bool) -> ModelFiles:
+    """Of a model of the table."""
+
+    def has(kind: str) -> bool:
+        return bool(info.urls(kind)) or kind in info.shipped
+
     if backend == 'auto':
-        by_onnx = _has(info, 'onnx') and (
-            _is_installed('onnxruntime') or not _is_installed('mmpose')
-        )
-        backend = 'onnxruntime' if by_onnx else 'pytorch'
+        is_there = importlib.util.find_spec
+        by_onnx = is_there('onnxruntime') or not is_there('mmpose')
+        backend = 'onnxruntime' if has('onnx') and by_onnx else 'pytorch'
     kind = 'weights' if backend == 'pytorch' else 'onnx'
-    if not _has(info, kind):
-        missing = 'ONNX file' if _has(info, 'weights') else 'weights'
+    if not has(kind):
+        missing = 'ONNX file' if has('weights') else 'weights'
         raise ValueError(
             f'{info.name} has no published {missing}: pass the path of an '
             '.onnx file as the model, or a config and a checkpoint (train it: '
@@ -168,67 +181,22 @@ def _of_model(info: ModelInfo, backend: str, progress: bool) -> ModelFiles:
     return ModelFiles(backend, path, config, info)
 
 
-def _is_installed(module: str) -> bool:
-    """Whether a package is there, without importing it."""
-    return importlib.util.find_spec(module) is not None
-
-
-def _has(info: ModelInfo, kind: str) -> bool:
-    return bool(info.urls(kind)) or kind in info.shipped
-
-
-def _config_of(info: ModelInfo) -> str:
-    return info.config if '::' in info.config else str(config_file(info.config))
-
-
-def _of_path(path: Path, backend: str) -> ModelFiles:
-    if path.is_dir():
-        folder, path = path, path / EXPORTED
-        if not path.is_file():
-            raise FileNotFoundError(
-                f'{folder} holds no {EXPORTED}: the folder of an mmdeploy '
-                'export to ONNX, or a file, expected'
-            )
+def _of_path(
+    path: Path, backend: str, able: Iterable[str], config=None
+) -> ModelFiles:
+    """Of a file, for one of the backends that are able to run it."""
     if not path.is_file():
         raise FileNotFoundError(f'no such model file: {path}')
-    chosen = backend
     if backend == 'auto':
-        chosen = next(backends_for(path.suffix))
-    elif backend not in (able := tuple(backends_for(path.suffix))):
+        backend = next(iter(able))
+    elif backend not in (able := tuple(able)):
         raise ValueError(
             f'the backend {backend} does not run {path.name}: '
             f'{" or ".join(able)} does'
         )
-    if chosen == 'pytorch':
-        return _of_checkpoint(path, None, backend)
-    return ModelFiles(chosen, path, defaults=said_beside(path))
-
-
-def said_beside(path: Path) -> dict:
-    """What mmdeploy's pipeline.json beside an exported file says of it."""
-    pipeline = path.with_name('pipeline.json')
-    if path.name != EXPORTED or not pipeline.is_file():
-        return {}
-    return read_pipeline(pipeline)
-
-
-def _of_checkpoint(checkpoint, config, backend: str) -> ModelFiles:
-    if backend not in ('auto', 'pytorch'):
-        raise ValueError(
-            f'the backend {backend} does not run a config and a checkpoint: '
-            'pytorch does, or export them to ONNX'
-        )
-    if checkpoint is None:
-        raise ValueError(
-            f'the config {config} needs its weights: pass a checkpoint'
-        )
-    name = os.fspath(checkpoint)
-    path = resolve_weights(name) if '://' in name else Path(name).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(f'no such model file: {path}')
-    if config is None:
-        config = _config_beside(path)
-    return ModelFiles('pytorch', path, os.fspath(config))
+    if backend != 'pytorch':
+        return ModelFiles(backend, path, defaults=said_beside(path))
+    return ModelFiles(backend, path, os.fspath(config or _config_beside(path)))
 
 
 def _config_beside(checkpoint: Path) -> str:
@@ -244,3 +212,7 @@ def _config_beside(checkpoint: Path) -> str:
             'beside it: pass config='
         )
     return str(configs[0])
+
+
+def _config_of(info: ModelInfo) -> str:
+    return info.config if '::' in info.config else str(config_file(info.config))

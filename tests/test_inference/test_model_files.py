@@ -129,9 +129,10 @@ def test_a_checkpoint_with_its_published_name(tmp_path):
         (dict(model='a.onnx', backend='tvm'), "no backend 'tvm': choose"),
         (
             dict(model='m', checkpoint='b.pth', backend='openvino'),
-            'openvino does not run a config and a checkpoint',
+            'the backend openvino does not run b.pth: pytorch does',
         ),
         (dict(model='m', config='c.py'), 'needs its weights'),
+        (dict(model='a.onnx', config='c.py'), 'needs its weights'),
     ],
 )
 def test_files_that_do_not_fit(tmp_path, monkeypatch, arguments, sentence):

@@ -46,7 +46,7 @@ def backends_for(suffix: str) -> Iterator[str]:
     Args:
         suffix (str): e.g. ``.onnx``.
     """
-    for name in backend_names():
+    for name in backend_names() if suffix else ():
         if suffix.lower() in _module(name).SUFFIXES:
             yield name
 

@@ -75,18 +75,18 @@ class OnnxSession:
     ) -> None:
         in_memory = isinstance(model, bytes)
         self.source = 'the ONNX model' if in_memory else os.fspath(model)
-        kind, index = split_device(device)
+        asked, index = split_device(device)
         ort = import_onnxruntime()
-        wanted = kind
-        if kind == 'auto':
-            wanted = 'cuda' if has_gpu() else 'cpu'
+        kind = asked
+        if asked == 'auto':
+            kind = 'cuda' if has_gpu() else 'cpu'
         available = ort.get_available_providers()
-        if PROVIDERS[wanted] not in available:
+        if PROVIDERS[kind] not in available:
             kinds = [k for k, name in PROVIDERS.items() if name in available]
             raise ValueError(
                 f'device {device!r} was asked for, but this ONNX Runtime '
                 f'{ort.__version__} runs on {", ".join(kinds)} alone: '
-                f'{PIP[wanted]}'
+                f'{PIP[kind]}'
             )
         options = ort.SessionOptions()
         options.log_severity_level = 3
@@ -102,16 +102,16 @@ class OnnxSession:
             self.session = ort.InferenceSession(
                 model if in_memory else self.source,
                 options,
-                providers=_providers(wanted, index, half),
+                providers=_providers(kind, index, half),
             )
         except Exception as error:  # ONNX Runtime's types share no base
             raise ValueError(
                 f'{self.source} cannot be run by ONNX Runtime '
                 f'{ort.__version__}: {_text(error)}'
             ) from error
-        if self.session.get_providers()[0] != PROVIDERS[wanted]:
+        if self.session.get_providers()[0] != PROVIDERS[kind]:
             # It falls back without an error, saying so only on stderr.
-            if kind != 'auto':
+            if asked != 'auto':
                 raise ValueError(
                     f'device {device!r} was asked for, but ONNX Runtime could '
                     'not start it: a GPU, its driver, and the CUDA and cuDNN '
@@ -120,8 +120,8 @@ class OnnxSession:
             logger.warning(
                 'ONNX Runtime could not start the GPU: the CPU is used'
             )
-            wanted = 'cpu'
-        self.device = 'cpu' if wanted == 'cpu' else f'{wanted}:{index}'
+            kind = 'cpu'
+        self.device = 'cpu' if kind == 'cpu' else f'{kind}:{index}'
         inputs = self.session.get_inputs()
         if len(inputs) != 1 or inputs[0].type not in TYPES:
             raise ValueError(

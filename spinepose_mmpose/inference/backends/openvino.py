@@ -29,7 +29,7 @@ def has_fast_halves() -> bool:
 
 
 class OpenVinoSession:
-    """A network with one input: an array in, named arrays out.
+    """What :class:`.OnnxSession` is, by OpenVINO.
 
     Args:
         path (str | Path): an ``.onnx`` file, or an ``.xml`` file with its
@@ -39,10 +39,6 @@ class OpenVinoSession:
         threads (int, optional): of the CPU; OpenVINO's choice if None or 0.
         half (bool): allow half precision where the device has it; else all is
             computed in float32.
-
-    Attributes:
-        source, device, input_shape, outputs, metadata: as in
-            :class:`.OnnxSession`.
 
     Raises:
         FileNotFoundError: an ``.xml`` file without its ``.bin``.
