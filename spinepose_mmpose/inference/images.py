@@ -11,7 +11,7 @@ import io
 import logging
 import os
 import struct
-from functools import lru_cache
+import warnings
 from typing import Tuple
 
 import cv2
@@ -131,7 +131,9 @@ def as_image(image) -> np.ndarray:
     if isinstance(image, (str, os.PathLike)):
         return read_image(image)
     if isinstance(image, Image.Image):
-        pixels, _ = _pixels_of(image, 'the image')
+        pixels, remark = _pixels_of(image, 'a Pillow image')
+        if remark:
+            warnings.warn(remark, stacklevel=2)
         return _upright(as_image(pixels), _orientation(image))
     array = np.asarray(image)
     channels = array.shape[2] if array.ndim == 3 else 1
@@ -152,7 +154,8 @@ def as_image(image) -> np.ndarray:
         )
     if array.dtype == np.uint16:
         array, remark = _reduce(array, 'a uint16 image')
-        _say_once(remark)
+        if remark:
+            warnings.warn(remark, stacklevel=2)  # once, not for every frame
     if channels == 4:
         return _on_white(array)
     if channels == 1:
@@ -242,12 +245,6 @@ def _reduce(array: np.ndarray, name: str) -> Tuple[np.ndarray, str]:
             f'{bits} bits per channel, not 16'
         )
     return (array >> (bits - 8)).astype(np.uint8), remark
-
-
-@lru_cache(maxsize=None)
-def _say_once(remark: str) -> None:
-    if remark:
-        logger.warning(remark)
 
 
 def _on_white(bgra: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ beside it say. Every field has a type and a range: see ``FIELDS``.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -71,53 +71,43 @@ def _is_number(value, low: float, high: float, kind=(int, float)) -> bool:
     return is_kind and low <= value <= high
 
 
-def _are_numbers(values, count: int, *limits) -> bool:
-    is_list = isinstance(values, list) and len(values) == count
-    return is_list and all(_is_number(value, *limits) for value in values)
+def _is_list(values, fits: Callable[[object], bool]) -> bool:
+    return isinstance(values, list) and all(map(fits, values))
+
+
+def _numbers(count: int, low: float, high: float, kind=(int, float)) -> tuple:
+    return (
+        f'{count} numbers from {low} to {high}',
+        lambda values: (
+            _is_list(values, lambda value: _is_number(value, low, high, kind))
+            and len(values) == count
+        ),
+    )
 
 
 def _are_names(values) -> bool:
-    is_list = isinstance(values, list) and len(values) > 0
-    return (
-        is_list
-        and all(isinstance(value, str) and value.strip() for value in values)
-        and len(set(values)) == len(values)
-    )
+    is_list = _is_list(values, lambda v: isinstance(v, str) and v.strip())
+    return is_list and 0 < len(set(values)) == len(values)
 
 
 def _are_pairs(values) -> bool:
     """Whether a counterpart's counterpart is the keypoint itself."""
-    return (
-        isinstance(values, list)
-        and _are_numbers(values, len(values), 0, len(values) - 1, int)
-        and all(values[value] == i for i, value in enumerate(values))
-    )
+    is_list = _is_list(values, lambda v: _is_number(v, 0, len(values) - 1, int))
+    return is_list and all(values[v] == i for i, v in enumerate(values))
 
 
 # What a file may say of its network, each as JSON: what is expected, and
 # whether a value is that.
 FIELDS = {
     'keypoint_names': ('a list of different names', _are_names),
-    'flip_indices': (
-        'the number of the counterpart of each keypoint, in pairs',
-        _are_pairs,
-    ),
-    'input_size': (
-        f'[width, height] from {SMALLEST_SIDE} to {LARGEST_SIDE} pixels',
-        lambda v: _are_numbers(v, 2, SMALLEST_SIDE, LARGEST_SIDE, int),
-    ),
-    'mean': (
-        '3 numbers from -1000 to 1000',
-        lambda v: _are_numbers(v, 3, -1e3, 1e3),
-    ),
-    'std': (
-        '3 numbers from 0.001 to 1000',
-        lambda v: _are_numbers(v, 3, 1e-3, 1e3),
-    ),
-    'bgr_to_rgb': ('true or false', lambda v: isinstance(v, bool)),
+    'flip_indices': ('the number of each counterpart, in pairs', _are_pairs),
+    'input_size': _numbers(2, SMALLEST_SIDE, LARGEST_SIDE, int),
+    'mean': _numbers(3, -1000, 1000),
+    'std': _numbers(3, 0.001, 1000),
+    'bgr_to_rgb': ('true or false', lambda value: isinstance(value, bool)),
     'simcc_split_ratio': (
         'a number from 0.1 to 100',
-        lambda v: _is_number(v, 0.1, 100),
+        lambda value: _is_number(value, 0.1, 100),
     ),
 }
 ABOUT = ('model', 'licence')
