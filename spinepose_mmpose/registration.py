@@ -13,7 +13,7 @@ LOCATIONS = {
     'DATASETS': 'spinepose_mmpose.datasets.registered',
     'TRANSFORMS': 'spinepose_mmpose.datasets.registered',
     'HOOKS': 'spinepose_mmpose.engine.hooks',
-    'OPTIM_WRAPPERS': 'spinepose_mmpose.engine.optim_wrappers',
+    'OPTIM_WRAPPERS': 'spinepose_mmpose.engine.optim_wrapper',
     'METRICS': 'spinepose_mmpose.evaluation.metrics',
     'EVALUATORS': 'spinepose_mmpose.evaluation.evaluators',
     'MODELS': 'spinepose_mmpose.models',

@@ -175,7 +175,7 @@ def check_checkpoint(model_cfg, path: str) -> Dict[str, int]:
     from mmpose.registry import MODELS
     from mmpose.utils import register_all_modules
 
-    from ..models.utils import (
+    from ..models.head_extension import (
         checkpoint_weights,
         count_keypoints,
         find_mismatch,

@@ -11,7 +11,7 @@ from mmdeploy.utils import Task, get_codebase_config
 from mmengine import Config
 from mmpose.models.data_preprocessors import PoseDataPreprocessor
 
-from ..models.distillers.spinepose_distiller import plain_model_config
+from ..models.distiller import plain_model_config
 from .channel_order import (
     CHANNEL_ORDERS,
     first_convolution,

@@ -1,0 +1,1 @@
+"""Hooks and the optimizer wrapper that training adds to MMEngine."""

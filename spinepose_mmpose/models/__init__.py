@@ -1,3 +1,12 @@
-from .data_preprocessors import *  # noqa: F401,F403
-from .distillers import *  # noqa: F401,F403
-from .losses import *  # noqa: F401,F403
+"""What MMPose builds by name: the distiller, its losses, the preprocessor."""
+
+from .data_preprocessor import SpinePoseDataPreprocessor
+from .distiller import SpinePoseDistiller
+from .losses import BoneOrientationLoss, SpineSmoothnessLoss
+
+__all__ = [
+    'BoneOrientationLoss',
+    'SpinePoseDataPreprocessor',
+    'SpinePoseDistiller',
+    'SpineSmoothnessLoss',
+]

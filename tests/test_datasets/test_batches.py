@@ -5,9 +5,7 @@ import os
 import pickle
 
 from spinepose_mmpose.datasets.batches import PoseBatch, pose_collate
-from spinepose_mmpose.models.data_preprocessors import (
-    SpinePoseDataPreprocessor,
-)
+from spinepose_mmpose.models.data_preprocessor import SpinePoseDataPreprocessor
 
 import numpy as np
 import pytest

@@ -2,7 +2,7 @@
 
 import os.path as osp
 
-from spinepose_mmpose.models.utils.onnx_weights.network import build_network
+from spinepose_mmpose.models.onnx_weights.network import build_network
 from spinepose_mmpose.utils import config_file
 
 import torch

@@ -16,8 +16,8 @@ pytest.importorskip('onnxruntime')
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from spinepose_mmpose.models.utils import find_mismatch  # noqa: E402
-from spinepose_mmpose.models.utils.onnx_weights import (  # noqa: E402
+from spinepose_mmpose.models.head_extension import find_mismatch  # noqa: E402
+from spinepose_mmpose.models.onnx_weights import (  # noqa: E402
     convert_onnx,
 )
 

@@ -38,7 +38,7 @@ from spinepose_mmpose.deploy.quantization.static import (  # noqa: E402
     num_int8_weights,
     quantized,
 )
-from spinepose_mmpose.models.utils.onnx_weights import (  # noqa: E402
+from spinepose_mmpose.models.onnx_weights import (  # noqa: E402
     activations,
     graph,
     layers,

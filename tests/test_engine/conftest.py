@@ -6,9 +6,7 @@ import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
 # isort: split
 import pytest
 
-sys.path.insert(
-    0, str(Path(__file__).parents[1] / 'test_models' / 'test_distillers')
-)
+sys.path.insert(0, str(Path(__file__).parents[1] / 'test_models'))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from spinepose_mmpose.datasets.synthetic import write_dataset  # noqa: E402

@@ -6,9 +6,7 @@ python gloo_train.py CONFIG
 import sys
 from pathlib import Path
 
-sys.path.insert(
-    0, str(Path(__file__).parents[1] / 'test_models' / 'test_distillers')
-)
+sys.path.insert(0, str(Path(__file__).parents[1] / 'test_models'))
 
 import spinepose_mmpose  # noqa: E402, F401  before anything of OpenMMLab
 

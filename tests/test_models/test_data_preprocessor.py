@@ -1,10 +1,8 @@
 """MMPose's values from whole batches, on any device."""
 
-from spinepose_mmpose.models.data_preprocessors import (
-    SpinePoseDataPreprocessor,
-)
-from spinepose_mmpose.models.data_preprocessors.photometric import (
+from spinepose_mmpose.models.data_preprocessor import (
     Distortions,
+    SpinePoseDataPreprocessor,
     distort,
     draw_distortions,
     turn_colours,

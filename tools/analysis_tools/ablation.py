@@ -169,7 +169,7 @@ def annotations(data):
 
 
 def teacher_model(cfg):
-    from spinepose_mmpose.models.distillers import plain_model_config
+    from spinepose_mmpose.models.distiller import plain_model_config
 
     model = plain_model_config(cfg.model.to_dict())
     model['head']['out_channels'] = 26

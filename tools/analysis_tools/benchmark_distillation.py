@@ -52,7 +52,7 @@ def parse_args():
 
 def make_model(args, losses, teacher_weights):
     """The config's model, or the plain one where ``losses`` is None."""
-    from spinepose_mmpose.models.distillers import plain_model_config
+    from spinepose_mmpose.models.distiller import plain_model_config
 
     from mmengine.config import Config
     from mmengine.logging import MMLogger

@@ -121,7 +121,7 @@ class Ways:
 
     @staticmethod
     def preprocessor(way):
-        from spinepose_mmpose.models.data_preprocessors import (
+        from spinepose_mmpose.models.data_preprocessor import (
             SpinePoseDataPreprocessor,
         )
 

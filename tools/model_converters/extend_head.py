@@ -52,7 +52,7 @@ def main():
 
 def convert(args) -> str:
     from spinepose_mmpose.metainfo import KEYPOINT_NAMES
-    from spinepose_mmpose.models.utils import (
+    from spinepose_mmpose.models.head_extension import (
         checkpoint_names,
         checkpoint_weights,
         count_keypoints,

@@ -66,7 +66,7 @@ def main():
 def convert(args) -> str:
     check_files(args)
 
-    from spinepose_mmpose.models.utils.onnx_weights import convert_onnx
+    from spinepose_mmpose.models.onnx_weights import convert_onnx
 
     import torch
     from mmengine.config import Config
@@ -152,7 +152,7 @@ def keypoint_meta(config) -> dict:
 
 def meta_of_count(count: int) -> dict:
     from spinepose_mmpose.metainfo import METAINFO, NUM_KEYPOINTS
-    from spinepose_mmpose.models.utils.keypoint_names import DATASET_OF_COUNT
+    from spinepose_mmpose.models.head_extension import DATASET_OF_COUNT
 
     from mmpose.datasets.datasets.utils import parse_pose_metainfo
 

@@ -36,7 +36,7 @@ def main():
 
 
 def publish(args) -> str:
-    from spinepose_mmpose.models.utils import (
+    from spinepose_mmpose.models.head_extension import (
         checkpoint_names,
         checkpoint_weights,
         count_keypoints,

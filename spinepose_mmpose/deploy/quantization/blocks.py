@@ -4,13 +4,13 @@ import os
 import tempfile
 from typing import Dict, List
 
-from spinepose_mmpose.models.utils.onnx_weights.activations import in_float32
-from spinepose_mmpose.models.utils.onnx_weights.graph import Graph, load_onnx
-from spinepose_mmpose.models.utils.onnx_weights.layers import (
+from spinepose_mmpose.models.onnx_weights.activations import in_float32
+from spinepose_mmpose.models.onnx_weights.graph import Graph, load_onnx
+from spinepose_mmpose.models.onnx_weights.layers import (
     convolutions,
     linears,
 )
-from spinepose_mmpose.models.utils.onnx_weights.network import (
+from spinepose_mmpose.models.onnx_weights.network import (
     build_network,
     convolution_names,
     size_config,

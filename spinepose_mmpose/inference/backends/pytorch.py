@@ -71,7 +71,7 @@ class PyTorchNetwork:
     def run(self, crops: np.ndarray) -> Simcc:
         """See :class:`.Backend`."""
         torch = self._torch
-        from ...models.utils import full_precision
+        from ...models.simcc import full_precision
 
         half = nullcontext()
         if self._half:
@@ -166,10 +166,7 @@ def load_all_weights(model, checkpoint) -> dict:
     import torch
 
     from ...model_zoo import resolve_weights
-    from ...models.utils.checkpoint_check import (
-        checkpoint_weights,
-        find_mismatch,
-    )
+    from ...models.head_extension import checkpoint_weights, find_mismatch
 
     name = os.fspath(checkpoint)
     path = resolve_weights(name) if '://' in name else name
@@ -204,7 +201,7 @@ def spec_of(model, source: str) -> NetworkSpec:
         ValueError: it is no model that decodes SimCC as we do, or its crops
             are made otherwise.
     """
-    from ...models.utils.keypoint_names import metainfo_names
+    from ...models.head_extension import metainfo_names
 
     head = getattr(model, 'head', None)
     if not hasattr(head, 'simcc_split_ratio'):

@@ -1,3 +1,5 @@
+"""The teacher of the distillation."""
+
 import os.path as osp
 from contextlib import nullcontext
 from typing import Callable, Dict, List, Optional, Tuple, Union
@@ -11,12 +13,8 @@ from mmpose.models.utils.tta import flip_vectors
 from mmpose.registry import DATASETS, MODELS
 from torch import Tensor, nn
 
-from ..utils import (
-    checkpoint_weights,
-    find_mismatch,
-    full_precision,
-    metainfo_names,
-)
+from .head_extension import checkpoint_weights, find_mismatch, metainfo_names
+from .simcc import full_precision
 
 
 class FrozenTeacher:

@@ -1,3 +1,5 @@
+"""The distillation wrapper: labels, a teacher and the anatomical losses."""
+
 import inspect
 from typing import Dict, List, Optional, Sequence, Tuple
 
@@ -10,14 +12,10 @@ from mmpose.registry import MODELS
 from mmpose.utils.typing import SampleList
 from torch import Tensor, nn
 
-from ...metainfo import KEYPOINT_NAMES
-from ..utils import (
-    full_precision,
-    keypoint_index,
-    simcc_accuracy,
-    simcc_soft_argmax,
-)
-from .frozen_teacher import FrozenTeacher
+from ..metainfo import KEYPOINT_NAMES
+from .head_extension import keypoint_index
+from .simcc import full_precision, simcc_accuracy, simcc_soft_argmax
+from .teacher import FrozenTeacher
 
 Simcc = Tuple[Tensor, Tensor]
 LABELS = 'keypoint_x_labels', 'keypoint_y_labels', 'keypoint_weights'

@@ -1,5 +1,5 @@
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES
-from spinepose_mmpose.models.utils import (
+from spinepose_mmpose.models.head_extension import (
     checkpoint_names,
     count_keypoints,
     extend_head,

@@ -1,6 +1,6 @@
 import math
 
-from spinepose_mmpose.models.utils import simcc_soft_argmax
+from spinepose_mmpose.models.simcc import simcc_soft_argmax
 
 import numpy as np
 import pytest

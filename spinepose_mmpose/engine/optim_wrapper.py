@@ -1,3 +1,5 @@
+"""Training in bfloat16 on any device."""
+
 from contextlib import ExitStack, contextmanager
 
 import torch

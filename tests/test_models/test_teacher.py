@@ -6,10 +6,8 @@ from spinepose_mmpose.metainfo import (
     KEYPOINT_NAMES,
     METAINFO,
 )
-from spinepose_mmpose.models.distillers import (
-    FrozenTeacher,
-    frozen_teacher,
-)
+from spinepose_mmpose.models import teacher as frozen_teacher
+from spinepose_mmpose.models.teacher import FrozenTeacher
 
 import pytest
 import torch

@@ -7,17 +7,15 @@ from spinepose_mmpose.metainfo import (
     METAINFO,
     NUM_KEYPOINTS,
 )
-from spinepose_mmpose.models.distillers import (
-    plain_model_config,
-)
-from spinepose_mmpose.models.distillers.spinepose_distiller import (
+from spinepose_mmpose.models.distiller import (
     _nats_per_person,
+    plain_model_config,
 )
 from spinepose_mmpose.models.losses import (
     BoneOrientationLoss,
     SpineSmoothnessLoss,
 )
-from spinepose_mmpose.models.utils import simcc_soft_argmax
+from spinepose_mmpose.models.simcc import simcc_soft_argmax
 
 import numpy as np
 import pytest

@@ -1,7 +1,7 @@
 import pickle
 import random
 
-from spinepose_mmpose.engine.hooks.sample_seed_hook import (
+from spinepose_mmpose.engine.hooks import (
     SampleSeedHook,
     SeededSamples,
     mix_seeds,

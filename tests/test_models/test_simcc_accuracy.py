@@ -1,6 +1,6 @@
 """The accuracy of MMPose's heads without leaving the device."""
 
-from spinepose_mmpose.models.utils import simcc_accuracy
+from spinepose_mmpose.models.simcc import simcc_accuracy
 
 import numpy as np
 import pytest

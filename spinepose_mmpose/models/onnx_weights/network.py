@@ -74,7 +74,7 @@ def convolution_names(
 ) -> Iterator[Tuple[str, Optional[str]]]:
     """Convolution and its norm, None without, by name; each after those it
     depends on, in the order in which
-    :attr:`~spinepose_mmpose.models.utils.onnx_weights.graph.Graph.nodes` has
+    :attr:`~spinepose_mmpose.models.onnx_weights.graph.Graph.nodes` has
     them."""
     if isinstance(module, ConvModule):
         norm = f'{prefix}.{module.norm_name}' if module.with_norm else None

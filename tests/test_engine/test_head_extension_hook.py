@@ -1,5 +1,5 @@
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES
-from spinepose_mmpose.models.utils import extend_head
+from spinepose_mmpose.models.head_extension import extend_head
 
 import pytest
 import torch

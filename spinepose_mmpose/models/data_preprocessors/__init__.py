@@ -1,3 +1,0 @@
-from .pose_data_preprocessor import SpinePoseDataPreprocessor
-
-__all__ = ['SpinePoseDataPreprocessor']
