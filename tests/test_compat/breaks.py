@@ -29,13 +29,6 @@ def break_import(package, error):
     sys.meta_path.insert(0, Broken(package, error))
 
 
-def pkg_resources_missing():
-    from mmengine.utils import get_installed_path, is_installed
-
-    assert get_installed_path('mmpose').endswith('mmpose')
-    assert is_installed('mmpose') and not is_installed('no-such-package')
-
-
 def mmcv_ext():
     import mmcv.ops  # noqa: F401
 
@@ -164,7 +157,6 @@ def onnx_dynamo():
 
 # In the order in which one process can meet them all.
 BREAKS = (
-    pkg_resources_missing,
     mmcv_ext,
     mmcv_22_refused,
     weights_only,
@@ -178,9 +170,6 @@ BREAKS = (
 
 
 def bring_about():
-    break_import(
-        'pkg_resources', ModuleNotFoundError("No module named 'pkg_resources'")
-    )
     break_import(
         'torchvision', RuntimeError('operator torchvision::nms does not exist')
     )

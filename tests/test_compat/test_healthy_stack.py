@@ -13,7 +13,6 @@ from spinepose_mmpose.compat import (
     mmcv_ext,
     numpy24_circles,
     onnx_dynamo,
-    pkg_resources_missing,
     torchvision_missing,
     xtcocotools_numpy2,
 )
@@ -45,11 +44,6 @@ def test_every_shim_is_listed_once():
     for shim in compat.SHIMS:
         assert inspect.getmodule(shim.probe).__name__.endswith(shim.name)
         assert shim.problem and shim.versions and shim.remove_when
-
-
-def test_pkg_resources(put):
-    put('pkg_resources')
-    assert pkg_resources_missing.probe() is None
 
 
 def test_torchvision(put, monkeypatch):

@@ -13,7 +13,6 @@ ROOT = HERE.parents[1]
 
 # What fails without the shim of that name.
 EXPECTED = {
-    'pkg_resources_missing': "No module named 'pkg_resources'",
     'mmcv_ext': "No module named 'mmcv._ext'",
     'mmcv_22_refused': 'MMCV==2.2.0 is used but incompatible',
     'torchvision_missing': 'operator torchvision::nms does not exist',

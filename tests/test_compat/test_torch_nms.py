@@ -1,7 +1,7 @@
 """NMS without a compiled mmcv, against a naive one in numpy."""
 
-from spinepose_mmpose.compat import nms as module
-from spinepose_mmpose.compat.nms import nms, nms_torch
+from spinepose_mmpose.compat import mmcv_ext as module
+from spinepose_mmpose.compat.mmcv_ext import nms, nms_torch
 
 import numpy as np
 import pytest

@@ -1,12 +1,26 @@
-"""mmdeploy's OpenVINO support on OpenVINO 2024 and later.
-
-Its Model Optimizer (the command ``mo``) and ``openvino.inference_engine`` are
-gone; ``openvino.convert_model`` and ``openvino.Core`` take their place.
-"""
+"""mmdeploy's OpenVINO support on OpenVINO 2024 and later."""
 
 import os.path as osp
 import sys
 from typing import Dict, Optional, Sequence
+
+from .import_hooks import after_import
+from .shim import Shim
+
+PACKAGE = 'mmdeploy.backend.openvino'
+
+
+def probe() -> Optional[str]:
+    try:
+        import openvino
+    except ImportError:
+        return None
+    if not hasattr(openvino, 'convert_model'):
+        return None
+    return (
+        f'OpenVINO {openvino.__version__} has neither the command "mo" nor '
+        'openvino.inference_engine'
+    )
 
 
 def from_onnx(
@@ -16,14 +30,15 @@ def from_onnx(
     output_names: Sequence[str],
     mo_options=None,
 ) -> None:
-    """ONNX to OpenVINO's .xml and .bin, with FP32 weights.
+    """Convert ONNX to OpenVINO's .xml and .bin, with FP32 weights.
 
     Args:
-        onnx_model: A file.
-        output_file_prefix: Folder to write to.
-        input_info: Shape by input; where it is -1 the ONNX file decides.
-        output_names: All of the graph's are kept.
-        mo_options: mmdeploy's; not read.
+        onnx_model (str): A file.
+        output_file_prefix (str): Folder to write to.
+        input_info (dict): Shape by input; where it is -1 the ONNX file
+            decides.
+        output_names: Not read; all of the graph's are kept.
+        mo_options: Not read.
     """
     import openvino
 
@@ -49,7 +64,7 @@ def from_onnx(
     )
 
 
-def init_wrapper(
+def _init_wrapper(
     self, ir_model_file: str, output_names: Optional[Sequence[str]] = None, **_
 ) -> None:
     import openvino
@@ -60,7 +75,7 @@ def init_wrapper(
     BaseWrapper.__init__(self, output_names or names)
 
 
-def forward(self, inputs: Dict) -> Dict:
+def _forward(self, inputs: Dict) -> Dict:
     """Name -> tensor on the CPU, for inputs of any size that the model has."""
     import numpy as np
     import torch
@@ -74,19 +89,24 @@ def forward(self, inputs: Dict) -> Dict:
     }
 
 
-def is_needed() -> bool:
-    """Whether the installed OpenVINO lacks what mmdeploy calls."""
-    try:
-        import openvino
-    except ImportError:
-        return False
-    return hasattr(openvino, 'convert_model')
+def apply() -> None:
+    sys.modules[f'{PACKAGE}.onnx2openvino'].from_onnx = from_onnx
+    wrapper = sys.modules[f'{PACKAGE}.wrapper'].OpenVINOWrapper
+    wrapper.__init__, wrapper.forward = _init_wrapper, _forward
 
 
-def install() -> None:
-    if not is_needed():
-        return
-    package = 'mmdeploy.backend.openvino'
-    sys.modules[f'{package}.onnx2openvino'].from_onnx = from_onnx
-    wrapper = sys.modules[f'{package}.wrapper'].OpenVINOWrapper
-    wrapper.__init__, wrapper.forward = init_wrapper, forward
+def _schedule(run) -> None:
+    after_import(f'{PACKAGE}.wrapper', run)
+
+
+SHIM = Shim(
+    name='openvino_convert',
+    problem="mmdeploy converts by OpenVINO's Model Optimizer and runs by "
+    'openvino.inference_engine; both are gone',
+    versions='OpenVINO >= 2024 with mmdeploy 1.3.1',
+    remove_when='mmdeploy calls openvino.convert_model',
+    needs='mmdeploy',
+    probe=probe,
+    apply=apply,
+    schedule=_schedule,
+)

@@ -1,16 +1,17 @@
-"""Lets MMPose's inferencers find SpinePose models by name.
-
-They look names up in the model index of mmpose alone.
-"""
+"""SpinePose models by name in MMPose's inferencers."""
 
 import sys
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Optional
 
-from ..utils import config_file
-from .models import all_models
+from .import_hooks import after_import
+from .shim import Shim
 
 BASE = 'mmengine.infer.infer'
+
+
+def probe() -> Optional[str]:
+    return "inferencers look names up in mmpose's own model index alone"
 
 
 def index_entries() -> Iterator[dict]:
@@ -19,6 +20,9 @@ def index_entries() -> Iterator[dict]:
     The weights are given by name, so that they come through the checked
     download; a model without published weights says so when they are wanted.
     """
+    from ..model_zoo.models import all_models
+    from ..utils import config_file
+
     for model in all_models('spinepose'):
         yield dict(
             Name=model.name,
@@ -28,7 +32,7 @@ def index_entries() -> Iterator[dict]:
         )
 
 
-def extend_model_index() -> None:
+def apply() -> None:
     """Append our models to those that an mmpose inferencer lists."""
     inferencer = sys.modules[BASE].BaseInferencer
     upstream = inferencer._get_models_from_metafile
@@ -45,17 +49,14 @@ def extend_model_index() -> None:
         except ValueError as error:
             if self.scope != 'mmpose':
                 raise
+            names = ', '.join(entry['Name'] for entry in index_entries())
             raise ValueError(
                 f"{error}: expected a config file, a name of mmpose's model "
-                f'index or one of {_names()}'
+                f'index or one of {names}'
             ) from None
 
     inferencer._get_models_from_metafile = staticmethod(models_from_metafile)
     inferencer._load_model_from_metafile = load_model_from_metafile
-
-
-def _names() -> str:
-    return ', '.join(model.name for model in all_models('spinepose'))
 
 
 def _is_mmpose(dir: str) -> bool:
@@ -64,3 +65,20 @@ def _is_mmpose(dir: str) -> bool:
 
     package = Path(mmpose.__path__[0])
     return Path(dir) in (package / '.mim', package.parent)
+
+
+def _schedule(run) -> None:
+    after_import(BASE, run)
+
+
+SHIM = Shim(
+    name='inferencer_names',
+    problem='MMPoseInferencer finds models by name in the index of mmpose '
+    'alone, not in that of a plugin',
+    versions='mmengine 0.10.7, mmpose 1.3.2',
+    remove_when="mmengine reads the model indices of plugins' packages",
+    needs='mmengine',
+    probe=probe,
+    apply=apply,
+    schedule=_schedule,
+)

@@ -1,0 +1,57 @@
+"""``from_file='configs/_base_/datasets/spinetrack.py'`` from any directory."""
+
+import os
+import sys
+from copy import deepcopy
+from typing import Optional
+
+from .import_hooks import after_import
+from .shim import Shim
+
+MODULE = 'mmpose.datasets.datasets.utils'
+NAME = 'spinetrack.py'
+
+
+def probe() -> Optional[str]:
+    package = os.path.dirname(sys.modules['mmpose'].__file__)
+    path = os.path.join('configs', '_base_', 'datasets', NAME)
+    if os.path.isfile(os.path.join(package, '.mim', path)):
+        return None
+    return f'mmpose looks for {path} in the working directory alone'
+
+
+def apply() -> None:
+    from ..metainfo import METAINFO
+
+    parse = sys.modules[MODULE].parse_pose_metainfo
+
+    def parse_pose_metainfo(metainfo: dict):
+        path = metainfo.get('from_file', '')
+        if os.path.basename(path) == NAME and not os.path.isfile(path):
+            metainfo = deepcopy(METAINFO)
+        return parse(metainfo)
+
+    # Modules that have been imported already hold it under the same name.
+    for name, module in list(sys.modules.items()):
+        if (
+            name.startswith('mmpose.')
+            and getattr(module, 'parse_pose_metainfo', None) is parse
+        ):
+            module.parse_pose_metainfo = parse_pose_metainfo
+
+
+def _schedule(run) -> None:
+    after_import(MODULE, run)
+
+
+SHIM = Shim(
+    name='metainfo_path',
+    problem='published SpinePose configs name the metainfo by a path that '
+    'mmpose resolves against the working directory and its own package',
+    versions='mmpose 1.3.2',
+    remove_when='mmpose ships configs/_base_/datasets/spinetrack.py',
+    needs='mmpose',
+    probe=probe,
+    apply=apply,
+    schedule=_schedule,
+)
