@@ -276,7 +276,9 @@ class SpinePoseEstimator:
         """
         w, h = size = self.spec.input_size
         counts = [len(of_image) for of_image in boxes]
-        regions = [regions_of(of_image, size) for of_image in boxes]
+        regions = [
+            regions_of(of_image, size, self.spec.padding) for of_image in boxes
+        ]
         crops = np.empty((sum(counts), h, w, 3), np.uint8)
         ends = np.cumsum(counts)[:-1]
         for image, region, out in zip(images, regions, np.split(crops, ends)):

@@ -12,7 +12,7 @@ from typing import Callable, Dict, Optional, Sequence, Tuple, Union
 import numpy as np
 
 from ..metainfo import FLIP_INDICES, KEYPOINT_NAMES, swap_name
-from .preprocess import Normalizer, Points, Simcc
+from .preprocess import PADDING, Normalizer, Points, Simcc
 
 # Of training, in the network's order: red, green, blue.
 MEAN = (123.675, 116.28, 103.53)
@@ -44,6 +44,7 @@ class NetworkSpec:
         mean, std (tuple): of the channels in the network's order.
         to_rgb (bool): whether it takes red first.
         split_ratio (float): SimCC bins per pixel.
+        padding (float): size of the region it sees in sizes of the box.
         batch (int, optional): the only batch it takes, None for any.
         model, licence (str): what the file says of itself, '' if nothing.
     """
@@ -57,6 +58,7 @@ class NetworkSpec:
     std: Tuple[float, ...] = STD
     to_rgb: bool = True
     split_ratio: float = SPLIT_RATIO
+    padding: float = PADDING
     batch: Optional[int] = None
     model: str = ''
     licence: str = ''
@@ -257,7 +259,7 @@ def read_spec(engine, defaults: Optional[dict] = None) -> NetworkSpec:
         outputs = {n: array.shape for n, array in engine.run(probe).items()}
     kind, chosen = _outputs(source, outputs)
     names = _names(source, outputs[chosen[0]][1], said.get('keypoint_names'))
-    flip = said.get('flip_indices') or _flip_indices(names)
+    flip = said.get('flip_indices') or flip_indices(names)
     if len(flip) != len(names):
         raise ValueError(
             f"{source}: 'flip_indices' has {len(flip)} entries for "
@@ -360,7 +362,8 @@ def _names(source: str, count: int, given: Sequence) -> Tuple[str, ...]:
     return tuple(given or SIZES[count])
 
 
-def _flip_indices(names: Tuple[str, ...]) -> Tuple[int, ...]:
+def flip_indices(names: Tuple[str, ...]) -> Tuple[int, ...]:
+    """(K,) the counterpart of each name, itself for one on the midline."""
     index = {name: i for i, name in enumerate(names)}
     return tuple(index.get(swap_name(name), i) for i, name in enumerate(names))
 

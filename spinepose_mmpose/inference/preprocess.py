@@ -102,17 +102,20 @@ def check_boxes(boxes, scores=None) -> Tuple[np.ndarray, np.ndarray]:
     return boxes, scores
 
 
-def regions_of(boxes: np.ndarray, input_size: Tuple[int, int]) -> Regions:
+def regions_of(
+    boxes: np.ndarray, input_size: Tuple[int, int], padding: float = PADDING
+) -> Regions:
     """The padded region of each box, with the aspect ratio of the input.
 
     Args:
         boxes (np.ndarray): (N, 4) float32, [x1, y1, x2, y2] in pixels.
         input_size (tuple): (w, h) of the network in pixels.
+        padding (float): sizes of the box in the region's longer side.
     """
     w, h = input_size
     ratio = w / h
     centers = (boxes[:, :2] + boxes[:, 2:]) * 0.5
-    scales = (boxes[:, 2:] - boxes[:, :2]) * PADDING
+    scales = (boxes[:, 2:] - boxes[:, :2]) * padding
     wide = scales[:, 0] > scales[:, 1] * ratio
     scales[wide, 1] = scales[wide, 0] / ratio
     scales[~wide, 0] = scales[~wide, 1] * ratio

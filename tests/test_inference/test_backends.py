@@ -225,10 +225,12 @@ def test_an_openvino_file_gives_what_its_onnx_file_gave(
 
 
 def test_backends_are_the_modules_of_their_folder():
-    assert backend_names() == ('onnxruntime', 'openvino', 'pytorch')
+    expected = ('blazepose', 'onnxruntime', 'openvino', 'pytorch')
+    assert backend_names() == expected
     assert list(backends_for('.ONNX')) == ['onnxruntime', 'openvino']
     assert list(backends_for('.pt')) == ['pytorch']
-    assert not list(backends_for('.tflite'))
+    assert list(backends_for('.tflite')) == ['blazepose']
+    assert not list(backends_for('.txt'))
 
 
 def test_weights_of_another_model(tiny_checkpoint):

@@ -1,0 +1,216 @@
+"""Networks that label images, and what they say of a person (opinions).
+
+Letters: T opinions, N people, K = 37 keypoints.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+
+from ..inference.estimator import SpinePoseEstimator
+from ..metainfo import (
+    FLIP_INDICES,
+    KEYPOINT_IDS,
+    KEYPOINT_NAMES,
+    NUM_KEYPOINTS,
+    SUBSETS,
+)
+from .converters.coco_to_spinetrack import ELSEWHERE
+
+LIMBS = tuple(
+    f'{side}_{name}'
+    for name in ('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')
+    for side in ('left', 'right')
+)
+# What a teacher can be asked for beside keypoints by name.
+GROUPS = {**SUBSETS, 'limbs': tuple(KEYPOINT_IDS[name] for name in LIMBS)}
+
+
+class Teacher(NamedTuple):
+    """A network and what it is asked for.
+
+    Attributes:
+        network: with ``names`` and ``pose(images, boxes)``, as
+            :class:`.SpinePoseEstimator` has them.
+        columns (dict): SpineTrack id -> its place in the network's output.
+        ids (list): of the keypoints that are used.
+        source (dict): what the record says of it.
+    """
+
+    network: object
+    columns: Dict[int, int]
+    ids: List[int]
+    source: dict
+
+
+class MMPoseNetwork:
+    """Any top-down model of MMPose, through ``inference_topdown``.
+
+    Args:
+        config (str): of the model.
+        checkpoint (str): its weights, without a key missing.
+        device (str): ``auto``, or what torch calls a device.
+
+    Raises:
+        ValueError, FileNotFoundError: see :class:`.PyTorchNetwork`.
+    """
+
+    def __init__(self, config: str, checkpoint: str, device: str) -> None:
+        from ..inference.backends import pytorch
+
+        torch = pytorch.import_torch()
+        from mmpose.apis import init_model
+
+        self.config = config
+        settings = pytorch.read_config(config)
+        if settings.model.get('test_cfg'):
+            settings.model.test_cfg.flip_test = False  # done here for all
+        device = pytorch.find_device(torch, device)
+        self.model = init_model(settings, None, device=device)
+        meta = pytorch.load_all_weights(self.model, checkpoint)
+        if 'keypoint_id2name' in meta.get('dataset_meta', ()):
+            self.model.dataset_meta = meta['dataset_meta']
+        names = self.model.dataset_meta['keypoint_id2name']
+        self.names = tuple(names[i] for i in range(len(names)))
+
+    def pose(self, images, boxes) -> list:
+        """See :meth:`.SpinePoseEstimator.pose`."""
+        from mmpose.apis import inference_topdown
+
+        results = []
+        for image, of_image in zip(images, boxes):
+            found = []
+            if len(of_image):  # nobody would mean the whole image
+                found = inference_topdown(self.model, image, of_image)
+            people = [sample.pred_instances for sample in found]
+            shape = (len(people), len(self.names))
+            if people and people[0].keypoints.shape[1] != shape[1]:
+                raise ValueError(
+                    f'the model of {self.config} predicts '
+                    f'{people[0].keypoints.shape[1]} keypoints, but its '
+                    f'metainfo names {shape[1]}'
+                )
+            results.append(
+                (
+                    np.float32([p.keypoints[0] for p in people]).reshape(
+                        *shape, 2
+                    ),
+                    np.float32([p.keypoint_scores[0] for p in people]).reshape(
+                        shape
+                    ),
+                )
+            )
+        return results
+
+
+def load_teacher(text: str, device: str = 'auto', threads=None) -> Teacher:
+    """A teacher from what the command line calls it.
+
+    Args:
+        text (str): ``NETWORK[:names]``. The network is a model's name or file
+            (see :class:`.SpinePoseEstimator`; ``.tflite`` is BlazePose), or
+            ``CONFIG,CHECKPOINT`` of any MMPose model. The names are keypoints
+            or groups (``body``, ``feet``, ``spine``, ``limbs``, ``all``),
+            joined by commas; all that the network has by default.
+        device (str): see :class:`.SpinePoseEstimator`.
+        threads (int, optional): of the CPU.
+
+    Raises:
+        ValueError: a name that is no keypoint, or a network that has none of
+            SpineTrack's keypoints.
+    """
+    name, wanted = _split_names(text)
+    config, comma, checkpoint = name.partition(',')
+    if comma:
+        network = MMPoseNetwork(config, checkpoint, device)
+        path = Path(checkpoint)
+    else:
+        network = SpinePoseEstimator(
+            model=name, device=device, threads=threads, detector=None
+        )
+        path = network.files.path
+    # Other skeletons call other points neck and hip.
+    foreign = () if 'spine_01' in network.names else ELSEWHERE
+    columns = {
+        KEYPOINT_IDS[keypoint]: place
+        for place, keypoint in enumerate(network.names)
+        if keypoint in KEYPOINT_IDS and keypoint not in foreign
+    }
+    ids = sorted(wanted & set(columns))
+    if not ids:
+        raise ValueError(
+            f'the teacher {text} has none of the keypoints that it is asked '
+            f'for, but {", ".join(map(str, network.names))}'
+        )
+    digest = hashlib.sha256(path.read_bytes()) if path.is_file() else None
+    source = dict(teacher=text, sha256=digest and digest.hexdigest())
+    return Teacher(network, columns, ids, source)
+
+
+def _split_names(text: str) -> Tuple[str, set]:
+    """The network's name, and the ids of the keypoints asked for."""
+    name, colon, names = text.rpartition(':')
+    names = names.split(',')
+    ids = {n: (i,) for n, i in KEYPOINT_IDS.items()} | GROUPS
+    unknown = [n for n in names if n not in ids]
+    if not colon or (unknown and not Path(name.partition(',')[0]).exists()):
+        return text, set(range(NUM_KEYPOINTS))  # a colon of the name itself
+    if unknown:
+        raise ValueError(
+            f'{unknown[0]!r} in {text} is no keypoint: choose from '
+            f'{", ".join(GROUPS)}, {", ".join(KEYPOINT_NAMES)}'
+        )
+    return name, {i for n in names for i in ids[n]}
+
+
+def ask(
+    teachers: Sequence[Teacher], images: list, boxes: list, flip_test: bool
+) -> List[Tuple[np.ndarray, np.ndarray]]:
+    """All opinions about the people of several images.
+
+    Args:
+        teachers (Sequence): at least one.
+        images (list): (H, W, 3) uint8 BGR.
+        boxes (list): (N, 4) float32 of each image, x1, y1, x2, y2 in pixels.
+        flip_test (bool): ask about the mirrored images too.
+
+    Returns:
+        list: points (T, N, K, 2) in pixels and scores (T, N, K), 0 where
+        there is no opinion, of each image.
+    """
+    opinions = [([], []) for _ in images]
+    for teacher in teachers:
+        columns = teacher.columns
+        for mirrored in (False, True) if flip_test else (False,):
+            views, regions = images, boxes
+            if mirrored:
+                views = [np.ascontiguousarray(i[:, ::-1]) for i in images]
+                regions = [
+                    _mirror_boxes(b, i.shape[1]) for b, i in zip(boxes, images)
+                ]
+            poses = teacher.network.pose(views, regions)
+            for (xy, found), image, (points, scores) in zip(
+                poses, images, opinions
+            ):
+                names = [
+                    FLIP_INDICES[i] if mirrored else i for i in teacher.ids
+                ]
+                known = [i for i, n in zip(teacher.ids, names) if n in columns]
+                used = [columns[n] for n in names if n in columns]
+                xy = xy[:, used]
+                if mirrored:
+                    xy = [image.shape[1] - 1, 0] + xy * [-1, 1]
+                all_xy = np.zeros((len(xy), NUM_KEYPOINTS, 2))
+                all_scores = np.zeros((len(xy), NUM_KEYPOINTS))
+                all_xy[:, known] = xy
+                all_scores[:, known] = found[:, used].clip(0, 1)
+                points.append(all_xy)
+                scores.append(all_scores)
+    return [(np.stack(points), np.stack(scores)) for points, scores in opinions]
+
+
+def _mirror_boxes(boxes: np.ndarray, width: int) -> np.ndarray:
+    x1, y1, x2, y2 = boxes.T
+    return np.stack([width - 1 - x2, y1, width - 1 - x1, y2], axis=1)

@@ -1,0 +1,392 @@
+"""Labels for any images by networks that were trained before (teachers).
+
+Each teacher gives its keypoints by name; with the flip test also those of the
+mirrored image. All that is said about a point are its opinions: those that are
+sure enough are averaged by confidence, and where two of them are further apart
+than a share of the person's size the point stays unlabelled.
+
+Letters: T opinions, N people, K = 37 keypoints.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+from tqdm import tqdm
+
+from ..evaluation.functional.oks import keypoint_similarity
+from ..inference.images import is_image, load_image
+from ..metainfo import (
+    KEYPOINT_NAMES,
+    NUM_KEYPOINTS,
+    SIGMAS,
+)
+from ..utils import write_text
+from .checking.sets import DataSet
+from .converters import to_spinetrack
+from .label_teachers import Teacher, ask
+
+# Share of a detected box that the person covers, as other sets without masks
+# have it (CrowdPose, AIC).
+AREA_OF_BOX = 0.53
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """How opinions become labels.
+
+    Attributes:
+        flip_test (bool): ask every teacher about the mirrored image as well.
+        min_score (float): of an opinion that counts, and of a label.
+        max_disagreement (float): distance between two opinions, in sizes of
+            the person (root of the box's area), above which a point stays
+            unlabelled.
+        keep_labels (bool): leave the labels that the boxes' file has; the
+            teachers fill the rest.
+        min_agreement (float): mean OKS between those labels and the teachers
+            below which a person's other points stay unlabelled.
+    """
+
+    flip_test: bool = True
+    min_score: float = 0.5
+    max_disagreement: float = 0.1
+    keep_labels: bool = False
+    min_agreement: float = 0.5
+
+
+class Merged(NamedTuple):
+    """What all opinions together say of N people.
+
+    Attributes:
+        xy (np.ndarray): (N, K, 2) pixels.
+        scores (np.ndarray): (N, K), 0 where there is no opinion.
+        labelled (np.ndarray): (N, K) bool: sure enough and undisputed.
+        disputed (np.ndarray): (N, K) bool: two sure opinions are too far
+            apart.
+        quality (np.ndarray): (N,), 0 to 1: mean over the points that have an
+            opinion of score times the similarity (as in OKS) of its two
+            opinions that are furthest apart.
+    """
+
+    xy: np.ndarray
+    scores: np.ndarray
+    labelled: np.ndarray
+    disputed: np.ndarray
+    quality: np.ndarray
+
+
+def merge(
+    points: np.ndarray,
+    scores: np.ndarray,
+    areas: np.ndarray,
+    settings: LabelSettings,
+) -> Merged:
+    """The labels that opinions come to.
+
+    Args:
+        points (np.ndarray): (T, N, K, 2) pixels.
+        scores (np.ndarray): (T, N, K), 0 where there is no opinion.
+        areas (np.ndarray): (N,) of the boxes, square pixels.
+        settings (LabelSettings): the limits.
+    """
+    sure = scores >= max(settings.min_score, 1e-6)
+    # Where nobody is sure, the guesses are averaged.
+    counted = np.where(sure.any(axis=0), sure, scores > 0)  # T, N, K
+    weights = scores * counted
+    total = np.maximum(weights.sum(axis=0), 1e-9)
+    xy = (weights[..., None] * points).sum(axis=0) / total[..., None]
+    merged = weights.sum(axis=0) / np.maximum(counted.sum(axis=0), 1)
+    spread = np.zeros((*merged.shape, 2))
+    distance = np.zeros(merged.shape)
+    for i in range(len(points)):
+        for j in range(i):
+            offset = (points[i] - points[j]) * (sure[i] & sure[j])[..., None]
+            further = np.linalg.norm(offset, axis=-1) > distance
+            spread[further] = offset[further]
+            distance = np.linalg.norm(spread, axis=-1)
+    disputed = distance > settings.max_disagreement * np.sqrt(areas)[:, None]
+    similarity = keypoint_similarity(
+        spread, AREA_OF_BOX * areas, np.array(SIGMAS)
+    )
+    has_opinion = merged > 0
+    quality = (merged * similarity).sum(axis=1) / np.maximum(
+        has_opinion.sum(axis=1), 1
+    )
+    labelled = has_opinion & (merged >= settings.min_score) & ~disputed
+    return Merged(xy, merged, labelled, disputed, quality)
+
+
+def annotate(
+    people: List[dict], merged: Merged, settings: LabelSettings
+) -> List[dict]:
+    """Annotations of people with what was merged.
+
+    A point without a label that has an opinion stands in ``guesses`` (name ->
+    x, y), for correction by hand; ``disputed`` names those whose opinions are
+    too far apart. ``agreement`` is the mean OKS with the labels that were
+    there before.
+
+    Args:
+        people (list): N annotations with ``bbox``, ``area`` and, if there are
+            labels, ``keypoints``. Not changed.
+        merged (Merged): of the same people.
+        settings (LabelSettings): of the merge.
+    """
+    annotations = []
+    for i, person in enumerate(people):
+        keypoints = np.zeros((NUM_KEYPOINTS, 3))
+        keypoints[:, :2] = merged.xy[i].round(2)
+        keypoints[:, 2] = 2 * merged.labelled[i]
+        extra = {}
+        old = np.reshape(person.get('keypoints', keypoints * 0), (-1, 3))
+        both = (old[:, 2] > 0) & (merged.scores[i] > 0)
+        if both.any():
+            similarity = keypoint_similarity(
+                (merged.xy[i] - old[:, :2])[both][None],
+                np.array([person['area']]),
+                np.array(SIGMAS)[both],
+            )
+            extra['agreement'] = round(float(similarity.mean()), 4)
+        if settings.keep_labels:
+            if extra.get('agreement', 1) < settings.min_agreement:
+                keypoints[:, 2] = 0
+            keypoints[old[:, 2] > 0] = old[old[:, 2] > 0]
+        unlabelled = keypoints[:, 2] == 0
+        guesses = {
+            KEYPOINT_NAMES[k]: keypoints[k, :2].tolist()
+            for k in np.flatnonzero(unlabelled & (merged.scores[i] > 0))
+        }
+        keypoints[unlabelled] = 0
+        annotations.append(
+            dict(
+                person,
+                keypoints=[round(float(v), 2) for v in keypoints.ravel()],
+                num_keypoints=int((~unlabelled).sum()),
+                quality=round(float(merged.quality[i]), 4),
+                keypoint_scores=merged.scores[i].round(3).tolist(),
+                guesses=guesses,
+                disputed=[
+                    KEYPOINT_NAMES[k]
+                    for k in np.flatnonzero(merged.disputed[i])
+                ],
+                **extra,
+            )
+        )
+    return annotations
+
+
+def find_images(folder, boxes=None) -> Tuple[List[dict], Dict[object, list]]:
+    """The images to label, and the people that are known on them.
+
+    Args:
+        folder (str | Path): of images, with its subfolders.
+        boxes (str | Path, optional): a COCO annotation file, whose images,
+            boxes and ids are taken.
+
+    Returns:
+        tuple: COCO's entries of images (without sizes where there is no
+        file), and image id -> annotations, empty without a file.
+
+    Raises:
+        FileNotFoundError: there is no such folder or file.
+        ValueError: no images, or annotations that cannot be used.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f'no such folder of images: {folder}')
+    if boxes is None:
+        files = sorted(p for p in folder.rglob('*') if is_image(p))
+        entries = [
+            dict(id=i, file_name=path.relative_to(folder).as_posix())
+            for i, path in enumerate(files, 1)
+        ]
+        people = {}
+    else:
+        content = DataSet('boxes', Path(boxes)).load()
+        entries = content.images
+        people = {entry['id']: [] for entry in entries}
+        for annotation in content.annotations:
+            _check_person(annotation, boxes)
+            if annotation.get('image_id') in people:
+                people[annotation['image_id']].append(annotation)
+    if not entries:
+        raise ValueError(f'{boxes or folder} holds no images')
+    return entries, people
+
+
+def _check_person(annotation: dict, source) -> None:
+    place = f'{source}: annotation {annotation.get("id")}'
+    box = annotation.get('bbox')
+    if not isinstance(box, list) or len(box) != 4 or min(box[2:]) <= 0:
+        raise ValueError(f'{place} has the box {box}, x, y, w, h expected')
+    count = len(annotation.get('keypoints') or ()) / 3
+    if count not in (0, NUM_KEYPOINTS):
+        raise ValueError(
+            f'{place} has {count:g} keypoints, {NUM_KEYPOINTS} (SpineTrack) or '
+            'none expected; coco_to_spinetrack.py converts COCO and Halpe'
+        )
+
+
+def label_images(
+    folder,
+    entries: Sequence[dict],
+    people: Dict[object, list],
+    teachers: Sequence[Teacher],
+    detector: Callable,
+    settings: LabelSettings,
+    batch: int = 8,
+) -> Iterator[dict]:
+    """Label images, some at a time.
+
+    Args:
+        folder (str | Path): that the entries' names are relative to.
+        entries, people: see :func:`find_images`.
+        teachers (Sequence): at least one.
+        detector (Callable): (H, W, 3) to boxes and scores, for images whose
+            people are not known; see :class:`.Detector`.
+        settings (LabelSettings): of the labels.
+        batch (int): images in one run.
+
+    Yields:
+        dict: per image ``image`` and ``annotations``, and ``error`` or
+        ``remark`` where there is one.
+    """
+    for start in range(0, len(entries), batch):
+        records, images, boxes = [], [], []
+        for entry in entries[start : start + batch]:
+            try:
+                image, remark = load_image(Path(folder, entry['file_name']))
+            except (ValueError, OSError) as error:
+                yield dict(image=entry, annotations=[], error=str(error))
+                continue
+            h, w = image.shape[:2]
+            persons = people.get(entry['id'])
+            if persons is None:
+                persons = [_person(entry, box) for box in detector(image)[0]]
+            xywh = np.float32([p['bbox'] for p in persons]).reshape(-1, 4)
+            images.append(image)
+            boxes.append(np.hstack([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]]))
+            record = dict(image=dict(entry, width=w, height=h))
+            if remark:
+                record['remark'] = remark
+            records.append((record, persons))
+        if not images:
+            continue
+        opinions = ask(teachers, images, boxes, settings.flip_test)
+        for (record, persons), (points, scores), b in zip(
+            records, opinions, boxes
+        ):
+            areas = (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
+            merged = merge(points, scores, areas, settings)
+            annotations = annotate(persons, merged, settings)
+            yield dict(record, annotations=annotations)
+
+
+def _person(entry: dict, box: np.ndarray) -> dict:
+    x1, y1, x2, y2 = (round(float(v), 2) for v in box)
+    w, h = round(x2 - x1, 2), round(y2 - y1, 2)
+    return dict(
+        image_id=entry['id'],
+        category_id=1,
+        iscrowd=0,
+        bbox=[x1, y1, w, h],
+        area=round(AREA_OF_BOX * w * h, 2),
+    )
+
+
+def label_folder(
+    folder,
+    out,
+    teachers: Sequence[Teacher],
+    detector: Callable,
+    settings: LabelSettings,
+    boxes=None,
+    batch: int = 8,
+    afresh: bool = False,
+) -> Tuple[dict, List[dict]]:
+    """Label a folder of images, from where an earlier run was stopped.
+
+    Finished images are kept in ``OUT.jsonl``, which is removed when all are
+    done and ``OUT`` is written.
+
+    Args:
+        folder, boxes: see :func:`find_images`.
+        out (str | Path): the annotation file to write.
+        teachers, detector, settings, batch: see :func:`label_images`.
+        afresh (bool): forget what an earlier run has finished.
+
+    Returns:
+        tuple: the annotation file's content, and the records of all images,
+        see :func:`label_images`.
+
+    Raises:
+        ValueError: no images, annotations that cannot be used, no image that
+            can be read, or the record of a run with other settings.
+    """
+    entries, people = find_images(folder, boxes)
+    info = dict(
+        description='labels by networks, not by hand',
+        teachers=[teacher.source for teacher in teachers],
+        settings=asdict(settings),
+    )
+    if boxes is not None:
+        info['boxes'] = hashlib.sha256(Path(boxes).read_bytes()).hexdigest()
+    path = Path(f'{out}.jsonl')
+    if afresh:
+        path.unlink(missing_ok=True)
+    records = _read_record(path, info)
+    done = {record['image']['file_name'] for record in records}
+    todo = [e for e in entries if e['file_name'] not in done]
+    found = label_images(
+        folder, todo, people, teachers, detector, settings, batch
+    )
+    with open(path, 'a', encoding='utf-8') as file:
+        for record in tqdm(
+            found, initial=len(done), total=len(entries), disable=None
+        ):
+            records.append(record)
+            if 'error' not in record:  # tried again by the next run
+                file.write(json.dumps(record) + '\n')
+                file.flush()
+    good = {r['image']['id']: r for r in records if 'error' not in r}
+    if not good:
+        raise ValueError(
+            f'none of {len(entries)} images can be read, the first one: '
+            f'{records[0]["error"]}'
+        )
+    ordered = [good[e['id']] for e in entries if e['id'] in good]
+    annotations = [a for record in ordered for a in record['annotations']]
+    if boxes is None:
+        annotations = [
+            dict(id=i, **person) for i, person in enumerate(annotations, 1)
+        ]
+    content = dict(
+        info=info,
+        images=[record['image'] for record in ordered],
+        categories=to_spinetrack(dict(images=[], annotations=[]))[0][
+            'categories'
+        ],
+        annotations=annotations,
+    )
+    write_text(str(out), json.dumps(content))
+    path.unlink()
+    return content, records
+
+
+def _read_record(path: Path, info: dict) -> List[dict]:
+    """The finished images; the file holds these and no cut line after it."""
+    lines = (
+        path.read_text(encoding='utf-8').split('\n') if path.exists() else []
+    )
+    head = json.dumps(info)
+    if lines and lines[0] != head:
+        raise ValueError(
+            f'{path} is the record of a run with other teachers, settings or '
+            'boxes: give --overwrite to begin afresh'
+        )
+    lines = lines[1:-1]
+    write_text(str(path), ''.join(f'{line}\n' for line in [head, *lines]))
+    return [json.loads(line) for line in lines]

@@ -1,0 +1,156 @@
+"""Label images by networks that are trained already.
+
+A start for correction by hand (annotation_tasks.py) and for training: an
+annotation file in SpineTrack's COCO layout, with a quality score per person.
+Run it again after an interruption: it goes on where it stopped.
+"""
+
+import argparse
+import os
+import sys
+
+from spinepose_mmpose.datasets.label_teachers import GROUPS, load_teacher
+from spinepose_mmpose.datasets.pseudo_label import (
+    LabelSettings,
+    label_folder,
+)
+from spinepose_mmpose.inference.detectors import create_detector
+from spinepose_mmpose.utils import one_sentence
+
+import numpy as np
+
+
+def parse_args():
+    defaults = LabelSettings()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument('images', help='folder of images, with subfolders')
+    parser.add_argument('--out', required=True, help='JSON to write')
+    parser.add_argument(
+        '--teacher',
+        action='append',
+        required=True,
+        metavar='NETWORK[:NAMES]',
+        help='may be given several times. The network: a model of the zoo, a\n'
+        'file (.onnx, .xml, .pth, .tflite of BlazePose), or\n'
+        'CONFIG,CHECKPOINT of any MMPose model. NAMES: what it is asked for,\n'
+        f'joined by commas: keypoints or {", ".join(GROUPS)}',
+    )
+    parser.add_argument(
+        '--boxes',
+        metavar='ANN',
+        help='label the people of this COCO file, in place of a detector',
+    )
+    parser.add_argument(
+        '--detector',
+        default='auto',
+        help='a name or an ONNX file, see spinepose-mmpose --help\n'
+        '(%(default)s)',
+    )
+    parser.add_argument(
+        '--keep-labels',
+        action='store_true',
+        help='keep the labels of --boxes and fill in the others',
+    )
+    parser.add_argument(
+        '--min-agreement',
+        type=float,
+        default=defaults.min_agreement,
+        help='mean OKS with those labels below which nothing is filled in\n'
+        '(%(default)s)',
+    )
+    parser.add_argument(
+        '--min-score',
+        type=float,
+        default=defaults.min_score,
+        help='of a labelled point (%(default)s)',
+    )
+    parser.add_argument(
+        '--max-disagreement',
+        type=float,
+        default=defaults.max_disagreement,
+        help='distance of two opinions, in sizes of the person, above which\n'
+        'a point stays unlabelled (%(default)s)',
+    )
+    parser.add_argument(
+        '--no-flip-test',
+        action='store_true',
+        help='do not ask about the mirrored images: twice as fast',
+    )
+    parser.add_argument('--device', default='auto', help='(%(default)s)')
+    parser.add_argument('--threads', type=int, help='of the CPU')
+    parser.add_argument(
+        '--batch', type=int, default=8, help='images in one run (%(default)s)'
+    )
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='replace the output, and begin afresh',
+    )
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    with one_sentence():
+        for name in ('min_score', 'min_agreement'):
+            if not 0 <= getattr(args, name) <= 1:
+                raise ValueError(f'--{name.replace("_", "-")} is from 0 to 1')
+        if args.batch < 1 or not args.max_disagreement > 0:
+            raise ValueError('--batch and --max-disagreement are above 0')
+        if args.keep_labels and not args.boxes:
+            raise ValueError('--keep-labels belongs to --boxes')
+        if os.path.exists(args.out) and not args.overwrite:
+            raise FileExistsError(
+                f'{args.out} exists; give --overwrite to replace it'
+            )
+        content, records = label_folder(
+            args.images,
+            args.out,
+            [load_teacher(t, args.device, args.threads) for t in args.teacher],
+            None
+            if args.boxes
+            else create_detector(args.detector, args.device, args.threads),
+            LabelSettings(
+                not args.no_flip_test,
+                args.min_score,
+                args.max_disagreement,
+                args.keep_labels,
+                args.min_agreement,
+            ),
+            args.boxes,
+            args.batch,
+            args.overwrite,
+        )
+    return report(args.out, content, records)
+
+
+def report(out, content, records):
+    """Print what was done; 1 if an image could not be read."""
+    people = content['annotations']
+    for record in records:
+        remark = record.get('error') or record.get('remark')
+        if remark:
+            print(f'{record["image"]["file_name"]}: {remark}', file=sys.stderr)
+    labels = sum(person['num_keypoints'] for person in people)
+    print(
+        f'{out}: {len(content["images"])} images, {len(people)} people, '
+        f'{labels} labelled points, '
+        f'{sum(len(p["disputed"]) for p in people)} disputed; mean quality '
+        f'{np.mean([p["quality"] for p in people] or [0]):.3f}'
+    )
+    agreements = [p['agreement'] for p in people if 'agreement' in p]
+    if agreements:
+        print(
+            f'mean OKS with the labels that were there: '
+            f'{np.mean(agreements):.3f} ({len(agreements)} people)'
+        )
+    failed = sum('error' in record for record in records)
+    if failed:
+        print(f'{failed} images could not be read (named above)')
+    return int(failed > 0)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
