@@ -178,6 +178,33 @@ def annotate(
     return annotations
 
 
+def spinetrack_file(images: list, annotations: list, info: dict) -> dict:
+    """The content of an annotation file in SpineTrack's layout."""
+    empty, _ = to_spinetrack(dict(images=[], annotations=[]))
+    return dict(empty, info=info, images=images, annotations=annotations)
+
+
+def read_annotations(path) -> dict:
+    """The content of an annotation file in SpineTrack's layout.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no COCO annotation file, or one of another skeleton.
+    """
+    content = DataSet('annotations', Path(path)).load().raw
+    for category in content.get('categories', ()):
+        names = list(category.get('keypoints', KEYPOINT_NAMES))
+        if names != list(KEYPOINT_NAMES):
+            raise ValueError(
+                f'{path} has {len(names)} keypoints ({names[0]} to '
+                f"{names[-1]}), SpineTrack's {NUM_KEYPOINTS} in its order "
+                'expected'
+            )
+    for annotation in content['annotations']:
+        _check_person(annotation, path)
+    return content
+
+
 def find_images(folder, boxes=None) -> Tuple[List[dict], Dict[object, list]]:
     """The images to label, and the people that are known on them.
 
@@ -205,11 +232,10 @@ def find_images(folder, boxes=None) -> Tuple[List[dict], Dict[object, list]]:
         ]
         people = {}
     else:
-        content = DataSet('boxes', Path(boxes)).load()
-        entries = content.images
+        content = read_annotations(boxes)
+        entries = content['images']
         people = {entry['id']: [] for entry in entries}
-        for annotation in content.annotations:
-            _check_person(annotation, boxes)
+        for annotation in content['annotations']:
             if annotation.get('image_id') in people:
                 people[annotation['image_id']].append(annotation)
     if not entries:
@@ -363,13 +389,8 @@ def label_folder(
         annotations = [
             dict(id=i, **person) for i, person in enumerate(annotations, 1)
         ]
-    content = dict(
-        info=info,
-        images=[record['image'] for record in ordered],
-        categories=to_spinetrack(dict(images=[], annotations=[]))[0][
-            'categories'
-        ],
-        annotations=annotations,
+    content = spinetrack_file(
+        [record['image'] for record in ordered], annotations, info
     )
     write_text(str(out), json.dumps(content))
     path.unlink()

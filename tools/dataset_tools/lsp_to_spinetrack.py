@@ -1,0 +1,87 @@
+"""Convert Leeds Sports Pose (original or extended) to SpineTrack's layout.
+
+Twelve limb joints and the head's top keep their labels, boxes are drawn around
+the joints. With --teacher, an annotation file of the same images that
+pseudo_label.py wrote, people whose left and right are exchanged are found and
+put right. To get one, convert without a teacher, label with --boxes, and
+convert again.
+"""
+
+import argparse
+import json
+import os
+import sys
+
+from spinepose_mmpose.datasets.lsp import (
+    lsp_to_spinetrack,
+    read_joints,
+    split,
+)
+from spinepose_mmpose.datasets.pseudo_label import read_annotations
+from spinepose_mmpose.utils import one_sentence, write_text
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument('joints', help='joints.mat')
+    parser.add_argument('images', help='folder of the images')
+    parser.add_argument('output', help='JSON to write')
+    parser.add_argument(
+        '--split',
+        type=int,
+        metavar='N',
+        help='the first N images go to OUTPUT with _train in its name, the\n'
+        'others to one with _test (9000 of the extended set); the labels of\n'
+        'the test stay as they are',
+    )
+    parser.add_argument('--teacher', metavar='ANN', help='see above')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace the outputs'
+    )
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    with one_sentence():
+        stem, extension = os.path.splitext(args.output)
+        outputs = [args.output]
+        if args.split is not None:
+            outputs = [
+                f'{stem}_{part}{extension}' for part in ('train', 'test')
+            ]
+        for output in outputs:
+            if os.path.exists(output) and not args.overwrite:
+                raise FileExistsError(
+                    f'{output} exists; give --overwrite to replace it'
+                )
+        joints = read_joints(args.joints)
+        if args.split is not None and not 0 < args.split < len(joints):
+            raise ValueError(
+                f'--split is {args.split}, a number from 1 to '
+                f'{len(joints) - 1} expected'
+            )
+        teacher = read_annotations(args.teacher) if args.teacher else None
+        dataset, notes = lsp_to_spinetrack(
+            joints, args.images, teacher, args.split
+        )
+        parts = [dataset] if args.split is None else split(dataset, args.split)
+        for output, part in zip(outputs, parts):
+            write_text(output, json.dumps(part))
+            print(f'{output}: {len(part["annotations"])} people')
+    print(
+        f'{len(notes["exchanged"])} people had left and right exchanged, '
+        f'{len(notes["unlabelled"])} without a joint are left out'
+        + (
+            f', {len(notes["unchecked"])} are unknown to the teacher'
+            if teacher
+            else '; mirrored labels were not looked for (--teacher)'
+        )
+    )
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
