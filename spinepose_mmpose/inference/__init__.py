@@ -15,21 +15,21 @@ if importlib.util.find_spec('cv2') is None:
 
 _EXPORTS = {
     'Detector': 'detectors',
-    'DrawStyle': 'visualization',
+    'DrawStyle': 'draw',
     'FrameResult': 'results',
-    'OneEuroSmoother': 'smoothing',
+    'OneEuroSmoother': 'smooth',
     'Person': 'results',
-    'PoseTracker': 'tracking',
+    'PoseTracker': 'pose_tracker',
     'SPINE_ONLY': 'results',
     'SpinePoseEstimator': 'estimator',
-    'Tracker': 'tracking',
+    'Tracker': 'track',
     'create_detector': 'detectors',
-    'draw_people': 'visualization',
+    'draw_people': 'draw',
     'infer_image': 'inference',
     'infer_video': 'inference',
     'iter_video': 'inference',
     'read_image': 'images',
-    'smooth_tracks': 'smoothing',
+    'smooth_tracks': 'smooth',
 }
 
 __all__ = sorted(_EXPORTS)

@@ -341,7 +341,7 @@ class SpinePoseEstimator:
         Returns:
             np.ndarray: (H, W, 3) uint8 BGR.
         """
-        from .visualization import DrawStyle, draw_people
+        from .draw import DrawStyle, draw_people
 
         boxes = [np.hstack([np.min(p, 0), np.max(p, 0)]) for p in keypoints]
         people = [

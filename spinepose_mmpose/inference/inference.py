@@ -158,7 +158,7 @@ def iter_video(
         options: further settings of :class:`.SpinePoseEstimator`.
     """
     from .pipeline.stream import stream_frames
-    from .tracking import Tracker
+    from .track import Tracker
     from .video import open_source
 
     source = open_source(input_path, rate)
@@ -175,7 +175,7 @@ def iter_video(
         spinning=False,
     )
     if use_smoothing and smoother is None:
-        from .smoothing import OneEuroSmoother
+        from .smooth import OneEuroSmoother
 
         smoother = OneEuroSmoother()
     steps = stream_frames(
@@ -265,7 +265,7 @@ def _check_picture(path) -> None:
 
 
 def _draw(image, people, spine_only: bool) -> np.ndarray:
-    from .visualization import draw_people
+    from .draw import draw_people
 
     return draw_people(image, people, spine_only=spine_only)
 

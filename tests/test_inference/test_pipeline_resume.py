@@ -15,8 +15,8 @@ from spinepose_mmpose.inference.pipeline.jobs import expand_inputs
 from spinepose_mmpose.inference.pipeline.planning import plan_outputs
 from spinepose_mmpose.inference.pipeline.settings import ClipSettings, Tools
 from spinepose_mmpose.inference.results import FrameResult
-from spinepose_mmpose.inference.smoothing import OneEuroSmoother, smooth_tracks
-from spinepose_mmpose.inference.tracking import Tracker
+from spinepose_mmpose.inference.smooth import OneEuroSmoother, smooth_tracks
+from spinepose_mmpose.inference.track import Tracker
 from spinepose_mmpose.inference.video import open_source, segments
 
 import numpy as np

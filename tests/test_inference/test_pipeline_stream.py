@@ -3,7 +3,7 @@ from spinepose_mmpose.inference.pipeline.stream import (
     stream_frames,
     stream_steps,
 )
-from spinepose_mmpose.inference.tracking import Tracker
+from spinepose_mmpose.inference.track import Tracker
 from spinepose_mmpose.inference.video import Frame, Position, SourceInfo, Span
 
 import numpy as np

@@ -1,5 +1,4 @@
-from spinepose_mmpose.inference import SpinePoseEstimator
-from spinepose_mmpose.inference.tracking import PoseTracker
+from spinepose_mmpose.inference import PoseTracker, SpinePoseEstimator
 
 import numpy as np
 import pytest

@@ -14,7 +14,7 @@ from collections import Counter
 from spinepose_mmpose.evaluation.functional import oks_matrix
 from spinepose_mmpose.evaluation.functional.identity import identity_scores
 from spinepose_mmpose.inference.results import Person
-from spinepose_mmpose.inference.tracking import PoseTracker, Tracker
+from spinepose_mmpose.inference import PoseTracker, Tracker
 from spinepose_mmpose.metainfo import NUM_KEYPOINTS, SIGMAS
 from spinepose_mmpose.utils import one_sentence
 

@@ -132,18 +132,20 @@ def make_tools(args, environment: Mapping[str, str] = os.environ):
 def _with_time(args, tools: Tools) -> Tools:
     if args.no_tracking:
         return tools
-    from ..tracking import Tracker
+    from ..track import Tracker
 
     tools = tools._replace(make_tracker=lambda: Tracker(max_gap=args.max_gap))
     if args.smooth == 'live':
-        from ..smoothing import OneEuroSmoother
+        from ..smooth import OneEuroSmoother
 
         live = _given(min_cutoff=args.min_cutoff, beta=args.beta)
+        OneEuroSmoother(**live)  # a wrong setting is said now, not later
         return tools._replace(make_smoother=lambda: OneEuroSmoother(**live))
     if args.smooth == 'offline':
-        from ..smoothing import smooth_tracks
+        from ..smooth import smooth_tracks
 
         later = _given(cutoff=args.cutoff, order=args.order)
+        smooth_tracks((), **later)  # a wrong setting is said now, not later
         return tools._replace(
             smooth_all=lambda frames: smooth_tracks(frames, **later)
         )
@@ -155,7 +157,7 @@ def _given(**options) -> dict:
 
 
 def _draw(args) -> Callable:
-    from ..visualization import (
+    from ..draw import (
         DrawStyle,
         draw_people,
         side_by_side,

@@ -1,6 +1,6 @@
 import json
 
-from spinepose_mmpose.inference.smoothing import OneEuroSmoother, smooth_tracks
+from spinepose_mmpose.inference.smooth import OneEuroSmoother, smooth_tracks
 
 import numpy as np
 import pytest
@@ -128,9 +128,9 @@ def test_the_spine_shares_one_cutoff():
     moved[CHAIN[0]] += (40, 0)  # the top nods, the rest trembles
     moved[CHAIN[1:]] += (1, 0)
     moved[9] += (1, 0)
-    before = np.array(smoother.state()['filters'][0]['smooth'])
+    before = np.array(smoother.state()['filters'][0][1]['smooth'])
     smoother([person(moved, track_id=1)], 0.1)
-    one = smoother.state()['filters'][0]
+    one = smoother.state()['filters'][0][1]
     raw, smooth = np.array(one['raw']), np.array(one['smooth'])
     gain = (smooth - before)[:, 0] / (raw - before)[:, 0]
     np.testing.assert_allclose(gain[CHAIN], gain[CHAIN[0]])
@@ -196,7 +196,7 @@ def test_live_state_continues_exactly():
         np.testing.assert_array_equal(a, b)
         assert np.isfinite(np.delete(a, 7, 0)).all()
         assert np.isfinite(a[7]).all() == (i >= 45)
-    with pytest.raises(ValueError, match='version 1.*None'):
+    with pytest.raises(ValueError, match='version 2.*None'):
         other.load_state({})
 
 
@@ -210,5 +210,20 @@ def test_live_input_is_left_alone_and_times_are_checked():
     np.testing.assert_array_equal(one.keypoints, before)
     with pytest.raises(ValueError, match='number of seconds'):
         smoother([one], float('nan'))
-    with pytest.raises(ValueError, match='min_cutoff should be above 0'):
-        OneEuroSmoother(min_cutoff=0)
+
+
+@pytest.mark.parametrize(
+    'name, value',
+    [
+        ('min_cutoff', 0),
+        ('min_cutoff', 1e-320),
+        ('d_cutoff', float('nan')),
+        ('beta', -1),
+        ('beta', float('inf')),
+        ('trust_score', 0),
+        ('max_gap', 1e308),
+    ],
+)
+def test_ranges_of_settings(name, value):
+    with pytest.raises(ValueError, match=f'^{name} should be .* but is'):
+        OneEuroSmoother(**{name: value})

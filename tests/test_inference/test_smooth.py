@@ -1,10 +1,10 @@
 from spinepose_mmpose.inference.results import FrameResult
-from spinepose_mmpose.inference.smoothing import (
+from spinepose_mmpose.inference.smooth import (
     butterworth,
+    fill,
     hampel_outliers,
     smooth_tracks,
 )
-from spinepose_mmpose.inference.smoothing.offline import fill
 
 import numpy as np
 import pytest
@@ -72,10 +72,45 @@ def test_low_frame_rates_and_short_series_pass():
     assert not np.allclose(butterworth(values, 15.1, 6.0), values)
     for n in range(5):
         assert butterworth(values[:n], 30.0).shape == (n, 2)
-    with pytest.raises(ValueError, match='order.*5'):
-        butterworth(values, 30.0, order=5)
-    with pytest.raises(ValueError, match='cutoff.*0 Hz'):
-        butterworth(values, 30.0, cutoff=0)
+
+
+@pytest.mark.parametrize('cutoff', [0, -1, 1e-320, 1e308, np.nan, np.inf])
+def test_cutoffs_that_cannot_be(cutoff):
+    with pytest.raises(ValueError, match='cutoff should be 0.01 to 1000 Hz'):
+        smooth_tracks([], cutoff=cutoff)
+
+
+@pytest.mark.parametrize('order', [0, 5, -2, 18, 5000])
+def test_orders_that_cannot_be(order):
+    with pytest.raises(ValueError, match='order should be even and 2 to 16'):
+        smooth_tracks([], order=order)
+
+
+@pytest.mark.parametrize('rate', [15.0, 120.0, 1000.0])
+@pytest.mark.parametrize('order', [2, 16])
+@pytest.mark.parametrize('cutoff', [0.01, 0.5, 5.9])
+def test_every_filter_in_range_keeps_a_constant(rate, order, cutoff):
+    smooth = butterworth(np.full((300, 1), 700.0), rate, cutoff, order)
+    np.testing.assert_allclose(smooth, 700.0, rtol=1e-3)
+
+
+def test_slow_clips():
+    """Frames further apart than max_gap are no gap; a lost person is one."""
+    rng = np.random.default_rng(0)
+    still = np.repeat(figure()[None], 60, 0)
+    measured = still + rng.normal(0, 1.5, still.shape)
+    times = np.arange(60) * 0.5
+    frames = frames_of(measured, times)
+    # 2 frames per second hold nothing above 6 Hz, and nothing is an outlier.
+    np.testing.assert_array_equal(
+        points_of(smooth_tracks(frames)), points_of(frames)
+    )
+    smooth = points_of(smooth_tracks(frames, cutoff=0.1))
+    assert (smooth - still).std() < 0.5 * (measured - still).std()
+    moved = measured + 300 * (np.arange(60) >= 30)[:, None, None]
+    parts = frames_of(moved, times + 0.5 * (np.arange(60) >= 30))
+    there = points_of(smooth_tracks(parts, cutoff=0.1))
+    np.testing.assert_allclose(np.diff(there[29:31], axis=0), 300, atol=8)
 
 
 def test_offline_has_no_lag_and_less_noise():

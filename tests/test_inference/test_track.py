@@ -1,11 +1,15 @@
 import json
 
 from spinepose_mmpose.inference.results import Person
-from spinepose_mmpose.inference.tracking import Tracker
+from spinepose_mmpose.inference.track import Tracker
 
 import numpy as np
 import pytest
 from moving_people import figure, person
+
+# isort: split
+import benchmark_tracking as benchmark  # moving_people adds the folder
+from _clip_scenes import make_clip
 
 FPS = 30.0
 
@@ -109,12 +113,48 @@ def test_slow_frames():
     assert run(Tracker(), [[p] for p in people], fps=5.0) == [[1]] * 12
 
 
+@pytest.mark.parametrize('step', [1.0, 2.0, 60.0])
+def test_a_slow_clip_of_people_at_rest(step):
+    """Frames further apart than max_gap; the detector misses now and then."""
+    rng = np.random.default_rng(0)
+    tracker = Tracker(max_gap=1.5)
+    for t in range(12):
+        people = [
+            person(figure(i) + (300 * i, 0) + rng.normal(0, 2, (37, 2)))
+            for i in range(2)
+            if (t + 3 * i) % 6
+        ]
+        boxes, _ = tracker.predict(t * step)
+        assert len(boxes) == (2 if t > 1 else t)
+        tracker.update(people, t * step)
+    assert tracker.state()['next_id'] == 3
+    # Frames without a detector: for so long nobody is believed to be there.
+    for t in range(12, 20):
+        boxes, _ = tracker.predict(t * step)
+        assert len(boxes) == (
+            2 if (t - 11) * step <= max(1.5, 2.5 * step) else 0
+        )
+        tracker.update(people[: len(boxes)], t * step, detected=False)
+
+
+def test_a_pause_is_no_slow_clip():
+    still = [person(figure(1))]
+    tracker = Tracker(max_gap=1.5)
+    assert run(tracker, [still] * 10) == [[1]] * 10
+    assert run(tracker, [still] * 10, start=5.0) == [[2]] * 10
+    # Two frames in ten seconds may be a slow clip; then frames come quickly.
+    tracker = Tracker(max_gap=1.5)
+    assert run(tracker, [still] * 2, fps=0.1) == [[1]] * 2
+    assert run(tracker, [still] * 10, start=10.1) == [[1]] * 10
+    assert len(tracker.predict(13.0)[0]) == 0
+
+
 def test_predicted_boxes_hold_the_person():
     moving = walking(1, (0, 0), (8, -3), 12)
     tracker = Tracker()
     run(tracker, [[p] for p in moving[:10]])
     for ahead in (10, 11):
-        (box,) = tracker.predict_boxes(ahead / FPS)
+        (box,) = tracker.predict(ahead / FPS)[0]
         points = moving[ahead].keypoints
         low, high = points.min(0), points.max(0)
         # 10 % of its size on each side.
@@ -122,8 +162,8 @@ def test_predicted_boxes_hold_the_person():
         np.testing.assert_allclose(
             box, [*(low - pad), *(high + pad)], atol=0.05
         )
-    assert tracker.predict_boxes(0.5).dtype == np.float32
-    assert Tracker().predict_boxes(0.0).shape == (0, 4)
+    assert tracker.predict(0.5)[0].dtype == np.float32
+    assert Tracker().predict(0.0)[0].shape == (0, 4)
 
 
 def test_between_detections_the_detector_is_believed_without_a_pose():
@@ -144,7 +184,7 @@ def test_between_detections_the_detector_is_believed_without_a_pose():
         assert found.track_id == 1
     # The next detection has the last word.
     assert tracker.update([], 6 / FPS) == ()
-    assert len(tracker.predict_boxes(7 / FPS)) == 0
+    assert len(tracker.predict(7 / FPS)[0]) == 0
 
 
 def test_somebody_without_a_pose_whom_the_detector_missed_is_gone():
@@ -163,7 +203,7 @@ def test_a_half_seen_pose_does_not_shrink_the_box():
     box = np.concatenate([pose.min(0), pose.max(0)])
     tracker = Tracker()
     tracker.update([person(pose, scores=scores)], 0.0)
-    (predicted,) = tracker.predict_boxes(1 / FPS)
+    (predicted,) = tracker.predict(1 / FPS)[0]
     assert (predicted[:2] <= box[:2] + 0.01).all()
     assert (predicted[2:] >= box[2:] - 0.01).all()
 
@@ -173,13 +213,13 @@ def test_somebody_missed_gets_one_more_chance():
     tracker = Tracker()
     run(tracker, [[p] for p in moving[:3]])
     tracker.update([], 3 / FPS)  # the detector misses
-    assert len(tracker.predict_boxes(4 / FPS)) == 1
+    assert len(tracker.predict(4 / FPS)[0]) == 1
     found = tracker.update([moving[4]], 4 / FPS, detected=False)
     assert [p.track_id for p in found] == [1]
     tracker.update([], 5 / FPS, detected=False)
     tracker.update([], 6 / FPS, detected=False)
     # Kept in mind, but no more looked for.
-    assert len(tracker.predict_boxes(7 / FPS)) == 0
+    assert len(tracker.predict(7 / FPS)[0]) == 0
     assert run(tracker, [[moving[5]]], start=8 / FPS) == [[1]]
 
 
@@ -206,12 +246,10 @@ def test_without_a_detector_nobody_new_appears_and_nobody_stays_for_ever():
     assert tracker.update([nothing], 0.2, detected=False) == ()
     for t in np.arange(0.3, 1.5, 0.1):
         tracker.update([known], t, detected=False)
-        assert len(tracker.predict_boxes(t)) == (t <= 1.0)
+        assert len(tracker.predict(t)[0]) == (t <= 1.0)
 
 
 def test_state_continues_exactly():
-    from _clip_scenes import make_clip
-
     clip = make_clip('pan and shake', 3)
 
     def people(frame):
@@ -229,12 +267,12 @@ def test_state_continues_exactly():
     other.load_state(json.loads(json.dumps(whole.state(), allow_nan=False)))
     for t in range(60, 90):
         np.testing.assert_array_equal(
-            whole.predict_boxes(t / 30), other.predict_boxes(t / 30)
+            whole.predict(t / 30)[0], other.predict(t / 30)[0]
         )
         a, b = whole.update(people(t), t / 30), other.update(people(t), t / 30)
         assert [p.track_id for p in a] == [p.track_id for p in b]
     assert whole.state() == other.state()
-    with pytest.raises(ValueError, match='version 2.*version 7'):
+    with pytest.raises(ValueError, match='version 3.*version 7'):
         other.load_state(dict(version=7))
 
 
@@ -262,14 +300,14 @@ def test_poor_people_do_not_break_it():
             [nobody, person(bad, box=(-40, -100, 40, 100)), empty], t / FPS
         )
         assert [p.track_id for p in result] == [1]
-        assert np.isfinite(tracker.predict_boxes(t / FPS)).all()
+        assert np.isfinite(tracker.predict(t / FPS)[0]).all()
     json.dumps(tracker.state(), allow_nan=False)
 
 
 def test_wrong_settings_and_input():
     with pytest.raises(ValueError, match='oks_weight should be 0 to 1.*2'):
         Tracker(oks_weight=2)
-    with pytest.raises(ValueError, match='max_gap should be 0 or more'):
+    with pytest.raises(ValueError, match='max_gap should be 0 to'):
         Tracker(max_gap=-1)
     whole = person(figure(1))
     tracker = Tracker()
@@ -278,3 +316,36 @@ def test_wrong_settings_and_input():
         tracker.update([whole.select(['nose'])], 0.1)
     with pytest.raises(ValueError, match='same keypoints'):
         Tracker().update([whole, whole.select(['nose'])], 0.1)
+
+
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(
+    'name, least, most_switches',
+    [
+        ('crossing', 0.97, 0),
+        ('pillar', 0.96, 0),
+        slow('leave and enter', 0.97, 0),
+        slow('turning back', 0.97, 0),
+        slow('doubled boxes', 0.92, 0),
+        slow('pan and shake', 0.95, 0),
+        slow('crowd of 8', 0.9, 4),
+    ],
+)
+def test_identities_on_clips(name, least, most_switches):
+    counts = benchmark.count(
+        [make_clip(name, 0)], lambda clip: benchmark.run_ours(clip, 1)
+    )
+    idf1, switches = benchmark.summary(counts)
+    assert idf1 >= least
+    assert switches <= most_switches
+
+
+def test_identities_between_detections():
+    counts = benchmark.count(
+        [make_clip('crossing', 1)], lambda clip: benchmark.run_ours(clip, 5)
+    )
+    idf1, switches = benchmark.summary(counts)
+    assert idf1 >= 0.95 and switches == 0

@@ -1,8 +1,9 @@
 import itertools
 
 from spinepose_mmpose.evaluation.functional import oks_matrix
-from spinepose_mmpose.inference.tracking.assignment import (
+from spinepose_mmpose.inference.matching import (
     OUTLINE_SHARE,
+    Track,
     assign,
     box_iou,
     common_shift,
@@ -10,7 +11,6 @@ from spinepose_mmpose.inference.tracking.assignment import (
     sigmas_of,
     unique_people,
 )
-from spinepose_mmpose.inference.tracking.motion import Motion
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES, SIGMAS
 
 import numpy as np
@@ -112,69 +112,68 @@ def test_common_shift():
     assert not common_shift(np.array([[10.0, 0]])).any()
 
 
-def measured(times, velocity=(90.0, -30.0)):
-    pose, seen = figure(), np.ones(37, bool)
-    motion = None
-    for t in times:
-        points = pose + np.multiply(velocity, t)
-        box = np.concatenate([points.min(0), points.max(0)])
-        if motion is None:
-            motion = Motion.start(points, box, t)
-        else:
-            motion.update(points, seen, seen, box, t)
-    return motion, pose
+def seen_at(points, time, seen=True):
+    """Somebody new at (37, 2) points; ``seen``: all, or (37,)."""
+    box = np.concatenate([points.min(0), points.max(0)])
+    return Track.start(points, box, np.broadcast_to(seen, 37), time, 0.9)
+
+
+def walked(times, velocity=(90.0, -30.0)):
+    """A track with constant velocity and the pose at time 0."""
+    pose = figure()
+    track = seen_at(pose + np.multiply(velocity, times[0]), times[0])
+    for t in times[1:]:
+        track.measure(seen_at(pose + np.multiply(velocity, t), t), True)
+    return track, pose
 
 
 def test_constant_velocity_at_uneven_times():
-    motion, pose = measured([0, 0.1, 0.13, 0.3, 0.31])
+    track, pose = walked([0, 0.1, 0.13, 0.3, 0.31])
     expected = pose + np.multiply((90, -30), 1.31)
-    np.testing.assert_allclose(motion.predict_points(1.31), expected)
+    np.testing.assert_allclose(track.predict_points(1.31), expected)
     np.testing.assert_allclose(
-        motion.predict_box(1.31),
+        track.predict_box(1.31),
         np.concatenate([expected.min(0), expected.max(0)]),
     )
 
 
 def test_a_swinging_keypoint_does_not_fly_away():
-    pose, seen = figure(), np.ones(37, bool)
-    motion = Motion.start(pose, np.zeros(4), 0.0)
+    pose = figure()
+    track = seen_at(pose, 0.0)
     for t in range(1, 20):
         points = pose.copy()
         points[9, 0] += 10.0 * t  # 300 pixels a second
-        motion.update(points, seen, seen, np.zeros(4), t / FPS)
-    later = motion.predict_points(19 / FPS + 1.0)
+        track.measure(seen_at(points, t / FPS), True)
+    later = track.predict_points(19 / FPS + 1.0)
     # 0.1 s of its own motion at most.
     assert later[9, 0] - points[9, 0] == pytest.approx(30, rel=0.01)
     np.testing.assert_allclose(later[8], points[8])
 
 
 def test_unseen_keypoints_are_predicted_and_not_measured():
-    motion, pose = measured([0, 0.1, 0.2])
-    seen = np.ones(37, bool)
-    seen[3] = False
+    track, pose = walked([0, 0.1, 0.2])
     points = pose + np.multiply((90, -30), 0.3)
     wrong = points.copy()
     wrong[3] = (1e4, 1e4)
-    motion.update(wrong, seen, np.ones(37, bool), np.zeros(4), 0.3)
-    np.testing.assert_allclose(motion.points, points)
+    track.measure(seen_at(wrong, 0.3, np.arange(37) != 3), True)
+    np.testing.assert_allclose(track.points, points)
 
 
 def test_a_person_out_of_sight_is_carried_by_the_camera():
-    motion, pose = measured([0, 0.1, 0.2])
-    before = motion.predict_points(0.5)
-    motion.carry(np.array([12.0, -5.0]), np.array([60.0, 0.0]), 0.5)
-    np.testing.assert_allclose(motion.predict_points(0.5), before + (12, -5))
+    track, pose = walked([0, 0.1, 0.2])
+    before = track.predict_points(0.5)
+    track.carry(np.array([12.0, -5.0]), np.array([60.0, 0.0]), 0.5)
+    np.testing.assert_allclose(track.predict_points(0.5), before + (12, -5))
     # And on with the new velocity of (90 + 60, -30) pixels a second.
     np.testing.assert_allclose(
-        motion.predict_points(1.5), before + (12 + 150, -5 - 30), atol=1e-6
+        track.predict_points(1.5), before + (12 + 150, -5 - 30), atol=1e-6
     )
     # What a visible person tells of the camera: 9 pixels to the right of
     # where constant velocity leads in 0.1 s.
-    motion, pose = measured([0, 0.1, 0.2])
-    old = motion.body_velocity.copy()
-    points = pose + np.multiply((90, -30), 0.3) + (9, 0)
-    error, change = motion.body_step(points, np.ones(37, bool), 0.3)
+    track, pose = walked([0, 0.1, 0.2])
+    old = track.body_velocity.copy()
+    new = seen_at(pose + np.multiply((90, -30), 0.3) + (9, 0), 0.3)
+    error, change = track.body_step(new, np.ones(37, bool))
     np.testing.assert_allclose(error, (9, 0), atol=1e-9)
-    seen = np.ones(37, bool)
-    motion.update(points, seen, seen, np.zeros(4), 0.3)
-    np.testing.assert_allclose(motion.body_velocity - old, change, atol=1e-9)
+    track.measure(new, True)
+    np.testing.assert_allclose(track.body_velocity - old, change, atol=1e-9)

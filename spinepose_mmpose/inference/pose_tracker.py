@@ -4,8 +4,8 @@ from typing import Any, Callable, Optional, Tuple, Union
 
 import numpy as np
 
-from ..results import Person
-from .tracker import Tracker
+from .results import Person
+from .track import Tracker
 
 
 class PoseTracker:
@@ -129,14 +129,14 @@ def _by_identity(person: Person):
 
 def _smoother(smoothing):
     if smoothing is True:
-        from ..smoothing import OneEuroSmoother
+        from .smooth import OneEuroSmoother
 
         return OneEuroSmoother()
     return smoothing or None
 
 
 def _arrays(people) -> Tuple[np.ndarray, np.ndarray]:
-    from ..results import FrameResult
+    from .results import FrameResult
 
     frame = FrameResult(people=people)
     return frame.keypoints, frame.scores

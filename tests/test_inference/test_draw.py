@@ -1,14 +1,9 @@
-from spinepose_mmpose.inference.visualization import (
+from spinepose_mmpose.inference.canvas import LEFT, SPINE, identity_color
+from spinepose_mmpose.inference.draw import (
     DrawStyle,
     draw_people,
     side_by_side,
     skeleton_only,
-)
-from spinepose_mmpose.inference.visualization.palette import (
-    CLASSES,
-    SPINE,
-    bgr,
-    identity_color,
 )
 from spinepose_mmpose.metainfo import SPINE_CHAIN
 
@@ -20,12 +15,12 @@ from moving_people import CHAIN, figure, person
 GREY = 127
 
 
-def picture(width=640, height=480, value=GREY):
+def blank(width=640, height=480, value=GREY):
     return np.full((height, width, 3), value, np.uint8)
 
 
 def somebody(width=640, height=480, track_id=1, **kwargs):
-    """In the middle, two thirds of the picture tall."""
+    """In the middle, two thirds of the image tall."""
     points = figure(0, 0.66 * height) + (width / 2, height / 2)
     return person(points, track_id=track_id, **kwargs)
 
@@ -59,7 +54,7 @@ def test_labels_are_drawn_in_the_spines_colour(size):
     height = DrawStyle().text_height(0.66 * size[1], max(size))
     assert new.sum() > 9 * 0.5 * height**2
     yellow = labelled[new].astype(int)
-    assert (np.abs(yellow - bgr(SPINE)).sum(axis=1) < 60).any()
+    assert (np.abs(yellow - SPINE[::-1]).sum(axis=1) < 60).any()
 
 
 def test_every_keypoint_is_drawn_in_its_colour():
@@ -78,10 +73,10 @@ def test_every_keypoint_is_drawn_in_its_colour():
         x, y = points[i].astype(int)
         assert image[y, x].any(), one.names[i]
     x, y = points[one.names.index('left_wrist')].astype(int)
-    np.testing.assert_allclose(image[y, x], bgr(CLASSES['left']), atol=3)
+    np.testing.assert_allclose(image[y, x], LEFT[::-1], atol=3)
 
 
-def test_input_is_not_touched_and_the_rest_of_the_picture_neither():
+def test_input_is_not_touched_and_the_rest_of_the_image_neither():
     rng = np.random.default_rng(0)
     for width in (200, 640, 1600):
         image = rng.integers(0, 255, (150, width, 3), dtype=np.uint8)
@@ -99,7 +94,7 @@ def test_sizes_follow_person_and_image():
     assert style.line_width(400, 640) == pytest.approx(
         2 * style.line_width(200, 640)
     )
-    # A small person in a large picture: still visible, still no blob.
+    # A small person in a large image: still visible, still no blob.
     assert style.line_width(200, 3840) == pytest.approx(3840 / 900)
     assert style.line_width(60, 3840) == pytest.approx(0.03 * 60)
     assert style.line_width(5, 20) == 0.8
@@ -108,18 +103,18 @@ def test_sizes_follow_person_and_image():
     )
 
 
-def test_the_same_picture_at_any_resolution():
+def test_the_same_image_at_any_resolution():
     """The share of it that is drawn on, within a quarter."""
     shares = []
     for size in ((320, 240), (640, 480), (1280, 960), (3840, 2880)):
-        image = draw_people(picture(*size), [somebody(*size)])
+        image = draw_people(blank(*size), [somebody(*size)])
         shares.append(changed(image).mean())
     assert max(shares) / min(shares) < 1.25
 
 
 @pytest.mark.parametrize('value', [0, 255])
 def test_it_is_seen_on_dark_and_light(value):
-    image = draw_people(picture(value=value), [somebody()])
+    image = draw_people(blank(value=value), [somebody()])
     points = somebody().keypoints
     for i in (9, 10, CHAIN[3]):
         x, y = np.round(points[i]).astype(int)
@@ -128,7 +123,7 @@ def test_it_is_seen_on_dark_and_light(value):
 
 
 def test_backgrounds_spine_only_and_side_by_side():
-    image = picture()
+    image = blank()
     assert not draw_people(image, [], background='black').any()
     assert (draw_people(image, [], background='white') == 255).all()
     one = somebody()
@@ -147,19 +142,21 @@ def test_backgrounds_spine_only_and_side_by_side():
 
 
 def test_ids_and_boxes():
-    image = picture()
+    image = blank()
     one = somebody(track_id=3)
     no_id = draw_people(image, [one], ids=False)
     with_id = draw_people(image, [one])
     tag = (no_id != with_id).any(axis=2)
     rows = np.flatnonzero(tag.any(axis=1))
     assert rows.max() < one.keypoints[:, 1].min()
-    tag_color = with_id[tag].astype(int) - bgr(identity_color(3))
+    tag_color = with_id[tag].astype(int) - identity_color(3)[::-1]
     assert (np.abs(tag_color).sum(axis=1) < 6).sum() > 50
     box = draw_people(image, [one], ids=False, boxes=True)
     x1, y1, x2, y2 = np.round(one.bbox).astype(int)
     middle = (y1 + y2) // 2
-    np.testing.assert_allclose(box[middle, x1], bgr(identity_color(3)), atol=40)
+    np.testing.assert_allclose(
+        box[middle, x1], identity_color(3)[::-1], atol=40
+    )
     # A person at the upper edge: the tag moves inside.
     high = person(one.keypoints - (0, one.keypoints[:, 1].min()), track_id=3)
     seen = draw_people(image, [high]), draw_people(image, [high], ids=False)
@@ -169,7 +166,7 @@ def test_ids_and_boxes():
 @pytest.mark.parametrize('size', [(1, 1), (1, 50), (7, 3), (33, 65)])
 def test_tiny_images(size):
     style = DrawStyle(labels=True, boxes=True)
-    image = draw_people(picture(*size), [somebody(*size)], style=style)
+    image = draw_people(blank(*size), [somebody(*size)], style=style)
     assert image.shape == (size[1], size[0], 3) and image.dtype == np.uint8
 
 
@@ -188,7 +185,7 @@ def test_poor_points():
         person(points, scores=np.nan, box=(1e9, 1e9, 2e9, 2e9)),
     ]
     with np.errstate(all='raise'):
-        image = draw_people(picture(), people, labels=True, boxes=True)
+        image = draw_people(blank(), people, labels=True, boxes=True)
     x, y = np.round(points[10]).astype(int)
     assert changed(image)[y, x]
     assert changed(image)[:, 600:].any()  # the forearm towards (700, 500)
@@ -197,13 +194,13 @@ def test_poor_points():
 def test_other_images():
     one = somebody()
     grey = np.full((480, 640), GREY, np.uint8)
-    expected = draw_people(picture(), [one])
+    expected = draw_people(blank(), [one])
     for image in (
         grey,
         grey[..., None],
         cv2.cvtColor(grey, cv2.COLOR_GRAY2BGRA),
-        np.asfortranarray(picture()),
-        picture(700, 500)[:480, :640],
+        np.asfortranarray(blank()),
+        blank(700, 500)[:480, :640],
     ):
         np.testing.assert_array_equal(draw_people(image, [one]), expected)
     for wrong in (
@@ -214,7 +211,7 @@ def test_other_images():
         with pytest.raises(ValueError, match='should be uint8 of shape'):
             draw_people(wrong, [])
     with pytest.raises(ValueError, match='640x480 and 4x2'):
-        side_by_side(picture(), picture(4, 2))
+        side_by_side(blank(), blank(4, 2))
     with pytest.raises(ValueError, match=r"'black', 'white'\], but is 'red'"):
         DrawStyle(background='red')
     with pytest.raises(ValueError, match='scale'):

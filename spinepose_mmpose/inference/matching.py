@@ -1,0 +1,342 @@
+"""Who is who in the next frame: how people move and how alike they are."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from ..metainfo import KEYPOINT_IDS, SIGMAS
+
+# OKS sigma of keypoints that are not SpineTrack's: a typical one.
+OTHER_SIGMA = 0.08
+# COCO measures OKS by the area of the outline, about this share of the box.
+OUTLINE_SHARE = 0.53
+# With fewer common keypoints a pose says too little and boxes alone decide.
+LEAST_COMMON_POINTS = 3
+# Seconds over which the velocities of a keypoint and of the body are averaged.
+POINT_MEMORY = 0.1
+BODY_MEMORY = 0.3
+# Seconds after which a keypoint's own motion has fallen to 1 / e.
+POINT_FADE = 0.1
+
+
+@dataclass
+class Track:
+    """One person over time, with K keypoints.
+
+    Positions are predicted with constant velocity in seconds. The body keeps
+    its velocity. What a keypoint does beyond that, such as an arm that swings,
+    fades within a tenth of a second, because it comes back sooner or later.
+
+    Attributes:
+        points (np.ndarray): (K, 2), [x, y] in pixels, as measured last.
+        box (np.ndarray): (4,), [x1, y1, x2, y2] in pixels, as measured last.
+        seen (np.ndarray): (K,) bool, keypoints to rely on.
+        time (float): seconds, of the last measurement.
+        score (float): of the box when a detector saw the person last.
+        detected (float): seconds, when that was.
+        velocity (np.ndarray): (K, 2) pixels per second.
+        weight (np.ndarray): (K,), how much of the memory is filled, 0 to 1.
+        body_velocity (np.ndarray): (2,) pixels per second.
+        body_weight (float): as ``weight``.
+        id (int, optional): None until it is certain that somebody is there.
+        hits (int): detections and sure poses so far.
+        misses (int): frames since the last measurement.
+    """
+
+    points: np.ndarray
+    box: np.ndarray
+    seen: np.ndarray
+    time: float
+    score: float
+    detected: float
+    velocity: np.ndarray
+    weight: np.ndarray
+    body_velocity: np.ndarray
+    body_weight: float = 0.0
+    id: Optional[int] = None
+    hits: int = 1
+    misses: int = 0
+
+    @classmethod
+    def start(cls, points, box, seen, time: float, score: float) -> 'Track':
+        """Somebody new, at rest; see the attributes."""
+        return cls(
+            points,
+            box,
+            seen,
+            time,
+            score,
+            detected=time,
+            velocity=np.zeros_like(points),
+            weight=np.zeros(len(points)),
+            body_velocity=np.zeros(2),
+        )
+
+    @property
+    def current(self) -> bool:
+        """Whether the last frame showed the person."""
+        return self.misses == 0
+
+    @property
+    def has_pose(self) -> bool:
+        return self.seen.sum() >= LEAST_COMMON_POINTS
+
+    def predict_points(self, time: float) -> np.ndarray:
+        """(K, 2) at a later time."""
+        dt = max(time - self.time, 0.0)
+        own = np.where(
+            self.weight[:, None] > 0, self.velocity - self.body_velocity, 0.0
+        )
+        fade = POINT_FADE * -np.expm1(-dt / POINT_FADE)
+        return self.points + self.body_velocity * dt + own * fade
+
+    def predict_box(self, time: float) -> np.ndarray:
+        """(4,) at a later time."""
+        dt = max(time - self.time, 0.0)
+        return self.box + np.tile(self.body_velocity, 2) * dt
+
+    def measure(self, new: 'Track', detected: bool) -> None:
+        """Go on where somebody new turned out to be this person.
+
+        Keypoints that are not seen are predicted.
+
+        Args:
+            new (Track): the person in the present frame, at rest.
+            detected (bool): whether a detector found the person.
+        """
+        dt = new.time - self.time
+        expected = self.predict_points(new.time)
+        both = new.seen & self.seen  # a velocity needs two positions
+        if dt > 0:
+            moved = (new.points - self.points) / dt
+            if both.any():
+                body = np.median(moved[both], axis=0)
+            else:
+                corners = new.box - self.box
+                body = (corners[:2] + corners[2:]) / 2 / dt
+            gain, self.body_weight = _gain(self.body_weight, dt, BODY_MEMORY)
+            self.body_velocity = (
+                self.body_velocity + (body - self.body_velocity) * gain
+            )
+            gain, weight = _gain(self.weight, dt, POINT_MEMORY)
+            self.velocity = np.where(
+                both[:, None],
+                self.velocity + (moved - self.velocity) * gain[:, None],
+                self.velocity,
+            )
+            # A keypoint out of sight forgets how it moved.
+            self.weight = np.where(
+                both, weight, self.weight * np.exp(-dt / POINT_MEMORY)
+            )
+        self.points = np.where(new.seen[:, None], new.points, expected)
+        self.box = new.box
+        self.seen = new.seen if new.seen.any() else self.seen
+        self.time = max(new.time, self.time)
+        self.misses = 0
+        if detected:
+            self.detected, self.score = new.time, new.score
+        if detected or new.has_pose:
+            self.hits += 1
+
+    def body_step(self, new: 'Track', common: np.ndarray):
+        """How a measurement differs from the motion of the body so far.
+
+        Args:
+            new (Track): the person in a later frame.
+            common (np.ndarray): (K,) bool, keypoints to compare.
+
+        Returns:
+            tuple: (2,) pixels, measured minus expected; (2,) pixels per
+            second by which the body's velocity is going to change.
+        """
+        dt = new.time - self.time
+        moved = np.median((new.points - self.points)[common], axis=0)
+        error = moved - self.body_velocity * dt
+        gain, _ = _gain(self.body_weight, dt, BODY_MEMORY)
+        return error, gain * error / dt
+
+    def carry(self, shift, change, time: float) -> None:
+        """Move the prediction for a time by (2,) pixels, and change the
+        velocity by (2,) pixels per second."""
+        shift = shift - change * (time - self.time)
+        self.body_velocity = self.body_velocity + change
+        self.velocity = self.velocity + change
+        self.points = self.points + shift
+        self.box = self.box + np.tile(shift, 2)
+
+    def state(self) -> Dict[str, Any]:
+        """Lists and numbers; JSON keeps floats to the last bit."""
+        return {k: np.asarray(v).tolist() for k, v in vars(self).items()}
+
+    @classmethod
+    def from_state(cls, state: Dict[str, Any], num_keypoints: int) -> 'Track':
+        track = cls.start(
+            np.zeros((num_keypoints, 2)),
+            np.zeros(4),
+            np.zeros(num_keypoints, bool),
+            time=0.0,
+            score=0.0,
+        )
+        for name, default in vars(track).items():
+            value = state[name]
+            if isinstance(default, np.ndarray):
+                value = np.array(value, default.dtype).reshape(default.shape)
+            setattr(track, name, value)
+        return track
+
+
+def _gain(weight, dt: float, memory: float):
+    """Gain and new weight of an exponential mean that starts without a value.
+
+    The first measurement is taken whole; later ones count as if the mean had
+    run for ever.
+    """
+    fresh = -np.expm1(-dt / memory)
+    total = weight * (1 - fresh) + fresh
+    return fresh / total, total
+
+
+@lru_cache(maxsize=16)
+def sigmas_of(names: Tuple[str, ...]) -> np.ndarray:
+    """(K,) OKS sigmas by keypoint name."""
+    return np.array(
+        [
+            SIGMAS[KEYPOINT_IDS[name]] if name in KEYPOINT_IDS else OTHER_SIGMA
+            for name in names
+        ]
+    )
+
+
+def box_areas(boxes: np.ndarray) -> np.ndarray:
+    """(N,) square pixels of (N, 4) boxes [x1, y1, x2, y2]; never below 1."""
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    return np.maximum(sides.prod(axis=1), 1.0)
+
+
+def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(A, B) intersection over union of (A, 4) and (B, 4) [x1, y1, x2, y2]."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    common = np.maximum(high - low, 0).prod(axis=2)
+    return common / (box_areas(a)[:, None] + box_areas(b)[None] - common)
+
+
+def pose_oks(
+    a: np.ndarray,
+    b: np.ndarray,
+    common: np.ndarray,
+    areas: np.ndarray,
+    sigmas: np.ndarray,
+    drift: np.ndarray = 0.0,
+) -> np.ndarray:
+    """OKS of A poses with B poses over the keypoints that both show.
+
+    ``exp(-d^2 / (2 s^2 ((2 sigma)^2 + drift^2)))``, averaged: with drift 0 the
+    OKS of COCO, s^2 the area of the outline. Drift widens it for a pose that
+    was predicted from long ago.
+
+    Args:
+        a, b (np.ndarray): (A, K, 2) and (B, K, 2), [x, y] in pixels.
+        common (np.ndarray): (A, B, K) bool, keypoints to compare.
+        areas (np.ndarray): (A, B) square pixels of the boxes.
+        sigmas (np.ndarray): (K,).
+        drift (np.ndarray): (A, 1), in square roots of the outline's area.
+
+    Returns:
+        np.ndarray: (A, B), 0 to 1; 0 without a common keypoint.
+    """
+    distance = ((a[:, None] - b[None]) ** 2).sum(axis=3)  # A, B, K
+    width = (2 * sigmas) ** 2 + np.square(drift)[..., None]
+    terms = np.exp(-distance / (2 * OUTLINE_SHARE * areas[..., None] * width))
+    return np.where(common, terms, 0).sum(axis=2) / np.maximum(
+        common.sum(axis=2), 1
+    )
+
+
+def pose_bounds(
+    poses: np.ndarray, seen: np.ndarray, boxes: np.ndarray
+) -> np.ndarray:
+    """(N, 4) bounds of the seen keypoints; the box where they are too few."""
+    low = np.where(seen[..., None], poses, np.inf).min(1, initial=np.inf)
+    high = np.where(seen[..., None], poses, -np.inf).max(1, initial=-np.inf)
+    enough = seen.sum(axis=1) >= LEAST_COMMON_POINTS
+    return np.where(enough[:, None], np.concatenate([low, high], 1), boxes)
+
+
+def assign(similarities: np.ndarray, threshold: float) -> List[Tuple[int, int]]:
+    """Pairs (row, column) with the greatest sum of similarities.
+
+    Pairs below the threshold are never made.
+    """
+    allowed = similarities >= threshold
+    if not allowed.any():
+        return []
+    if 1 in similarities.shape:  # SciPy takes 0.4 s to import
+        best = int(np.where(allowed, similarities, -1).argmax())
+        row, column = np.unravel_index(best, similarities.shape)
+        return [(int(row), int(column))]
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = linear_sum_assignment(
+        np.where(allowed, similarities, 0.0), maximize=True
+    )
+    return [(int(i), int(j)) for i, j in zip(rows, columns) if allowed[i, j]]
+
+
+def unique_people(
+    poses: np.ndarray,
+    seen: np.ndarray,
+    boxes: np.ndarray,
+    confidences: Sequence[float],
+    sigmas: np.ndarray,
+    threshold: float,
+) -> List[int]:
+    """Rows without second poses of the same person, ascending.
+
+    Two poses are of one person if the OKS over their common keypoints, taken
+    with the smaller area, reaches the threshold. The more confident one
+    stays; of equals the earlier.
+
+    Args:
+        poses (np.ndarray): (N, K, 2), [x, y] in pixels.
+        seen (np.ndarray): (N, K) bool, keypoints to rely on.
+        boxes (np.ndarray): (N, 4), [x1, y1, x2, y2] in pixels.
+        confidences (Sequence): N numbers.
+        sigmas (np.ndarray): (K,).
+        threshold (float): of the OKS.
+    """
+    if len(poses) < 2:
+        return list(range(len(poses)))
+    common = seen[:, None] & seen[None]
+    areas = box_areas(pose_bounds(poses, seen, boxes))
+    areas = np.minimum(areas, box_areas(boxes))
+    oks = pose_oks(
+        poses, poses, common, np.minimum(areas[:, None], areas[None]), sigmas
+    )
+    # Few common points must not remove a person half hidden by another one.
+    fewer = np.minimum(seen.sum(axis=1)[:, None], seen.sum(axis=1)[None])
+    same = (oks >= threshold) & (
+        common.sum(axis=2) >= np.maximum(LEAST_COMMON_POINTS, 0.5 * fewer)
+    )
+    kept: List[int] = []
+    for i in np.argsort(-np.asarray(confidences), kind='stable'):
+        if not same[i, kept].any():
+            kept.append(int(i))
+    return sorted(kept)
+
+
+def common_shift(errors: np.ndarray) -> np.ndarray:
+    """(2,) pixels that a moved camera explains; zero where people disagree.
+
+    Args:
+        errors (np.ndarray): (N, 2), measured minus predicted place of each
+            person.
+    """
+    if len(errors) < 2:
+        return np.zeros(2)
+    shift = np.median(errors, axis=0)
+    spread = np.median(np.linalg.norm(errors - shift, axis=1))
+    agree = spread < 0.5 * np.linalg.norm(shift)
+    return shift if agree else np.zeros(2)

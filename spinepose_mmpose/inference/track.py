@@ -1,0 +1,392 @@
+"""Identities over time, from poses and boxes alone."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .matching import (
+    LEAST_COMMON_POINTS,
+    Track,
+    assign,
+    box_areas,
+    box_iou,
+    common_shift,
+    pose_bounds,
+    pose_oks,
+    sigmas_of,
+    unique_people,
+)
+from .results import Person
+
+STATE_VERSION = 3
+# Setting of the tracker -> its range.
+RANGES = dict(
+    max_gap=(0, 1e6),
+    oks_weight=(0, 1),
+    min_similarity=(0, 1),
+    high_score=(0, 1),
+    keypoint_score=(0, 1),
+    duplicate_oks=(0, 1e6),
+    box_padding=(0, 10),
+)
+# How far a prediction may err, in body sizes (square root of the outline's
+# area) per second: with a known velocity and, in addition, with a new one.
+DRIFT = 0.5
+NEW_DRIFT = 6.0
+# What a pair with a person out of sight for max_gap is worth: visible people
+# choose first.
+LOST_WORTH = 0.5
+# A weakly detected person continues a track only if it fits well.
+LOW_SCORE_SIMILARITY = 0.4
+# Sightings after which a weakly detected person gets an identity.
+CONFIRM = 3
+# A clip may be so slow that max_gap is less than a frame or two: then so many
+# frame intervals count, one missed frame and half of one to spare. The interval
+# is the median of so many of the last ones: a single pause is no slow clip.
+LEAST_GAP_FRAMES = 2.5
+LATEST_STEPS = 9
+# With a smaller share of its keypoints seen, a pose shows a part of somebody.
+WHOLE = 0.5
+
+
+@dataclass(eq=False)
+class Tracker:
+    """Gives people identities: from 1, never used twice.
+
+    People are matched with the predicted poses and boxes of known ones (OKS
+    and box IoU, best sum), in two rounds as ByteTrack does (Zhang et al.,
+    ECCV 2022): a weak detection continues a track but starts none before its
+    third frame in a row. A person out of sight keeps the identity for
+    ``max_gap`` where the motion before explains the place of the return.
+
+    Args:
+        max_gap (float): seconds a person may be out of sight; in a clip of few
+            frames per second at least 2.5 frame intervals.
+        oks_weight (float): 0 to 1, of the poses against the boxes.
+        min_similarity (float): 0 to 1; below it two sightings are two people.
+        high_score (float): detections from here on start an identity at once.
+        keypoint_score (float): keypoints from here on are relied on.
+        duplicate_oks (float): poses of one frame from here on are one person;
+            above 1 keeps all.
+        box_padding (float): of predicted boxes on each side, in their own
+            size.
+
+    Raises:
+        ValueError: a setting is out of its range.
+    """
+
+    max_gap: float = 2.0
+    oks_weight: float = 0.7
+    min_similarity: float = 0.2
+    high_score: float = 0.5
+    keypoint_score: float = 0.3
+    duplicate_oks: float = 0.8
+    box_padding: float = 0.1
+
+    def __post_init__(self):
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(
+                    f'{name} should be {low:g} to {high:g}, but is {value}'
+                )
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everybody; identities start at 1 again."""
+        self._tracks: List[Track] = []
+        self._next_id = 1
+        self._time: Optional[float] = None
+        self._steps: List[float] = []  # seconds between the latest frames
+        self._names: Tuple[str, ...] = ()
+
+    def update(
+        self, people: Sequence[Person], time: float, detected: bool = True
+    ) -> Tuple[Person, ...]:
+        """The people of the next frame with ``track_id``, in their order.
+
+        A second pose of one person is left out. ``track_id`` is None for a
+        weak detection that has not lasted yet.
+
+        Args:
+            people (Sequence): of one frame.
+            time (float): seconds. Back by less than ``max_gap`` counts as no
+                time passed; by more it ends all tracks, as in a new
+                recording.
+            detected (bool): a detector made the boxes. False: they came from
+                :meth:`predict`; then nobody new can appear, and whoever
+                matches no track is left out.
+
+        Raises:
+            ValueError: time is not finite, or the keypoints changed.
+        """
+        time = self._advance(time)
+        self._check_names(people)
+        found = self._observe(people, time)
+        pairs = self._match(list(found.values()), time, detected)
+        follow_camera(self._tracks, list(found.values()), pairs)
+        track_of = {j: self._tracks[i] for i, j in pairs}
+        for track in self._tracks:
+            track.misses += 1
+        ids: Dict[int, Optional[int]] = {}
+        for j, (index, new) in enumerate(found.items()):
+            track = track_of.get(j)
+            if track is not None:
+                track.measure(new, detected)
+            elif detected:
+                track = new
+                self._tracks.append(track)
+            else:
+                continue
+            is_sure = new.score >= self.high_score or track.hits >= CONFIRM
+            if track.id is None and is_sure:
+                track.id = self._next_id
+                self._next_id += 1
+            ids[index] = track.id
+        self._tracks = [
+            track
+            for track in self._tracks
+            if track.current or track.id is not None or not detected
+        ]
+        return tuple(replace(people[i], track_id=ids[i]) for i in sorted(ids))
+
+    def predict(self, time: float) -> Tuple[np.ndarray, np.ndarray]:
+        """Where people should be, for a frame without a detector.
+
+        The bounds of each predicted pose, padded; with them the detected box,
+        moved along, where the pose shows only a part of the person. Somebody
+        missed in one frame gets one more chance. People out of sight are not
+        among them, nor those whom no detector has seen for ``max_gap``.
+
+        Returns:
+            tuple: (M, 4) float32 boxes [x1, y1, x2, y2] in pixels, and (M,)
+            float32 scores, those of the last detection.
+        """
+        gap = self._gap(time - self._time if self._tracks else 0.0)
+        tracks = [
+            track
+            for track in self._tracks
+            if time - track.detected <= gap
+            and track.misses <= int(track.has_pose)
+        ]
+        boxes = [self._predicted_box(track, time) for track in tracks]
+        return (
+            np.array(boxes, dtype=np.float32).reshape(-1, 4),
+            np.array([track.score for track in tracks], dtype=np.float32),
+        )
+
+    def state(self) -> Dict[str, Any]:
+        """Everything that the next update depends on, ready for JSON."""
+        return dict(
+            version=STATE_VERSION,
+            next_id=self._next_id,
+            time=self._time,
+            steps=self._steps,
+            names=list(self._names),
+            tracks=[track.state() for track in self._tracks],
+        )
+
+    def load_state(self, state: Dict[str, Any]) -> None:
+        """Go on where another tracker with the same settings was.
+
+        Raises:
+            ValueError: it is no state of this version.
+        """
+        if state.get('version') != STATE_VERSION:
+            raise ValueError(
+                f"the tracker's state should be of version {STATE_VERSION}, "
+                f'but is of version {state.get("version")!r}'
+            )
+        self._next_id = int(state['next_id'])
+        self._time = state['time']
+        self._steps = [float(step) for step in state['steps']]
+        self._names = tuple(state['names'])
+        self._tracks = [
+            Track.from_state(track, len(self._names))
+            for track in state['tracks']
+        ]
+
+    def _advance(self, time: float) -> float:
+        """The time of the next frame; tracks that are too old end."""
+        if time is None or not math.isfinite(time):
+            raise ValueError(
+                f'time should be a number of seconds, but is {time}'
+            )
+        time = float(time)
+        if self._time is not None and time < self._time:
+            if self._time - time > self.max_gap:
+                self._tracks, self._steps = [], []
+            else:
+                time = self._time
+        if self._time is not None and time > self._time:
+            self._steps.append(time - self._time)
+            del self._steps[:-LATEST_STEPS]
+        self._time = time
+        gap = self._gap()
+        self._tracks = [t for t in self._tracks if time - t.time <= gap]
+        return time
+
+    def _gap(self, step: float = 0.0) -> float:
+        """Seconds a person may be out of sight.
+
+        Args:
+            step (float): seconds to a frame that is still to come; 0 without.
+        """
+        steps = [s for s in (*self._steps, step) if s > 0]
+        if not steps:
+            return self.max_gap
+        return max(self.max_gap, LEAST_GAP_FRAMES * float(np.median(steps)))
+
+    def _check_names(self, people: Sequence[Person]) -> None:
+        if not people:
+            return
+        names = people[0].names
+        if any(person.names != names for person in people):
+            raise ValueError(
+                'all people should have the same keypoints, but have '
+                f'{sorted({len(person.names) for person in people})} of them '
+                'or differ in their names'
+            )
+        if self._tracks and names != self._names:
+            raise ValueError(
+                f'the keypoints should stay the same {len(self._names)}, but '
+                f'are now {len(names)}: {", ".join(names)}'
+            )
+        self._names = names
+
+    def _observe(
+        self, people: Sequence[Person], time: float
+    ) -> Dict[int, Track]:
+        """Index -> somebody new, of those with a finite box or a pose.
+
+        Nothing in them is NaN, and each person is there once.
+        """
+        if not people:
+            return {}
+        points = np.array([p.keypoints for p in people], dtype=np.float64)
+        scores = np.array([p.scores for p in people], dtype=np.float64)
+        boxes = np.array([p.bbox for p in people], dtype=np.float64)
+        box_scores = np.array([float(p.bbox_score) for p in people])
+        finite = np.isfinite(points).all(axis=2)
+        seen = finite & (scores >= self.keypoint_score)
+        has_pose = seen.sum(axis=1) >= LEAST_COMMON_POINTS
+        has_box = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        has_box &= np.isfinite(boxes).all(axis=1)
+        boxes = np.where(has_box[:, None], boxes, 0.0)
+        bounds = pose_bounds(
+            np.where(finite[..., None], points, 0.0), seen, boxes
+        )
+        boxes = np.where(has_box[:, None], boxes, bounds)
+        centres = (boxes[:, None, :2] + boxes[:, None, 2:]) / 2
+        points = np.where(finite[..., None], points, centres)
+        scores = np.where(np.isfinite(scores), scores, 0.0)
+        rows = np.flatnonzero(has_box | has_pose)
+        unique = unique_people(
+            points[rows],
+            seen[rows],
+            boxes[rows],
+            (box_scores * scores.mean(axis=1))[rows],
+            sigmas_of(self._names),
+            self.duplicate_oks,
+        )
+        return {
+            int(i): Track.start(
+                points[i], boxes[i], seen[i], time, float(box_scores[i])
+            )
+            for i in rows[unique]
+        }
+
+    def _match(
+        self, new: Sequence[Track], time: float, detected: bool
+    ) -> List[Tuple[int, int]]:
+        """(track, new) pairs."""
+        if not self._tracks or not new:
+            return []
+        worth = self._similarities(new, time, detected)
+        high = np.array([n.score >= self.high_score for n in new])
+        pairs = assign(np.where(high, worth, -1.0), self.min_similarity)
+        matched = {i for i, _ in pairs}
+        second = worth.copy()
+        for i, track in enumerate(self._tracks):
+            if i in matched or not track.current:
+                second[i] = -1.0
+        second[:, high] = -1.0
+        threshold = max(self.min_similarity, LOW_SCORE_SIMILARITY)
+        return pairs + assign(second, threshold)
+
+    def _similarities(
+        self, new: Sequence[Track], time: float, detected: bool
+    ) -> np.ndarray:
+        """(tracks, new) 0 to 1, with the poses and boxes predicted for now.
+
+        Tracks out of sight are marked down. Boxes count only if a detector
+        made them: agreement with predicted ones proves nothing. But a person
+        of whom there was no sure pose a frame ago either is taken on trust.
+        """
+        tracks = self._tracks
+        boxes = np.array([t.predict_box(time) for t in tracks])
+        new_boxes = np.array([n.box for n in new])
+        seen = np.array([t.seen for t in tracks])
+        gaps = np.array([time - t.time for t in tracks])
+        hits = np.array([t.hits for t in tracks])
+        common = seen[:, None] & np.array([n.seen for n in new])
+        has_common = common.sum(axis=2) >= LEAST_COMMON_POINTS
+        oks = pose_oks(
+            np.array([t.predict_points(time) for t in tracks]),
+            np.array([n.points for n in new]),
+            common,
+            np.sqrt(box_areas(boxes)[:, None] * box_areas(new_boxes)),
+            sigmas_of(self._names),
+            gaps[:, None] * (DRIFT + NEW_DRIFT / hits**2)[:, None],
+        )
+        iou = box_iou(boxes, new_boxes)
+        if not detected:
+            trusted = np.array([t.current and not t.has_pose for t in tracks])
+            iou = np.where(has_common | trusted[:, None], iou, 0.0)
+        mix = self.oks_weight * oks + (1 - self.oks_weight) * iou
+        lost = np.array([not t.current for t in tracks])
+        fading = np.minimum(gaps / max(self._gap(), 1e-9), 1)
+        worth = np.where(lost, 1 - (1 - LOST_WORTH) * fading, 1.0)
+        return np.where(has_common, mix, iou) * worth[:, None]
+
+    def _predicted_box(self, track: Track, time: float) -> np.ndarray:
+        held = track.predict_box(time)
+        if not track.has_pose:
+            return held
+        points = track.predict_points(time)
+        (box,) = pose_bounds(points[None], track.seen[None], held[None])
+        pad = self.box_padding * (box[2:] - box[:2])
+        low, high = box[:2] - pad, box[2:] + pad
+        if track.seen.mean() < WHOLE:
+            low, high = np.minimum(low, held[:2]), np.maximum(high, held[2:])
+        return np.concatenate([low, high])
+
+
+def follow_camera(
+    tracks: Sequence[Track],
+    new: Sequence[Track],
+    pairs: Sequence[Tuple[int, int]],
+) -> None:
+    """Move people out of sight by what all visible ones moved too far."""
+    steps = []
+    for i, j in pairs:
+        common = tracks[i].seen & new[j].seen
+        if (
+            tracks[i].current
+            and common.sum() >= LEAST_COMMON_POINTS
+            and new[j].time > tracks[i].time
+        ):
+            steps.append(tracks[i].body_step(new[j], common))
+    if not steps:
+        return
+    errors, changes = np.array(steps).transpose(1, 0, 2)
+    shift = common_shift(errors)
+    if not shift.any():
+        return
+    change = np.median(changes, axis=0)
+    matched = {i for i, _ in pairs}
+    for i, track in enumerate(tracks):
+        if i not in matched:
+            track.carry(shift, change, new[0].time)
