@@ -13,7 +13,7 @@ from .compat.import_hooks import after_import
 MODULES = {
     'mmpose.datasets': ('datasets.registered',),
     'mmpose.engine': ('engine.hooks', 'engine.optim_wrapper'),
-    'mmpose.evaluation': ('evaluation.metrics', 'evaluation.evaluators'),
+    'mmpose.evaluation': ('evaluation.metric', 'evaluation.evaluator'),
     'mmpose.models': ('models',),
     'mmdeploy.codebase.mmpose.deploy.pose_detection': (
         'deploy.pose_detection',

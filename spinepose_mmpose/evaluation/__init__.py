@@ -1,5 +1,5 @@
 """Keypoint evaluation.
 
-``functional`` is the arithmetic and needs numpy alone; ``metrics`` holds the
-MMPose component and is imported by the registration of the package.
+``people``, ``coco``, ``predictions``, ``keypoint_errors`` and ``report`` need
+numpy alone; ``metric`` and ``evaluator`` register themselves in MMPose.
 """

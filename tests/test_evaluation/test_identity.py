@@ -1,4 +1,4 @@
-from spinepose_mmpose.evaluation.functional.identity import identity_scores
+from spinepose_mmpose.evaluation.identity import identity_scores
 
 import numpy as np
 import pytest

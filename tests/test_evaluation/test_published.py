@@ -1,13 +1,11 @@
 import spinepose_mmpose  # noqa: F401  the compatibility layer before mmpose
-from spinepose_mmpose.evaluation.complexity import model_complexity
-from spinepose_mmpose.evaluation.evaluators.named_keypoints_evaluator import (
-    keypoint_names,
-)
+from spinepose_mmpose.evaluation.evaluator import keypoint_names
 from spinepose_mmpose.evaluation.published import (
-    COLUMNS,
+    METHOD_NAMES,
     METHODS,
+    METRIC_KEYS,
     find_method,
-    method_names,
+    model_complexity,
 )
 from spinepose_mmpose.utils import config_file
 
@@ -37,22 +35,22 @@ TABLE = {
 }
 
 
-def test_figures():
-    assert list(method_names()) == list(TABLE)
+def test_values():
+    assert list(METHOD_NAMES) == list(TABLE)
     for method in METHODS:
         results = method.results
-        assert set(results) == set(COLUMNS)
+        assert set(results) == set(METRIC_KEYS)
+        columns = ('coco AP', 'halpe26 AR', 'body AP', 'feet AP', 'all AP')
         assert TABLE[method.name] == (
             method.keypoints,
-            results['coco'][0],
-            results['halpe26'][1],
-            results['body'][0],
-            results['feet'][0],
-            *results['all'],
+            *(results[column] for column in columns),
+            results['all AR'],
             method.params,
             method.flops,
         )
-        assert (results['spine'][0] > 0) == (method.keypoints == 37)
+        assert (results['spine AP'] > 0) == (method.keypoints == 37)
+    assert METRIC_KEYS['coco AP'] == 'coco/AP'
+    assert METRIC_KEYS['all AR'] == 'spinetrack/all_AR'
     with pytest.raises(ValueError, match='rtmw-x.*choose from.*rtmw-m'):
         find_method('rtmw-x')
 

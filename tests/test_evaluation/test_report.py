@@ -2,23 +2,17 @@ import csv
 import io
 import json
 
-from spinepose_mmpose.evaluation.functional import (
+from spinepose_mmpose.evaluation.coco import subset_curves
+from spinepose_mmpose.evaluation.metric import SpineTrackMetric
+from spinepose_mmpose.evaluation.people import (
     detections_from_coco,
     ground_truth_from_coco,
-    subset_curves,
 )
-from spinepose_mmpose.evaluation.metrics import SpineTrackMetric
-from spinepose_mmpose.evaluation.report import (
-    ReportOptions,
-    build_report,
-    write_report,
-)
-from spinepose_mmpose.evaluation.report.tables import (
-    keypoints_csv,
-    spine_csv,
-    subsets_csv,
-    to_json,
+from spinepose_mmpose.evaluation.report import ReportOptions, build_report
+from spinepose_mmpose.evaluation.report_files import (
+    tables,
     to_markdown,
+    write_report,
 )
 from spinepose_mmpose.metainfo import (
     KEYPOINT_IDS,
@@ -147,13 +141,14 @@ def test_partial_model():
     assert report['spine'] == {}
     text = to_markdown(report)
     assert 'Not predicted by this model' in text and 'no complete spine' in text
+    assert tables(report)['spine.csv'].count('\n') == 1
 
 
 def test_nothing_predicted():
     report = make_report([standing()], [None])
     assert report.content['people'] == dict(labelled=1, predicted=0, found=0)
     assert report.values() == {}
-    json.loads(to_json(report.content))
+    json.dumps(report.content, allow_nan=False)
     assert 'nan' not in to_markdown(report.content).lower()
 
 
@@ -163,20 +158,28 @@ def test_tables_agree():
         [person] * 3,
         [moved(person, 20, 'left_knee'), person, moved(person, 10, 'spine_04')],
     ).content
-    assert json.loads(to_json(content)) == content
-    rows = list(csv.DictReader(io.StringIO(keypoints_csv(content))))
+    assert json.loads(json.dumps(content)) == content
+    found = {
+        name: list(csv.DictReader(io.StringIO(text)))
+        for name, text in tables(content).items()
+    }
+    rows = found['keypoints.csv']
     assert len(rows) == 37
     knee = rows[KEYPOINT_IDS['left_knee']]
     assert float(knee['error']) == pytest.approx(
         row(content, 'left_knee')['error']['value'], rel=1e-5
     )
+    assert list(knee)[4:9] == ['compared', 'oks', 'oks_low', 'oks_high', 'pck']
+    assert (knee['predicted'], knee['compared']) == ('1', '3')
     assert rows[KEYPOINT_IDS['spine_04']]['vertebra'] == 'T8'
     assert knee['exchanged'] == '0' and rows[0]['exchanged'] == ''
-    subsets = list(csv.DictReader(io.StringIO(subsets_csv(content))))
+    subsets = found['subsets.csv']
     assert [r['subset'] for r in subsets] == ['body', 'feet', 'spine', 'all']
     assert float(subsets[3]['AP']) == content['subsets']['all']['AP']
-    spine = list(csv.DictReader(io.StringIO(spine_csv(content))))
+    spine = found['spine.csv']
     assert [r['part'] for r in spine] == ['segment'] * 8 + ['joint'] * 7
+    assert spine[0]['vertebrae'] == 'C1 - C3/C4'
+    assert spine[0]['curvature'] == '' != spine[8]['curvature']
     assert '| spine_04 (T8) | 3 |' in to_markdown(content)
 
 

@@ -7,7 +7,7 @@ from metric_samples import GOLDEN, dataset_meta, golden, golden_samples
 
 def evaluate_share(rank, folder, results):
     """What one of two processes does at the end of a validation."""
-    from spinepose_mmpose.evaluation.metrics import SpineTrackMetric
+    from spinepose_mmpose.evaluation.metric import SpineTrackMetric
 
     import torch.distributed
 
@@ -40,7 +40,7 @@ def test_two_processes(tmp_path):
         process.join(30)
         assert process.exitcode == 0
 
-    from spinepose_mmpose.evaluation.metrics import SpineTrackMetric
+    from spinepose_mmpose.evaluation.metric import SpineTrackMetric
 
     metric = SpineTrackMetric(ann_file=str(GOLDEN / 'gt.json'))
     metric.dataset_meta = dataset_meta()

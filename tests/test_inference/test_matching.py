@@ -1,6 +1,6 @@
 import itertools
 
-from spinepose_mmpose.evaluation.functional import oks_matrix
+from spinepose_mmpose.evaluation.coco import oks_matrix
 from spinepose_mmpose.inference.matching import (
     OUTLINE_SHARE,
     Track,

@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 
 from spinepose_mmpose.datasets.synthetic import write_dataset
-from spinepose_mmpose.evaluation.functional import (
+from spinepose_mmpose.evaluation.coco import subset_curves, summarize_curves
+from spinepose_mmpose.evaluation.people import (
     detections_from_coco,
     ground_truth_from_coco,
-    subset_curves,
-    summarize_curves,
 )
 from spinepose_mmpose.metainfo import SIGMAS, SUBSETS
 

@@ -19,10 +19,10 @@ import time
 from pathlib import Path
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
-from spinepose_mmpose.evaluation.functional import (
+from spinepose_mmpose.evaluation.keypoint_errors import match_people
+from spinepose_mmpose.evaluation.people import (
     detections_from_coco,
     ground_truth_from_coco,
-    match_people,
     read_json,
 )
 from spinepose_mmpose.metainfo import BONES, KEYPOINT_IDS, SIGMAS, SPINE_CHAIN

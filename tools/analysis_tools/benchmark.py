@@ -1,42 +1,52 @@
 """Test the methods of the published results table, and other models.
 
-Writes table.md, table.csv and table.json with the measured figures beside the
-published ones. A second call goes on where the first one stopped. Data:
-SPINETRACK_ROOT, COCO_ROOT and HALPE_ROOT name the folders, see
-docs/evaluation.md.
+Writes table.md, table.csv and table.json with the measured values beside the
+published ones. Each entry is tested by tools/test.py in a process of its own:
+a failure or an interruption costs that entry alone, and a second call goes on
+where the first one stopped. Data: SPINETRACK_ROOT, COCO_ROOT and HALPE_ROOT
+name the folders, see docs/evaluation.md.
 """
 
 import argparse
+import hashlib
+import json
 import os
-import os.path as osp
+import subprocess
 import sys
 import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Optional
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
-from spinepose_mmpose.evaluation.benchmark.runs import (
-    SETS_VARIABLE,
-    TEST_SETS,
-    UNTRAINED,
-    Entry,
-    RunFailed,
-    finished,
-    run,
-    settings_of,
+from spinepose_mmpose.evaluation.people import read_json
+from spinepose_mmpose.evaluation.published import (
+    METHOD_NAMES,
+    METRIC_KEYS,
+    TITLES,
+    find_method,
+    model_complexity,
+    quietly,
 )
-from spinepose_mmpose.evaluation.benchmark.table import (
-    table_rows,
-    to_csv,
-    to_json,
-    to_markdown,
+from spinepose_mmpose.utils import (
+    config_file,
+    content_root,
+    one_sentence,
+    write_text,
 )
-from spinepose_mmpose.evaluation.published import find_method, method_names
-from spinepose_mmpose.utils import config_file, one_sentence, write_text
+
+import pandas as pd
+from mmengine.config import Config
+
+TEST_SETS = ('spinetrack', 'coco', 'halpe26')
+SETS_VARIABLE = 'SPINEPOSE_TEST_SETS'
+UNTRAINED = 'none'
 
 
 def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n')[0],
-        epilog='methods: ' + ', '.join(method_names()),
+        epilog='methods: ' + ', '.join(METHOD_NAMES),
     )
     parser.add_argument(
         'methods',
@@ -63,8 +73,8 @@ def parse_args():
     parser.add_argument(
         '--untrained',
         action='store_true',
-        help='download nothing and test untrained weights: shows that all '
-        'runs, the figures mean nothing',
+        help='download nothing and test untrained weights: shows that '
+        'everything runs, the values mean nothing',
     )
     parser.add_argument('--work-dir', default='work_dirs/benchmark')
     parser.add_argument(
@@ -88,7 +98,23 @@ def parse_args():
     return parser.parse_args()
 
 
-def entries_of(args):
+# --- tests --------------------------------------------------------------------
+
+
+class RunFailed(RuntimeError):
+    """A test ended with an error; the message is its last words."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model to test. ``checkpoint`` ``'none'`` tests untrained weights."""
+
+    name: str
+    config: str
+    checkpoint: str
+
+
+def entries_of(args) -> List[Entry]:
     """What to test, in order.
 
     Raises:
@@ -100,14 +126,15 @@ def entries_of(args):
         if not found:
             raise ValueError(f'--checkpoint {item} should be METHOD=FILE.')
         given[find_method(name).name] = path
-    names = args.methods or ([] if args.add else method_names())
     entries = []
-    for name in names:
+    for name in args.methods or ([] if args.add else METHOD_NAMES):
         method = find_method(name)
-        checkpoint = given.get(name, method.weights)
-        if args.untrained and name not in given:
-            checkpoint = UNTRAINED
-        entries.append(Entry(name, str(config_file(method.config)), checkpoint))
+        weights = UNTRAINED if args.untrained else method.weights
+        entries.append(
+            Entry(
+                name, str(config_file(method.config)), given.get(name, weights)
+            )
+        )
     entries += [Entry(*item) for item in args.add]
     names = [entry.name for entry in entries]
     for name in names:
@@ -118,15 +145,252 @@ def entries_of(args):
     return entries
 
 
-def write_table(work_dir, results, errors):
+def settings_of(entry: Entry, cfg_options=()) -> dict:
+    """What a result depends on, as far as it can be told cheaply.
+
+    Raises:
+        FileNotFoundError: There is no such config or checkpoint.
+        ValueError: The config cannot be read.
+    """
+    if not os.path.isfile(entry.config):
+        raise FileNotFoundError(
+            f"{entry.name}: there is no config file '{entry.config}'."
+        )
+    # With the test sets and data roots of the environment filled in.
+    with quietly():
+        config = Config.fromfile(entry.config).to_dict()
+    state = None
+    if entry.checkpoint != UNTRAINED and '://' not in entry.checkpoint:
+        if not os.path.isfile(entry.checkpoint):
+            raise FileNotFoundError(
+                f"{entry.name}: there is no checkpoint '{entry.checkpoint}'."
+            )
+        file = os.stat(entry.checkpoint)
+        state = [file.st_size, file.st_mtime_ns]
+    return dict(
+        config=entry.config,
+        digest=hashlib.sha256(repr(config).encode()).hexdigest()[:16],
+        checkpoint=entry.checkpoint,
+        checkpoint_state=state,
+        cfg_options=list(cfg_options),
+    )
+
+
+def finished(work_dir, entry: Entry, settings: dict) -> Optional[dict]:
+    """The result of an earlier run with the same settings, or None.
+
+    A broken result file counts as none.
+    """
+    try:
+        result = read_json(str(Path(work_dir, entry.name, 'result.json')))
+    except (FileNotFoundError, ValueError):
+        return None
+    same = isinstance(result, dict) and result.get('settings') == settings
+    return result if same else None
+
+
+def run(
+    work_dir, entry: Entry, settings: dict, cfg_options=(), report=False
+) -> dict:
+    """Test an entry and keep the result.
+
+    Args:
+        work_dir (str): Files go to its subfolder ``entry.name``.
+        entry (Entry): What to test.
+        settings (dict): From :func:`settings_of`.
+        cfg_options (sequence): ``KEY=VALUE`` for ``--cfg-options``.
+        report (bool): Let the first metric write its report as well.
+
+    Returns:
+        dict: ``settings``, ``metrics``, ``params`` (M) and ``flops`` (G).
+
+    Raises:
+        RunFailed: The test did.
+    """
+    folder = Path(work_dir, entry.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    metrics_file, log = folder / 'metrics.json', folder / 'test.log'
+    metrics_file.unlink(missing_ok=True)
+    with open(log, 'w', encoding='utf-8') as file:
+        code = subprocess.call(
+            _command(entry, folder, metrics_file, cfg_options, report),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    if code:
+        raise RunFailed(f'{_last_words(log)} (all of it: {log})')
+    if not metrics_file.exists():
+        raise RunFailed(f'the test wrote no metrics (see {log})')
+    params, flops = model_complexity(entry.config)
+    result = dict(
+        settings=settings,
+        metrics=read_json(str(metrics_file)),
+        params=params,
+        flops=flops,
+    )
+    write_text(str(folder / 'result.json'), json.dumps(result, indent=1))
+    return result
+
+
+def _command(
+    entry: Entry, folder: Path, metrics_file: Path, cfg_options, report
+) -> List[str]:
+    options = list(cfg_options)
+    if entry.checkpoint == UNTRAINED:
+        options.append('load_from=None')
+    if report:
+        options.append(
+            f'test_evaluator.metrics.0.report_dir={folder / "report"}'
+        )
+    tool = content_root() / 'tools' / 'test.py'
+    command = [sys.executable, tool, entry.config, entry.checkpoint]
+    command += ['--work-dir', folder, '--out', metrics_file]
+    command += ['--cfg-options', *options] if options else []
+    return [str(part) for part in command]
+
+
+def _last_words(log: Path) -> str:
+    text = log.read_text(encoding='utf-8', errors='replace')
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for line in reversed(lines):
+        if line.startswith('error: '):
+            return line.removeprefix('error: ')
+    return lines[-1] if lines else 'the test ended without a word'
+
+
+# --- the table ----------------------------------------------------------------
+
+
+def table_rows(results: dict, errors: dict) -> List[dict]:
+    """Measured values beside the published ones, one row per entry.
+
+    Args:
+        results (dict): By entry name, of :func:`run`.
+        errors (dict): By entry name, why there is none.
+
+    Returns:
+        list[dict]: ``name``, ``title``, ``keypoints``, ``untrained``,
+        ``error`` and ``figures``: by figure (``body AP``, ..., ``params``,
+        ``flops``) ``measured``, ``published`` and ``difference``, each None
+        where it is not known or, of untrained weights, says nothing. AP and
+        AR are x100.
+    """
+    rows = []
+    for name in dict.fromkeys([*results, *errors]):
+        method = find_method(name) if name in METHOD_NAMES else None
+        result = results.get(name, {})
+        untrained = result.get('settings', {}).get('checkpoint') == UNTRAINED
+        figures = {}
+        for figure, key in METRIC_KEYS.items():
+            value = result.get('metrics', {}).get(key)
+            # -1 says that nobody is labelled.
+            value = None if value is None or value < 0 else 100 * value
+            paper = method.results[figure] if method else None
+            figures[figure] = _figure(value, paper, compare=not untrained)
+        for key in ('params', 'flops'):
+            paper = getattr(method, key) if method else None
+            figures[key] = _figure(result.get(key), paper)
+        rows.append(
+            dict(
+                name=name,
+                title=method.title if method else name,
+                keypoints=method.keypoints if method else None,
+                untrained=untrained,
+                error=errors.get(name),
+                figures=figures,
+            )
+        )
+    return rows
+
+
+def _figure(measured, published, compare=True) -> dict:
+    difference = None
+    if compare and measured is not None and published is not None:
+        difference = measured - published
+    return dict(measured=measured, published=published, difference=difference)
+
+
+def to_markdown(rows: List[dict]) -> str:
+    """Measured values, with the difference to the published ones."""
+    columns = [
+        column
+        for column in TITLES
+        if any(
+            r['figures'][f'{column} AP']['measured'] is not None for r in rows
+        )
+    ]
+    titles = [TITLES[column] for column in columns]
+    table = [
+        ['method', 'keypoints', *titles, 'params', 'FLOPs'],
+        ['---'] + ['--:'] * (len(columns) + 3),
+    ]
+    for row in rows:
+        figures = row['figures']
+        cells = [
+            row['title'] + (' (untrained)' if row['untrained'] else ''),
+            row['keypoints'] or '-',
+        ]
+        for column in columns:
+            pair = [_cell(figures[f'{column} {s}'], 1) for s in ('AP', 'AR')]
+            cells.append('-' if pair == ['-', '-'] else ' / '.join(pair))
+        cells += [_cell(figures[key], 2) for key in ('params', 'flops')]
+        table.append(cells)
+    failed = [f'- {r["title"]}: {r["error"]}' for r in rows if r['error']]
+    lines = [
+        '# Results',
+        '',
+        'AP / AR x100 as measured; in brackets measured minus published. '
+        "COCO and Halpe26 with the detector's boxes, the others with the "
+        'labelled boxes of SpineTrack val. Keypoints that a method lacks '
+        'count as wrong. Params in millions, FLOPs in billions for one '
+        'person without flip.',
+        '',
+        *('| ' + ' | '.join(map(str, cells)) + ' |' for cells in table),
+        *(['', 'Failed:', ''] if failed else []),
+        *failed,
+    ]
+    return '\n'.join(lines) + '\n'
+
+
+def _cell(values: dict, digits: int) -> str:
+    if values['measured'] is None:
+        return '-'
+    text = f'{values["measured"]:.{digits}f}'
+    if values['difference'] is None:
+        return text
+    # + 0. turns a rounded -0.0 into 0.0.
+    return f'{text} ({round(values["difference"], digits) + 0.0:+.{digits}f})'
+
+
+def to_csv(rows: List[dict]) -> str:
+    """One line per figure, for spreadsheets and scripts."""
+    lines = [
+        dict(
+            name=row['name'],
+            title=row['title'],
+            figure=figure,
+            **values,
+            untrained=int(row['untrained']),
+            error=row['error'],
+        )
+        for row in rows
+        for figure, values in row['figures'].items()
+    ]
+    return pd.DataFrame(lines).to_csv(
+        index=False, float_format='%.6g', lineterminator='\n'
+    )
+
+
+def write_table(work_dir: str, results: dict, errors: dict) -> str:
     rows = table_rows(results, errors)
-    for name, text in (
-        ('table.json', to_json(rows)),
-        ('table.csv', to_csv(rows)),
-        ('table.md', to_markdown(rows)),
-    ):
-        write_text(osp.join(work_dir, name), text)
-    return to_markdown(rows)
+    texts = dict(
+        json=json.dumps(rows, indent=1, allow_nan=False) + '\n',
+        csv=to_csv(rows),
+        md=to_markdown(rows),
+    )
+    for extension, text in texts.items():
+        write_text(os.path.join(work_dir, f'table.{extension}'), text)
+    return texts['md']
 
 
 def main():
@@ -140,14 +404,9 @@ def main():
         for i, (entry, wanted) in enumerate(zip(entries, settings), 1):
             print(f'{i}/{len(entries)} {entry.name} ... ', end='', flush=True)
             start = time.time()
-            result = (
-                None if args.redo else finished(args.work_dir, entry, wanted)
-            )
-            if result is not None:
-                print('kept from an earlier run')
-                results[entry.name] = result
-            else:
-                try:
+            kept = finished(args.work_dir, entry, wanted)
+            try:
+                if kept is None or args.redo:
                     results[entry.name] = run(
                         args.work_dir,
                         entry,
@@ -156,9 +415,12 @@ def main():
                         args.report,
                     )
                     print(f'{time.time() - start:.0f} s')
-                except RunFailed as error:
-                    print(f'failed: {error}')
-                    errors[entry.name] = str(error)
+                else:
+                    results[entry.name] = kept
+                    print('kept from an earlier run')
+            except RunFailed as error:
+                print(f'failed: {error}')
+                errors[entry.name] = str(error)
             table = write_table(args.work_dir, results, errors)
         print(
             f'\n{table}\nwritten to {args.work_dir}/table.md, table.csv and '

@@ -18,11 +18,13 @@ import sys
 import tempfile
 import time
 
-from spinepose_mmpose.evaluation.functional import (
-    COCO_AREA_RANGES,
-    COCO_OKS_THRESHOLDS,
+from spinepose_mmpose.evaluation.coco import (
+    AREA_RANGES,
+    OKS_THRESHOLDS,
     STAT_NAMES,
     evaluate_subsets,
+)
+from spinepose_mmpose.evaluation.people import (
     ground_truth_from_coco,
     make_detections,
     read_json,
@@ -191,7 +193,7 @@ def print_limit(dataset, predictions, read_seconds):
         np.bincount(labelled, minlength=num_images)
         @ np.bincount(predictions[0], minlength=num_images)
     )
-    shape = (len(SUBSETS), len(COCO_AREA_RANGES), len(COCO_OKS_THRESHOLDS))
+    shape = (len(SUBSETS), len(AREA_RANGES), len(OKS_THRESHOLDS))
     print(
         f'limit   {pairs:,} pairs of a detection and a person in the same '
         f'image: {pairs * NUM_KEYPOINTS:,} exponentials and '

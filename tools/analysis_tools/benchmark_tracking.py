@@ -11,8 +11,8 @@ import io
 import sys
 from collections import Counter
 
-from spinepose_mmpose.evaluation.functional import oks_matrix
-from spinepose_mmpose.evaluation.functional.identity import identity_scores
+from spinepose_mmpose.evaluation.coco import oks_matrix
+from spinepose_mmpose.evaluation.identity import identity_scores
 from spinepose_mmpose.inference.results import Person
 from spinepose_mmpose.inference import PoseTracker, Tracker
 from spinepose_mmpose.metainfo import NUM_KEYPOINTS, SIGMAS

@@ -153,7 +153,7 @@ def synchronize(device):
 
 def step_flops(path):
     """For one person: forward, and backward of twice its cost."""
-    from spinepose_mmpose.evaluation.complexity import model_complexity
+    from spinepose_mmpose.evaluation.published import model_complexity
 
     # Published counts take a multiplication with its addition for one.
     return 3 * 2 * model_complexity(str(path))[1] * 1e9

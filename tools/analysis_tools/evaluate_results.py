@@ -7,28 +7,26 @@ each person. Scores and suppression of doubles are taken as they are.
 
 import argparse
 import json
-import os.path as osp
+import os
 import sys
 
-from spinepose_mmpose.evaluation.functional import (
-    detections_from_coco,
-    ground_truth_from_coco,
-    read_json,
+from spinepose_mmpose.evaluation.coco import (
     subset_curves,
     summarize_curves,
     summary_table,
 )
-from spinepose_mmpose.evaluation.report import (
-    ReportOptions,
-    build_report,
-    write_report,
+from spinepose_mmpose.evaluation.people import (
+    detections_from_coco,
+    ground_truth_from_coco,
+    read_json,
 )
+from spinepose_mmpose.evaluation.report import build_report
 from spinepose_mmpose.metainfo import (
+    BONES,
     KEYPOINT_IDS,
     KEYPOINT_NAMES,
     NUM_KEYPOINTS,
     SIGMAS,
-    SKELETON,
     SUBSETS,
 )
 from spinepose_mmpose.utils import one_sentence, write_text
@@ -42,7 +40,7 @@ def parse_args():
     parser.add_argument(
         '--no-area',
         action='store_true',
-        help="take 0.53 of the box in place of the annotations' area",
+        help='take 0.53 of the box in place of the area of the annotations',
     )
     parser.add_argument('--report-dir', help='write a report')
     parser.add_argument(
@@ -51,66 +49,56 @@ def parse_args():
     return parser.parse_args()
 
 
+def write_report_files(args, dataset, gts, dts, curves):
+    # Imported here: it needs pandas, matplotlib and jinja2.
+    from spinepose_mmpose.evaluation.report_files import write_report
+
+    links = [tuple(KEYPOINT_IDS[end] for end in bone) for bone in BONES]
+    report = build_report(
+        gts, dts, SIGMAS, KEYPOINT_NAMES, SUBSETS, curves, links=links
+    )
+    paths = {}
+    if args.images:
+        paths = {
+            image['id']: os.path.join(args.images, image['file_name'])
+            for image in dataset['images']
+        }
+    files = write_report(args.report_dir, report, paths)
+    print(f'wrote {", ".join(files)} to {args.report_dir}')
+
+
 def main():
     args = parse_args()
     with one_sentence():
         dataset = read_json(args.annotations)
-        ground_truth = ground_truth_from_coco(
+        gts = ground_truth_from_coco(
             dataset, f"'{args.annotations}'", not args.no_area
         )
-        if ground_truth.num_keypoints != NUM_KEYPOINTS:
+        if gts.num_keypoints != NUM_KEYPOINTS:
             raise ValueError(
-                f"'{args.annotations}' has {ground_truth.num_keypoints} "
-                f'keypoints a person, expected {NUM_KEYPOINTS}: it is the '
-                'annotation of another data set.'
+                f"'{args.annotations}' has {gts.num_keypoints} keypoints per "
+                f'person, expected {NUM_KEYPOINTS}: it is the annotation of '
+                'another dataset.'
             )
-        detections = detections_from_coco(
-            read_json(args.results), ground_truth, f"'{args.results}'"
+        dts = detections_from_coco(
+            read_json(args.results), gts, f"'{args.results}'"
         )
-        curves = subset_curves(ground_truth, detections, SUBSETS, SIGMAS)
+        curves = subset_curves(gts, dts, SUBSETS, SIGMAS)
         stats = summarize_curves(curves)
-        print(f'{len(detections)} predictions')
-        print(
-            summary_table(
-                stats,
-                {
-                    name: ground_truth.num_labelled_people(ids)
-                    for name, ids in SUBSETS.items()
-                },
-            )
-        )
-        if not len(detections):
+        counts = {
+            name: int(gts.labelled_people(ids).sum())
+            for name, ids in SUBSETS.items()
+        }
+        print(f'{len(dts)} predictions\n{summary_table(stats, counts)}')
+        if not len(dts):
             print(
-                'nothing was predicted, so every score is 0 (-1 where '
-                'nobody is labelled)'
+                'nothing was predicted, so every score is 0 (-1 where nobody '
+                'is labelled)'
             )
         if args.out:
             write_text(args.out, json.dumps(stats, indent=1) + '\n')
         if args.report_dir:
-            report = build_report(
-                ground_truth,
-                detections,
-                SIGMAS,
-                KEYPOINT_NAMES,
-                SUBSETS,
-                curves,
-                ReportOptions(),
-                [
-                    tuple(KEYPOINT_IDS[end] for end in link)
-                    for link, _ in SKELETON
-                ],
-            )
-            files = write_report(
-                args.report_dir,
-                report,
-                {
-                    image['id']: osp.join(args.images, image['file_name'])
-                    for image in dataset['images']
-                }
-                if args.images
-                else None,
-            )
-            print(f'wrote {", ".join(files)} to {args.report_dir}')
+            write_report_files(args, dataset, gts, dts, curves)
     return 0
 
 

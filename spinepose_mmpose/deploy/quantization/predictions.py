@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Callable, List, Optional, Union
 
-from spinepose_mmpose.evaluation.functional import (
+from spinepose_mmpose.evaluation.coco import evaluate_subsets
+from spinepose_mmpose.evaluation.people import make_detections
+from spinepose_mmpose.evaluation.predictions import (
     PredictedPeople,
-    evaluate_subsets,
     ground_truth_of_samples,
-    make_detections,
     person_scores,
     sample_annotations,
     suppress_people,

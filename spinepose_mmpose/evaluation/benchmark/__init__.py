@@ -1,1 +1,0 @@
-"""The whole results table: many models on the same test sets."""

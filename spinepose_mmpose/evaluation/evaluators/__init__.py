@@ -1,3 +1,0 @@
-from .named_keypoints_evaluator import NamedKeypointsEvaluator
-
-__all__ = ['NamedKeypointsEvaluator']

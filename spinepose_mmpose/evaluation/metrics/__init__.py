@@ -1,3 +1,0 @@
-from .spinetrack_metric import SpineTrackMetric
-
-__all__ = ['SpineTrackMetric']

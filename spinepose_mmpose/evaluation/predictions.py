@@ -1,0 +1,444 @@
+"""From data samples of MMPose to scored people without doubles.
+
+numpy only. Letters: N people, K keypoints.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .coco import EPSILON, PAIRS_AT_ONCE
+from .people import GroundTruth, ground_truth_from_coco, map_keypoints
+
+SCORE_MODES = ('bbox', 'bbox_keypoint', 'bbox_rle', 'keypoint')
+NMS_MODES = ('oks_nms', 'soft_oks_nms', 'none')
+_ANNOTATION_KEYS = (
+    'id',
+    'image_id',
+    'category_id',
+    'bbox',
+    'area',
+    'keypoints',
+    'iscrowd',
+)
+
+
+# --- what is kept of a sample: small and plain, it travels between processes --
+
+
+def sample_predictions(
+    sample: Dict[str, Any], converter: Optional[dict] = None
+) -> Dict[str, Any]:
+    """Predicted people of a sample.
+
+    Args:
+        sample (dict): ``img_id``, ``id`` (a list if bottom-up),
+            ``pred_instances`` with ``keypoints`` (N, K, 2) in pixels and
+            ``keypoint_scores`` (N, K); ``gt_instances`` with the
+            ``bbox_scores`` and ``bbox_scales`` of the boxes that were used.
+        converter (dict, optional): ``num_keypoints`` and ``mapping``.
+
+    Returns:
+        dict: A sample of :func:`gather_people`.
+
+    Raises:
+        ValueError: A part is missing or shapes do not fit.
+    """
+    missing = {'img_id', 'id', 'pred_instances'} - set(sample)
+    if missing:
+        raise ValueError(f'A data sample lacks {sorted(missing)}.')
+    predicted = sample['pred_instances']
+    boxes = sample.get('gt_instances', {})
+    xy = _to_numpy(predicted['keypoints'])[..., :2]
+    scores = _to_numpy(predicted['keypoint_scores'])
+    if scores.shape != xy.shape[:2]:
+        raise ValueError(
+            f'Predicted keypoints of shape {xy.shape} and keypoint_scores of '
+            f'shape {scores.shape} do not fit together.'
+        )
+    keypoints = np.concatenate([xy, scores[..., None]], axis=-1)
+    if converter is not None:
+        keypoints = map_keypoints(keypoints, **converter)
+    count = len(keypoints)
+
+    # The score of a detector lies with the box that was used, unless the
+    # model finds people itself.
+    box_scores = np.ones(count)
+    for instances in (predicted, boxes):
+        if len(instances.get('bbox_scores', ())) == count > 0:
+            box_scores = _to_numpy(instances['bbox_scores']).reshape(count)
+            break
+    if len(boxes.get('bbox_scales', ())) == count > 0:
+        sides = _to_numpy(boxes['bbox_scales']).reshape(count, 2)
+    else:
+        xy = keypoints[..., :2]
+        sides = xy.max(axis=1) - xy.min(axis=1)
+    category_ids = np.ravel(_to_numpy(sample.get('category_id', 1)))
+    return dict(
+        img_id=_to_id(sample['img_id']),
+        id=_to_id(sample['id']),
+        keypoints=keypoints,
+        box_scores=box_scores,
+        areas=sides.prod(axis=1),
+        category_id=int(category_ids[0]) if category_ids.size else 1,
+    )
+
+
+def sample_annotations(sample: Dict[str, Any]) -> Dict[str, Any]:
+    """Image id and annotations of a sample, from its ``raw_ann_info``.
+
+    Raises:
+        ValueError: There is no such part, or an annotation without id.
+    """
+    if 'raw_ann_info' not in sample:
+        raise ValueError(
+            "A data sample has no 'raw_ann_info', which is the ground truth "
+            "where no ann_file is given: set ann_file, or add 'raw_ann_info' "
+            'to the meta_keys of PackPoseInputs.'
+        )
+    people = sample['raw_ann_info']
+    people = people if isinstance(people, (list, tuple)) else [people]
+    people = [person for person in people if person is not None]
+    if any('id' not in person for person in people):
+        raise ValueError(
+            "An annotation in the 'raw_ann_info' of a sample has no 'id'."
+        )
+    kept = [{k: p[k] for k in _ANNOTATION_KEYS if k in p} for p in people]
+    return dict(img_id=_to_id(sample['img_id']), annotations=kept)
+
+
+def ground_truth_of_samples(
+    annotations: List[Dict[str, Any]], use_area: bool = True
+) -> GroundTruth:
+    """Ground truth from the annotations of the samples.
+
+    Args:
+        annotations (list[dict]): From :func:`sample_annotations`; a repeated
+            person counts once.
+        use_area (bool): See :func:`ground_truth_from_coco`.
+
+    Raises:
+        ValueError: There is no sample, or one annotation id stands for two
+            people, as may happen in combined datasets.
+    """
+    source = "the samples' raw_ann_info"
+    people = {}
+    for sample in annotations:
+        for person in sample['annotations']:
+            first = people.setdefault(person['id'], person)
+            if first is not person and not _equal(first, person):
+                raise ValueError(
+                    f'Annotation id {person["id"]} stands for two people in '
+                    f'{source}: combined datasets need ids that do not clash.'
+                )
+    if not annotations:
+        raise ValueError(
+            'No sample was processed and no ann_file is given: there is '
+            'nothing to score.'
+        )
+    images = [dict(id=id_) for id_ in {s['img_id'] for s in annotations}]
+    dataset = dict(images=images, annotations=list(people.values()))
+    return ground_truth_from_coco(dataset, source, use_area)
+
+
+def _equal(a: dict, b: dict) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[k], b[k]) for k in a)
+
+
+def _to_numpy(values) -> np.ndarray:
+    """Array of a tensor on any device, or of anything array-like."""
+    if hasattr(values, 'detach'):
+        values = values.detach().cpu().numpy()
+    return np.asarray(values)
+
+
+def _to_id(value) -> Hashable:
+    """Number or name; a tuple for the list of a bottom-up sample."""
+    value = _to_numpy(value).tolist()
+    return tuple(value) if isinstance(value, list) else value
+
+
+# --- people of all samples ----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PredictedPeople:
+    """N predicted people, those of an image next to each other.
+
+    Attributes:
+        image_ids (list): (N, ).
+        keypoints (np.ndarray): (N, K, 3), [x, y] in pixels of the image and
+            the score of the keypoint.
+        box_scores (np.ndarray): (N, ).
+        areas (np.ndarray): (N, ), square pixels, for NMS.
+        category_ids (np.ndarray): (N, ).
+    """
+
+    image_ids: List[Hashable]
+    keypoints: np.ndarray
+    box_scores: np.ndarray
+    areas: np.ndarray
+    category_ids: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def take(self, rows: np.ndarray) -> 'PredictedPeople':
+        return PredictedPeople(
+            [self.image_ids[row] for row in rows],
+            self.keypoints[rows],
+            self.box_scores[rows],
+            self.areas[rows],
+            self.category_ids[rows],
+        )
+
+
+def gather_people(
+    samples: List[Dict[str, Any]], num_keypoints: int
+) -> Tuple[PredictedPeople, List[str]]:
+    """Bring the samples of all processes together.
+
+    As in MMPose's ``CocoMetric``, an image keeps the first of several
+    predictions with the same ``id`` (a sampler repeats samples to fill the
+    last batch), and its people are sorted by ``id``. A bottom-up sample has
+    one id per labelled person; it counts as a whole and keeps its order.
+
+    Args:
+        samples (list[dict]): ``img_id``, ``id`` (a tuple if bottom-up),
+            ``keypoints`` (n, K, 3), ``box_scores`` (n, ), ``areas`` (n, ) and
+            ``category_id`` of each sample.
+        num_keypoints (int): K, should there be no sample.
+
+    Returns:
+        tuple: The people, and remarks worth a warning.
+    """
+    by_image, repeated, extra = {}, 0, 0
+    for sample in samples:
+        of_image = by_image.setdefault(sample['img_id'], {})
+        first = of_image.setdefault(sample['id'], sample)
+        if first is not sample:
+            repeated += not np.array_equal(
+                first['keypoints'], sample['keypoints']
+            )
+    chosen = []  # (sample, how many of its people)
+    for of_image in by_image.values():
+        bottom_up = any(isinstance(id_, tuple) for id_ in of_image)
+        for id_ in of_image if bottom_up else sorted(of_image):
+            count = found = len(of_image[id_]['keypoints'])
+            if not bottom_up:
+                count = min(found, 1)
+            extra += found - count
+            chosen.append((of_image[id_], count))
+    remarks = []
+    if repeated:
+        remarks.append(
+            f'{repeated} predictions carry the image and sample id of another '
+            'but differ from it; the first of each is scored.'
+        )
+    if extra:
+        remarks.append(
+            f'{extra} predictions share a sample that stands for one person '
+            '(its id is no list); the first of each is scored.'
+        )
+
+    def joined(key, shape=(0,)):
+        parts = [sample[key][:count] for sample, count in chosen]
+        return np.concatenate(parts or [np.zeros(shape)])
+
+    def repeated_for_each(key):
+        return [s[key] for s, count in chosen for _ in range(count)]
+
+    people = PredictedPeople(
+        repeated_for_each('img_id'),
+        joined('keypoints', (0, num_keypoints, 3)),
+        joined('box_scores'),
+        joined('areas'),
+        np.array(repeated_for_each('category_id'), dtype=np.int64),
+    )
+    return people, remarks
+
+
+def person_scores(
+    keypoint_scores: np.ndarray,
+    box_scores: np.ndarray,
+    mode: str = 'bbox_keypoint',
+    keypoint_score_thr: float = 0.2,
+) -> np.ndarray:
+    """Scores that rank the people, as MMPose's ``CocoMetric`` forms them.
+
+    Args:
+        keypoint_scores (np.ndarray): (N, K).
+        box_scores (np.ndarray): (N, ).
+        mode (str): ``bbox``: the box score. ``bbox_keypoint``: box score
+            times the mean of the keypoint scores above the threshold, 0 if
+            none is. ``bbox_rle``: box score plus mean plus maximum of the
+            keypoint scores. ``keypoint``: mean of the keypoint scores.
+        keypoint_score_thr (float): For ``bbox_keypoint``.
+
+    Returns:
+        np.ndarray: (N, ).
+
+    Raises:
+        ValueError: Unknown mode.
+    """
+    points = np.asarray(keypoint_scores, dtype=np.float64)
+    boxes = np.asarray(box_scores, dtype=np.float64)
+    if mode == 'bbox':
+        return boxes.copy()
+    if mode == 'keypoint':
+        return points.mean(axis=1)
+    if mode == 'bbox_rle':
+        return boxes + points.mean(axis=1) + points.max(axis=1)
+    if mode == 'bbox_keypoint':
+        counted = points > keypoint_score_thr
+        total = np.where(counted, points, 0).sum(axis=1)
+        return boxes * total / np.maximum(counted.sum(axis=1), 1)
+    raise ValueError(
+        f"score_mode should be one of {SCORE_MODES}, but is '{mode}'."
+    )
+
+
+# --- suppression of people detected twice -------------------------------------
+# Between detections nobody is labelled: all K keypoints count, and the area is
+# the mean of the two, as in MMPose's oks_nms.
+
+
+def suppress_people(
+    people: PredictedPeople,
+    scores: np.ndarray,
+    sigmas: np.ndarray,
+    mode: str,
+    threshold: float,
+) -> np.ndarray:
+    """Rows of the people that remain after NMS in each image.
+
+    Args:
+        people (PredictedPeople): N people.
+        scores (np.ndarray): (N, ).
+        sigmas (np.ndarray): (K, ).
+        mode (str): One of :data:`NMS_MODES`.
+        threshold (float): See :func:`oks_nms` and :func:`soft_oks_nms`.
+
+    Returns:
+        np.ndarray: Indices, image by image.
+
+    Raises:
+        ValueError: Unknown mode.
+    """
+    if mode not in NMS_MODES:
+        raise ValueError(
+            f"nms_mode should be one of {NMS_MODES}, but is '{mode}'."
+        )
+    rows = np.arange(len(people))
+    if mode == 'none' or not len(people):
+        return rows
+    order = {}
+    images = [order.setdefault(id_, len(order)) for id_ in people.image_ids]
+    images, xy, areas = np.array(images), people.keypoints, people.areas
+    if mode == 'oks_nms':
+        return oks_nms(xy, scores, areas, sigmas, threshold, images)
+    kept = []
+    for image in range(len(order)):
+        of = rows[images == image]
+        kept.append(
+            of[soft_oks_nms(xy[of], scores[of], areas[of], sigmas, threshold)]
+        )
+    return np.concatenate(kept)
+
+
+def oks_nms(
+    keypoints: np.ndarray,
+    scores: Sequence[float],
+    areas: Sequence[float],
+    sigmas: Sequence[float],
+    threshold: float,
+    images: Optional[np.ndarray] = None,
+) -> np.ndarray:
+    """Keep the best of each group of similar people in an image.
+
+    Args:
+        keypoints (np.ndarray): (N, K, 2 or 3), [x, y] in pixels first.
+        scores (sequence): (N, ).
+        areas (sequence): (N, ), square pixels.
+        sigmas (sequence): (K, ).
+        threshold (float): A person is dropped if the OKS with a better one is
+            above it.
+        images (np.ndarray, optional): (N, ), number of the image of each
+            person. Default: one image.
+
+    Returns:
+        np.ndarray: Indices of the kept, image by image, best first.
+    """
+    if images is None:
+        images = np.zeros(len(scores), dtype=np.int64)
+    order = _best_first(scores)
+    order = order[np.argsort(images[order], kind='stable')]
+    # All positions better < worse of the same image, by the better one.
+    of = images[order]
+    place = np.arange(len(of))
+    followers = np.searchsorted(of, of, side='right') - place - 1
+    better = np.repeat(place, followers)
+    first = np.repeat(np.cumsum(followers) - followers, followers)
+    worse = better + 1 + np.arange(len(better)) - first
+
+    dropped = np.zeros(len(order), dtype=bool)
+    for start in range(0, len(better), PAIRS_AT_ONCE):
+        a = better[start : start + PAIRS_AT_ONCE]
+        b = worse[start : start + PAIRS_AT_ONCE]
+        oks = _pair_oks(keypoints, areas, order[a], order[b], sigmas)
+        similar = oks > threshold
+        # The better person of a pair is settled before the worse.
+        for i, j in zip(a[similar].tolist(), b[similar].tolist()):
+            if not dropped[i]:
+                dropped[j] = True
+    return order[~dropped]
+
+
+def soft_oks_nms(
+    keypoints: np.ndarray,
+    scores: Sequence[float],
+    areas: Sequence[float],
+    sigmas: Sequence[float],
+    threshold: float,
+    max_people: int = 20,
+) -> np.ndarray:
+    """Order people so that one similar to a better one comes late.
+
+    The score of each remaining person is multiplied by
+    ``exp(-OKS^2 / threshold)`` whenever one is taken. Only the order and the
+    choice follow from it: as in MMPose's metric, the scores themselves stay.
+
+    Args:
+        keypoints, scores, areas, sigmas: As in :func:`oks_nms`.
+        threshold (float): Width of the penalty.
+        max_people (int): Number to keep at most.
+
+    Returns:
+        np.ndarray: Indices of the kept in the order taken.
+    """
+    left = _best_first(scores)
+    left_scores = np.asarray(scores, dtype=np.float64)[left]
+    kept = []
+    while left.size and len(kept) < max_people:
+        best, left = left[:1], left[1:]
+        kept.append(best[0])
+        oks = _pair_oks(keypoints, areas, best, left, sigmas)
+        left_scores = left_scores[1:] * np.exp(-(oks**2) / threshold)
+        order = _best_first(left_scores)
+        left, left_scores = left[order], left_scores[order]
+    return np.array(kept, dtype=np.int64)
+
+
+def _best_first(scores) -> np.ndarray:
+    """Indices by falling score; of equals the last comes first (MMPose)."""
+    return np.argsort(np.asarray(scores, np.float64), kind='stable')[::-1]
+
+
+def _pair_oks(keypoints, areas, a, b, sigmas) -> np.ndarray:
+    areas = np.asarray(areas, dtype=np.float64)
+    area = (areas[a] + areas[b]) / 2 + EPSILON
+    xy_a, xy_b = (keypoints[i, :, :2].astype(np.float64) for i in (a, b))
+    exponent = ((xy_a - xy_b) ** 2).sum(axis=-1)
+    exponent /= (2 * np.asarray(sigmas, dtype=np.float64)) ** 2
+    return np.exp(-exponent / area[:, None] / 2).mean(axis=1)

@@ -1,0 +1,450 @@
+import copy
+import json
+import logging
+import pickle
+
+from spinepose_mmpose.evaluation import metric as module
+from spinepose_mmpose.evaluation.metric import SpineTrackMetric
+
+import numpy as np
+import pytest
+import torch
+from metric_samples import (
+    GOLDEN,
+    dataset_meta,
+    golden,
+    golden_samples,
+    to_sample,
+)
+from mmengine.evaluator import Evaluator
+from mmengine.logging import MessageHub
+from mmpose.evaluation.metrics import CocoMetric
+from mmpose.registry import METRICS
+
+GT_FILE = str(GOLDEN / 'gt.json')
+
+
+@pytest.fixture(autouse=True)
+def no_leftover_ann_file():
+    infos = MessageHub.get_current_instance().runtime_info
+    infos.pop('spinetrack_ann_file', None)
+    yield infos
+    infos.pop('spinetrack_ann_file', None)
+
+
+@pytest.fixture
+def log(monkeypatch):
+    """(message, level) of each line; mmengine drops repeated warnings."""
+    lines = []
+    monkeypatch.setattr(
+        module,
+        'print_log',
+        lambda message, logger, level=logging.INFO: lines.append(
+            (message, level)
+        ),
+    )
+    return lines
+
+
+def evaluate(samples, meta=None, **kwargs):
+    metric = SpineTrackMetric(**kwargs)
+    metric.dataset_meta = meta or dataset_meta()
+    metric.process(None, samples)
+    return metric.evaluate(len(samples))
+
+
+@pytest.mark.parametrize(
+    'setting, kwargs',
+    [
+        ('default', dict()),
+        ('no_nms', dict(nms_mode='none')),
+        ('keypoint_score', dict(score_mode='keypoint')),
+    ],
+)
+def test_published_numbers_through_the_evaluator(setting, kwargs):
+    metric = METRICS.build(
+        dict(type='SpineTrackMetric', ann_file=GT_FILE, **kwargs)
+    )
+    evaluator = Evaluator(metric)
+    evaluator.dataset_meta = dataset_meta()
+    samples = golden_samples()
+    for start in range(0, len(samples), 16):
+        evaluator.process(samples[start : start + 16], None)
+    result = evaluator.evaluate(len(samples))
+    assert result == pytest.approx(golden('expected')[setting], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    'kwargs',
+    [
+        dict(),
+        dict(nms_mode='oks_nms', nms_thr=0.3, score_mode='bbox_rle'),
+        dict(nms_mode='soft_oks_nms', nms_thr=0.4),
+        dict(score_mode='bbox'),
+        dict(keypoint_score_thr=0.7),
+    ],
+)
+def test_all_keypoints_are_scored_as_by_coco_metric(kwargs):
+    rng = np.random.default_rng(0)
+    samples = []
+    for i, prediction in enumerate(golden('predictions')):
+        for copies in range(rng.integers(1, 4)):
+            sample = to_sample(prediction, id=len(samples))
+            sample['pred_instances']['keypoints'] += rng.normal(
+                0, 4, (1, 37, 2)
+            ).astype(np.float32)
+            sample['gt_instances']['bbox_scores'] = rng.random(1)
+            if i % 3:
+                sample['gt_instances']['bbox_scales'] = rng.uniform(
+                    50, 200, (1, 2)
+                )
+            samples.append(sample)
+    ours = evaluate(samples, ann_file=GT_FILE, **kwargs)
+    stock = CocoMetric(ann_file=GT_FILE, **kwargs)
+    stock.dataset_meta = dataset_meta()
+    stock.process(None, samples)
+    # CocoMetric's files carry the boxes, whose size then is the person's.
+    for prediction, _ in stock.results:
+        prediction.pop('bbox')
+    for name, value in stock.evaluate(len(samples)).items():
+        assert ours[name.replace('coco/', 'spinetrack/all_')] == pytest.approx(
+            value, abs=1e-6
+        ), name
+
+
+def test_area_of_the_box(tmp_path):
+    dataset = golden('gt')
+    for person in dataset['annotations']:
+        person['area'] = person['bbox'][2] * person['bbox'][3] * 0.53
+    file = tmp_path / 'boxes.json'
+    file.write_text(json.dumps(dataset))
+    result = evaluate(golden_samples(), ann_file=GT_FILE, use_area=False)
+    assert result == evaluate(golden_samples(), ann_file=str(file))
+    assert result != evaluate(golden_samples(), ann_file=GT_FILE)
+
+
+def test_tensors_lists_and_names_of_ids():
+    samples = golden_samples()
+    for sample in samples:
+        predicted = sample['pred_instances']
+        predicted['keypoints'] = torch.from_numpy(predicted['keypoints'])
+        sample['id'] = np.int64(sample['id'])
+        sample['img_id'] = torch.tensor(sample['img_id'])
+    result = evaluate(samples, ann_file=GT_FILE)
+    assert result == pytest.approx(golden('expected')['default'], abs=1e-9)
+
+
+def test_nothing_of_the_caller_is_modified():
+    samples, meta = golden_samples(), dataset_meta()
+    before = pickle.dumps((samples, meta))
+    converter = dict(num_keypoints=37, mapping=[(i, i) for i in range(37)])
+    metric = SpineTrackMetric(
+        ann_file=GT_FILE, gt_converter=converter, pred_converter=converter
+    )
+    for _ in range(2):  # a second validation gives the same
+        metric.dataset_meta = meta
+        metric.process(None, samples)
+        result = metric.evaluate(len(samples))
+        assert result == pytest.approx(golden('expected')['default'], abs=1e-9)
+    assert pickle.dumps((samples, meta)) == before
+
+
+def test_converters_and_own_subsets():
+    # Ours has the keypoints reversed; both sides are turned around.
+    mapping = [(36 - i, i) for i in range(37)]
+    converter = dict(
+        type='KeypointConverter', num_keypoints=37, mapping=mapping
+    )
+    meta = dataset_meta(
+        sigmas=dataset_meta()['sigmas'][::-1], keypoint_name2id=dict(tip=3)
+    )
+    dataset = golden('gt')
+    for person in dataset['annotations']:
+        points = np.reshape(person['keypoints'], (37, 3))[::-1]
+        person['keypoints'] = points.reshape(-1).tolist()
+    samples = golden_samples()
+    for sample in samples:
+        for name, values in sample['pred_instances'].items():
+            if name != 'bboxes':
+                sample['pred_instances'][name] = values[:, ::-1]
+        sample['raw_ann_info'] = [
+            p
+            for p in dataset['annotations']
+            if p['image_id'] == sample['img_id']
+        ]
+    result = evaluate(
+        samples, meta, gt_converter=converter, pred_converter=converter
+    )
+    covered = {s['img_id'] for s in samples}
+    assert covered == {p['image_id'] for p in dataset['annotations']}
+    assert result == pytest.approx(golden('expected')['default'], abs=1e-9)
+
+    result = evaluate(
+        samples,
+        meta,
+        gt_converter=converter,
+        pred_converter=converter,
+        subsets=dict(body=range(17), point=['tip']),
+        prefix='mine',
+    )
+    assert len(result) == 20
+    assert result['mine/body_AP'] == pytest.approx(
+        golden('expected')['default']['spinetrack/body_AP'], abs=1e-9
+    )
+
+
+def test_ground_truth_through_the_message_hub(no_leftover_ann_file):
+    no_leftover_ann_file['spinetrack_ann_file'] = GT_FILE
+    result = evaluate(golden_samples())
+    assert result == pytest.approx(golden('expected')['default'], abs=1e-9)
+
+    stranger = to_sample(golden('predictions')[0], img_id=5)
+    with pytest.raises(
+        ValueError,
+        match="gt.json' .*'spinetrack'; set ann_file if several.*image ids 5",
+    ):
+        evaluate(golden_samples() + [stranger])
+
+
+def test_bottom_up_samples_and_images_without_people():
+    people = {}
+    for prediction in golden('predictions')[:40]:
+        people.setdefault(prediction['img_id'], {}).setdefault(
+            prediction['id'], prediction
+        )
+    annotations = golden('gt')['annotations']
+    samples = []
+    for image, predictions in people.items():
+        instances = [to_sample(p) for p in predictions.values()]
+        labelled = [a for a in annotations if a['image_id'] == image]
+        samples.append(
+            dict(
+                id=[a['id'] for a in labelled],
+                img_id=image,
+                raw_ann_info=labelled,
+                gt_instances=dict(bbox_scores=np.ones(len(labelled) + 1)),
+                pred_instances=dict(
+                    bbox_scores=np.concatenate(
+                        [s['gt_instances']['bbox_scores'] for s in instances]
+                    ),
+                    **{
+                        key: np.concatenate(
+                            [s['pred_instances'][key] for s in instances]
+                        )
+                        for key in ('keypoints', 'keypoint_scores')
+                    },
+                ),
+            )
+        )
+    samples.append(
+        dict(
+            id=[],
+            img_id=1,
+            raw_ann_info=None,
+            pred_instances=dict(
+                keypoints=np.zeros((0, 37, 2)),
+                keypoint_scores=np.zeros((0, 37)),
+            ),
+        )
+    )
+    top_down = [
+        to_sample(
+            p,
+            raw_ann_info=[
+                a for a in annotations if a['image_id'] == p['img_id']
+            ],
+        )
+        for of_image in people.values()
+        for p in of_image.values()
+    ]
+    expected = evaluate(top_down)
+    assert evaluate(samples) == pytest.approx(expected, abs=1e-9)
+    # A sample that a sampler repeated changes nothing.
+    assert evaluate(samples + samples[:3]) == pytest.approx(expected, abs=1e-9)
+    assert 0.2 < expected['spinetrack/body_AP'] < 1
+
+
+def test_repeated_and_shared_samples(log):
+    samples = golden_samples()
+    evaluate(samples + copy.deepcopy(samples[-5:]), ann_file=GT_FILE)
+    warnings = [m for m, level in log if level == logging.WARNING]
+    assert len(warnings) == 1 and '17 predictions carry' in warnings[0]
+
+    log.clear()
+    for key in ('keypoints', 'keypoint_scores'):
+        values = samples[0]['pred_instances'][key]
+        samples[0]['pred_instances'][key] = values.repeat(3, axis=0)
+    result = evaluate(samples, ann_file=GT_FILE)
+    assert any('2 predictions share a sample' in m for m, _ in log)
+    assert len(result) == 40
+
+
+def test_results_are_small():
+    metric = SpineTrackMetric(ann_file=GT_FILE)
+    metric.dataset_meta = dataset_meta()
+    metric.process(None, golden_samples())
+    assert len(metric.results) == len(golden_samples())
+    assert len(pickle.dumps(metric.results)) < 1000 * len(metric.results)
+
+
+def test_table_and_reasons(log, tmp_path):
+    dataset = golden('gt')
+    for person in dataset['annotations']:
+        for k in range(20, 26):
+            person['keypoints'][3 * k + 2] = 0
+    file = tmp_path / 'nofeet.json'
+    file.write_text(json.dumps(dataset))
+    samples = golden_samples()
+    for sample in samples:
+        sample['pred_instances']['keypoint_scores'][:, range(17)] = 0
+    result = evaluate(samples, ann_file=str(file))
+    assert result['spinetrack/feet_AP'] == result['spinetrack/feet_AR'] == -1
+    assert result['spinetrack/body_AP'] == 0 < result['spinetrack/spine_AP']
+    text = '\n'.join(m for m, level in log if level == logging.WARNING)
+    assert "nofeet.json' has a labelled keypoint of subset 'feet'" in text
+    assert "above 0 in subset 'body', so its scores are 0" in text
+    table = log[-1][0]
+    assert "83 predictions against '" in table and 'in 46 of its 46' in table
+    assert f'{result["spinetrack/spine_AP"]:.3f}' in table
+
+    log.clear()
+    result = evaluate([], ann_file=GT_FILE)
+    assert set(result.values()) == {0}
+    assert 'nothing was predicted' in log[0][0]
+    assert log[0][1] == logging.WARNING
+
+
+def test_written_predictions_give_the_same_numbers(tmp_path):
+    from spinepose_mmpose.evaluation.coco import evaluate_subsets
+    from spinepose_mmpose.evaluation.people import (
+        detections_from_coco,
+        ground_truth_from_coco,
+        read_json,
+    )
+    from spinepose_mmpose.metainfo import SIGMAS, SUBSETS
+
+    prefix = str(tmp_path / 'new' / 'run')
+    result = evaluate(
+        golden_samples(),
+        format_only=True,
+        outfile_prefix=prefix,
+        ann_file='not/there.json',
+    )
+    assert result == {}
+    gts = ground_truth_from_coco(golden('gt'))
+    stats = evaluate_subsets(
+        gts,
+        detections_from_coco(read_json(f'{prefix}.keypoints.json'), gts),
+        SUBSETS,
+        SIGMAS,
+    )
+    assert stats['spine']['AP'] == pytest.approx(
+        golden('expected')['default']['spinetrack/spine_AP'], abs=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    'kwargs, message',
+    [
+        (dict(score_mode='area'), "'bbox_keypoint'.*but is 'area'"),
+        (dict(nms_mode='nms'), "'soft_oks_nms'.*but is 'nms'"),
+        (dict(iou_type='bbox'), "'keypoints'.*but is 'bbox'"),
+        (dict(format_only=True), 'outfile_prefix'),
+        (dict(gt_converter=dict(mapping=[])), "lacks .'num_keypoints'"),
+    ],
+)
+def test_bad_options(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        SpineTrackMetric(ann_file=GT_FILE, **kwargs)
+
+
+def test_bad_annotation_files(tmp_path):
+    with pytest.raises(FileNotFoundError, match='gone.json'):
+        SpineTrackMetric(ann_file=str(tmp_path / 'gone.json'))
+    file = tmp_path / 'part.json'
+    file.write_text((GOLDEN / 'gt.json').read_text()[:5000])
+    with pytest.raises(ValueError, match="part.json' .5000 bytes.*truncated"):
+        SpineTrackMetric(ann_file=str(file))
+
+    dataset = golden('gt')
+    for person in dataset['annotations']:
+        del person['keypoints'][51:]
+    file.write_text(json.dumps(dataset))
+    with pytest.raises(
+        ValueError, match="part.json' has 17 keypoints.*37 are.*another dataset"
+    ):
+        evaluate([], ann_file=str(file))
+    # Given as such, the file can be scored.
+    first = dict(num_keypoints=17, mapping=[(i, i) for i in range(17)])
+    result = evaluate(
+        golden_samples(),
+        meta=dataset_meta(
+            num_keypoints=17, sigmas=dataset_meta()['sigmas'][:17]
+        ),
+        ann_file=str(file),
+        pred_converter=first,
+        subsets=dict(body=range(17)),
+    )
+    assert result['spinetrack/body_AP'] > 0
+
+
+def test_bad_predictions():
+    samples = golden_samples()[:3]
+    metric = SpineTrackMetric(ann_file=GT_FILE)
+    with pytest.raises(ValueError, match='set dataset_meta'):
+        metric.process(None, samples)
+    metric.dataset_meta = dataset_meta()
+    for change, message in (
+        (lambda s: s.pop('pred_instances'), "lacks .'pred_instances'"),
+        (
+            lambda s: s['pred_instances'].update(
+                keypoints=np.zeros((1, 17, 2))
+            ),
+            r'\(1, 17, 2\).*\(1, 37\)',
+        ),
+        (
+            lambda s: s['pred_instances'].update(
+                keypoints=np.zeros((1, 17, 2)),
+                keypoint_scores=np.zeros((1, 17)),
+            ),
+            'predicts 17.*37 are',
+        ),
+    ):
+        broken = copy.deepcopy(samples)
+        change(broken[1])
+        with pytest.raises(ValueError, match=message):
+            metric.process(None, broken)
+    metric.results.clear()
+
+    samples[0]['pred_instances']['keypoints'][0, 3] = np.nan
+    with pytest.raises(ValueError, match='1 of 2 people.*not finite'):
+        evaluate(samples, ann_file=GT_FILE)
+    samples[2]['img_id'] = 31337
+    with pytest.raises(ValueError, match="gt.json' does not list.*31337"):
+        evaluate(samples, ann_file=GT_FILE)
+
+
+def test_bad_sample_annotations():
+    samples = golden_samples()
+    with pytest.raises(ValueError, match='set ann_file, or add'):
+        evaluate(samples)
+    with pytest.raises(ValueError, match='nothing to score'):
+        evaluate([])
+    person = golden('gt')['annotations'][0]
+    other = dict(person, area=1.0)
+    samples = [
+        to_sample(p, raw_ann_info=a)
+        for p, a in zip(golden('predictions'), (person, other))
+    ]
+    with pytest.raises(ValueError, match='id 1 stands for two people.*clash'):
+        evaluate(samples)
+
+
+def test_meta_of_another_dataset():
+    with pytest.raises(ValueError, match="lacks .'sigmas'"):
+        evaluate([], meta=dict(num_keypoints=37))
+    meta = dataset_meta(num_keypoints=17, sigmas=[0.1] * 17)
+    with pytest.raises(ValueError, match="Subset 'feet'.*20.*has 17"):
+        evaluate([], meta=meta)
+    with pytest.raises(ValueError, match="'tail'"):
+        evaluate([], subsets=dict(back=['hip', 'tail']))

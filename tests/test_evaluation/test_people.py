@@ -1,0 +1,173 @@
+import copy
+import json
+
+from spinepose_mmpose.evaluation.people import (
+    detections_from_coco,
+    ground_truth_from_coco,
+    map_keypoints,
+    map_sigmas,
+    read_json,
+)
+
+import numpy as np
+import pytest
+
+PERSON = dict(
+    id=1,
+    image_id=2,
+    category_id=1,
+    bbox=[0, 0, 10, 20],
+    area=80,
+    iscrowd=0,
+    keypoints=[1, 2, 2, 3, 4, 0],
+)
+DATASET = dict(
+    images=[dict(id=4), dict(id=2)],
+    annotations=[PERSON],
+    categories=[dict(id=1)],
+)
+RESULT = dict(image_id=2, category_id=1, keypoints=[1, 2, 0.5] * 2, score=0.5)
+
+
+def changed(mapping, **changes):
+    return dict(copy.deepcopy(mapping), **changes)
+
+
+def test_parsed():
+    before = copy.deepcopy(DATASET)
+    gts = ground_truth_from_coco(DATASET)
+    assert gts.image_ids == (2, 4) and gts.image_index.tolist() == [0]
+    assert gts.keypoints.tolist() == [[[1, 2, 2], [3, 4, 0]]]
+    assert gts.areas.tolist() == [80] and not gts.crowd.any()
+    assert gts.labelled_people([0]).tolist() == [True]
+    assert gts.labelled_people([1]).tolist() == [False]
+    assert DATASET == before
+    by_box = ground_truth_from_coco(DATASET, use_area=False)
+    assert by_box.areas == pytest.approx([10 * 20 * 0.53])
+
+
+def test_person_without_keypoints_and_unlisted_image():
+    people = [
+        PERSON,
+        changed(PERSON, id=3, keypoints=[]),
+        changed(PERSON, id=4, image_id=77),
+    ]
+    gts = ground_truth_from_coco(changed(DATASET, annotations=people))
+    assert len(gts) == 2 and not gts.keypoints[1].any()
+
+
+@pytest.mark.parametrize(
+    'dataset, message',
+    [
+        ([], "F should be a dictionary with 'images', 'annotations'.*list"),
+        (dict(images=[]), "F has no 'annotations'"),
+        (changed(DATASET, images=[1]), "'images' of F"),
+        (changed(DATASET, annotations=[]), 'F holds no annotation'),
+        (
+            changed(DATASET, annotations=[changed(PERSON, keypoints=[])]),
+            "'keypoints' of F.*0 numbers",
+        ),
+        (
+            changed(DATASET, annotations=[changed(PERSON, keypoints=[1, 2])]),
+            '2 numbers',
+        ),
+        (
+            changed(
+                DATASET, annotations=[changed(PERSON, keypoints=['x'] * 6)]
+            ),
+            "'keypoints' of F should be numbers",
+        ),
+        (
+            changed(DATASET, annotations=[changed(PERSON, area=float('nan'))]),
+            "'area's of F hold values that are not finite",
+        ),
+        (
+            changed(DATASET, annotations=[changed(PERSON, bbox=[1, 2, 3])]),
+            "'bbox'es of F",
+        ),
+        (
+            changed(DATASET, annotations=[PERSON, PERSON]),
+            'id 1 occurs twice in F',
+        ),
+        (
+            changed(
+                DATASET,
+                annotations=[
+                    PERSON,
+                    changed(PERSON, id=8, keypoints=[0, 0, 1]),
+                ],
+            ),
+            '2, but annotation 8 has 1',
+        ),
+    ],
+)
+def test_bad_annotations(dataset, message):
+    with pytest.raises(ValueError, match=message):
+        ground_truth_from_coco(dataset, 'F')
+
+
+def test_missing_area_names_the_remedy():
+    person = {k: v for k, v in PERSON.items() if k != 'area'}
+    dataset = changed(DATASET, annotations=[person])
+    with pytest.raises(
+        ValueError, match="annotation 1 of F has no 'area'.*use_area=False"
+    ):
+        ground_truth_from_coco(dataset, 'F')
+    assert len(ground_truth_from_coco(dataset, use_area=False)) == 1
+
+
+@pytest.mark.parametrize(
+    'results, message',
+    [
+        (dict(a=1), 'R should be a list'),
+        ([dict(image_id=2)], "person of R has no 'keypoints', 'score'"),
+        ([changed(RESULT, keypoints=[0] * 51)], 'R have 17 keypoints.*F has 2'),
+        ([changed(RESULT, image_id=99)], 'R hold people in 1 images.*F.*99'),
+        ([changed(RESULT, category_id=3)], 'category ids 3.*F only knows 1'),
+        ([RESULT, changed(RESULT, score=float('nan'))], '1 of 2.*image 2'),
+    ],
+)
+def test_bad_results(results, message):
+    with pytest.raises(ValueError, match=message):
+        detections_from_coco(results, ground_truth_from_coco(DATASET, 'F'), 'R')
+
+
+def test_no_results():
+    dts = detections_from_coco([], ground_truth_from_coco(DATASET))
+    assert len(dts) == 0 and dts.keypoints.shape == (0, 2, 3)
+    assert dts.image_index.dtype == np.int64
+
+
+def test_unreadable_files(tmp_path):
+    file = tmp_path / 'people.json'
+    with pytest.raises(FileNotFoundError, match='people.json'):
+        read_json(str(file))
+    file.write_text(json.dumps(DATASET)[:-30])
+    with pytest.raises(ValueError, match='people.json.*truncated'):
+        read_json(str(file))
+    file.write_bytes(b'\xff\xd8\xff\xe0 a picture')
+    with pytest.raises(ValueError, match='remote.json.*not a complete'):
+        read_json(str(file), 'remote.json')
+
+
+MAPPING = [(2, 0), ((0, 1), 2)]
+
+
+def test_mapping():
+    keypoints = np.array([[[0, 0, 0.4], [4, 2, 0.9], [7, 8, 2]]])
+    before = keypoints.copy()
+    np.testing.assert_array_equal(
+        map_keypoints(keypoints, 4, MAPPING),
+        [[[7, 8, 2], [0, 0, 0], [2, 1, 0.4], [0, 0, 0]]],
+    )
+    np.testing.assert_array_equal(keypoints, before)
+    np.testing.assert_allclose(
+        map_sigmas([0.1, 0.3, 0.5], 4, MAPPING), [0.5, 1, 0.2, 1]
+    )
+
+
+def test_mapping_of_nobody_and_bad_ids():
+    assert map_keypoints(np.zeros((0, 3, 3)), 4, MAPPING).shape == (0, 4, 3)
+    for mapping in ([(3, 0)], [(0, 4)], [((0, 5), 1)]):
+        with pytest.raises(ValueError, match='3 source.*4 target'):
+            map_keypoints(np.zeros((1, 3, 3)), 4, mapping)
