@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 from scipy.io import loadmat
 
-from ..evaluation.functional.oks import keypoint_similarity
+from ..evaluation.coco import keypoint_similarity
 from ..metainfo import FLIP_INDICES, KEYPOINT_IDS, NUM_KEYPOINTS, SIGMAS
 from .label_teachers import GROUPS
 from .pseudo_label import spinetrack_file

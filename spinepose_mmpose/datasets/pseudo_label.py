@@ -17,7 +17,7 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 import numpy as np
 from tqdm import tqdm
 
-from ..evaluation.functional.oks import keypoint_similarity
+from ..evaluation.coco import keypoint_similarity
 from ..inference.images import is_image, load_image
 from ..metainfo import (
     KEYPOINT_NAMES,

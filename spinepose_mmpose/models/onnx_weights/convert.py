@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
-from ...head_extension import find_mismatch
+from ..head_extension import find_mismatch
 from .activations import in_float32, run_tensors
 from .graph import Graph, load_onnx
 from .head_weights import (
