@@ -12,7 +12,7 @@ from spinepose_mmpose.metainfo import (
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[2] / 'tools/analysis_tools'))
+sys.path.insert(0, str(Path(__file__).parents[2] / 'benchmarks'))
 
 FPS = 30.0
 CHAIN = [KEYPOINT_IDS[name] for name in SPINE_CHAIN]

@@ -8,8 +8,8 @@ import pytest
 from moving_people import figure, person
 
 # isort: split
-import benchmark_tracking as benchmark  # moving_people adds the folder
-from _clip_scenes import make_clip
+import tracking as benchmark  # moving_people adds the folder
+from clip_scenes import make_clip
 
 FPS = 30.0
 

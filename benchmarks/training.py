@@ -18,7 +18,7 @@ from pathlib import Path
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
 from spinepose_mmpose.utils import config_file, one_sentence
 
-from _loading_samples import draw_people, make_images
+from loading_samples import draw_people, make_images
 
 CONFIGS = ['spinepose-s', 'spinepose-m', 'spinepose-l']
 SETTINGS = ('amp', 'channels_last', 'compile')

@@ -20,8 +20,8 @@ from pathlib import Path
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
 from spinepose_mmpose.utils import config_file, one_sentence
 
-from _handover import handover_table, measure_handover
-from _loading_samples import BYTES, draw_people, make_images
+from handover import handover_table, measure_handover
+from loading_samples import BYTES, draw_people, make_images
 
 STOCK, CV2, TURBO, CACHE = (
     "MMPose's own",

@@ -42,7 +42,7 @@ from spinepose_mmpose.utils import one_sentence, write_text
 
 import cv2
 import numpy as np
-from _reference_clients import (
+from reference_clients import (
     rtmlib_detector,
     rtmlib_pose,
     spinepose_draw,
@@ -382,9 +382,9 @@ THEIR_START = """
 import sys
 sys.path.insert(0, sys.argv.pop())
 import cv2
-from _reference_clients import rtmlib_detector
+from reference_clients import rtmlib_detector
 import spinepose
-from _reference_clients import spinepose_pose
+from reference_clients import spinepose_pose
 model, detector, size, image, w, h = sys.argv[1:]
 image = cv2.imread(image)
 detect = rtmlib_detector(detector, (int(size), int(size)), 0.3)

@@ -1,7 +1,7 @@
 """Scenes in which identities are easily lost; the seed varies each."""
 
 import numpy as np
-from _clips import Actor, Clip, build
+from clips import Actor, Clip, build
 
 
 def walk(start, end, duration, begin=0.0):
