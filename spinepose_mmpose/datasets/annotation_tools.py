@@ -1,0 +1,403 @@
+"""Which labels people should look at first, and what they changed.
+
+An annotation that somebody changed has ``changed_by`` (names, in order) and
+``changed_keypoints`` (keypoint -> who changed it last).
+"""
+
+import zipfile
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from ..metainfo import KEYPOINT_IDS, KEYPOINT_NAMES, NUM_KEYPOINTS
+from .checking.check import check_content
+from .checking.sets import Content, DataSet
+from .pseudo_label import AREA_OF_BOX, spinetrack_file
+
+SUSPICIONS = (
+    'spine-order',
+    'spine-spacing',
+    'sides-exchanged',
+    'sides-opposed',
+)
+# What counts beside 1 - quality: all points disputed, and any suspicion.
+DISPUTED, SUSPECTED = 0.5, 0.5
+# Pixels below which a point did not move: the tools round.
+MOVED = 0.25
+# Sizes of the box (root of its area) by which the points of a person without
+# our id may be away from ours on average.
+FARTHEST = 0.2
+
+
+PERSON_COLOR = '#c06060'
+
+
+class FoundPerson(NamedTuple):
+    """A person as an annotation tool gives it.
+
+    Attributes:
+        id: of our annotation, None for a person who was added.
+        points (np.ndarray): (37, 3), unlabelled ones 0, 0, 0.
+        bbox (list, optional): x, y, w, h; None where the tool has none.
+        who (str): who corrected it, '' if the file does not say.
+    """
+
+    id: Optional[object]
+    points: np.ndarray
+    bbox: Optional[List[float]]
+    who: str = ''
+
+
+# File name -> its people.
+Found = Dict[str, List[FoundPerson]]
+
+
+def points_with_guesses(annotation: dict) -> np.ndarray:
+    """(37, 3) points; those without a label have visibility 0 and the place
+    of the guess, or 0, 0."""
+    points = np.reshape(annotation['keypoints'], (-1, 3)).astype(float)
+    for name, xy in annotation.get('guesses', {}).items():
+        if points[KEYPOINT_IDS[name], 2] == 0:
+            points[KEYPOINT_IDS[name], :2] = xy
+    return points
+
+
+class Ranked(NamedTuple):
+    """An image with what is doubtful about its worst person."""
+
+    image: dict
+    badness: float
+    reasons: Tuple[str, ...]
+
+
+def rank_images(dataset: dict) -> List[Ranked]:
+    """Images with people, the most doubtful first.
+
+    Args:
+        dataset (dict): in SpineTrack's layout, with what pseudo_label.py
+            writes beside the keypoints, if there is any.
+    """
+    content = Content(DataSet('annotations', Path()), dataset)
+    suspected: Dict[object, List[str]] = {}
+    for finding in check_content(content):
+        if finding.kind in SUSPICIONS:
+            suspected.setdefault(finding.row, []).append(finding.kind)
+    worst: Dict[object, Tuple[float, Tuple[str, ...]]] = {}
+    for row, person in enumerate(dataset['annotations']):
+        reasons = suspected.get(row, [])
+        quality = person.get('quality', 1.0)
+        disputed = len(person.get('disputed', ())) / NUM_KEYPOINTS
+        badness = 1 - quality + DISPUTED * disputed
+        badness += SUSPECTED * bool(reasons)
+        reasons = [f'quality {quality:.2f}', *reasons]
+        if disputed:
+            reasons.append(f'{len(person["disputed"])} disputed')
+        found = badness, tuple(reasons)
+        worst[person['image_id']] = max(
+            worst.get(person['image_id'], found), found
+        )
+    ranked = [
+        Ranked(image, *worst[image['id']])
+        for image in dataset['images']
+        if image['id'] in worst
+    ]
+    return sorted(ranked, key=lambda r: -r.badness)
+
+
+def select_images(dataset: dict, images: Sequence[dict]) -> dict:
+    """The file with these images and their people alone, in this order."""
+    ids = {image['id']: i for i, image in enumerate(images)}
+    people = [a for a in dataset['annotations'] if a['image_id'] in ids]
+    people.sort(key=lambda a: ids[a['image_id']])
+    return dict(dataset, images=list(images), annotations=people)
+
+
+def apply_corrections(
+    base: dict, found: Found, who: str = ''
+) -> Tuple[dict, Dict[str, int]]:
+    """The annotations of the images that somebody looked at.
+
+    Args:
+        base (dict): the file that was exported.
+        found (dict): what the tool gave back.
+        who (str): who corrected it; what the tool says if ''.
+
+    Returns:
+        tuple: the annotation file of these images alone, and counts:
+        ``images``, ``people`` that were changed, ``keypoints`` that were,
+        people ``added`` and ``removed``.
+
+    Raises:
+        ValueError: nobody says who corrected it.
+    """
+    counts = dict(images=0, people=0, keypoints=0, added=0, removed=0)
+    images = [i for i in base['images'] if i['file_name'] in found]
+    counts['images'] = len(images)
+    annotations = []
+    new_id = _largest_id(base) + 1
+    for image in images:
+        ours = [a for a in base['annotations'] if a['image_id'] == image['id']]
+        theirs = found[image['file_name']]
+        pairs = match_people(ours, theirs)
+        counts['removed'] += len(ours) - len(pairs)
+        for place, person in enumerate(theirs):
+            name = who or person.who
+            if not name:
+                raise ValueError(
+                    'the file does not say who corrected it: give --by NAME'
+                )
+            if place in pairs:
+                before = ours[pairs[place]]
+            else:
+                before = _empty_person(new_id, image)
+                new_id += 1
+                counts['added'] += 1
+            after, changed = correct(before, person, name)
+            counts['people'] += after != before
+            counts['keypoints'] += len(changed)
+            annotations.append(after)
+    return spinetrack_file(images, annotations, base.get('info', {})), counts
+
+
+def _largest_id(dataset: dict) -> int:
+    ids = [a['id'] for a in dataset['annotations']]
+    return max([i for i in ids if isinstance(i, int)], default=0)
+
+
+def _empty_person(number: int, image: dict) -> dict:
+    return dict(
+        id=number,
+        image_id=image['id'],
+        category_id=1,
+        iscrowd=0,
+        keypoints=[0] * 3 * NUM_KEYPOINTS,
+    )
+
+
+def match_people(
+    ours: Sequence[dict], theirs: Sequence[FoundPerson]
+) -> Dict[int, int]:
+    """Which of our people each found person is.
+
+    By our id; people without one by the mean distance of their points.
+
+    Args:
+        ours (Sequence): annotations of one image.
+        theirs (Sequence): people of the same image.
+
+    Returns:
+        dict: place in theirs -> place in ours.
+    """
+    places = {person['id']: i for i, person in enumerate(ours)}
+    pairs: Dict[int, int] = {}
+    for j, person in enumerate(theirs):
+        i = places.get(person.id)
+        if i is not None and i not in pairs.values():  # a copy is a new person
+            pairs[j] = i
+    rows = [i for i in range(len(ours)) if i not in pairs.values()]
+    columns = [j for j in range(len(theirs)) if theirs[j].id is None]
+    distances = np.array(
+        [[_distance(ours[i], theirs[j]) for j in columns] for i in rows]
+    ).reshape(len(rows), len(columns))
+    for row, column in zip(*linear_sum_assignment(distances)):
+        if distances[row, column] < FARTHEST:
+            pairs[columns[column]] = rows[row]
+    return pairs
+
+
+def _distance(person: dict, found: FoundPerson) -> float:
+    """Mean distance of the points that both have, in sizes of the box."""
+    points = points_with_guesses(person)
+    both = points[:, :2].any(axis=1) & (found.points[:, 2] > 0)
+    if not both.any():
+        return 1e6
+    offsets = (points - found.points)[both, :2]
+    size = np.sqrt(person['bbox'][2] * person['bbox'][3])
+    return float(np.linalg.norm(offsets, axis=1).mean() / size)
+
+
+def correct(
+    person: dict, found: FoundPerson, who: str
+) -> Tuple[dict, List[str]]:
+    """An annotation with what somebody changed.
+
+    Args:
+        person (dict): ours.
+        found (FoundPerson): the same person from a tool.
+        who (str): who changed it.
+
+    Returns:
+        tuple: the annotation, ours itself if nothing changed; the names of
+        the keypoints that did.
+    """
+    points = np.reshape(person['keypoints'], (-1, 3)).astype(float)
+    moved = np.linalg.norm((points - found.points)[:, :2], axis=1) > MOVED
+    moved &= found.points[:, 2] > 0
+    changed = moved | (points[:, 2] != found.points[:, 2])
+    names = [KEYPOINT_NAMES[k] for k in np.flatnonzero(changed)]
+    points[changed] = found.points[changed].round(2)
+    box = found.bbox or _box_around(points, person.get('bbox'))
+    old_box = person.get('bbox')
+    if old_box is not None and np.abs(np.subtract(box, old_box)).max() < MOVED:
+        box = old_box
+    if not names and box == old_box:
+        return person, []
+    share = AREA_OF_BOX
+    if old_box is not None:
+        share = person['area'] / (old_box[2] * old_box[3])
+    guesses = person.get('guesses', {}).items()
+    by = [n for n in person.get('changed_by', ()) if n != who]
+    return dict(
+        person,
+        keypoints=points.ravel().tolist(),
+        num_keypoints=int((points[:, 2] > 0).sum()),
+        bbox=[round(float(v), 2) for v in box],
+        area=round(float(share * box[2] * box[3]), 2),
+        guesses={n: xy for n, xy in guesses if n not in names},
+        changed_by=[*by, who],
+        changed_keypoints={
+            **person.get('changed_keypoints', {}),
+            **dict.fromkeys(names, who),
+        },
+    ), names
+
+
+def _box_around(points: np.ndarray, box=None) -> list:
+    """x, y, w, h around the labelled points and the box there was."""
+    xy = points[points[:, 2] > 0, :2]
+    if box is not None:
+        corners = np.reshape(box, (2, 2)) + [[0, 0], box[:2]]
+        xy = np.vstack([xy, corners])
+    if not len(xy):
+        raise ValueError('a person who was added has no labelled keypoint')
+    low, high = xy.min(axis=0), xy.max(axis=0)
+    return [*low, *np.maximum(high - low, 1)]
+
+
+def merge_corrections(
+    base: dict, corrected: Sequence[dict]
+) -> Tuple[dict, Dict[str, int]]:
+    """The whole file with what several people changed.
+
+    Where two changed the same keypoint, the later file wins; a person is
+    removed if somebody removed them and nobody changed them.
+
+    Args:
+        base (dict): the file that was exported.
+        corrected (Sequence): files of :func:`apply_corrections`.
+
+    Returns:
+        tuple: the annotation file, and counts: ``people`` changed,
+        ``keypoints`` changed, people ``added`` and ``removed``, and
+        ``conflicts``.
+    """
+    counts = dict(people=0, keypoints=0, added=0, removed=0, conflicts=0)
+    before = {person['id']: person for person in base['annotations']}
+    people = dict(before)
+    changed: Dict[object, set] = {}  # id -> names of keypoints
+    missing, added = set(), []
+    new_id = _largest_id(base) + 1
+    for file in corrected:
+        images = {image['id'] for image in file['images']}
+        theirs = {person['id']: person for person in file['annotations']}
+        missing |= {
+            number
+            for number, person in before.items()
+            if person['image_id'] in images and number not in theirs
+        }
+        for number, person in theirs.items():
+            if number not in before:
+                added.append(dict(person, id=new_id))
+                new_id += 1
+            elif person != before[number]:
+                names = _difference(before[number], person)
+                earlier = changed.setdefault(number, set())
+                counts['conflicts'] += len(
+                    earlier & names & _difference(people[number], person)
+                )
+                people[number] = _combine(people[number], person, names)
+                earlier |= names
+    removed = missing - set(changed)
+    counts['conflicts'] += len(missing & set(changed))
+    counts['people'] = len(changed)
+    counts['keypoints'] = sum(map(len, changed.values()))
+    counts['added'], counts['removed'] = len(added), len(removed)
+    annotations = [p for number, p in people.items() if number not in removed]
+    return dict(base, annotations=annotations + added), counts
+
+
+def _difference(one: dict, other: dict) -> set:
+    """Names of the keypoints that are not the same."""
+    points = (np.reshape(p['keypoints'], (-1, 3)) for p in (one, other))
+    unequal = np.not_equal(*points).any(axis=1)
+    return {KEYPOINT_NAMES[k] for k in np.flatnonzero(unequal)}
+
+
+def _combine(person: dict, later: dict, names: set) -> dict:
+    """The person with the later file's box, and its keypoints of these
+    names."""
+    points = np.reshape(person['keypoints'], (-1, 3)).astype(float)
+    new = np.reshape(later['keypoints'], (-1, 3))
+    ids = [KEYPOINT_IDS[name] for name in names]
+    points[ids] = new[ids]
+    by = later.get('changed_by', [])
+    said = later.get('changed_keypoints', {})
+    guesses = person.get('guesses', {}).items()
+    return dict(
+        person,
+        keypoints=points.ravel().tolist(),
+        num_keypoints=int((points[:, 2] > 0).sum()),
+        bbox=later['bbox'],
+        area=later['area'],
+        guesses={n: xy for n, xy in guesses if n not in names},
+        changed_by=[
+            *(n for n in person.get('changed_by', ()) if n not in by),
+            *by,
+        ],
+        changed_keypoints={
+            **person.get('changed_keypoints', {}),
+            **{n: said[n] for n in names if n in said},
+        },
+    )
+
+
+def json_text(path) -> str:
+    """Of a JSON file, or of the one in an archive."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'no such file: {path}')
+    if not zipfile.is_zipfile(path):
+        return Path(path).read_text(encoding='utf-8')
+    with zipfile.ZipFile(path) as archive:
+        names = [n for n in archive.namelist() if n.endswith('.json')]
+        if len(names) != 1:
+            raise ValueError(
+                f'{path} holds {len(names)} JSON files, one expected: export '
+                'the task as COCO Keypoints 1.0'
+            )
+        return archive.read(names[0]).decode()
+
+
+def own_name(name: str, base: dict, path) -> str:
+    """The file name that we gave; the tool may know the last part alone."""
+    names = [image['file_name'] for image in base['images']]
+    if name in names:
+        return name
+    same = [n for n in names if Path(n).name == Path(name).name]
+    if len(same) != 1:
+        raise ValueError(
+            f'{path} has the image {name!r}, of which the annotations that '
+            f'were exported have {len(same) or "none"}'
+        )
+    return same[0]
+
+
+def own_id(text, base: dict):
+    ids = {str(person['id']): person['id'] for person in base['annotations']}
+    return ids.get(str(text))
+
+
+def hex_color(color: tuple) -> str:
+    """As both tools write colours."""
+    return '#{:02x}{:02x}{:02x}'.format(*color)

@@ -1,0 +1,213 @@
+"""CVAT's files, there and back: COCO Keypoints 1.0 with our skeleton.
+
+The format: https://docs.cvat.ai/docs/dataset_management/formats/
+format-coco-keypoints. A point without a label is an "outside" point there, at
+its guess or where the template has it. Our id of a person travels in the
+attribute ``spinepose_id``.
+"""
+
+import json
+from typing import Tuple
+
+import numpy as np
+
+from ..metainfo import (
+    KEYPOINT_COLORS,
+    KEYPOINT_IDS,
+    KEYPOINT_NAMES,
+    NUM_KEYPOINTS,
+    SKELETON,
+)
+from .annotation_tools import (
+    PERSON_COLOR,
+    Found,
+    FoundPerson,
+    hex_color,
+    json_text,
+    own_id,
+    own_name,
+    points_with_guesses,
+)
+from .pseudo_label import spinetrack_file
+
+ID = 'spinepose_id'
+# Where the skeleton's points lie before somebody moves them, in percent of its
+# box: midline points, and the right one of each pair (left in the image).
+TEMPLATE = {
+    'nose': (50, 9),
+    'eye': (48, 7),
+    'ear': (46, 8),
+    'head': (50, 2),
+    'neck_03': (50, 12),
+    'neck_02': (50, 15),
+    'neck': (50, 18),
+    'clavicle': (47, 19),
+    'shoulder': (40, 20),
+    'spine_05': (50, 24),
+    'latissimus': (44, 31),
+    'spine_04': (50, 31),
+    'spine_03': (50, 38),
+    'elbow': (35, 35),
+    'spine_02': (50, 43),
+    'spine_01': (50, 47),
+    'hip': (50, 51),
+    'side_hip': (44, 52),
+    'wrist': (32, 49),
+    'knee': (43, 72),
+    'ankle': (42, 92),
+    'heel': (43, 95),
+    'big_toe': (40, 98),
+    'small_toe': (37, 97),
+}
+
+
+def template_point(name: str) -> Tuple[float, float]:
+    """Where a keypoint lies in the skeleton's template, in percent."""
+    side, _, rest = name.partition('_')
+    if side not in ('left', 'right'):
+        return TEMPLATE[name]
+    x, y = TEMPLATE['side_hip' if rest == 'hip' else rest]
+    return (100 - x if side == 'left' else x), y
+
+
+def cvat_labels() -> list:
+    """The label with its skeleton, for CVAT's raw label editor."""
+    lines = [
+        '<line x1="{}" y1="{}" x2="{}" y2="{}" data-type="edge" '
+        'data-node-from="{}" data-node-to="{}"></line>'.format(
+            *template_point(start),
+            *template_point(end),
+            KEYPOINT_IDS[start] + 1,
+            KEYPOINT_IDS[end] + 1,
+        )
+        for (start, end), _ in SKELETON
+    ]
+    circles = [
+        '<circle r="0.75" cx="{}" cy="{}" data-type="element node" '
+        'data-element-id="{}" data-node-id="{}" data-label-name="{}">'
+        '</circle>'.format(*template_point(name), i, i, name)
+        for i, name in enumerate(KEYPOINT_NAMES, 1)
+    ]
+    attribute = dict(
+        name=ID,
+        input_type='text',
+        mutable=False,
+        default_value='',
+        values=[''],
+    )
+    return [
+        dict(
+            name='person',
+            color=PERSON_COLOR,
+            type='skeleton',
+            attributes=[attribute],
+            sublabels=[
+                dict(
+                    name=name,
+                    type='points',
+                    color=hex_color(color),
+                    attributes=[],
+                )
+                for name, color in zip(KEYPOINT_NAMES, KEYPOINT_COLORS)
+            ],
+            svg=''.join(lines + circles),
+        )
+    ]
+
+
+def to_cvat(dataset: dict) -> dict:
+    """COCO Keypoints 1.0 as CVAT imports it.
+
+    Args:
+        dataset (dict): in SpineTrack's layout.
+    """
+    annotations = []
+    template = np.array([template_point(n) for n in KEYPOINT_NAMES]) / 100
+    for person in dataset['annotations']:
+        points = points_with_guesses(person)
+        nowhere = ~points.any(axis=1)
+        points[nowhere, :2] = (
+            template[nowhere] * person['bbox'][2:] + person['bbox'][:2]
+        )
+        annotations.append(
+            dict(
+                id=person['id'],
+                image_id=person['image_id'],
+                category_id=1,
+                iscrowd=0,
+                segmentation=[],
+                bbox=person['bbox'],
+                area=person['area'],
+                num_keypoints=int((points[:, 2] > 0).sum()),
+                keypoints=points.ravel().tolist(),
+                attributes={ID: str(person['id']), 'occluded': False},
+            )
+        )
+    images = [
+        dict(image, license=0, flickr_url='', coco_url='', date_captured=0)
+        for image in dataset['images']
+    ]
+    content = spinetrack_file(images, annotations, {})
+    # CVAT takes a supercategory for the skeleton that a point belongs to.
+    category = dict(content['categories'][0], supercategory='')
+    return dict(content, categories=[category])
+
+
+def from_cvat(path, base: dict) -> Found:
+    """The people of a COCO Keypoints 1.0 file.
+
+    Args:
+        path (str | Path): the JSON, or the archive that CVAT gives.
+        base (dict): the file that was exported.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no such file, has another skeleton, or an image that
+            was not exported.
+    """
+    found: Found = {}
+    try:
+        content = json.loads(json_text(path))
+        orders = {
+            category['id']: _order(category.get('keypoints', ()), path)
+            for category in content['categories']
+            if category.get('keypoints')
+        }
+        names = {
+            image['id']: own_name(image['file_name'], base, path)
+            for image in content['images']
+        }
+        found.update((name, []) for name in names.values())
+        for person in content['annotations']:
+            order = orders[person['category_id']]
+            if len(person['keypoints']) != 3 * NUM_KEYPOINTS:
+                raise ValueError(
+                    f'{path}: annotation {person["id"]} has '
+                    f'{len(person["keypoints"]) / 3:g} keypoints, '
+                    f'{NUM_KEYPOINTS} expected'
+                )
+            points = np.reshape(person['keypoints'], (-1, 3))[order]
+            points = np.where(points[:, 2:] > 0, points, 0).astype(float)
+            identity = own_id(person.get('attributes', {}).get(ID), base)
+            # CVAT's skeletons have no box of their own.
+            found[names[person['image_id']]].append(
+                FoundPerson(identity, points, None)
+            )
+    except (LookupError, TypeError, AttributeError, UnicodeError) as error:
+        raise ValueError(
+            f'{path} is no file of COCO Keypoints 1.0: '
+            f'{type(error).__name__} {error}'
+        ) from error
+    return found
+
+
+def _order(names: list, path) -> list:
+    """Where each of SpineTrack's keypoints stands among these."""
+    missing = [name for name in KEYPOINT_NAMES if name not in names]
+    if missing or len(names) != NUM_KEYPOINTS:
+        detail = f', without {", ".join(missing)}' if missing else ''
+        raise ValueError(
+            f'{path} has a skeleton of {len(names)} keypoints{detail}: '
+            f"SpineTrack's {NUM_KEYPOINTS} expected"
+        )
+    return [names.index(name) for name in KEYPOINT_NAMES]

@@ -1,0 +1,234 @@
+"""Label Studio's files, there and back: tasks with pre-annotations.
+
+The format: https://labelstud.io/guide/predictions, RectangleLabels and
+KeyPointLabels. A keypoint's ``parentID`` is its person's rectangle, and a
+choice per region says that it is occluded, or a guess that is not used.
+"""
+
+import json
+from urllib.parse import quote
+
+import numpy as np
+
+from ..metainfo import (
+    KEYPOINT_COLORS,
+    KEYPOINT_IDS,
+    KEYPOINT_NAMES,
+    NUM_KEYPOINTS,
+)
+from .annotation_tools import (
+    PERSON_COLOR,
+    Found,
+    FoundPerson,
+    hex_color,
+    json_text,
+    own_id,
+    own_name,
+    points_with_guesses,
+)
+
+# Visibility of COCO -> the choice of Label Studio; 2 has none.
+CHOICES = {1: 'occluded', 0: 'not used'}
+
+
+def label_studio_config() -> str:
+    """The labelling interface as XML."""
+    labels = '\n'.join(
+        f'    <Label value="{name}" background="{hex_color(color)}" '
+        f'model_index="{i}"/>'
+        for i, (name, color) in enumerate(zip(KEYPOINT_NAMES, KEYPOINT_COLORS))
+    )
+    choices = '\n'.join(
+        f'    <Choice value="{value}"/>' for value in CHOICES.values()
+    )
+    return f"""<View>
+  <Image name="image" value="$image" zoom="true" zoomControl="true"/>
+  <RectangleLabels name="person" toName="image">
+    <Label value="person" background="{PERSON_COLOR}"/>
+  </RectangleLabels>
+  <KeyPointLabels name="keypoint" toName="image" strokeWidth="3">
+{labels}
+  </KeyPointLabels>
+  <Choices name="state" toName="image" perRegion="true"
+           whenTagName="keypoint" choice="single">
+{choices}
+  </Choices>
+</View>
+"""
+
+
+def to_label_studio(dataset: dict, address: str) -> list:
+    """Tasks with pre-annotations.
+
+    Args:
+        dataset (dict): in SpineTrack's layout.
+        address (str): where Label Studio finds the images; the file name is
+            appended.
+    """
+    people = {image['id']: [] for image in dataset['images']}
+    for person in dataset['annotations']:
+        people[person['image_id']].append(person)
+    tasks = []
+    for image in dataset['images']:
+        of_image = people[image['id']]
+        regions = [r for p in of_image for r in _regions(p, image)]
+        scores = [p['quality'] for p in of_image if 'quality' in p]
+        prediction = dict(model_version='spinepose-mmpose', result=regions)
+        if scores:
+            prediction['score'] = min(scores)
+        tasks.append(
+            dict(
+                data=dict(
+                    image=address + quote(image['file_name']),
+                    file_name=image['file_name'],
+                ),
+                predictions=[prediction],
+            )
+        )
+    return tasks
+
+
+def _regions(person: dict, image: dict) -> list:
+    """The rectangle and the keypoints of a person, in percent."""
+    size = np.array([image['width'], image['height']])
+
+    def region(kind, name, identity, value, **more):
+        return dict(
+            id=identity,
+            type=kind,
+            from_name=name,
+            to_name='image',
+            original_width=image['width'],
+            original_height=image['height'],
+            image_rotation=0,
+            value=value,
+            **more,
+        )
+
+    rectangle = f'person-{person["id"]}'
+    x, y, w, h = (np.reshape(person['bbox'], (2, 2)) / size * 100).ravel()
+    box = dict(x=x, y=y, width=w, height=h, rotation=0)
+    regions = [
+        region(
+            'rectanglelabels',
+            'person',
+            rectangle,
+            dict(box, rectanglelabels=['person']),
+        )
+    ]
+    for name, point in zip(KEYPOINT_NAMES, points_with_guesses(person)):
+        if not point.any():
+            continue
+        x, y = (point[:2] / size * 100).clip(0, 100)
+        place = dict(x=x, y=y, width=0.5)
+        identity = f'{rectangle}-{name}'
+        regions.append(
+            region(
+                'keypointlabels',
+                'keypoint',
+                identity,
+                dict(place, keypointlabels=[name]),
+                parentID=rectangle,
+            )
+        )
+        if point[2] in CHOICES:
+            choice = dict(place, choices=[CHOICES[point[2]]])
+            regions.append(region('choices', 'state', identity, choice))
+    return regions
+
+
+def from_label_studio(path, base: dict) -> Found:
+    """The people of a file that Label Studio exported as JSON.
+
+    Of several annotations of a task the last one counts that was not
+    cancelled; tasks without one are left out.
+
+    Args:
+        path (str | Path): of the file.
+        base (dict): the file that was exported.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no such file, has another skeleton, a keypoint of
+            nobody, or an image that was not exported.
+    """
+    try:
+        tasks = json.loads(json_text(path))
+        found = {}
+        for task in tasks:
+            done = [
+                a for a in task['annotations'] if not a.get('was_cancelled')
+            ]
+            if not done:
+                continue
+            data = task['data']
+            name = own_name(data.get('file_name', data['image']), base, path)
+            who = done[-1].get('completed_by', '')
+            if isinstance(who, dict):
+                who = who.get('email', who.get('id', ''))
+            found[name] = _people(done[-1]['result'], str(who), base, name)
+    except (LookupError, TypeError, AttributeError, UnicodeError) as error:
+        raise ValueError(
+            f'{path} is no export of Label Studio in its JSON format: '
+            f'{type(error).__name__} {error}'
+        ) from error
+    return found
+
+
+def _people(result: list, who: str, base: dict, place: str) -> list:
+    """From the regions of one annotation."""
+    boxes, points, choices = {}, {}, {}
+    for region in result:
+        kind, value = region['type'], region.get('value', {})
+        if kind == 'choices':
+            choices[region['id']] = value['choices'][0]
+        elif kind == 'rectanglelabels':
+            boxes[region['id']] = _pixels(region, 'x', 'y', 'width', 'height')
+            points[region['id']] = np.zeros((NUM_KEYPOINTS, 3))
+    states = {text: visibility for visibility, text in CHOICES.items()}
+    for region in result:
+        if region['type'] != 'keypointlabels':
+            continue
+        (name,) = region['value']['keypointlabels']
+        if name not in KEYPOINT_IDS:
+            raise ValueError(
+                f'{place} has the keypoint {name!r}, one of '
+                f"SpineTrack's {NUM_KEYPOINTS} expected"
+            )
+        xy = _pixels(region, 'x', 'y')
+        owner = region.get('parentID')
+        if owner not in boxes:
+            owner = _owner(xy, boxes)
+        if owner is None:
+            raise ValueError(
+                f"{place} has a {name} outside of everybody's rectangle"
+            )
+        visibility = states.get(choices.get(region['id']), 2)
+        if visibility:
+            points[owner][KEYPOINT_IDS[name]] = *xy, visibility
+    return [
+        FoundPerson(
+            own_id(key.removeprefix('person-'), base), points[key], box, who
+        )
+        for key, box in boxes.items()
+    ]
+
+
+def _pixels(region: dict, *keys) -> list:
+    """Percent to pixels; x and width by the width, the others by the
+    height."""
+    size = region['original_width'], region['original_height']
+    return [
+        region['value'][key] / 100 * size[key in ('y', 'height')]
+        for key in keys
+    ]
+
+
+def _owner(xy: list, boxes: dict):
+    """The smallest rectangle around a point that somebody added."""
+    around = [
+        (w * h, key)
+        for key, (x, y, w, h) in boxes.items()
+        if x <= xy[0] <= x + w and y <= xy[1] <= y + h
+    ]
+    return min(around)[1] if around else None

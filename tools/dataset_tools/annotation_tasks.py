@@ -1,0 +1,152 @@
+"""Correct labels in CVAT or Label Studio.
+
+  export  the most doubtful images first, as files for one of the two
+  import  what was corrected there, as an annotation file of these images
+  merge   corrected files into the whole one
+
+What somebody changed stands in changed_by and changed_keypoints of each
+person. The steps in CVAT and Label Studio: docs/tutorials/active_learning.md.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from spinepose_mmpose.datasets.annotation_tools import (
+    apply_corrections,
+    merge_corrections,
+    rank_images,
+    select_images,
+)
+from spinepose_mmpose.datasets.cvat import cvat_labels, from_cvat, to_cvat
+from spinepose_mmpose.datasets.label_studio import (
+    from_label_studio,
+    label_studio_config,
+    to_label_studio,
+)
+from spinepose_mmpose.datasets.pseudo_label import read_annotations
+from spinepose_mmpose.utils import one_sentence, write_text
+
+TOOLS = ('cvat', 'label-studio')
+# Label Studio's address of a folder that is its local storage.
+LOCAL_FILES = '/data/local-files/?d='
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    steps = parser.add_subparsers(dest='step', required=True)
+    export = steps.add_parser('export', help='files for an annotation tool')
+    export.add_argument('tool', choices=TOOLS)
+    export.add_argument('annotations', help='in the layout of SpineTrack')
+    export.add_argument('--out', required=True, help='folder to write')
+    export.add_argument(
+        '--count', type=int, help='so many images, the most doubtful ones'
+    )
+    export.add_argument(
+        '--address',
+        default=LOCAL_FILES,
+        help='where Label Studio finds the images, before the file name\n'
+        '(%(default)s)',
+    )
+    back = steps.add_parser('import', help='corrected labels')
+    back.add_argument('tool', choices=TOOLS)
+    back.add_argument('corrected', help="the tool's file, CVAT's archive too")
+    back.add_argument('--base', required=True, help='what was exported')
+    back.add_argument('--out', required=True, help='JSON to write')
+    back.add_argument(
+        '--by', default='', help='who corrected it; Label Studio may say it'
+    )
+    merge = steps.add_parser('merge', help='several corrected files')
+    merge.add_argument('base', help='what was exported')
+    merge.add_argument('corrected', nargs='+', help='what import wrote')
+    merge.add_argument('--out', required=True, help='JSON to write')
+    for step in (export, back, merge):
+        step.add_argument(
+            '--overwrite', action='store_true', help='replace the output'
+        )
+    return parser.parse_args()
+
+
+def export(args):
+    dataset = read_annotations(args.annotations)
+    ranked = rank_images(dataset)
+    if not ranked:
+        raise ValueError(f'{args.annotations} holds no people')
+    if args.count is not None and args.count < 1:
+        raise ValueError(f'--count is {args.count}, 1 or more expected')
+    ranked = ranked[: args.count]
+    dataset = select_images(dataset, [r.image for r in ranked])
+    if args.tool == 'cvat':
+        files = {
+            'labels.json': json.dumps(cvat_labels(), indent=1),
+            'person_keypoints_default.json': json.dumps(to_cvat(dataset)),
+        }
+    else:
+        tasks = to_label_studio(dataset, args.address)
+        files = {
+            'config.xml': label_studio_config(),
+            'tasks.json': json.dumps(tasks),
+        }
+    lines = [
+        f'{r.image["file_name"]}\t{r.badness:.3f}\t{", ".join(r.reasons)}\n'
+        for r in ranked
+    ]
+    files['images.tsv'] = ''.join(lines)
+    folder = Path(args.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        write_text(str(folder / name), text)
+    print(
+        f'{folder}: {len(ranked)} images, {len(dataset["annotations"])} '
+        f'people, the most doubtful first ({", ".join(sorted(files))})'
+    )
+
+
+def import_(args):
+    base = read_annotations(args.base)
+    read = from_cvat if args.tool == 'cvat' else from_label_studio
+    found = read(args.corrected, base)
+    if not found:
+        raise ValueError(f'{args.corrected} holds no finished image')
+    dataset, counts = apply_corrections(base, found, args.by)
+    write_text(args.out, json.dumps(dataset))
+    print(
+        f'{args.out}: {counts["images"]} images; {counts["people"]} people '
+        f'and {counts["keypoints"]} keypoints changed, {counts["added"]} '
+        f'people added, {counts["removed"]} removed'
+    )
+
+
+def merge(args):
+    dataset, counts = merge_corrections(
+        read_annotations(args.base), [*map(read_annotations, args.corrected)]
+    )
+    write_text(args.out, json.dumps(dataset))
+    print(
+        f'{args.out}: {counts["people"]} people and {counts["keypoints"]} '
+        f'keypoints changed, {counts["added"]} people added, '
+        f'{counts["removed"]} removed; {counts["conflicts"]} changes of one '
+        'file were replaced by a later one'
+    )
+
+
+def main():
+    args = parse_args()
+    with one_sentence():
+        marker = args.out
+        if args.step == 'export':
+            marker = os.path.join(args.out, 'images.tsv')
+        if os.path.exists(marker) and not args.overwrite:
+            raise FileExistsError(
+                f'{marker} exists; give --overwrite to replace it'
+            )
+        dict(export=export, merge=merge).get(args.step, import_)(args)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
