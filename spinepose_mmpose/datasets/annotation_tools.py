@@ -11,10 +11,11 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from ..evaluation.people import AREA_OF_BOX
 from ..metainfo import KEYPOINT_IDS, KEYPOINT_NAMES, NUM_KEYPOINTS
 from .checking.check import check_content
 from .checking.sets import Content, DataSet
-from .pseudo_label import AREA_OF_BOX, spinetrack_file
+from .pseudo_label import spinetrack_file
 
 SUSPICIONS = (
     'spine-order',
@@ -29,8 +30,6 @@ MOVED = 0.25
 # Sizes of the box (root of its area) by which the points of a person without
 # our id may be away from ours on average.
 FARTHEST = 0.2
-
-
 PERSON_COLOR = '#c06060'
 
 

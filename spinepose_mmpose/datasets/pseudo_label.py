@@ -18,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..evaluation.coco import keypoint_similarity
+from ..evaluation.people import AREA_OF_BOX
 from ..inference.images import is_image, load_image
 from ..metainfo import (
     KEYPOINT_NAMES,
@@ -28,11 +29,6 @@ from ..utils import write_text
 from .checking.sets import DataSet
 from .converters import to_spinetrack
 from .label_teachers import Teacher, ask
-
-# Share of a detected box that the person covers, as other sets without masks
-# have it (CrowdPose, AIC).
-AREA_OF_BOX = 0.53
-
 
 @dataclass(frozen=True)
 class LabelSettings:
