@@ -1,8 +1,13 @@
-"""A checkpoint to a folder that mmdeploy's SDK and other clients read."""
+"""A checkpoint to a finished export folder, through mmdeploy."""
 
+import contextlib
+import json
+import os
 import os.path as osp
+import shutil
+import tempfile
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Dict, Iterator, Optional, Sequence
 
 import numpy as np
 import onnx
@@ -11,6 +16,7 @@ from mmdeploy.apis.utils import to_backend
 from mmdeploy.backend.sdk.export_info import export2SDK
 from mmdeploy.utils import Backend, get_ir_config
 from mmengine import Config
+from onnx import TensorProto, helper, numpy_helper
 
 from ..model_zoo import UnknownModel, find_model, resolve_weights
 from ..model_zoo.weights import SCHEME
@@ -23,10 +29,140 @@ from .checks import (
     check_model_config,
     check_output_folder,
 )
-from .folders import replaced_folder
-from .onnx_metadata import model_facts, write_facts
 from .pose_detection import channel_order, deployed_config
-from .weights_fp16 import store_weights_as_fp16
+
+
+@contextlib.contextmanager
+def replaced_folder(path: str) -> Iterator[str]:
+    """Yield a new folder beside ``path`` and rename it to that at the end.
+
+    An error within the block leaves an older folder untouched and no new one.
+    """
+    path = osp.abspath(path)
+    os.makedirs(osp.dirname(path), exist_ok=True)
+    name = osp.basename(path)
+    # Both in one hidden folder: a rename within a file system is at once.
+    hidden = tempfile.mkdtemp(prefix=f'.{name}.', dir=osp.dirname(path))
+    new, old = osp.join(hidden, name), osp.join(hidden, 'old')
+    try:
+        os.mkdir(new)
+        yield new
+        if osp.isdir(path):
+            os.rename(path, old)
+        try:
+            os.rename(new, path)
+        except OSError:
+            if osp.isdir(old):
+                os.rename(old, path)
+            raise
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+KEYS = (
+    'keypoint_names',
+    'flip_indices',
+    'input_size',
+    'mean',
+    'std',
+    'bgr_to_rgb',
+    'simcc_split_ratio',
+    'model',
+    'checkpoint',
+    'licence',
+    'exported_by',
+)
+
+
+def model_facts(
+    model_cfg,
+    keypoint_names: Optional[Sequence[str]] = None,
+    flip_indices: Optional[Sequence[int]] = None,
+    checkpoint: Optional[str] = None,
+    licence: Optional[str] = None,
+) -> Dict[str, Any]:
+    """Value by key for the config (mmengine's) of a SimCC model.
+
+    ``mean`` and ``std`` are those of the channels in the order in which the
+    network takes them, ``input_size`` is (w, h).
+    """
+    from ..version import __version__
+
+    codec = model_cfg.codec
+    preprocessor = model_cfg.model.data_preprocessor
+    name = osp.splitext(osp.basename(model_cfg.filename or ''))[0]
+    return dict(
+        keypoint_names=keypoint_names and list(keypoint_names),
+        flip_indices=flip_indices and list(map(int, flip_indices)),
+        input_size=list(codec['input_size']),
+        mean=list(preprocessor.mean),
+        std=list(preprocessor.std),
+        bgr_to_rgb=bool(preprocessor.get('bgr_to_rgb', False)),
+        simcc_split_ratio=codec['simcc_split_ratio'],
+        model=name or None,
+        checkpoint=checkpoint and osp.basename(checkpoint),
+        licence=licence,
+        exported_by=f'spinepose-mmpose {__version__}',
+    )
+
+
+def write_facts(model, facts: Dict[str, Any]) -> None:
+    """Put facts into an ONNX ModelProto; None is left out."""
+    kept = [pair for pair in model.metadata_props if pair.key not in KEYS]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    for key, value in facts.items():
+        if value is not None:
+            model.metadata_props.add(key=key, value=json.dumps(value))
+
+
+def read_facts(model) -> Dict[str, Any]:
+    """What :func:`write_facts` wrote into a ModelProto."""
+    return {
+        pair.key: json.loads(pair.value)
+        for pair in model.metadata_props
+        if pair.key in KEYS
+    }
+
+
+# Smaller tensors are not worth a node.
+MIN_ELEMENTS = 256
+LARGEST = float(np.finfo(np.float16).max)
+
+
+def store_weights_as_fp16(model: onnx.ModelProto) -> int:
+    """Store FP32 initializers as FP16, each with a Cast back to FP32.
+
+    Runtimes do the casts once, when they load the file. A tensor with a value
+    that FP16 cannot hold stays as it is.
+
+    Args:
+        model: Changed in place.
+
+    Returns:
+        How many tensors were changed.
+    """
+    graph = model.graph
+    casts, inputs = [], {value.name for value in graph.input}
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or tensor.name in inputs:
+            continue
+        values = numpy_helper.to_array(tensor)
+        if values.size < MIN_ELEMENTS or np.abs(values).max() > LARGEST:
+            continue
+        name = tensor.name
+        tensor.CopyFrom(
+            numpy_helper.from_array(values.astype(np.float16), f'{name}_fp16')
+        )
+        casts.append(
+            helper.make_node(
+                'Cast', [f'{name}_fp16'], [name], to=TensorProto.FLOAT
+            )
+        )
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return len(casts)
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,59 @@
 
 import os.path as osp
 
-from spinepose_mmpose.models.onnx_weights.network import build_network
 from spinepose_mmpose.utils import config_file
 
+import numpy as np
+import onnx
+import onnxruntime
 import torch
 from mmengine.config import Config
+from mmengine.model.utils import revert_sync_batchnorm
+from mmpose.registry import MODELS
+from mmpose.utils import register_all_modules
 from torch.nn.modules.batchnorm import _BatchNorm
 
 NAMES = dict(
     input_names=['input'], output_names=['simcc_x', 'simcc_y'], dynamo=False
 )
+
+
+class PoseNetwork(torch.nn.Module):
+    """Backbone and head of a config: images to SimCC logits."""
+
+    def __init__(self, model_cfg):
+        super().__init__()
+        register_all_modules()
+        self.backbone = MODELS.build(model_cfg['backbone'])
+        self.head = MODELS.build(model_cfg['head'])
+
+    def forward(self, images):
+        return self.head(self.backbone(images))
+
+
+def build_network(config, num_keypoints, input_size=None):
+    model = config.copy().model
+    head = model.head
+    head.out_channels = num_keypoints
+    if input_size is not None:
+        head.input_size = tuple(input_size)
+        head.in_featuremap_size = tuple(size // 32 for size in input_size)
+        if head.get('decoder'):
+            head.decoder.input_size = tuple(input_size)
+    return revert_sync_batchnorm(PoseNetwork(model)).eval()
+
+
+def run_tensor(model, images, name):
+    """A tensor from within the graph, one image at a time."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    copy.graph.output.append(onnx.ValueInfoProto(name=name))
+    session = onnxruntime.InferenceSession(
+        copy.SerializeToString(), providers=['CPUExecutionProvider']
+    )
+    (feed,) = [value.name for value in session.get_inputs()]
+    runs = [session.run([name], {feed: image[None]})[0] for image in images]
+    return np.concatenate(runs)
 
 
 def random_network(size='t', num_keypoints=37, seed=0, config=None, input=None):

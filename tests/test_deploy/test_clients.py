@@ -13,7 +13,7 @@ from pathlib import Path
 
 from spinepose_mmpose.deploy.export import ExportOptions, export
 from spinepose_mmpose.deploy.pose_detection import deployed_config
-from spinepose_mmpose.deploy.verification import torch_outputs
+from spinepose_mmpose.deploy.verify import torch_outputs
 
 import cv2
 import deploy_models

@@ -6,10 +6,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from spinepose_mmpose.deploy.onnx_metadata import read_facts
+from spinepose_mmpose.deploy.export import read_facts, store_weights_as_fp16
 from spinepose_mmpose.deploy.pose_detection import deployed_config
-from spinepose_mmpose.deploy.verification import torch_outputs
-from spinepose_mmpose.deploy.weights_fp16 import store_weights_as_fp16
+from spinepose_mmpose.deploy.verify import torch_outputs
 from spinepose_mmpose.metainfo import FLIP_INDICES, KEYPOINT_NAMES
 
 import deploy_models

@@ -9,7 +9,7 @@ import io
 
 import spinepose_mmpose.deploy.pose_detection  # noqa: F401  the rewriters
 from spinepose_mmpose.deploy import rewriters
-from spinepose_mmpose.deploy.fp16_safe import (
+from spinepose_mmpose.deploy.rewriters import (
     global_mean,
     scale_norm,
     squared_relu_attention,

@@ -15,12 +15,12 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from spinepose_mmpose.deploy.tensorrt_check import (  # noqa: E402
+    SUPPORT,
     batch_profile,
     check_model,
     check_profile,
     configured_profile,
 )
-from spinepose_mmpose.deploy.tensorrt_operators import SUPPORT  # noqa: E402
 
 helper, kinds = onnx.helper, onnx.TensorProto
 ROOT = HERE.parents[1]

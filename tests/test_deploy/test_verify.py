@@ -3,7 +3,7 @@
 import json
 import shutil
 
-from spinepose_mmpose.deploy.comparison import Differences, failures, is_tie
+from spinepose_mmpose.deploy.verify import Differences, failures, is_tie
 
 import numpy as np
 import onnx

@@ -26,8 +26,8 @@ def main():
 
 
 def table(args) -> str:
+    from spinepose_mmpose.deploy.export import read_facts
     from spinepose_mmpose.deploy.fp16_ranges import LARGEST, node_ranges
-    from spinepose_mmpose.deploy.onnx_metadata import read_facts
 
     import numpy as np
     import onnx

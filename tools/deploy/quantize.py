@@ -117,12 +117,11 @@ def check_files(args) -> None:
 
 
 def quantize(args) -> None:
-    from spinepose_mmpose.deploy.quantization import (
+    from spinepose_mmpose.deploy.crops import calibration_split, load_crops
+    from spinepose_mmpose.deploy.quantize import (
         Quantization,
         Settings,
         Tolerance,
-        calibration_split,
-        load_crops,
     )
 
     import onnx

@@ -69,11 +69,12 @@ def main():
 
 
 def run(args) -> dict:
-    from spinepose_mmpose.deploy.runners import open_export, read_export
+    from spinepose_mmpose.deploy.verify import open_export, read_export
 
     export = read_export(args.export_dir)
 
-    from spinepose_mmpose.deploy import comparison, verification
+    from spinepose_mmpose.deploy import verify as comparison
+    from spinepose_mmpose.deploy import verify as verification
     from spinepose_mmpose.deploy.checks import (
         check_checkpoint,
         check_device,

@@ -1,29 +1,185 @@
-"""An ONNX pose model in 8 bits, with the figures that say what it costs."""
+"""Which blocks stay in float, and what 8 bits cost."""
 
+import importlib.util
 import json
-from dataclasses import dataclass
-from typing import Callable, List, Optional, Sequence
+import os
+import tempfile
+import time
+from dataclasses import dataclass, field
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
+from spinepose_mmpose.inference.backends.openvino import OpenVinoSession
+
+import numpy as np
 import onnx
 
-from .blocks import node_blocks, prepared
-from .latency import latencies, load_note, openvino_runner
-from .predictions import (
+from .crops import (
+    Crops,
     Predicted,
+    Run,
     average_precision,
     mean_shift,
-    open_session,
+    open_run,
     predict,
-    runner,
 )
-from .samples import Crops
-from .search import Found, Loss, Tolerance, describe, search_blocks
-from .static import (
+from .int8 import (
     STYLES,
     activation_ranges,
+    node_blocks,
     num_int8_weights,
+    prepared,
     quantized,
 )
+
+# Of a quantised model: AP lost (AP points; None without labels) and the mean
+# shift of the keypoints, pixels of the network input.
+Loss = Tuple[Optional[float], float]
+# Allowed where AP cannot be measured and nothing is said.
+SHIFT_WITHOUT_AP = 1.0
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What may be lost.
+
+    Attributes:
+        drop: AP points; where AP can be measured.
+        shift: Mean shift of the keypoints in pixels of the network input;
+            None asks nothing where AP is measured, and
+            :data:`SHIFT_WITHOUT_AP` elsewhere.
+    """
+
+    drop: float = 1.0
+    shift: Optional[float] = None
+
+    def allows(self, loss: Loss) -> bool:
+        drop, shift = loss
+        limit = self.shift
+        if limit is None and drop is None:
+            limit = SHIFT_WITHOUT_AP
+        return (drop is None or drop <= self.drop) and (
+            limit is None or shift <= limit
+        )
+
+
+@dataclass
+class Found:
+    """What :func:`search_blocks` found.
+
+    Attributes:
+        model: Quantised.
+        excluded: Blocks in float, in order of their exclusion.
+        loss: Of the model.
+        shifts: Block -> mean shift with this block alone in 8 bits; empty
+            where all blocks could be.
+    """
+
+    model: onnx.ModelProto
+    excluded: List[str]
+    loss: Loss
+    shifts: Dict[str, float] = field(default_factory=dict)
+
+
+def search_blocks(
+    blocks: Dict[str, Sequence[str]],
+    quantize: Callable[[Sequence[str]], onnx.ModelProto],
+    measure: Callable[[onnx.ModelProto], Loss],
+    shift_of: Callable[[onnx.ModelProto], float],
+    tolerance: Tolerance,
+    report: Callable[[str], None] = lambda text: None,
+) -> Found:
+    """Quantise all blocks but the fewest of the most sensitive ones.
+
+    Each block is quantised alone and the keypoints' shift measured; then the
+    blocks are left out from the worst on until ``tolerance`` holds.
+
+    Args:
+        blocks: Nodes by block.
+        quantize: The model with these nodes in 8 bits.
+        measure: What it loses.
+        shift_of: The mean shift alone, on fewer people if that is quicker.
+        tolerance: What may be lost.
+        report: Called with a line about each step.
+
+    Raises:
+        ValueError: Not even one block can be quantised.
+    """
+    model = quantize([node for nodes in blocks.values() for node in nodes])
+    loss = measure(model)
+    report(f'all blocks: {describe(loss)}')
+    if tolerance.allows(loss):
+        return Found(model, [], loss)
+    shifts = {}
+    for block, nodes in blocks.items():
+        shifts[block] = shift_of(quantize(nodes))
+        report(f'{block} alone: shift {shifts[block]:.3f} px')
+    excluded = []
+    for block in sorted(shifts, key=shifts.get, reverse=True)[:-1]:
+        excluded.append(block)
+        model = quantize(
+            [
+                node
+                for name, nodes in blocks.items()
+                if name not in excluded
+                for node in nodes
+            ]
+        )
+        loss = measure(model)
+        report(f'without {", ".join(excluded)}: {describe(loss)}')
+        if tolerance.allows(loss):
+            return Found(model, excluded, loss, shifts)
+    raise ValueError(
+        'no block can be quantised within the loss allowed: the last one left '
+        f'{describe(loss)}; more calibration samples or another --method may '
+        'help'
+    )
+
+
+def describe(loss: Loss) -> str:
+    drop, shift = loss
+    lost = '' if drop is None else f'{drop:+.2f} AP lost, '
+    return f'{lost}keypoints shifted by {shift:.3f} px'
+
+
+def latencies(
+    runs: Dict[str, Run], image: np.ndarray, rounds: int = 50
+) -> Dict[str, float]:
+    """Median time of each in milliseconds.
+
+    They take turns, so that whatever else the machine does hits all alike.
+
+    Args:
+        runs: By name.
+        image: (B, 3, H, W), what each is called with.
+        rounds: Calls of each, after two that do not count.
+    """
+    times: Dict[str, list] = {name: [] for name in runs}
+    for turn in range(rounds + 2):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run(image)
+            if turn > 1:
+                times[name].append(time.perf_counter() - start)
+    return {name: 1e3 * float(np.median(x)) for name, x in times.items()}
+
+
+def _openvino_run(model: onnx.ModelProto, threads: int = 0) -> Run:
+    """OpenVINO on the CPU, in float32 or 8 bits, not bfloat16."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'model.onnx')
+        onnx.save(model, path)
+        session = OpenVinoSession(path, 'cpu', threads)
+    return lambda images: list(session.run(images).values())
+
+
+def load_note() -> str:
+    """What else the machine was doing, for a reader of the figures."""
+    busy = os.getloadavg()[0] if hasattr(os, 'getloadavg') else float('nan')
+    return (
+        f'{os.cpu_count()} cores, load {busy:.1f} in the last minute: '
+        'compare the two figures with each other, not with other runs'
+    )
+
 
 # People that a block alone is judged by.
 SENSITIVITY_PEOPLE = 64
@@ -178,13 +334,12 @@ class Quantization:
         """Milliseconds by the backend; nothing where it is missing."""
         threads = self.settings.threads
         if self.settings.backend == 'openvino':
-            try:
-                runs = {
-                    name: openvino_runner(model, threads)
-                    for name, model in models.items()
-                }
-            except ImportError:
+            if importlib.util.find_spec('openvino') is None:
                 return {}
+            runs = {
+                name: _openvino_run(model, threads)
+                for name, model in models.items()
+            }
         else:
             runs = {name: self._run(model) for name, model in models.items()}
         image = next(judges.inputs(order=self.settings.order))
@@ -209,7 +364,7 @@ class Quantization:
         return found.model
 
     def _run(self, model: onnx.ModelProto):
-        return runner(open_session(model, self.settings.threads))
+        return open_run(model, self.settings.threads)
 
     def _predict(self, run, crops: Crops) -> Predicted:
         return predict(run, crops, self.settings.order)

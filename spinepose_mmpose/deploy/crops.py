@@ -1,18 +1,31 @@
-"""The user's people as network inputs, by MMPose's own pipeline."""
+"""The user's people as network inputs, and what an ONNX file says of them."""
 
 import contextlib
 import io
 import os
 import os.path as osp
 from dataclasses import dataclass
-from typing import Iterator, List, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple, Union
 
+from spinepose_mmpose.evaluation.coco import evaluate_subsets
+from spinepose_mmpose.evaluation.people import make_detections
+from spinepose_mmpose.evaluation.predictions import (
+    PredictedPeople,
+    ground_truth_of_samples,
+    person_scores,
+    sample_annotations,
+    suppress_people,
+)
+from spinepose_mmpose.inference.backends.onnxruntime import OnnxSession
+from spinepose_mmpose.metainfo import NUM_KEYPOINTS, SIGMAS
 from spinepose_mmpose.utils import config_file
 
 import numpy as np
+import onnx
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
+from mmpose.codecs.utils import get_simcc_maximum
 from mmpose.registry import DATASETS
 from mmpose.utils import register_all_modules
 
@@ -213,3 +226,91 @@ def _stack(samples: List[dict], source: str) -> Crops:
         ],
         source,
     )
+
+
+SPLIT_RATIO = 2.0
+# Images (B, 3, H, W) to the list of the network's outputs.
+Run = Callable[[np.ndarray], List[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Keypoints of N people.
+
+    Attributes:
+        inputs: (N, K, 2), [x, y] in pixels of the network input.
+        photos: (N, K, 2), [x, y] in pixels of the photo.
+        scores: (N, K).
+    """
+
+    inputs: np.ndarray
+    photos: np.ndarray
+    scores: np.ndarray
+
+
+def open_run(model: Union[str, onnx.ModelProto], threads: int = 0) -> Run:
+    """ONNX Runtime on the CPU; 0 threads are its own choice."""
+    content = model if isinstance(model, str) else model.SerializeToString()
+    session = OnnxSession(content, 'cpu', threads)
+    return lambda images: list(session.run(images).values())
+
+
+def predict(run: Run, crops: Crops, order: str = 'rgb') -> Predicted:
+    """Keypoints of all crops, one at a time."""
+    decoded = [decode(run(image)) for image in crops.inputs(order=order)]
+    inputs, scores = (np.concatenate(parts) for parts in zip(*decoded))
+    size = np.array(crops.pixels.shape[:1:-1])  # w, h
+    scale, center = crops.scales[:, None], crops.centers[:, None]
+    return Predicted(inputs, inputs / size * scale + center - scale / 2, scores)
+
+
+def decode(outputs: List[np.ndarray]):
+    """Keypoints (B, K, 2) in pixels of the input and scores (B, K).
+
+    Args:
+        outputs: SimCC logits (B, K, Wx), (B, K, Wy); or keypoints and scores
+            of a file that decodes by itself.
+    """
+    first, second = (output.astype(np.float32) for output in outputs[:2])
+    if second.ndim == 2:
+        return first, second
+    places, scores = get_simcc_maximum(first, second)
+    return places / SPLIT_RATIO, scores
+
+
+def mean_shift(a: Predicted, b: Predicted) -> float:
+    """Mean distance of the keypoints, in pixels of the network input."""
+    return float(np.linalg.norm(a.inputs - b.inputs, axis=-1).mean())
+
+
+def average_precision(predicted: Predicted, crops: Crops) -> Optional[float]:
+    """AP over all keypoints, 0 to 1, of these people alone; None where they
+    have no labels for these keypoints."""
+    if not crops.labelled or predicted.scores.shape[1] != NUM_KEYPOINTS:
+        return None
+    keypoints = np.concatenate(
+        [predicted.photos, predicted.scores[..., None]], axis=-1
+    )
+    people = PredictedPeople(
+        [record['img_id'] for record in crops.records],
+        keypoints.astype(np.float64),
+        np.ones(len(crops)),
+        crops.scales.prod(axis=1).astype(np.float64),
+        np.ones(len(crops), dtype=int),
+    )
+    sigmas = np.asarray(SIGMAS, np.float64)
+    scores = person_scores(people.keypoints[..., 2], people.box_scores)
+    rows = suppress_people(people, scores, sigmas, 'oks_nms', 0.9)
+    people, scores = people.take(rows), scores[rows]
+    truth = ground_truth_of_samples(
+        [sample_annotations(record) for record in crops.records]
+    )
+    detections = make_detections(
+        people.image_ids,
+        people.keypoints,
+        scores,
+        people.category_ids,
+        truth,
+    )
+    every = dict(all=range(NUM_KEYPOINTS))
+    return evaluate_subsets(truth, detections, every, sigmas)['all']['AP']

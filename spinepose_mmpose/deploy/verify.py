@@ -1,0 +1,484 @@
+"""An export against PyTorch: outputs, keypoints, AP and speed."""
+
+import json
+import os.path as osp
+import time
+from dataclasses import dataclass
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from mmengine import Config
+from mmengine.dataset import pseudo_collate
+from mmpose.apis import init_model
+from mmpose.registry import DATASETS, KEYPOINT_CODECS, METRICS
+from tqdm import tqdm
+
+from .pose_detection import deployed_config
+
+Outputs = Tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True)
+class Export:
+    """What the SDK's files say of an export.
+
+    Attributes:
+        backend: its name, ``onnxruntime`` for example.
+        files: what the backend loads; the first one is the model.
+        precision: ``FP32``, ``FP16`` or ``INT8``, as far as the files say.
+        mean, std: of the channels in the order in which they are fed.
+        to_rgb: whether BGR images are turned into RGB before.
+        decodes: whether the outputs are keypoints and scores.
+    """
+
+    backend: str
+    files: Tuple[str, ...]
+    precision: str
+    mean: Tuple[float, ...]
+    std: Tuple[float, ...]
+    to_rgb: bool
+    decodes: bool
+
+    def normalise(self, crops: np.ndarray) -> np.ndarray:
+        """(B, H, W, 3) uint8, BGR to (B, 3, H, W) float32."""
+        if self.to_rgb:
+            crops = crops[..., ::-1]
+        values = (crops - np.float32(self.mean)) / np.float32(self.std)
+        return np.ascontiguousarray(
+            values.transpose(0, 3, 1, 2), dtype=np.float32
+        )
+
+
+def read_export(folder: str) -> Export:
+    """
+    Raises:
+        FileNotFoundError: The folder lacks a file of an export.
+        ValueError: It is the export of another kind of model.
+    """
+    deploy = _read_json(folder, 'deploy.json')
+    pipeline = _read_json(folder, 'pipeline.json')['pipeline']['tasks']
+    model = deploy['models'][0]
+    post = pipeline[-1]
+    if post.get('component') != 'SimCCLabelDecode':
+        raise ValueError(
+            f'{folder} is the export of a model with the decoder '
+            f'{post.get("component")!r}, expected SimCCLabelDecode'
+        )
+    normalise = next(
+        step
+        for step in pipeline[0]['transforms']
+        if step['type'] == 'Normalize'
+    )
+    files = [osp.join(folder, model['net'])]
+    if model['weights']:
+        files.append(osp.join(folder, model['weights']))
+    for path in files:
+        if not osp.isfile(path):
+            raise FileNotFoundError(f'no such file: {path}')
+    return Export(
+        backend=model['backend'],
+        files=tuple(files),
+        precision=precision_of(files[0], model['precision']),
+        mean=tuple(normalise['mean']),
+        std=tuple(normalise['std']),
+        to_rgb=normalise['to_rgb'],
+        decodes=post['params'].get('export_postprocess', False),
+    )
+
+
+def _read_json(folder: str, name: str) -> dict:
+    path = osp.join(folder, name)
+    if not osp.isfile(path):
+        raise FileNotFoundError(
+            f'{folder} has no {name}: it is no export, or one without the '
+            "SDK's files"
+        )
+    with open(path, encoding='utf-8') as file:
+        return json.load(file)
+
+
+def precision_of(path: str, stated: str) -> str:
+    """mmdeploy states FP32 for every ONNX file; its tensors know better."""
+    if not path.endswith('.onnx'):
+        return stated
+    import onnx
+
+    graph = onnx.load(path).graph
+    if any(node.op_type == 'QuantizeLinear' for node in graph.node):
+        return 'INT8'
+    half = onnx.TensorProto.FLOAT16
+    return (
+        'FP16'
+        if any(t.data_type == half for t in graph.initializer)
+        else (stated)
+    )
+
+
+def open_export(
+    export: Export, device: str = 'cpu', threads: int = 0
+) -> Callable[[np.ndarray], Outputs]:
+    """A function from (B, 3, H, W) to (simcc_x, simcc_y) or (keypoints,
+    scores).
+
+    Args:
+        export: What to run.
+        device: ``cpu`` or ``cuda:0``.
+        threads: of ONNX Runtime; 0 for its own choice.
+
+    Raises:
+        ValueError: The backend is none of those here, or not installed.
+    """
+    if export.backend not in RUNNERS:
+        raise ValueError(
+            f'the export is for {export.backend!r}, expected one of '
+            f'{tuple(RUNNERS)}'
+        )
+    try:
+        return RUNNERS[export.backend](export, device, threads)
+    except ImportError as error:
+        raise ValueError(
+            f'{export.backend} cannot be imported: {error}'
+        ) from error
+
+
+def output_names(decodes: bool) -> List[str]:
+    return ['keypoints', 'scores'] if decodes else ['simcc_x', 'simcc_y']
+
+
+def _session(export: Export, device: str, threads: int):
+    """ONNX Runtime or OpenVINO, in float32 where the file is."""
+    from ..inference.backends.onnxruntime import OnnxSession
+    from ..inference.backends.openvino import OpenVinoSession
+
+    kinds = dict(onnxruntime=OnnxSession, openvino=OpenVinoSession)
+    session = kinds[export.backend](export.files[0], device, threads)
+    names = output_names(export.decodes)
+
+    def run(inputs: np.ndarray) -> Outputs:
+        found = session.run(inputs, names)
+        return tuple(found[name].astype(np.float32) for name in names)
+
+    return run
+
+
+def _mmdeploy(export: Export, device: str, threads: int):
+    """TensorRT and ncnn through mmdeploy's wrappers."""
+    import torch
+    from mmdeploy.backend.base import get_backend_manager
+
+    names = output_names(export.decodes)
+    wrapper = get_backend_manager(export.backend).build_wrapper(
+        export.files, device, ['input'], names
+    )
+
+    def run(inputs: np.ndarray) -> Outputs:
+        tensors: Dict[str, torch.Tensor] = wrapper(
+            dict(input=torch.from_numpy(inputs).to(device))
+        )
+        return tuple(tensors[name].float().cpu().numpy() for name in names)
+
+    return run
+
+
+RUNNERS = dict(
+    onnxruntime=_session,
+    openvino=_session,
+    tensorrt=_mmdeploy,
+    ncnn=_mmdeploy,
+)
+
+
+# Of the height of a distribution.
+TIE = dict(FP32=1e-4, FP16=1e-2, INT8=5e-2)
+# Of the largest output: beyond it something else than rounding is at work.
+OUTPUT_LIMIT = dict(FP32=1e-3, FP16=5e-2, INT8=1.0)
+# Pixels of the network's input, and AP (0 to 1).
+PIXEL_LIMIT = dict(FP32=0.05, FP16=0.5, INT8=4.0)
+AP_LIMIT = dict(FP32=0.0005, FP16=0.002, INT8=0.01)
+
+
+@dataclass
+class Differences:
+    """Sums over batches; read :meth:`summary`."""
+
+    precision: str
+    keypoints: int = 0
+    ties: int = 0
+    total: float = 0.0
+    largest: float = 0.0
+    output_total: float = 0.0
+    output_count: int = 0
+    output_largest: float = 0.0
+    output_scale: float = 0.0
+
+    def add_outputs(
+        self, expected: Sequence[np.ndarray], actual: Sequence[np.ndarray]
+    ) -> None:
+        """Outputs of the two, of the same shapes."""
+        for one, other in zip(expected, actual):
+            difference = np.abs(one - other)
+            # NaN is no difference to anything, but no agreement either.
+            difference[~np.isfinite(difference)] = np.inf
+            self.output_total += float(difference.sum())
+            self.output_count += difference.size
+            self.output_largest = max(
+                self.output_largest, float(difference.max())
+            )
+            self.output_scale = max(self.output_scale, float(np.abs(one).max()))
+
+    def add_keypoints(
+        self,
+        simcc: Sequence[np.ndarray],
+        expected: np.ndarray,
+        actual: np.ndarray,
+        ratio: float,
+    ) -> None:
+        """
+        Args:
+            simcc: Of PyTorch: (N, K, Wx) and (N, K, Wy).
+            expected: PyTorch's keypoints, (N, K, 2) input pixels.
+            actual: The backend's.
+            ratio: Bins in a pixel.
+        """
+        tied = np.zeros(expected.shape[:2], dtype=bool)
+        moved = np.zeros(expected.shape[:2])
+        for axis, heights in enumerate(simcc):
+            step = np.abs(expected[..., axis] - actual[..., axis])
+            step[~np.isfinite(step)] = np.inf
+            tied |= (step > 0) & is_tie(
+                heights, actual[..., axis] * ratio, TIE[self.precision]
+            )
+            moved = np.hypot(moved, step)
+        self.keypoints += tied.size
+        self.ties += int(tied.sum())
+        self.total += float(moved[~tied].sum())
+        self.largest = max([self.largest, *moved[~tied]])
+
+    def summary(self) -> Dict[str, float]:
+        return dict(
+            output_max=self.output_largest,
+            output_mean=self.output_total / max(self.output_count, 1),
+            output_max_of_largest=self.output_largest
+            / max(self.output_scale, 1e-12),
+            keypoint_max_px=float(self.largest),
+            keypoint_mean_px=self.total / max(self.keypoints - self.ties, 1),
+            keypoints=self.keypoints,
+            ties=self.ties,
+        )
+
+
+def is_tie(heights: np.ndarray, bins: np.ndarray, limit: float) -> np.ndarray:
+    """(N, K) bool: ``bins`` (N, K) are as high as the highest of ``heights``
+    (N, K, W), up to ``limit`` of the distribution's height."""
+    top, bottom = heights.max(-1), heights.min(-1)
+    valid = np.isfinite(bins) & (bins >= 0) & (bins < heights.shape[-1])
+    index = np.where(valid, bins, 0).round().astype(int)
+    chosen = np.take_along_axis(heights, index[..., None], -1)[..., 0]
+    return valid & (top - chosen <= limit * (top - bottom))
+
+
+def failures(
+    summary: Dict[str, float],
+    ap: Dict[str, Sequence[float]],
+    precision: str,
+    pixel_limit: float,
+    ap_limit: float,
+) -> list:
+    """A sentence for each limit that is exceeded.
+
+    Args:
+        summary: Of :class:`Differences`.
+        ap: (PyTorch, backend) by subset, 0 to 1.
+        precision: Key of the limits of the outputs.
+        pixel_limit: Input pixels.
+        ap_limit: 0 to 1.
+    """
+    found = []
+    share, limit = summary['output_max_of_largest'], OUTPUT_LIMIT[precision]
+    if not share <= limit:
+        found.append(
+            f'outputs differ by {share:.2g} of the largest, limit {limit:g}'
+        )
+    pixels = summary['keypoint_max_px']
+    if not pixels <= pixel_limit:
+        found.append(
+            f'a keypoint differs by {pixels:.3g} input pixels, limit '
+            f'{pixel_limit:g}'
+        )
+    for subset, (expected, actual) in ap.items():
+        if not abs(expected - actual) <= ap_limit:
+            found.append(
+                f'AP of {subset} is {actual:.4f} instead of {expected:.4f}, '
+                f'limit {ap_limit:g}'
+            )
+    return found
+
+
+Run = Callable[[np.ndarray], Outputs]
+SUBSETS = ('body', 'feet', 'spine', 'all')
+
+
+def build_torch_model(
+    model_cfg: Config, checkpoint: str, device: str
+) -> torch.nn.Module:
+    """The model as it is tested, without flip test."""
+    config = deployed_config(model_cfg)
+    config.model.test_cfg = dict(flip_test=False)
+    return init_model(config, checkpoint, device=device)
+
+
+def build_dataset(
+    model_cfg: Config,
+    root: str,
+    ann_file: Optional[str],
+    images: Optional[str],
+    limit: Optional[int],
+):
+    """The config's validation set, with files of ``root``.
+
+    Args:
+        ann_file: Below root; by default the config's.
+        images: Folder below root, likewise.
+        limit: As many people at most.
+
+    Raises:
+        FileNotFoundError: The annotation file is not there.
+    """
+    settings = model_cfg.val_dataloader.dataset.copy()
+    settings.update(
+        data_root=root,
+        ann_file=ann_file or settings.ann_file,
+        test_mode=True,
+    )
+    if images is not None:
+        settings.data_prefix = dict(img=images)
+    if limit:
+        settings.indices = limit
+    path = osp.join(root, settings.ann_file)
+    if not osp.isfile(path):
+        raise FileNotFoundError(f'no such annotation file: {path}')
+    return DATASETS.build(settings), path
+
+
+def batches(dataset, size: int) -> Iterator[Tuple[np.ndarray, list]]:
+    """(B, H, W, 3) uint8 BGR crops and their data samples."""
+    for start in range(0, len(dataset), size):
+        batch = pseudo_collate(
+            [dataset[i] for i in range(start, min(start + size, len(dataset)))]
+        )
+        crops = torch.stack(batch['inputs']).permute(0, 2, 3, 1)
+        yield crops.numpy(), batch['data_samples']
+
+
+def verify(
+    model, export: Export, run: Run, dataset, ann_file: str, batch_size: int
+) -> Tuple[Dict[str, float], Dict[str, List[float]]]:
+    """Run both on every person.
+
+    Returns:
+        The summary of :class:`.comparison.Differences`, and by subset AP of
+        PyTorch and of the backend.
+    """
+    codec = KEYPOINT_CODECS.build(model.cfg.codec)
+    differences = Differences(export.precision)
+    metrics = [_metric(dataset, ann_file) for _ in range(2)]
+    progress = tqdm(total=len(dataset), unit='people', desc='comparing')
+    for crops, samples in batches(dataset, batch_size):
+        simcc = torch_outputs(model, crops)
+        expected = codec.decode(*simcc)
+        outputs = run(export.normalise(crops))
+        if export.decodes:
+            actual = outputs
+            differences.add_outputs([expected[1]], [outputs[1]])
+        else:
+            differences.add_outputs(simcc, outputs)
+            actual = codec.decode(*outputs)
+        differences.add_keypoints(
+            simcc, expected[0], actual[0], codec.simcc_split_ratio
+        )
+        for metric, (points, scores) in zip(metrics, (expected, actual)):
+            metric.process({}, _predictions(samples, points, scores))
+        progress.update(len(crops))
+    progress.close()
+    scores = [metric.compute_metrics(metric.results) for metric in metrics]
+    ap = {s: [score[f'{s}_AP'] for score in scores] for s in SUBSETS}
+    return differences.summary(), ap
+
+
+def torch_outputs(model, crops: np.ndarray) -> Outputs:
+    """SimCC of (B, H, W, 3) uint8 BGR crops by PyTorch."""
+    inputs = torch.from_numpy(crops).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        batch = model.data_preprocessor(
+            dict(inputs=list(inputs), data_samples=[]), False
+        )
+        outputs = model.head(model.extract_feat(batch['inputs']))
+    return tuple(output.float().cpu().numpy() for output in outputs)
+
+
+def _metric(dataset, ann_file: str):
+    metric = METRICS.build(dict(type='SpineTrackMetric', ann_file=ann_file))
+    metric.dataset_meta = dataset.metainfo
+    return metric
+
+
+def _predictions(samples, points: np.ndarray, scores: np.ndarray) -> list:
+    """Input pixels to image pixels, as the metric takes them."""
+    results = []
+    for sample, keypoints, visible in zip(samples, points, scores):
+        meta = sample.metainfo
+        scale, center = meta['input_scale'], meta['input_center']
+        image_points = keypoints / meta['input_size'] * scale
+        image_points += center - 0.5 * scale
+        result = sample.to_dict()
+        result.update(meta)
+        result['pred_instances'] = dict(
+            keypoints=image_points[None],
+            keypoint_scores=visible[None],
+            bbox_scores=sample.gt_instances.bbox_scores,
+            bboxes=sample.gt_instances.bboxes,
+        )
+        results.append(result)
+    return results
+
+
+def measure_speed(
+    run: Callable[[], None], repeats: int, batch: int
+) -> Dict[str, float]:
+    """Median and 90th percentile of a call, and people a second."""
+    for _ in range(3):
+        run()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    median, slow = np.percentile(times, [50, 90])
+    return dict(
+        batch=batch,
+        median_ms=1000 * median,
+        p90_ms=1000 * slow,
+        people_per_second=batch / median,
+    )
+
+
+def compare_speed(
+    model, export: Export, run: Run, sizes: Sequence[int], repeats: int
+) -> Dict[str, List[Dict[str, float]]]:
+    """Network alone, input ready in memory, by batch size."""
+    w, h = model.cfg.codec['input_size']
+    rng = np.random.default_rng(0)
+    result = {'pytorch': [], export.backend: []}
+    for size in sizes:
+        crops = rng.integers(0, 256, (size, h, w, 3), dtype=np.uint8)
+        inputs = export.normalise(crops)
+        result['pytorch'].append(
+            measure_speed(
+                lambda crops=crops: torch_outputs(model, crops), repeats, size
+            )
+        )
+        result[export.backend].append(
+            measure_speed(lambda inputs=inputs: run(inputs), repeats, size)
+        )
+    return result
