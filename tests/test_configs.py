@@ -1,6 +1,7 @@
 """Every config loads from anywhere, agrees with itself and builds."""
 
 import importlib.util
+import json
 import os
 from functools import partial
 from pathlib import Path
@@ -8,12 +9,13 @@ from pathlib import Path
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES, METAINFO
 from spinepose_mmpose.model_zoo import all_models, find_model
 
+import cv2
 import numpy as np
 import pytest
 import torch
 import yaml
 from mmengine.analysis import FlopAnalyzer
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.dataset import Compose
 from mmengine.hub import get_config
 from mmengine.model import revert_sync_batchnorm
@@ -29,17 +31,16 @@ from mmpose.registry import (
     MODELS,
     OPTIM_WRAPPERS,
     PARAM_SCHEDULERS,
+    TRANSFORMS,
 )
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / 'configs'
-ALL = [
+NAMES = [
     str(path.relative_to(CONFIGS).with_suffix(''))
-    for pattern in ('spinepose-*.py', '*/spinepose-*.py')
+    for pattern in ('spinepose-*.py', 'variants/spinepose-*.py')
     for path in sorted(CONFIGS.glob(pattern))
 ]
-# Published stems are the models under another name: see the test of that.
-NAMES = [name for name in ALL if not name.startswith('published/')]
 # deepen, widen, channels, input (w, h), SimCC sigma, params (M), FLOPs (G)
 PUBLISHED = {
     'spinepose-s': (0.33, 0.5, 512, (192, 256), (4.9, 5.66), 5.98, 0.72),
@@ -48,8 +49,7 @@ PUBLISHED = {
     'spinepose-x': (1.33, 1.25, 1280, (288, 384), (6.0, 6.93), 50.69, 17.37),
 }
 MODELS_ALONE = [name for name in NAMES if '/' not in name]
-# Those that are to be evaluated on SpineTrack with one metric.
-TRAINED = [name for name in NAMES if not name.startswith('benchmark/')]
+ALL_LOSSES = dict(alpha=1.0, beta=2.5, gamma1=0.1, gamma2=0.5)
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -92,13 +92,6 @@ def build(load):
 def datasets_of(loader):
     dataset = loader.dataset
     return [dataset, *dataset.get('datasets', ())]
-
-
-def test_every_published_stem_has_a_config():
-    stems = {name.split('/')[1] for name in ALL if name not in NAMES}
-    assert stems == {m.aliases[0] for m in all_models('spinepose') if m.weights}
-    for model in all_models('spinepose'):
-        assert Path(model.config).stem in NAMES
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -206,7 +199,7 @@ def test_pipelines_make_what_the_head_takes(name, load):
     ]
 
 
-@pytest.mark.parametrize('name', TRAINED)
+@pytest.mark.parametrize('name', NAMES)
 def test_evaluation_data_is_spinetrack(name, load):
     cfg = load(name)
     for loader, evaluator in (
@@ -240,25 +233,6 @@ def test_published_figures(name, load, build):
     assert round(sum(p.numel() for p in model.parameters()) / 1e6, 2) == params
     row = find_model(name)
     assert (row.input_size, row.params, row.flops) == (size, params, flops)
-
-
-@pytest.mark.parametrize('name', [n for n in ALL if n not in NAMES])
-def test_published_stems_are_those_models(name, load):
-    """A checkpoint's stem names a config with the same network and data."""
-    found = load(name).to_dict()
-    model = load(Path(find_model(name.split('/')[1]).config).stem).to_dict()
-    for key in (
-        'model',
-        'codec',
-        'dataset_type',
-        'data_mode',
-        'train_dataloader',
-        'val_dataloader',
-        'test_dataloader',
-        'val_evaluator',
-        'test_evaluator',
-    ):
-        assert found[key] == model[key]
 
 
 @pytest.mark.parametrize(
@@ -338,6 +312,159 @@ def test_training_sets_are_the_three_published_ones(load):
     assert tuple(names.values()) == KEYPOINT_NAMES
 
 
+def differences(one, two, place=''):
+    """Places where two configs differ."""
+    if isinstance(one, dict) and isinstance(two, dict):
+        return {
+            place + found
+            for key in {*one, *two}
+            for found in differences(one.get(key), two.get(key), f'.{key}')
+        }
+    return set() if one == two else {place}
+
+
+@pytest.mark.parametrize(
+    'name, expected',
+    [
+        ('wo-distill', {'.model.beta': 0}),
+        ('wo-structure', {'.model.gamma1': 0}),
+        ('wo-spine', {'.model.gamma2': 0}),
+        ('scratch', {'.model.beta': 0, '.load_from': None}),
+        (
+            'amp',
+            {
+                '.optim_wrapper.type': 'AmpOptimWrapper',
+                '.optim_wrapper.loss_scale': 'dynamic',
+            },
+        ),
+    ],
+)
+def test_is_a_delta(name, expected, load):
+    base = load('spinepose-m').to_dict()
+    variant = load(f'variants/spinepose-m_{name}')
+    assert differences(base, variant.to_dict()) == set(expected)
+    for place, value in expected.items():
+        found = variant
+        for key in place[1:].split('.'):
+            found = found[key]
+        assert found == value
+
+
+@pytest.mark.parametrize('size', 'tsmlx')
+def test_every_model_distils_from_its_own_size(size, load):
+    cfg = load(f'spinepose-{size}')
+    assert {k: cfg.model[k] for k in ALL_LOSSES} == ALL_LOSSES
+    assert cfg.load_from == f'spinepose://rtmpose-{size}-halpe26'
+    assert cfg.model.teacher.checkpoint == cfg.load_from
+    assert f'/rtmpose-{size}_' in cfg.model.teacher.config
+    assert cfg.max_epochs == 10
+    assert len(cfg.train_dataloader.dataset.datasets) == 3
+
+
+def test_scratch_on_the_command_line():
+    """--cfg-options load_from=None model.beta=0"""
+    cfg = Config.fromfile(CONFIGS / 'spinepose-s.py')
+    options = {'load_from': 'None', 'model.beta': '0'}
+    cfg.merge_from_dict(
+        {k: DictAction._parse_iterable(v) for k, v in options.items()}
+    )
+    assert cfg.load_from is None
+    assert cfg.model.beta == 0
+
+
+@pytest.mark.parametrize(
+    'name, variable, source, kept',
+    [
+        ('coco', 'COCO_ROOT', 17, list(range(17))),
+        (
+            'halpe26',
+            'HALPE_ROOT',
+            136,
+            [i for i in range(26) if i not in (18, 19)],
+        ),
+    ],
+)
+def test_people_mixed_in(name, variable, source, kept, tmp_path, monkeypatch):
+    monkeypatch.setenv(variable, str(tmp_path))
+    cfg = Config.fromfile(CONFIGS / f'variants/spinepose-m_{name}.py')
+    parts = cfg.train_dataloader.dataset.datasets
+    assert [p.type for p in parts[:3]] == ['SpineTrackDataset'] * 3
+    part = parts[3]
+    points = np.random.default_rng(0).uniform(60, 140, (source, 2))
+    write_people(part, points)
+
+    combined = cfg.train_dataloader.dataset
+    combined.datasets = [part]
+    # The labels, without what moves them.
+    steps = {
+        step['type'].removeprefix('Fast'): step for step in combined.pipeline
+    }
+    combined.pipeline = [
+        steps[kind]
+        for kind in (
+            'LoadPoseImage',
+            'GetBBoxCenterScale',
+            'TopdownAffine',
+            'GenerateTarget',
+            'PackPoseInputs',
+        )
+    ]
+    dataset = DATASETS.build(combined)
+    (sample,) = (dataset[i]['data_samples'] for i in range(len(dataset)))
+    weights = sample.gt_instance_labels.keypoint_weights[0]
+    assert weights.nonzero().flatten().tolist() == kept
+    # 192 pixels of the input are 1.25 * 199 of the image.
+    x = sample.gt_instance_labels.keypoint_x_labels[0].argmax(-1) / 2
+    expected = (points[kept, 0] - 99.5) * 192 / 248.75 + 96
+    np.testing.assert_allclose(x[kept], expected, atol=0.3)
+    assert len(sample.metainfo['flip_indices']) == 37
+
+
+def write_people(part, points):
+    root = Path(part.data_root)
+    image = root / part.data_prefix.img / 'a.jpg'
+    image.parent.mkdir(parents=True)
+    cv2.imwrite(str(image), np.zeros((200, 200, 3), np.uint8))
+    ann_file = root / part.ann_file
+    ann_file.parent.mkdir()
+    person = dict(
+        id=1,
+        image_id=1,
+        category_id=1,
+        iscrowd=0,
+        area=9000,
+        bbox=[0, 0, 199, 199],
+        num_keypoints=len(points),
+        keypoints=np.c_[points, np.full(len(points), 2)].ravel().tolist(),
+    )
+    ann_file.write_text(
+        json.dumps(
+            dict(
+                images=[dict(id=1, file_name='a.jpg', width=200, height=200)],
+                annotations=[person],
+                categories=[dict(id=1, name='person')],
+            )
+        )
+    )
+
+
+def test_the_pipeline_of_mmpose(load):
+    """Step for step MMPose's classes where ours are the fast ones."""
+    ours = load('spinepose-m')
+    theirs = load('variants/spinepose-m_mmpose-pipeline')
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        steps = [cfg[loader].dataset.pipeline for cfg in (ours, theirs)]
+        for fast, plain in zip(*steps, strict=True):
+            module = TRANSFORMS.get(plain.type).__module__
+            shared = plain.type in ('LoadPoseImage', 'TopdownAffine')
+            assert module.startswith('mmpose.') or shared
+            named = dict(fast, type=fast.type.removeprefix('Fast'))
+            named.pop('lazy', None)
+            named.pop('backend_args', None)
+            assert named == dict(plain)
+    assert not any(step.get('lazy') for step in steps[1])
+
+
 @pytest.fixture(scope='module')
 def index():
     """metafile -> its content, for those of model-index.yml."""
@@ -368,6 +495,7 @@ def test_metafiles_are_what_mim_reads(index):
     assert sorted(e['Name'] for e in entries) == sorted(
         m.aliases[0] for m in published
     )
+    assert 'spinepose-m_32xb256-10e_spinetrack-256x192' in str(entries)
     for entry in entries:
         model = find_model(entry['Name'])
         assert entry['Weights'] == model.weights[0]

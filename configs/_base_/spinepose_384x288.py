@@ -20,54 +20,18 @@ model = dict(
     )
 )
 
-# The pipelines of the base with this input size: lists cannot be merged.
-backend_args = dict(backend='local')
-fast_loading = '{{$SPINEPOSE_FAST_LOADING:1}}' != '0'
-fast = 'Fast' if fast_loading else ''
-train_pipeline = [
-    dict(
-        type='LoadPoseImage',
-        on_bad_image='skip',
-        lazy=fast_loading,
-        backend_args=backend_args,
-    ),
-    dict(type='GetBBoxCenterScale'),
-    dict(type=f'{fast}RandomFlip', direction='horizontal'),
-    dict(type='RandomHalfBody'),
-    dict(
-        type=f'{fast}RandomBBoxTransform',
-        scale_factor=[0.5, 1.5],
-        rotate_factor=90,
-    ),
-    dict(type='TopdownAffine', input_size=input_size),
-    dict(type=f'{fast}PhotometricDistortion'),
-    dict(
-        type='Albumentation',
-        transforms=[
-            dict(type='Blur', p=0.1),
-            dict(type='MedianBlur', p=0.1),
-            dict(
-                type='CoarseDropout',
-                max_holes=1,
-                max_height=0.4,
-                max_width=0.4,
-                min_holes=1,
-                min_height=0.2,
-                min_width=0.2,
-                p=1.0,
-            ),
-        ],
-    ),
-    dict(type=f'{fast}GenerateTarget', encoder=codec),
-    dict(type='PackPoseInputs'),
-]
-val_pipeline = [
-    dict(type='LoadPoseImage', lazy=fast_loading, backend_args=backend_args),
-    dict(type='GetBBoxCenterScale'),
-    dict(type='TopdownAffine', input_size=input_size),
-    dict(type='PackPoseInputs'),
-]
 
+def resized(pipeline):
+    """The base's pipeline with this input size."""
+    changes = dict(input_size=input_size, encoder=codec)
+    return [
+        dict(step, **{key: changes[key] for key in changes if key in step})
+        for step in pipeline
+    ]
+
+
+train_pipeline = resized(_base_.train_pipeline)
+val_pipeline = resized(_base_.val_pipeline)
 train_dataloader = dict(
     batch_size=train_batch_size, dataset=dict(pipeline=train_pipeline)
 )

@@ -30,6 +30,9 @@ METRIC_KEYS = {
     for column in TITLES
     for stat in ('AP', 'AR')
 }
+# The config of all methods and the environment variable that names one.
+CONFIG = 'configs/published_methods.py'
+METHOD_VARIABLE = 'SPINEPOSE_METHOD'
 _SIMCC = f'{OPENMMLAB}mmpose/v1/body_2d_keypoint/simcc/coco/'
 _RTMW = f'{OPENMMLAB}mmpose/v1/projects/rtmw/'
 
@@ -39,7 +42,7 @@ class PublishedMethod:
     """One row.
 
     Attributes:
-        name: Of the config, ``configs/benchmark/{name}_spinetrack-val.py``.
+        name: For :data:`CONFIG`, in the variable :data:`METHOD_VARIABLE`.
         title: In the table.
         keypoints: That the method predicts.
         weights: What ``load_from`` takes.
@@ -55,10 +58,6 @@ class PublishedMethod:
     params: float
     flops: float
     results: Dict[str, float]
-
-    @property
-    def config(self) -> str:
-        return f'configs/benchmark/{self.name}_spinetrack-val.py'
 
 
 def _zoo(name: str, title: str, **more) -> PublishedMethod:

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, EVALUATORS
 
-TEST_SETS = str(config_file('configs/benchmark/_base_/test_sets.py'))
+TEST_SETS = str(config_file('configs/_base_/datasets/test_sets.py'))
 SPINETRACK = dict(type='SpineTrackDataset')
 METRIC = dict(type='SpineTrackMetric', ann_file=str(GOLDEN / 'gt.json'))
 

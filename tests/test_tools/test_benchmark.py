@@ -8,7 +8,7 @@ from spinepose_mmpose.utils import config_file
 import benchmark as tool
 import pytest
 
-CONFIG = str(config_file('configs/benchmark/spinepose-s_spinetrack-val.py'))
+CONFIG = str(config_file('configs/spinepose-s.py'))
 METRICS = {'spinetrack/body_AP': 0.5, 'spinetrack/body_AR': 0.6}
 
 

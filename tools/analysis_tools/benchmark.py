@@ -21,7 +21,9 @@ from typing import List, Optional
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
 from spinepose_mmpose.evaluation.people import read_json
 from spinepose_mmpose.evaluation.published import (
+    CONFIG,
     METHOD_NAMES,
+    METHOD_VARIABLE,
     METRIC_KEYS,
     TITLES,
     find_method,
@@ -131,9 +133,7 @@ def entries_of(args) -> List[Entry]:
         method = find_method(name)
         weights = UNTRAINED if args.untrained else method.weights
         entries.append(
-            Entry(
-                name, str(config_file(method.config)), given.get(name, weights)
-            )
+            Entry(name, str(config_file(CONFIG)), given.get(name, weights))
         )
     entries += [Entry(*item) for item in args.add]
     names = [entry.name for entry in entries]
@@ -156,7 +156,8 @@ def settings_of(entry: Entry, cfg_options=()) -> dict:
         raise FileNotFoundError(
             f"{entry.name}: there is no config file '{entry.config}'."
         )
-    # With the test sets and data roots of the environment filled in.
+    # With the method, test sets and data roots of the environment filled in.
+    os.environ[METHOD_VARIABLE] = entry.name
     with quietly():
         config = Config.fromfile(entry.config).to_dict()
     state = None
@@ -211,6 +212,7 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     metrics_file, log = folder / 'metrics.json', folder / 'test.log'
     metrics_file.unlink(missing_ok=True)
+    os.environ[METHOD_VARIABLE] = entry.name
     with open(log, 'w', encoding='utf-8') as file:
         code = subprocess.call(
             _command(entry, folder, metrics_file, cfg_options, report),

@@ -1,6 +1,10 @@
-# The test sets of the published results table. A method's config takes
+# The test sets of the published results table. A config takes from here
 # benchmark_dataloader and benchmark_evaluator, and states its own pipeline and
 # keypoints. docs/evaluation.md explains the settings.
+_base_ = []  # without it MMEngine takes the import for a config of another kind
+
+import os
+
 test_sets = '{{$SPINEPOSE_TEST_SETS:spinetrack}}'  # of spinetrack,coco,halpe26
 spinetrack_root = '{{$SPINETRACK_ROOT:data/spinetrack}}/'
 coco_root = '{{$COCO_ROOT:data/coco}}/'
@@ -71,7 +75,7 @@ if unknown_sets:
 
 benchmark_dataloader = dict(
     batch_size=64,
-    num_workers=min(10, __import__('os').cpu_count() or 1),
+    num_workers=min(10, os.cpu_count() or 1),
     persistent_workers=True,
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
