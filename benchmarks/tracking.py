@@ -12,7 +12,6 @@ import sys
 from collections import Counter
 
 from spinepose_mmpose.evaluation.coco import oks_matrix
-from spinepose_mmpose.evaluation.identity import identity_scores
 from spinepose_mmpose.inference import PoseTracker, Tracker
 from spinepose_mmpose.inference.results import Person
 from spinepose_mmpose.metainfo import NUM_KEYPOINTS, SIGMAS
@@ -21,6 +20,7 @@ from spinepose_mmpose.utils import one_sentence
 import numpy as np
 from clip_scenes import CLIPS, make_clip
 from clips import Clip
+from identity import identity_scores
 
 OURS = 'spinepose-mmpose'
 OUTLINE_SHARE = 0.53

@@ -48,13 +48,11 @@ def keypoint_similarity(
 ) -> np.ndarray:
     """The terms of the OKS sum, ``exp(-d_k^2 / (2 s^2 (2 sigma_k)^2))``.
 
-    d_k is the distance in pixels and s^2 the area of the person:
-    https://cocodataset.org/#keypoints-eval, where the constant of a keypoint
-    is ``k = 2 sigma``.
+    https://cocodataset.org/#keypoints-eval, where ``k = 2 sigma``.
 
     Args:
-        offsets (np.ndarray): (..., P, K, 2), [x, y] in pixels.
-        areas (np.ndarray): (P, ), square pixels.
+        offsets (np.ndarray): (..., P, K, 2), of length d_k, in pixels.
+        areas (np.ndarray): (P, ), s^2 in square pixels.
         sigmas (np.ndarray): (K, ).
 
     Returns:
@@ -229,7 +227,7 @@ def subset_curves(
         for s, a in zip(*np.nonzero(num_people)):
             ranked = by_score[active[by_score, s]]
             hit, skipped = matched[ranked, s, a].T, unscored[ranked, s, a].T
-            precision[-1][s, a], recall[-1][s, a] = precision_recall(
+            precision[-1][s, a], recall[-1][s, a] = _precision_recall(
                 hit & ~skipped, ~hit & ~skipped, num_people[s, a]
             )
     precision, recall = np.stack(precision), np.stack(recall)
@@ -255,36 +253,23 @@ def summarize_curves(curves: Dict[str, Curves]) -> Dict[str, Dict[str, float]]:
     return stats
 
 
-def precision_recall(
-    hits: np.ndarray, misses: np.ndarray, num_people: int
-) -> Tuple[np.ndarray, np.ndarray]:
-    """Interpolated precision and final recall at T thresholds.
+def _precision_recall(hits, misses, num_people: int) -> Curves:
+    """Interpolated precision (T, 101) at :data:`RECALLS`, and recall (T, ).
 
-    Args:
-        hits (np.ndarray): (T, D) bool, the detection is right; best detection
-            first.
-        misses (np.ndarray): (T, D) bool, it is wrong. Neither: it is ignored.
-        num_people (int): People to be found, above 0.
-
-    Returns:
-        tuple[np.ndarray, np.ndarray]: Precision (T, 101) at :data:`RECALLS`
-        and recall (T, ).
+    ``hits`` and ``misses`` (T, D) say whether a detection, the best first, is
+    right or wrong; it is ignored if it is neither.
     """
-    num_thresholds, num_dets = hits.shape
-    precision = np.zeros((num_thresholds, len(RECALLS)))
-    if num_dets == 0:
-        return precision, np.zeros(num_thresholds)
     right = np.cumsum(hits, axis=1, dtype=np.float64)
     wrong = np.cumsum(misses, axis=1, dtype=np.float64)
-    recall = right / num_people
-    curve = right / (right + wrong + np.spacing(1))
-    # The best precision at this recall or a higher one.
+    curve = right / (right + wrong + EPSILON)
+    # The best precision at this recall or a higher one, 0 beyond the last.
     curve = np.maximum.accumulate(curve[:, ::-1], axis=1)[:, ::-1]
-    for t in range(num_thresholds):
-        reached = np.searchsorted(recall[t], RECALLS, side='left')
-        inside = reached < num_dets
-        precision[t, inside] = curve[t, reached[inside]]
-    return precision, recall[:, -1]
+    curve = np.pad(curve, ((0, 0), (0, 1)))
+    recall = right / num_people
+    precision = [
+        curve[t, np.searchsorted(recall[t], RECALLS)] for t in range(len(hits))
+    ]
+    return np.stack(precision), np.pad(recall, ((0, 0), (1, 0)))[:, -1]
 
 
 def summary_table(
@@ -386,7 +371,7 @@ def _match_images(gts, dts, g, d, active, ignored, ids, sigmas):
                 sigmas,
                 ids,
             )
-            matched[rows_d], on_ignored[rows_d] = match(
+            matched[rows_d], on_ignored[rows_d] = _match(
                 oks.reshape(len(part), n_d, n_g, -1),
                 active[rows_d],
                 ignored[rows_g],
@@ -395,25 +380,16 @@ def _match_images(gts, dts, g, d, active, ignored, ids, sigmas):
     return matched, on_ignored
 
 
-def match(
-    oks: np.ndarray, active: np.ndarray, ignored: np.ndarray, crowd: np.ndarray
-) -> Tuple[np.ndarray, np.ndarray]:
-    """Match the detections and people of n images by COCO's rules.
+def _match(oks, active, ignored, crowd) -> Tuple[np.ndarray, np.ndarray]:
+    """The result of :func:`_match_images` for n images, (n, D, S, A, T).
 
-    In each image detections choose in order of their score: the most similar
+    By COCO's rules detections choose in order of their score: the most similar
     person not taken yet, if the OKS reaches the threshold; an ignored person
     only if no other one qualifies; a crowd as often as needed.
 
-    Args:
-        oks (np.ndarray): (n, D, G, S) of D detections, best first, with G
-            people.
-        active (np.ndarray): (n, D, S), False where a detection takes no part.
-        ignored (np.ndarray): (n, G, S, A), True where a person is not scored.
-        crowd (np.ndarray): (n, G).
-
-    Returns:
-        tuple[np.ndarray, np.ndarray]: Both (n, D, S, A, T) bool: the
-        detection has a match; the match is an ignored person.
+    ``oks`` is (n, D, G, S) of D detections, best first, with G people;
+    ``active`` (n, D, S) where a detection takes part; ``ignored``
+    (n, G, S, A) where a person is not scored; ``crowd`` (n, G).
     """
     n, num_dets, num_gts, num_subsets = oks.shape
     shape = (num_subsets, ignored.shape[-1], len(OKS_THRESHOLDS))

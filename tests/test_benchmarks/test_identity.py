@@ -1,7 +1,6 @@
-from spinepose_mmpose.evaluation.identity import identity_scores
-
 import numpy as np
 import pytest
+from identity import identity_scores
 
 
 def scores(truth, predicted, similarities=None, **kwargs):
