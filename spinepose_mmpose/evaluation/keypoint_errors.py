@@ -138,21 +138,45 @@ def chain_errors(
     labelled = gt_keypoints[:, chain, 2] > 0
     segments = labelled[:, 1:] & labelled[:, :-1]
     joints = segments[:, 1:] & segments[:, :-1]
-    gt, dt = (
-        _directions(k[:, chain, :2]) for k in (gt_keypoints, dt_keypoints)
+    links = list(zip(chain, chain[1:]))
+    gt_turns, dt_turns = (
+        np.diff(_directions(points, links), axis=1)
+        for points in (gt_keypoints, dt_keypoints)
     )
-    gt_turns, dt_turns = np.diff(gt, axis=1), np.diff(dt, axis=1)
-
-    def degrees(angles, valid):
-        wrapped = np.arctan2(np.sin(angles), np.cos(angles))
-        return np.where(valid, np.abs(np.degrees(wrapped)), np.nan)
-
     return dict(
-        angle=degrees(dt - gt, segments),
-        curvature=degrees(dt_turns - gt_turns, joints),
-        bend_labelled=degrees(gt_turns, joints),
-        bend_predicted=degrees(dt_turns, joints),
+        angle=link_errors(gt_keypoints, dt_keypoints, links),
+        curvature=_degrees(dt_turns - gt_turns, joints),
+        bend_labelled=_degrees(gt_turns, joints),
+        bend_predicted=_degrees(dt_turns, joints),
     )
+
+
+def link_errors(
+    gt_keypoints: np.ndarray,
+    dt_keypoints: np.ndarray,
+    links: Sequence[Tuple[int, int]],
+) -> np.ndarray:
+    """Absolute errors of the directions of links, (N, number of links).
+
+    In degrees, NaN where a label of an end is missing; the arguments are as
+    in :func:`chain_errors`.
+    """
+    start, end = np.array(links).T
+    labelled = gt_keypoints[..., 2] > 0
+    error = _directions(dt_keypoints, links) - _directions(gt_keypoints, links)
+    return _degrees(error, labelled[:, start] & labelled[:, end])
+
+
+def _directions(points: np.ndarray, links) -> np.ndarray:
+    """(N, number of links), radians."""
+    start, end = np.array(links).T
+    dx, dy = np.moveaxis(points[:, end, :2] - points[:, start, :2], -1, 0)
+    return np.arctan2(dy, dx)
+
+
+def _degrees(angles: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    wrapped = np.arctan2(np.sin(angles), np.cos(angles))
+    return np.where(valid, np.abs(np.degrees(wrapped)), np.nan)
 
 
 def side_confusion(
@@ -225,9 +249,3 @@ def mean_with_confidence(
             np.concatenate(means)[:, seen], (2.5, 97.5), axis=0
         )
     return np.stack([mean, *ends], axis=1)
-
-
-def _directions(points: np.ndarray) -> np.ndarray:
-    """(N, C, 2) to (N, C - 1), radians."""
-    dx, dy = np.moveaxis(np.diff(points, axis=1), -1, 0)
-    return np.arctan2(dy, dx)

@@ -1,34 +1,39 @@
 """Train the ablation of the method on the synthetic set and write its table.
 
-A teacher learns the 26 Halpe keypoints of the set's people (neck and hip are
-the midpoints of shoulders and hips, as in Halpe). Then for each seed five
+A teacher learns the 26 Halpe keypoints of the people (neck and hip are the
+midpoints of shoulders and hips, as in Halpe). Then, for each seed, five
 students start from its weights, their head extended to 37 keypoints:
 
     none; + distill; + distill + structure; + distill + spine; all
 
-Runs that are finished are kept and one that was stopped goes on, so the same
+Finished runs are kept and one that was stopped goes on, so that the same
 command can be repeated until the table is full.
 """
 
 import argparse
 import json
 import os
-import statistics
 import sys
 import time
 from pathlib import Path
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
-from spinepose_mmpose.evaluation.keypoint_errors import match_people
+from spinepose_mmpose.evaluation.keypoint_errors import (
+    link_errors,
+    match_people,
+)
 from spinepose_mmpose.evaluation.people import (
     detections_from_coco,
     ground_truth_from_coco,
     read_json,
 )
 from spinepose_mmpose.metainfo import BONES, KEYPOINT_IDS, SIGMAS, SPINE_CHAIN
+from spinepose_mmpose.models.distiller import plain_model_config
 from spinepose_mmpose.utils import config_file, one_sentence, write_text
 
 import numpy as np
+import pandas as pd
+from mmengine.config import Config, DictAction
 
 # row -> which of beta, gamma1 and gamma2 are on
 ROWS = {
@@ -39,21 +44,17 @@ ROWS = {
     'all': ('beta', 'gamma1', 'gamma2'),
 }
 WEIGHTS = dict(beta=2.5, gamma1=0.1, gamma2=0.5)
-# column -> (title, digits, higher is better)
+# column -> (title, digits, which is better)
 COLUMNS = {
-    'all_AP': ('overall AP', 3, True),
-    'body_AP': ('body AP', 3, True),
-    'spine_AP': ('spine AP', 3, True),
-    'bone_angle': ('bone angle error, degrees', 2, False),
-    'spine_angle': ('spine angle error, degrees', 2, False),
-    'roughness': ('spine roughness, mean links', 4, False),
+    'all_AP': ('overall AP', 3, 'higher'),
+    'body_AP': ('body AP', 3, 'higher'),
+    'spine_AP': ('spine AP', 3, 'higher'),
+    'bone_angle': ('bone angle error, degrees', 2, 'lower'),
+    'spine_angle': ('spine angle error, degrees', 2, 'lower'),
+    'roughness': ('spine roughness, mean links', 4, 'lower'),
 }
-SPLITS = ('train-real-coco', 'train-real-yoga', 'train-unreal')
-# SpineTrack's keypoints as Halpe26 has them.
-TO_HALPE26 = [(i, i) for i in range(26) if i not in (18, 19)] + [
-    ((5, 6), 18),
-    ((11, 12), 19),
-]
+# Keypoints of SpineTrack that mean the same in Halpe26.
+SHARED = [(i, i) for i in range(26) if i not in (18, 19)]
 HALPE26 = dict(from_file='configs/_base_/datasets/halpe26.py')
 BEGIN, END = '<!-- ablation.py: begin -->', '<!-- ablation.py: end -->'
 
@@ -75,8 +76,8 @@ def parse_args():
     parser.add_argument(
         '--backbone',
         metavar='FILE',
-        help="checkpoint whose backbone the teacher's training starts from,\n"
-        'e.g. of configs/spinepose-t_demo_backbone.py',
+        help='checkpoint whose backbone the training of the teacher starts\n'
+        'from, e.g. of configs/spinepose-t_demo_backbone.py',
     )
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1])
     parser.add_argument(
@@ -125,13 +126,9 @@ def parse_args():
 
 
 def base_config(args, data, epochs, seed):
-    from mmengine.config import Config, DictAction
-
     os.environ['SPINETRACK_ROOT'] = str(Path(data).absolute())
-    path = (
-        args.config if Path(args.config).is_file() else config_file(args.config)
-    )
-    cfg = Config.fromfile(path)
+    given = Path(args.config)
+    cfg = Config.fromfile(given if given.is_file() else config_file(given))
     cfg.model.pop('teacher', None)
     loader = dict(num_workers=args.workers, persistent_workers=args.workers > 0)
     cfg.merge_from_dict(
@@ -144,23 +141,21 @@ def base_config(args, data, epochs, seed):
                 interval=max(1, epochs // 4), save_best=None
             ),
             'log_level': 'WARNING',
+            'launcher': args.launcher,
+            'test_evaluator.ann_file': str(annotations(data)),
         }
     )
     for scheduler in cfg.param_scheduler:
         if scheduler.get('by_epoch', True):
-            span = scheduler['end'] - scheduler.get('begin', 0)
-            scheduler['begin'] = round(
-                scheduler.get('begin', 0) / scheduler['end'] * epochs
-            )
-            if 'T_max' in scheduler and scheduler['T_max'] == span:
+            begin, end = scheduler.get('begin', 0), scheduler['end']
+            scheduler['begin'] = round(begin / end * epochs)
+            if scheduler.get('T_max') == end - begin:
                 scheduler['T_max'] = epochs - scheduler['begin']
             scheduler['end'] = epochs
     for option in args.cfg_options:
         name, _, value = option.partition('=')
         cfg.merge_from_dict({name: DictAction._parse_iterable(value)})
-    cfg.launcher = args.launcher
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    cfg.test_evaluator.ann_file = str(annotations(data))
     return cfg
 
 
@@ -169,8 +164,6 @@ def annotations(data):
 
 
 def teacher_model(cfg):
-    from spinepose_mmpose.models.distiller import plain_model_config
-
     model = plain_model_config(cfg.model.to_dict())
     model['head']['out_channels'] = 26
     return model
@@ -190,18 +183,16 @@ def teacher_config(args):
         )
     dataset = cfg.train_dataloader.dataset
     dataset.metainfo = HALPE26
+    to_halpe26 = dict(
+        type='KeypointConverter',
+        num_keypoints=26,
+        mapping=[*SHARED, ((5, 6), 18), ((11, 12), 19)],
+    )
     for part in dataset.datasets:
-        part.pipeline = [
-            dict(type='KeypointConverter', num_keypoints=26, mapping=TO_HALPE26)
-        ]
+        part.pipeline = [to_halpe26]
     # Tested on people with 37: without flips, which would exchange those.
     cfg.model['test_cfg']['flip_test'] = False
-    cfg.test_evaluator.update(
-        pred_converter=dict(
-            num_keypoints=37,
-            mapping=[(i, i) for i in range(26) if i not in (18, 19)],
-        )
-    )
+    cfg.test_evaluator.pred_converter = dict(num_keypoints=37, mapping=SHARED)
     return cfg
 
 
@@ -231,31 +222,28 @@ def finish(cfg, folder):
     from mmengine.registry import init_default_scope
     from mmengine.runner import Runner
 
-    init_default_scope('mmpose')
     folder = Path(folder)
     scores = folder / 'scores.json'
     if scores.exists():
         return json.loads(scores.read_text())
+    init_default_scope('mmpose')
     start = time.time()
     cfg.work_dir = str(folder)
     last = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
-    train = cfg.copy()
+    train, test = cfg.copy(), cfg.copy()
     train.experiment_name = f'{folder.parent.name}_{folder.name}_train'
     if (folder / 'last_checkpoint').exists():
         train.resume, train.load_from = True, None
     train.test_cfg = train.test_dataloader = train.test_evaluator = None
     if not last.exists():
         Runner.from_cfg(train).train()
-    test = cfg.copy()
     test.experiment_name = f'{folder.parent.name}_{folder.name}_test'
     test.resume, test.load_from = False, str(last)
     test.train_cfg = test.train_dataloader = test.optim_wrapper = None
     test.param_scheduler = test.auto_scale_lr = None
     test.test_evaluator.outfile_prefix = str(folder / 'predictions')
-    result = {
-        name.rpartition('/')[2]: value
-        for name, value in Runner.from_cfg(test).test().items()
-    }
+    found = Runner.from_cfg(test).test()
+    result = {name.rpartition('/')[2]: v for name, v in found.items()}
     if cfg.model.head.out_channels == 37:
         result.update(
             shape_scores(
@@ -293,30 +281,16 @@ def shape_scores(ann_file, predictions):
 
 
 def angle_error(gt, dt, links):
-    """Mean absolute error of the links' directions, in degrees.
-
-    Args:
-        gt, dt: (N, K, 3), pairs of labelled and predicted people; a link
-            counts where both ends are labelled.
-        links: (M, 2) keypoint ids.
-    """
-    start, end = np.array(links).T
-    counted = (gt[:, start, 2] > 0) & (gt[:, end, 2] > 0)
-    angles = []
-    for points in (gt, dt):
-        x, y = np.moveaxis(points[:, end, :2] - points[:, start, :2], -1, 0)
-        angles.append(np.arctan2(y, x))
-    difference = angles[1] - angles[0]
-    error = np.abs(np.arctan2(np.sin(difference), np.cos(difference)))
-    return float(np.degrees(error[counted].mean()))
+    """Mean absolute error of the directions of links, in degrees."""
+    return float(np.nanmean(link_errors(gt, dt, links)))
 
 
 def roughness(gt, dt):
-    """Mean length of a chain's second differences, in mean true links.
+    """Mean length of the second differences of a chain, in mean true links.
 
     Args:
-        gt, dt: (N, C, 3), labelled and predicted chains; people with a chain
-            labelled throughout count.
+        gt, dt (np.ndarray): (N, C, 3), labelled and predicted chains; people
+            with a chain labelled throughout count.
     """
     whole = (gt[..., 2] > 0).all(axis=1)
     links = np.linalg.norm(np.diff(gt[whole, :, :2], axis=1), axis=-1)
@@ -327,101 +301,92 @@ def roughness(gt, dt):
 # --- report -------------------------------------------------------------------
 
 
-def table(scores):
-    """Markdown: mean over the seeds, and half of the range behind it."""
-    lines = [
-        '| losses | ' + ' | '.join(t for t, _, _ in COLUMNS.values()) + ' |',
-        '|---' * (len(COLUMNS) + 1) + '|',
-    ]
-    for row, runs in scores.items():
-        cells = []
+def table(runs):
+    """Markdown: mean over the seeds, and half of the range behind it.
+
+    Args:
+        runs (pd.DataFrame): The scores of a run per line, and its ``row``.
+    """
+    titles = [title for title, _, _ in COLUMNS.values()]
+    lines = ['| losses | ' + ' | '.join(titles) + ' |', '|---' * 7 + '|']
+    for row, group in runs.groupby('row', sort=False):
+        cells = [row]
         for column, (_, digits, _) in COLUMNS.items():
-            values = [run[column] for run in runs]
-            cell = f'{statistics.fmean(values):.{digits}f}'
+            values = group[column]
+            cell = f'{values.mean():.{digits}f}'
             if len(values) > 1:
-                cell += f' ± {(max(values) - min(values)) / 2:.{digits}f}'
+                spread = (values.max() - values.min()) / 2
+                cell += f' ± {spread:.{digits}f}'
             cells.append(cell)
-        lines.append(f'| {row} | ' + ' | '.join(cells) + ' |')
+        lines.append('| ' + ' | '.join(cells) + ' |')
     return '\n'.join(lines)
 
 
-def plot(scores, path):
-    import matplotlib
+def plot(runs, path):
+    from matplotlib.figure import Figure
 
-    matplotlib.use('Agg')
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(2, 3, figsize=(12, 6.5), sharey=True)
-    names = list(scores)
-    for axis, (column, (title, _, higher)) in zip(axes.flat, COLUMNS.items()):
-        values = [[run[column] for run in runs] for runs in scores.values()]
-        means = [statistics.fmean(v) for v in values]
-        axis.barh(names, means, color='#9ecae1')
-        for name, points in zip(names, values):
-            axis.plot(points, [name] * len(points), 'k.', markersize=5)
-        low, high = min(map(min, values)), max(map(max, values))
+    figure = Figure(figsize=(12, 6.5), layout='constrained', dpi=110)
+    axes = figure.subplots(2, 3, sharey=True)
+    means = runs.groupby('row', sort=False)[list(COLUMNS)].mean()
+    for axis, (column, (title, _, better)) in zip(axes.flat, COLUMNS.items()):
+        axis.barh(means.index, means[column], color='#9ecae1')
+        axis.plot(runs[column], runs['row'], 'k.', markersize=5)
+        low, high = runs[column].min(), runs[column].max()
         margin = 0.3 * (high - low) or 0.1 * abs(high) or 1
         axis.set_xlim(max(0, low - margin), high + margin)
-        axis.set_title(
-            f'{title} ({"higher" if higher else "lower"} is better)', fontsize=9
-        )
-    axes.flat[0].invert_yaxis()
+        axis.set_title(f'{title} ({better} is better)', fontsize=9)
+    axes[0, 0].invert_yaxis()
     figure.suptitle(
-        'Bars: mean over the seeds; dots: each seed. The axes '
-        'do not start at 0.',
+        'Bars: mean over the seeds; dots: each seed. The axes do not start at '
+        '0.',
         fontsize=9,
     )
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
+    figure.savefig(path)
 
 
-def starter(args):
-    program = 'python'
-    if args.launcher == 'pytorch':
-        processes = os.environ.get('WORLD_SIZE', '2')
-        program = f'torchrun --nproc-per-node {processes}'
-    return f'{program} tools/analysis_tools/ablation.py'
+def report(args, teacher, runs):
+    """Put the table and the plot into the page.
 
-
-def report(args, teacher, scores):
+    Args:
+        args (argparse.Namespace): The options of the command.
+        teacher (dict): Its scores.
+        runs (list[dict]): Scores of the students, with their ``row``.
+    """
     page = Path(args.docs or Path(args.out) / 'ablation.md')
-    picture = page.with_suffix('.png')
-    plot(scores, picture)
-    runs = [run for row in scores.values() for run in row]
-    text = '\n'.join(
-        [
-            BEGIN,
-            f'Teacher: body AP {teacher["body_AP"]:.3f}, feet AP '
-            f'{teacher["feet_AP"]:.3f} after {args.teacher_epochs} epochs. '
-            f'Students: {args.epochs} epochs, seeds '
-            f'{", ".join(map(str, args.seeds))}; {len(runs)} of '
-            f'{len(args.rows) * len(args.seeds)} runs, '
-            f'{statistics.fmean(run["minutes"] for run in runs):.1f} minutes '
-            f'each. The labels have a roughness of '
-            f'{runs[0]["true_roughness"]:.4f}. Behind ±: half of the range '
-            'over the seeds.',
-            '',
-            table(scores),
-            '',
-            f'![Ablation]({picture.name})',
-            '',
-            '```',
-            ' '.join([starter(args), *sys.argv[1:]]),
-            '```',
-            END,
-        ]
-    )
     old = page.read_text() if page.exists() else f'{BEGIN}\n{END}\n'
     if BEGIN not in old or END not in old:
         raise ValueError(
             f'{page} has no place for the table: put the lines {BEGIN} and '
             f'{END} where it belongs'
         )
-    before, _, rest = old.partition(BEGIN)
     page.parent.mkdir(parents=True, exist_ok=True)
+    image = page.with_suffix('.png')
+    runs = pd.DataFrame(runs)
+    plot(runs, image)
+    command = ['python']
+    if args.launcher == 'pytorch':
+        processes = os.environ.get('WORLD_SIZE', '2')
+        command = ['torchrun', '--nproc-per-node', processes]
+    command += ['tools/analysis_tools/ablation.py', *sys.argv[1:]]
+    text = f"""{BEGIN}
+Teacher: body AP {teacher['body_AP']:.3f}, feet AP {teacher['feet_AP']:.3f} \
+after {args.teacher_epochs} epochs. Students: {args.epochs} epochs, seeds \
+{', '.join(map(str, args.seeds))}; {len(runs)} of \
+{len(args.rows) * len(args.seeds)} runs, {runs['minutes'].mean():.1f} minutes \
+each. The labels have a roughness of {runs['true_roughness'][0]:.4f}. \
+Behind ±: half of the range over the seeds.
+
+{table(runs)}
+
+![Ablation]({image.name})
+
+```
+{' '.join(command)}
+```
+{END}"""
+    before, _, rest = old.partition(BEGIN)
     page.write_text(before + text + rest.partition(END)[2])
-    print(f'{table(scores)}\n\n{page}, {picture}')
+    print(f'{table(runs)}\n\n{page}, {image}')
 
 
 def main():
@@ -434,10 +399,9 @@ def main():
                 'tools/dataset_tools/make_synthetic.py'
             )
         out = Path(args.out).absolute()
-        cfg = teacher_config(args)
-        teacher = finish(cfg, out / 'teacher')
+        teacher = finish(teacher_config(args), out / 'teacher')
         weights = str(out / 'teacher' / f'epoch_{args.teacher_epochs}.pth')
-        scores = {}
+        runs = []
         for seed in args.seeds:
             for row in args.rows:
                 folder = out / f'seed{seed}' / row.replace(' ', '')
@@ -451,11 +415,12 @@ def main():
                     break
                 if is_main():
                     print(f'seed {seed}: {row}', file=sys.stderr, flush=True)
-                scores.setdefault(row, []).append(
-                    finish(student_config(args, row, seed, weights), folder)
+                scores = finish(
+                    student_config(args, row, seed, weights), folder
                 )
-        if scores and is_main():
-            report(args, teacher, scores)
+                runs.append(dict(scores, row=row))
+        if runs and is_main():
+            report(args, teacher, runs)
     return 0
 
 
