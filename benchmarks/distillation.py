@@ -8,15 +8,27 @@ a backward of twice its cost. Exits with 1 above --max-ratio.
 """
 
 import argparse
+import copy
 import multiprocessing
-import statistics
 import sys
 import tempfile
-import time
-from pathlib import Path
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
-from spinepose_mmpose.utils import config_file, one_sentence
+from spinepose_mmpose.models.distiller import plain_model_config
+from spinepose_mmpose.utils import one_sentence
+
+import numpy as np
+import torch
+from measuring import find_config, memory_mib, take_turns
+from mmengine.config import Config
+from mmengine.hub import get_config
+from mmengine.logging import MMLogger
+from mmengine.model import revert_sync_batchnorm
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.registry import init_default_scope
+from mmengine.structures import InstanceData
+from mmpose.registry import MODELS
+from mmpose.structures import PoseDataSample
 
 LIMIT = 4 / 3
 # row -> which of the losses are on
@@ -25,6 +37,7 @@ ROWS = {
     '+ distillation': dict(gamma1=0.0, gamma2=0.0),
     '+ structure, spine': dict(),
 }
+LABELS = ('keypoint_x_labels', 'keypoint_y_labels', 'keypoint_weights')
 
 
 def parse_args():
@@ -39,7 +52,7 @@ def parse_args():
     parser.add_argument(
         '--half-teacher',
         action='store_true',
-        help="run the teacher's backbone in float16 on a GPU",
+        help='run the backbone of the teacher in float16 on a GPU',
     )
     parser.add_argument(
         '--max-ratio',
@@ -50,75 +63,33 @@ def parse_args():
     return parser.parse_args()
 
 
-def make_model(args, losses, teacher_weights):
-    """The config's model, or the plain one where ``losses`` is None."""
-    from spinepose_mmpose.models.distiller import plain_model_config
-
-    from mmengine.config import Config
-    from mmengine.logging import MMLogger
-    from mmengine.model.utils import revert_sync_batchnorm
-    from mmengine.registry import init_default_scope
-    from mmpose.registry import MODELS
-
+def prepare(args):
+    if args.threads:
+        torch.set_num_threads(args.threads)
     MMLogger.get_instance('mmengine', log_level='ERROR')
     init_default_scope('mmpose')
-    cfg = Config.fromfile(resolve(args.config)).model
-    if losses is None:
-        cfg = plain_model_config(cfg)
-    else:
-        cfg.update(losses)
-        cfg.teacher.update(checkpoint=teacher_weights, half=args.half_teacher)
-    model = MODELS.build(cfg)
-    model.init_weights()
-    return revert_sync_batchnorm(model).to(args.device).train()
+    return Config.fromfile(find_config(args.config)).model
 
 
-def resolve(path):
-    return path if Path(path).is_file() else config_file(path)
-
-
-def save_teacher(args, path):
-    import torch
-    from mmengine.config import Config
-    from mmengine.hub import get_config
-    from mmengine.logging import MMLogger
-    from mmengine.registry import init_default_scope
-    from mmpose.registry import MODELS
-
-    MMLogger.get_instance('mmengine', log_level='ERROR')
-    init_default_scope('mmpose')
-    cfg = Config.fromfile(resolve(args.config)).model.teacher.config
-    cfg = get_config(cfg).model
+def save_teacher(model_cfg, path):
+    cfg = get_config(model_cfg.teacher.config).model
     cfg.backbone.pop('init_cfg', None)  # weights on the network
     teacher = MODELS.build(cfg)
     teacher.init_weights()
     torch.save(dict(state_dict=teacher.state_dict()), path)
 
 
-def make_batch(model, args):
+def make_batch(head, batch_size):
     """Random images, everything labelled somewhere."""
-    import numpy as np
-    import torch
-    from mmengine.structures import InstanceData
-    from mmpose.structures import PoseDataSample
-
     rng = np.random.default_rng(0)
-    head = model.head
     w, h = head.input_size
     samples, images = [], []
-    for i in range(args.batch_size):
+    for i in range(batch_size):
         points = rng.uniform(0.1, 0.9, (1, head.out_channels, 2)) * (w, h)
         labels = head.decoder.encode(points, np.ones(points.shape[:2]))
         sample = PoseDataSample(metainfo=dict(id=i))
         sample.gt_instance_labels = InstanceData(
-            **{
-                name: labels[name]
-                for name in (
-                    'keypoint_x_labels',
-                    'keypoint_y_labels',
-                    'keypoint_weights',
-                )
-            }
+            **{name: labels[name] for name in LABELS}
         ).to_tensor()
         samples.append(sample)
         images.append(
@@ -128,17 +99,21 @@ def make_batch(model, args):
 
 
 def make_step(args, losses, teacher_weights):
-    """A function that trains one step, and the model."""
-    import copy
-
-    import torch
-    from mmengine.optim import AmpOptimWrapper, OptimWrapper
-
-    model = make_model(args, losses, teacher_weights)
+    """A function that trains one step of the config's model, or of the plain
+    one where ``losses`` is None."""
+    cfg = prepare(args)
+    if losses is None:
+        cfg = plain_model_config(cfg)
+    else:
+        cfg.update(losses)
+        cfg.teacher.update(checkpoint=teacher_weights, half=args.half_teacher)
+    model = MODELS.build(cfg)
+    model.init_weights()
+    model = revert_sync_batchnorm(model).to(args.device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
     wrapper = AmpOptimWrapper if args.amp else OptimWrapper
     wrapper = wrapper(optimizer=optimizer, clip_grad=dict(max_norm=35))
-    batch = make_batch(model, args)
+    batch = make_batch(model.head, args.batch_size)
 
     def step():
         model.train_step(copy.deepcopy(batch), wrapper)
@@ -148,84 +123,46 @@ def make_step(args, losses, teacher_weights):
     return step
 
 
-def measure_times(args, teacher_weights):
-    """Row -> seconds of each step."""
-    steps = {
-        row: make_step(args, losses, teacher_weights)
-        for row, losses in ROWS.items()
-    }
-    times = {row: [] for row in ROWS}
-    for i in range(args.warmup + args.steps):
-        for row, step in steps.items():
-            start = time.perf_counter()
-            step()
-            if i >= args.warmup:
-                times[row].append(time.perf_counter() - start)
-    return times
-
-
-def measure_memory(args, losses, teacher_weights, result):
+def measure_memory(args, losses, teacher_weights):
     """Peak MiB of three steps, in a process of their own."""
-    import torch
-
-    if args.threads:
-        torch.set_num_threads(args.threads)
     step = make_step(args, losses, teacher_weights)
     for _ in range(3):
         step()
     if args.device.startswith('cuda'):
-        result.put(torch.cuda.max_memory_allocated(args.device) / 2**20)
-    else:
-        result.put(peak_rss())
-
-
-def peak_rss():
-    """Of this process, in MiB; getrusage counts the parent's in as well."""
-    for line in Path('/proc/self/status').read_text().splitlines():
-        if line.startswith('VmHWM'):
-            return int(line.split()[1]) / 2**10
-    return float('nan')
+        return torch.cuda.max_memory_allocated(args.device) / 2**20
+    return memory_mib()
 
 
 def main():
     args = parse_args()
-    import torch
-
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    context = multiprocessing.get_context('spawn')
     with one_sentence(), tempfile.TemporaryDirectory() as folder:
         weights = f'{folder}/teacher.pth'
-        save_teacher(args, weights)
-        times = measure_times(args, weights)
+        save_teacher(prepare(args), weights)
+        steps = {row: make_step(args, on, weights) for row, on in ROWS.items()}
+        times = take_turns(steps, args.steps, args.warmup)
         memory = {}
         for row, losses in ROWS.items():
-            result = context.Queue()
-            process = context.Process(
-                target=measure_memory, args=(args, losses, weights, result)
-            )
-            process.start()
-            memory[row] = result.get()
-            process.join()
-    median = {row: statistics.median(t) for row, t in times.items()}
-    plain = median['plain student']
-    what = (
-        'peak GPU memory'
-        if args.device.startswith('cuda')
-        else 'peak memory (RSS)'
-    )
+            with multiprocessing.get_context('spawn').Pool(1) as pool:
+                memory[row] = pool.apply(
+                    measure_memory, (args, losses, weights)
+                )
+    plain = times['plain student'].median
+    gpu = args.device.startswith('cuda')
     print(
         f'{args.config}, batch {args.batch_size}, {args.device}, '
         f'{torch.get_num_threads()} threads, {args.steps} steps; '
         f'limit of one more forward: {LIMIT:.2f}'
     )
-    print(f'{"":20}{"median":>10}{"fastest":>10}{"ratio":>8}  {what}')
+    print(
+        f'{"":20}{"median":>10}{"fastest":>10}{"ratio":>8}  '
+        + ('peak GPU memory' if gpu else 'peak memory (RSS)')
+    )
     for row, t in times.items():
         print(
-            f'{row:20}{1e3 * median[row]:7.1f} ms{1e3 * min(t):7.1f} ms'
-            f'{median[row] / plain:8.2f}  {memory[row]:.0f} MiB'
+            f'{row:20}{1e3 * t.median:7.1f} ms{1e3 * t.fastest:7.1f} ms'
+            f'{t.median / plain:8.2f}  {memory[row]:.0f} MiB'
         )
-    ratio = median[list(ROWS)[-1]] / plain
+    ratio = times[list(ROWS)[-1]].median / plain
     if ratio > args.max_ratio:
         print(f'the ratio {ratio:.2f} is above {args.max_ratio:.2f}')
         return 1

@@ -1,12 +1,13 @@
 """Time the fast training pipeline beside MMPose's own on JPEGs.
 
 The images are made here (noise with the spectrum of photographs, as many bytes
-as photographs of that size) or given by --images; people's boxes are drawn at
-random, the same for every way. One process, no threads: the ways take turns,
-so that a change of the machine's speed meets all. Then data loaders with
-workers: samples/s, memory of a worker, and its growth over epochs. CPU time is
-what a quiet core would need; it also holds on a busy machine. At last, what a
-batch costs the training process itself, whatever the number of workers.
+as photographs of that size) or given by --images; the boxes of people are
+drawn at random, the same for every way. One process, no threads: the ways take
+turns, so that a change of the machine's speed meets all. Then data loaders
+with workers: samples/s, memory of a worker, and its growth over epochs. CPU
+time is what a quiet core would need; it also holds on a busy machine. At last,
+what a batch costs the training process itself, which feeds the GPU, whatever
+the number of workers.
 """
 
 import argparse
@@ -18,10 +19,28 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
-from spinepose_mmpose.utils import config_file, one_sentence
 
-from handover import handover_table, measure_handover
-from loading_samples import BYTES, draw_people, make_images
+import mmpose.datasets.transforms as stock_transforms  # registers ours
+
+# isort: split
+from spinepose_mmpose.datasets.batches import pose_collate
+from spinepose_mmpose.datasets.transforms import (
+    jpeg_decoding,
+    undecoded_image,
+)
+from spinepose_mmpose.models.data_preprocessor import SpinePoseDataPreprocessor
+from spinepose_mmpose.utils import one_sentence
+
+import cv2
+import numpy as np
+import torch
+from loading_samples import BYTES, People, draw_people, make_images
+from measuring import find_config, memory_mib, table, take_turns
+from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.registry import init_default_scope
+from mmpose.models.data_preprocessors import PoseDataPreprocessor
+from torch.utils.data import DataLoader
 
 STOCK, CV2, TURBO, CACHE = (
     "MMPose's own",
@@ -54,91 +73,45 @@ def parse_args():
     return args
 
 
-def stock_pipeline(steps):
-    """The same steps by MMPose's own classes."""
-    import mmpose.datasets.transforms as transforms
-    from mmengine.dataset import Compose
+# --- the ways to make a sample ------------------------------------------------
 
+
+def pipelines(config, cache_folder):
+    """The ways to make a sample, by name."""
+    init_default_scope('mmpose')
+    steps = Config.fromfile(find_config(config))
+    steps = [dict(s) for s in steps.train_dataloader.dataset.pipeline]
     stock = []
     for step in steps:
-        step = dict(step)
-        name = step.pop('type')
+        name = step['type'].removeprefix('Fast')
         if name == 'LoadPoseImage':
             name, step = 'LoadImage', {}
-        stock.append(
-            dict(step, type=getattr(transforms, name.removeprefix('Fast')))
-        )
-    return Compose(stock)
+        stock.append(dict(step, type=getattr(stock_transforms, name)))
+
+    def fast(**cache):
+        return Compose([dict(steps[0], lazy=True, **cache), *steps[1:]])
+
+    ways = {STOCK: Compose(stock), CV2: fast()}
+    if jpeg_decoding.simplejpeg:
+        ways[TURBO] = ways[CV2]
+    ways[CACHE] = fast(cache=dict(folder=cache_folder, max_gib=8))
+    return ways
 
 
-def fast_pipeline(steps, cache=None):
-    from mmengine.dataset import Compose
-
-    first = dict(steps[0], lazy=True, cache=cache)
-    return Compose([first, *steps[1:]])
-
-
-class Ways:
-    """The ways to make a sample, by name."""
-
-    def __init__(self, config, cache_folder):
-        from spinepose_mmpose.datasets.transforms import jpeg_decoding
-
-        from mmengine.config import Config
-        from mmengine.registry import init_default_scope
-
-        init_default_scope('mmpose')
-        path = config if Path(config).is_file() else config_file(config)
-        steps = Config.fromfile(path).train_dataloader.dataset.pipeline
-        self.decoding = jpeg_decoding
-        self.turbo = jpeg_decoding.simplejpeg
-        self.pipelines = {STOCK: stock_pipeline(steps)}
-        self.pipelines[CV2] = fast_pipeline(steps)
-        if self.turbo:
-            self.pipelines[TURBO] = self.pipelines[CV2]
-        cache = dict(folder=cache_folder, max_gib=8)
-        self.pipelines[CACHE] = fast_pipeline(steps, cache)
-
-    @contextmanager
-    def decoder(self, way):
-        """OpenCV's where it is asked for, though simplejpeg is there."""
-        self.decoding.simplejpeg = None if way == CV2 else self.turbo
-        try:
-            yield
-        finally:
-            self.decoding.simplejpeg = self.turbo
-
-    def __getitem__(self, way):
-        return self.pipelines[way]
-
-    @staticmethod
-    def collate(way):
-        from spinepose_mmpose.datasets.batches import pose_collate
-
-        from mmengine.dataset import pseudo_collate
-
-        return pseudo_collate if way == STOCK else pose_collate
-
-    @staticmethod
-    def preprocessor(way):
-        from spinepose_mmpose.models.data_preprocessor import (
-            SpinePoseDataPreprocessor,
-        )
-
-        from mmpose.models.data_preprocessors import PoseDataPreprocessor
-
-        if way == STOCK:
-            return PoseDataPreprocessor()
-        return SpinePoseDataPreprocessor()
+@contextmanager
+def decoder(way):
+    """OpenCV's where it is asked for, although simplejpeg is there."""
+    turbo = jpeg_decoding.simplejpeg
+    jpeg_decoding.simplejpeg = None if way == CV2 else turbo
+    try:
+        yield
+    finally:
+        jpeg_decoding.simplejpeg = turbo
 
 
-def needed_decodes(ways, person, seed):
+def needed_decode(pipeline, person, seed):
     """The content of a file, and how the fast pipeline decodes it."""
-    import numpy as np
-
-    calls = []
-    decode = ways.decoding.decode_jpeg
-    from spinepose_mmpose.datasets.transforms import undecoded_image
+    calls, decode = [], jpeg_decoding.decode_jpeg
 
     def note(*args):
         calls.append(args)
@@ -147,145 +120,144 @@ def needed_decodes(ways, person, seed):
     undecoded_image.decode_jpeg = note
     try:
         np.random.seed(seed)
-        ways[CV2](dict(person))
+        pipeline(dict(person))
     finally:
         undecoded_image.decode_jpeg = decode
     return calls[0] if calls else None
 
 
-def measure_turns(ways, people, rounds):
-    """Way -> (seconds, CPU seconds) a sample, medians over the rounds."""
-    import numpy as np
+# --- measurements -------------------------------------------------------------
 
-    decodes = [needed_decodes(ways, p, i) for i, p in enumerate(people)]
+
+def turns_table(title, ways, people, rounds):
+    """Of one process."""
+    decodes = [needed_decode(ways[CV2], p, i) for i, p in enumerate(people)]
     decodes = [d for d in decodes if d]
-    content_only = [d[:2] for d in decodes]
 
-    def run(way):
-        for i, person in enumerate(people):
-            np.random.seed(i)  # the same augmentations for all
-            ways[way](dict(person))
+    def task(way):
+        def run():
+            with decoder(way):
+                for i, person in enumerate(people):
+                    np.random.seed(i)  # the same augmentations for all
+                    ways[way](dict(person))
 
-    tasks = {way: lambda way=way: run(way) for way in ways.pipelines}
-    for row, calls in ((WHOLE, content_only), (NEEDED, decodes)):
-        tasks[row] = lambda calls=calls: [
-            ways.decoding.decode_jpeg(*call) for call in calls
-        ]
-    times = {row: [] for row in tasks}
-    for turn in range(rounds + 1):
-        for row, task in tasks.items():
-            with ways.decoder(row):
-                wall, cpu = time.perf_counter(), time.process_time()
-                task()
-                spent = time.perf_counter() - wall, time.process_time() - cpu
-            if turn:  # the first fills caches
-                times[row].append([t / len(people) for t in spent])
-    return {
-        row: [statistics.median(t) for t in zip(*found)]
-        for row, found in times.items()
-    }
+        return run
+
+    def decode_alone(calls):
+        return lambda: [jpeg_decoding.decode_jpeg(*call) for call in calls]
+
+    tasks = {way: task(way) for way in ways}
+    tasks[WHOLE] = decode_alone([d[:2] for d in decodes])
+    tasks[NEEDED] = decode_alone(decodes)
+    times = take_turns(tasks, rounds)  # the first round fills caches
+    rows = [[title, 'samples/s', 'CPU ms a sample', 'times stock (CPU)']]
+    for row, t in times.items():
+        rate, cpu = len(people) / t.median, 1e3 * t.cpu / len(people)
+        gain = times[STOCK].cpu / t.cpu
+        rows.append([row, f'{rate:.0f}', f'{cpu:.2f}', f'{gain:.2f}'])
+    return table(rows)
 
 
-class People:
-    """A dataset of one epoch."""
-
-    def __init__(self, people, pipeline, repeat):
-        self.people = people * repeat
-        self.pipeline = pipeline
-
-    def __len__(self):
-        return len(self.people)
-
-    def __getitem__(self, i):
-        return self.pipeline(dict(self.people[i]))
+def collate_of(way):
+    return pseudo_collate if way == STOCK else pose_collate
 
 
-def measure_workers(ways, way, people, workers, epochs):
-    """Samples/s, MiB of a worker after the first and the last epoch."""
-    import torch
+def workers_table(title, ways, people, args):
+    """Of loaders with workers."""
+    header = [title, 'workers', 'samples/s', 'MiB a worker, after epoch 2']
+    rows = [[*header, 'after the last']]
+    for workers in args.workers:
+        for way, pipeline in ways.items():
+            count = max(len(people), 128 * workers)
+            dataset = People(people, pipeline, count)
+            rates, memory = [], []
+            with decoder(way):
+                loader = DataLoader(
+                    dataset,
+                    batch_size=16,
+                    num_workers=workers,
+                    persistent_workers=True,
+                    collate_fn=collate_of(way),
+                )
+                for _ in range(args.epochs + 1):
+                    batches = iter(loader)
+                    start = time.perf_counter()
+                    for _ in batches:
+                        pass
+                    rates.append(count / (time.perf_counter() - start))
+                    memory.append(max(map(private_mib, batches._workers)))
+            rate = f'{statistics.median(rates[1:]):.0f}'
+            memory = [f'{memory[1]:.0f}', f'{memory[-1]:.0f}']
+            rows.append([way, workers, rate, *memory])
+    return table(rows)
 
-    dataset = People(people, ways[way], max(1, 128 * workers // len(people)))
-    rates, memory = [], []
-    with ways.decoder(way):
-        loader = torch.utils.data.DataLoader(
-            dataset,
-            batch_size=16,
-            num_workers=workers,
-            persistent_workers=True,
-            collate_fn=ways.collate(way),
-        )
-        for _ in range(epochs + 1):
-            batches = iter(loader)
-            start = time.perf_counter()
-            for _ in batches:
-                pass
-            rates.append(len(dataset) / (time.perf_counter() - start))
-            pids = [worker.pid for worker in batches._workers]
-            memory.append(max(map(private_mib, pids)))
-    return statistics.median(rates[1:]), memory[1], memory[-1]
 
-
-def private_mib(pid):
+def private_mib(process):
     """Memory of a process that is no other's, without mapped files."""
-    try:
-        text = Path(f'/proc/{pid}/smaps_rollup').read_text()
-    except OSError:
-        return float('nan')
-    for line in text.splitlines():
-        if line.startswith('Private_Dirty'):
-            return int(line.split()[1]) / 2**10
-    return float('nan')
+    return memory_mib('Private_Dirty', f'/proc/{process.pid}/smaps_rollup')
 
 
-def turns_table(title, times):
-    lines = [
-        f'| {title} | samples/s | CPU ms a sample | times stock (CPU) |',
-        '|---|---|---|---|',
+def handover_table(ways, people, batch_size, rounds=5):
+    """CPU ms of the training process per batch: to receive it from one
+    worker, and to give the labels to the device; on a CPU all but the
+    transfer itself."""
+    allow_open_files(batch_size)
+    rows = [
+        [
+            f'the training process, a batch of {batch_size}',
+            'CPU ms to receive it',
+            'to move the labels',
+            'at most samples/s',
+        ]
     ]
-    stock = times[STOCK][1]
-    for row, (wall, cpu) in times.items():
-        lines.append(
-            f'| {row} | {1 / wall:.0f} | {cpu * 1e3:.2f} | {stock / cpu:.2f} |'
-        )
-    return '\n'.join(lines)
-
-
-def workers_table(title, rows):
-    lines = [
-        f'| {title} | workers | samples/s | MiB a worker, after epoch 2 | '
-        'after the last |',
-        '|---|---|---|---|---|',
-    ]
-    lines += [
-        f'| {way} | {workers} | {rate:.0f} | {first:.0f} | {last:.0f} |'
-        for way, workers, (rate, first, last) in rows
-    ]
-    return '\n'.join(lines)
-
-
-def handover(ways, people, batch_size, rounds=5):
-    count = batch_size * (rounds + 1)
-    rows = []
     for way in (STOCK, CACHE):
-        dataset = People(people, ways[way], -(-count // len(people)))
-        found = measure_handover(
-            dataset,
-            ways.collate(way),
-            ways.preprocessor(way),
-            batch_size,
-            rounds,
+        dataset = People(people, ways[way], batch_size * (rounds + 1))
+        loader = DataLoader(
+            dataset, batch_size, num_workers=1, collate_fn=collate_of(way)
         )
-        rows.append((way, found))
-    return handover_table(batch_size, rows)
+        stock = way == STOCK
+        preprocessor = (
+            PoseDataPreprocessor() if stock else SpinePoseDataPreprocessor()
+        )
+        batches, spent = iter(loader), []
+        for _ in range(rounds + 1):
+            start = time.process_time()
+            batch = next(batches)
+            received = time.process_time()
+            preprocessor.cast_data(batch['data_samples'])
+            spent.append((received - start, time.process_time() - received))
+        receive, move = (1e3 * statistics.median(t) for t in zip(*spent[1:]))
+        rate = f'{1e3 * batch_size / (receive + move):.0f}'
+        rows.append([way, f'{receive:.1f}', f'{move:.1f}', rate])
+    return table(rows)
+
+
+def allow_open_files(batch_size):
+    """As many as this user may: MMPose's way needs four for each person of
+    two batches, and without them the loader stands still."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = 100 + 2 * 4 * batch_size
+    if most != resource.RLIM_INFINITY and most < needed:
+        raise ValueError(
+            f'--batch-size {batch_size} needs {needed} open files, but this '
+            f'user may have {most}: give a smaller one'
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def run(args):
-    import cv2
-    import torch
-
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     tables = []
+
+    def show(text):
+        tables.append(text)
+        print(text, flush=True)
+
     with tempfile.TemporaryDirectory() as folder:
         if args.images:
             found = sorted(Path(args.images).glob('*.jp*g'))[: args.count]
@@ -294,30 +266,16 @@ def run(args):
             sets = {args.images: [str(path) for path in found]}
         else:
             sets = {s: make_images(folder, s, args.count) for s in args.sizes}
+        ways = pipelines(args.config, f'{folder}/cache')
         for title, paths in sets.items():
-            ways = Ways(args.config, f'{folder}/cache')
             people = draw_people(paths, args.samples)
             size = sum(map(os.path.getsize, paths)) / len(paths) / 1000
             title = f'{title}, {size:.0f} kB a JPEG'
-            tables.append(
-                turns_table(title, measure_turns(ways, people, args.rounds))
-            )
-            print(tables[-1], flush=True)
-            rows = [
-                (
-                    way,
-                    workers,
-                    measure_workers(ways, way, people, workers, args.epochs),
-                )
-                for workers in args.workers
-                for way in ways.pipelines
-            ]
-            if rows:
-                tables.append(workers_table(title, rows))
-                print(tables[-1], flush=True)
+            show(turns_table(title, ways, people, args.rounds))
+            if args.workers:
+                show(workers_table(title, ways, people, args))
         # Of the last size: handing over has nothing to do with it.
-        tables.append(handover(ways, people, args.batch_size))
-        print(tables[-1], flush=True)
+        show(handover_table(ways, people, args.batch_size))
     if args.out:
         Path(args.out).write_text('\n\n'.join(tables) + '\n')
 

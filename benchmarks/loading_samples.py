@@ -1,14 +1,17 @@
 """Images and people that the loading benchmarks load."""
 
+from spinepose_mmpose.metainfo import METAINFO
+
+import cv2
+import numpy as np
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+
 # Of COCO at 640x480, of the average SpineTrack image at 1080p.
 BYTES = {'640x480': 150_000, '1920x1275': 380_000}
 
 
 def make_images(folder, size, count):
     """JPEGs of noise with a 1/f spectrum; their paths."""
-    import cv2
-    import numpy as np
-
     try:
         width, height = (int(side) for side in size.split('x'))
     except ValueError:
@@ -39,8 +42,6 @@ def make_images(folder, size, count):
 
 
 def fitting_quality(image, target):
-    import cv2
-
     def size(quality):
         options = [cv2.IMWRITE_JPEG_QUALITY, quality]
         return len(cv2.imencode('.jpg', image, options)[1])
@@ -51,12 +52,6 @@ def fitting_quality(image, target):
 def draw_people(paths, count):
     """Samples as the dataset hands them to the pipeline: boxes of 0.35 to 0.95
     of the image's height, anywhere in it."""
-    from spinepose_mmpose.metainfo import METAINFO
-
-    import cv2
-    import numpy as np
-    from mmpose.datasets.datasets.utils import parse_pose_metainfo
-
     meta = parse_pose_metainfo(METAINFO)
     rng = np.random.default_rng(1)
     sizes = {path: cv2.imread(path).shape[1::-1] for path in paths}
@@ -90,3 +85,18 @@ def draw_people(paths, count):
             )
         )
     return people
+
+
+class People:
+    """A dataset of ``length`` samples: the people over and over."""
+
+    def __init__(self, people, pipeline, length):
+        self.people = people
+        self.pipeline = pipeline
+        self.length = length
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, i):
+        return self.pipeline(dict(self.people[i % len(self.people)]))

@@ -12,8 +12,6 @@ import contextlib
 import json
 import multiprocessing
 import os
-import os.path as osp
-import resource
 import sys
 import tempfile
 import time
@@ -32,6 +30,7 @@ from spinepose_mmpose.evaluation.people import (
 from spinepose_mmpose.metainfo import NUM_KEYPOINTS, SIGMAS, SUBSETS
 
 import numpy as np
+from measuring import memory_mib
 
 TOLERANCE = 1e-9
 
@@ -56,15 +55,12 @@ def make_people(num_people, people_per_image, seed):
     """COCO annotations and (image ids, keypoints (D, K, 3), scores)."""
     rng = np.random.default_rng(seed)
     num_images = max(1, num_people // people_per_image)
+    shape = (num_people, NUM_KEYPOINTS)
     image_ids = rng.integers(1, num_images + 1, num_people)
     size = rng.uniform(30, 400, (num_people, 1))
     corner = rng.uniform(0, 600, (num_people, 2))
-    xy = corner[:, None] + size[:, None] * rng.random(
-        (num_people, NUM_KEYPOINTS, 2)
-    )
-    visibility = rng.choice(
-        [0, 1, 2], (num_people, NUM_KEYPOINTS), p=(0.1, 0.2, 0.7)
-    )
+    xy = corner[:, None] + size[:, None] * rng.random((*shape, 2))
+    visibility = rng.choice([0, 1, 2], shape, p=(0.1, 0.2, 0.7))
     visibility[rng.random(num_people) < 0.1, 20:26] = 0
     keypoints = np.concatenate([xy, visibility[..., None]], -1)
     keypoints[visibility == 0] = 0
@@ -74,7 +70,7 @@ def make_people(num_people, people_per_image, seed):
             image_id=int(image_ids[i]),
             category_id=1,
             iscrowd=int(rng.random() < 0.01),
-            bbox=[*map(float, corner[i]), float(size[i, 0]), float(size[i, 0])],
+            bbox=[*corner[i].tolist(), float(size[i, 0]), float(size[i, 0])],
             area=float(size[i, 0] ** 2 * 0.5),
             num_keypoints=int((visibility[i] > 0).sum()),
             keypoints=keypoints[i].round(2).reshape(-1).tolist(),
@@ -91,30 +87,22 @@ def make_people(num_people, people_per_image, seed):
     )
 
     # Nine in ten are found, one in five of them twice.
-    found = np.concatenate(
-        [
-            np.flatnonzero(rng.random(num_people) < 0.9),
-            np.flatnonzero(rng.random(num_people) < 0.2),
-        ]
-    )
+    once, twice = (rng.random(num_people) < share for share in (0.9, 0.2))
+    found = np.concatenate([np.flatnonzero(once), np.flatnonzero(twice)])
     error = rng.gamma(2, 0.02, (len(found), 1, 1)) * size[found, None]
     points = xy[found] + rng.normal(size=(len(found), NUM_KEYPOINTS, 2)) * error
     point_scores = rng.uniform(0.1, 1, points.shape[:2])
     keypoints = np.concatenate([points, point_scores[..., None]], -1)
-    return dataset, (
-        image_ids[found].tolist(),
-        keypoints,
-        rng.random(len(found)),
-    )
+    scores = rng.random(len(found))
+    return dataset, (image_ids[found].tolist(), keypoints, scores)
 
 
 def run_ours(ann_file, predictions):
-    ground_truth = ground_truth_from_coco(read_json(ann_file), ann_file)
+    gts = ground_truth_from_coco(read_json(ann_file), ann_file)
     image_ids, keypoints, scores = predictions
-    detections = make_detections(
-        image_ids, keypoints, scores, [1] * len(scores), ground_truth
-    )
-    return evaluate_subsets(ground_truth, detections, SUBSETS, SIGMAS)
+    categories = [1] * len(scores)
+    dts = make_detections(image_ids, keypoints, scores, categories, gts)
+    return evaluate_subsets(gts, dts, SUBSETS, SIGMAS)
 
 
 def run_stock(ann_file, predictions):
@@ -127,33 +115,30 @@ def run_stock(ann_file, predictions):
         open(os.devnull, 'w') as null,
         contextlib.redirect_stdout(null),
     ):
-        gt_file, dt_file = osp.join(folder, 'gt'), osp.join(folder, 'dt')
+        gt_file, dt_file = f'{folder}/gt', f'{folder}/dt'
         for subset, ids in SUBSETS.items():
+            ids = list(ids)
             dataset = read_json(ann_file)
             for person in dataset['annotations']:
-                points = np.reshape(person['keypoints'], (-1, 3))[list(ids)]
+                points = np.reshape(person['keypoints'], (-1, 3))[ids]
                 person['keypoints'] = points.reshape(-1).tolist()
                 person['num_keypoints'] = int((points[:, 2] > 0).sum())
-            with open(gt_file, 'w') as file:
-                json.dump(dataset, file)
-            with open(dt_file, 'w') as file:
-                json.dump(
-                    [
-                        dict(
-                            image_id=image_id,
-                            category_id=1,
-                            keypoints=points[list(ids)].reshape(-1).tolist(),
-                            score=float(score),
-                        )
-                        for image_id, points, score in zip(*predictions)
-                    ],
-                    file,
+            results = [
+                dict(
+                    image_id=image_id,
+                    category_id=1,
+                    keypoints=points[ids].reshape(-1).tolist(),
+                    score=float(score),
                 )
+                for image_id, points, score in zip(*predictions)
+            ]
+            for file, content in ((gt_file, dataset), (dt_file, results)):
+                with open(file, 'w') as stream:
+                    json.dump(content, stream)
             labelled = COCO(gt_file)
-            evaluation = COCOeval(
-                labelled, labelled.loadRes(dt_file), 'keypoints'
-            )
-            evaluation.params.kpt_oks_sigmas = np.array(SIGMAS)[list(ids)]
+            predicted = labelled.loadRes(dt_file)
+            evaluation = COCOeval(labelled, predicted, 'keypoints')
+            evaluation.params.kpt_oks_sigmas = np.array(SIGMAS)[ids]
             evaluation.evaluate()
             evaluation.accumulate()
             evaluation.summarize()
@@ -161,28 +146,12 @@ def run_stock(ann_file, predictions):
     return stats
 
 
-def peak_memory():
-    """Highest resident memory of this process so far in MB."""
-    # Not ru_maxrss where it can be helped: exec inherits the parent's.
-    with contextlib.suppress(OSError), open('/proc/self/status') as file:
-        for line in file:
-            if line.startswith('VmHWM:'):
-                return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def measure(run, ann_file, predictions):
-    """(result, seconds, megabytes before, megabytes at the peak)."""
-    before = peak_memory()
+    """(result, seconds, MiB before, MiB at the peak)."""
+    before = memory_mib()
     start = time.perf_counter()
     result = run(ann_file, predictions)
-    seconds = time.perf_counter() - start
-    return result, seconds, before, peak_memory()
-
-
-def in_own_process(run, *args):
-    with multiprocessing.get_context('spawn').Pool(1) as pool:
-        return pool.apply(measure, (run, *args))
+    return result, time.perf_counter() - start, before, memory_mib()
 
 
 def print_limit(dataset, predictions, read_seconds):
@@ -194,14 +163,14 @@ def print_limit(dataset, predictions, read_seconds):
         @ np.bincount(predictions[0], minlength=num_images)
     )
     shape = (len(SUBSETS), len(AREA_RANGES), len(OKS_THRESHOLDS))
+    cells = int(np.prod(shape))
     print(
         f'limit   {pairs:,} pairs of a detection and a person in the same '
         f'image: {pairs * NUM_KEYPOINTS:,} exponentials and '
-        f'{pairs * int(np.prod(shape)):,} comparisons '
-        f'({" x ".join(map(str, shape))} subsets, area ranges, thresholds); '
-        f'{pairs * shape[0] * 8 / 1e6:.1f} MB of similarities, '
-        f'{len(predictions[2]) * int(np.prod(shape)) * 2 / 1e6:.1f} MB of '
-        f'matches. Reading the annotations alone: {read_seconds:.2f} s.'
+        f'{pairs * cells:,} comparisons ({" x ".join(map(str, shape))} '
+        f'subsets, area ranges, thresholds); {pairs * shape[0] * 8 / 1e6:.1f} '
+        f'MB of similarities, {len(predictions[2]) * cells * 2 / 1e6:.1f} MB '
+        f'of matches. Reading the annotations alone: {read_seconds:.2f} s.'
     )
 
 
@@ -216,35 +185,34 @@ def main():
         f'{len(dataset["annotations"])} labelled and {len(predictions[2])} '
         f'predicted people in {len(dataset["images"])} images'
     )
+    found, times = {}, {}
     with tempfile.TemporaryDirectory() as folder:
-        ann_file = osp.join(folder, 'annotations.json')
+        ann_file = f'{folder}/annotations.json'
         with open(ann_file, 'w') as file:
             json.dump(dataset, file)
         start = time.perf_counter()
         read_json(ann_file)
         read_seconds = time.perf_counter() - start
-        sides = {}
         for name, run in (('ours', run_ours), ('stock', run_stock)):
-            sides[name] = in_own_process(run, ann_file, predictions)
-            _, seconds, before, peak = sides[name]
+            with multiprocessing.get_context('spawn').Pool(1) as pool:
+                found[name], times[name], before, peak = pool.apply(
+                    measure, (run, ann_file, predictions)
+                )
             print(
-                f'{name:<7} {seconds:7.2f} s   peak memory {peak:5.0f} MB '
-                f'(before the start {before:.0f} MB)'
+                f'{name:<7} {times[name]:7.2f} s   peak memory {peak:5.0f} MiB '
+                f'(before the start {before:.0f} MiB)'
             )
     print_limit(dataset, predictions, read_seconds)
-
-    ours, stock = sides['ours'][0], sides['stock'][0]
     difference = max(
-        abs(ours[subset][name] - stock[subset][name])
+        abs(found['ours'][subset][name] - found['stock'][subset][name])
         for subset in SUBSETS
         for name in STAT_NAMES
     )
-    ratio = sides['stock'][1] / sides['ours'][1]
+    ratio = times['stock'] / times['ours']
     print(
-        f'largest difference of the {len(SUBSETS) * len(STAT_NAMES)} '
-        f'numbers {difference:.1e}'
+        f'largest difference of the {len(SUBSETS) * len(STAT_NAMES)} numbers '
+        f'{difference:.1e}\nratio   {ratio:.1f}'
     )
-    print(f'ratio   {ratio:.1f}')
     if difference > TOLERANCE:
         sys.exit(f'The numbers differ by more than {TOLERANCE}.')
     if ratio < args.min_ratio:

@@ -3,10 +3,10 @@
 Trains each config on images made here, as a user would: the config's own data
 loader, preprocessor, network and optimizer, with AMP, channels_last and
 torch.compile on and off. The teacher is left out: its weights are a download.
-"waits" is the share of the time in which the step waits for data; "of peak"
-the network's FLOPs (three forwards a step) over the matrix rate that the
+"waits" is the share of the time in which the step waits for data; "of limit"
+the network's FLOPs (three forwards per step) over the matrix rate that the
 device reaches here in that precision. Without a GPU a small version runs on
-the CPU: its figures say that the tool works, not how fast training is.
+the CPU: its numbers say that the tool works, not how fast training is.
 """
 
 import argparse
@@ -16,9 +16,20 @@ import time
 from pathlib import Path
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
-from spinepose_mmpose.utils import config_file, one_sentence
+from spinepose_mmpose.evaluation.published import model_complexity
+from spinepose_mmpose.utils import one_sentence
 
-from loading_samples import draw_people, make_images
+import torch
+from loading_samples import People, draw_people, make_images
+from measuring import find_config, table, take_turns
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.logging import MMLogger
+from mmengine.model import revert_sync_batchnorm
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+from mmpose.registry import MODELS, OPTIM_WRAPPERS
 
 CONFIGS = ['spinepose-s', 'spinepose-m', 'spinepose-l']
 SETTINGS = ('amp', 'channels_last', 'compile')
@@ -44,48 +55,23 @@ def parse_args():
     return parser.parse_args()
 
 
-class People:
-    """The samples over and over, through the config's pipeline."""
-
-    def __init__(self, people, steps, length):
-        from mmengine.dataset import Compose
-
-        self.people = people
-        self.pipeline = Compose(steps)
-        self.length = length
-
-    def __len__(self):
-        return self.length
-
-    def __getitem__(self, i):
-        return self.pipeline(dict(self.people[i % len(self.people)]))
-
-
 class Training:
     """One config, set up as its run would be, without a runner.
 
     Args:
-        path: Of the config.
-        on: Which of :data:`SETTINGS` are on.
-        people: Samples.
-        args: The command's.
+        path (Path): Of the config.
+        on (tuple): Which of :data:`SETTINGS` are on.
+        people (list): Samples.
+        args (argparse.Namespace): Of the command.
     """
 
     def __init__(self, path, on, people, args):
-        import torch
-        from mmengine.config import Config
-        from mmengine.model.utils import revert_sync_batchnorm
-        from mmengine.registry import DefaultScope
-        from mmengine.runner import Runner
-        from mmpose.registry import MODELS
-
         cfg = Config.fromfile(path)
         self.device = args.device
         self.batch_size = args.batch_size or cfg.train_dataloader.batch_size
-        self.input_size = cfg.codec.input_size
+        self.dtype = torch.bfloat16 if 'amp' in on else torch.float32
         loader = cfg.train_dataloader.copy()
         workers = cfg.num_workers if args.workers is None else args.workers
-        count = (args.warmup + args.steps) * self.batch_size
         loader.update(
             batch_size=self.batch_size,
             num_workers=workers,
@@ -93,7 +79,11 @@ class Training:
             drop_last=True,
         )
         with DefaultScope.overwrite_default_scope('mmpose'):
-            loader.dataset = People(people, loader.dataset.pipeline, count)
+            loader.dataset = People(
+                people,
+                Compose(loader.dataset.pipeline),
+                (args.warmup + args.steps) * self.batch_size,
+            )
             self.loader = Runner.build_dataloader(loader)
             cfg.model.update(beta=0.0)
             cfg.model.pop('teacher', None)
@@ -106,25 +96,18 @@ class Training:
             self.model.to(memory_format=torch.channels_last)
         if 'compile' in on:
             self.model.backbone = torch.compile(self.model.backbone)
-        self.wrapper = self._wrapper('amp' in on)
-        self.dtype = torch.bfloat16 if 'amp' in on else torch.float32
-
-    def _wrapper(self, amp):
-        import torch
-        from mmengine.optim import AmpOptimWrapper, OptimWrapper
-        from mmpose.registry import OPTIM_WRAPPERS
-
         settings = dict(
             optimizer=torch.optim.AdamW(self.model.parameters(), lr=1e-6),
             clip_grad=dict(max_norm=35, norm_type=2),
         )
-        if not amp:
-            return OptimWrapper(**settings)
-        if self.device == 'cpu':
-            return OPTIM_WRAPPERS.build(
+        if 'amp' not in on:
+            self.wrapper = OptimWrapper(**settings)
+        elif self.device == 'cpu':
+            self.wrapper = OPTIM_WRAPPERS.build(
                 dict(settings, type='Bfloat16OptimWrapper')
             )
-        return AmpOptimWrapper(dtype='bfloat16', **settings)
+        else:
+            self.wrapper = AmpOptimWrapper(dtype='bfloat16', **settings)
 
     def measure(self, warmup, steps):
         """Samples/s, and the share of the time spent waiting for data."""
@@ -146,46 +129,30 @@ class Training:
 
 def synchronize(device):
     if device.startswith('cuda'):
-        import torch
-
         torch.cuda.synchronize(device)
 
 
 def step_flops(path):
     """For one person: forward, and backward of twice its cost."""
-    from spinepose_mmpose.evaluation.published import model_complexity
-
     # Published counts take a multiplication with its addition for one.
     return 3 * 2 * model_complexity(str(path))[1] * 1e9
 
 
-def matrix_rate(device, dtype, side):
-    """FLOP/s of the product of two side x side matrices."""
-    import torch
-
+def matrix_rate(device, dtype):
+    """FLOP/s of the product of two square matrices."""
+    side = 1024 if device == 'cpu' else 8192
     a = torch.randn(side, side, device=device).to(dtype)
-    rates = []
-    for _ in range(8):
-        synchronize(device)
-        start = time.perf_counter()
+
+    def product():
         a @ a
         synchronize(device)
-        rates.append(2 * side**3 / (time.perf_counter() - start))
-    return max(rates)
 
-
-def combinations(args):
-    if args.only is not None:
-        return [tuple(args.only)]
-    return [
-        tuple(s for s, on in zip(SETTINGS, chosen) if on)
-        for chosen in itertools.product((False, True), repeat=len(SETTINGS))
-    ]
+    return 2 * side**3 / take_turns(dict(product=product), 8)['product'].fastest
 
 
 def shrink_for_cpu(args):
     """A minute's work, unless the options say otherwise."""
-    print('No GPU: a small version on the CPU, whose figures mean little.')
+    print('No GPU: a small version on the CPU, whose numbers mean little.')
     args.configs = args.configs[:1]
     args.batch_size = args.batch_size or 4
     args.workers = 0 if args.workers is None else args.workers
@@ -196,58 +163,58 @@ def shrink_for_cpu(args):
 
 
 def run(args):
-    import torch
-    from mmengine.logging import MMLogger
-
     MMLogger.get_instance('mmengine', log_level='ERROR')
     if args.device is None:
         args.device = 'cuda' if torch.cuda.is_available() else 'cpu'
     if args.device == 'cpu':
         shrink_for_cpu(args)
-    lines = [
-        '| config | ' + ' | '.join(SETTINGS) + ' | batch | workers | '
-        'samples/s | waits | limit, samples/s | of limit |',
-        '|' + '---|' * (len(SETTINGS) + 7),
+    on_and_off = [
+        tuple(itertools.compress(SETTINGS, chosen))
+        for chosen in itertools.product((False, True), repeat=len(SETTINGS))
     ]
-    print('\n'.join(lines), flush=True)
+    if args.only is not None:
+        on_and_off = [tuple(args.only)]
+    header = ['config', *SETTINGS, 'batch', 'workers', 'samples/s', 'waits']
+    rows = [[*header, 'limit, samples/s', 'of limit']]
+    print(table(rows), flush=True)
     rates = {}
     with tempfile.TemporaryDirectory() as folder:
         paths = make_images(folder, args.size, args.images)
         people = draw_people(paths, 4 * args.images)
-        for name, on in itertools.product(args.configs, combinations(args)):
-            path = name if Path(name).is_file() else find(name)
+        for name, on in itertools.product(args.configs, on_and_off):
+            path = find_config(name)
             training = Training(path, on, people, args)
-            if training.dtype not in rates:
-                side = 1024 if args.device == 'cpu' else 8192
-                rates[training.dtype] = matrix_rate(
-                    args.device, training.dtype, side
-                )
-            limit = rates[training.dtype] / step_flops(path)
+            dtype = training.dtype
+            if dtype not in rates:
+                rates[dtype] = matrix_rate(args.device, dtype)
+            limit = rates[dtype] / step_flops(path)
             speed, waits = training.measure(args.warmup, args.steps)
-            marks = ' | '.join('on' if s in on else '-' for s in SETTINGS)
-            lines.append(
-                f'| {Path(path).stem} | {marks} | {training.batch_size} | '
-                f'{training.loader.num_workers} | {speed:.1f} | {waits:.0%} | '
-                f'{limit:.0f} | {speed / limit:.1%} |'
+            rows.append(
+                [
+                    path.stem,
+                    *('on' if s in on else '-' for s in SETTINGS),
+                    training.batch_size,
+                    training.loader.num_workers,
+                    f'{speed:.1f}',
+                    f'{waits:.0%}',
+                    f'{limit:.0f}',
+                    f'{speed / limit:.1%}',
+                ]
             )
-            print(lines[-1], flush=True)
+            print(table(rows).splitlines()[-1], flush=True)
             del training
-    device = (
-        'CPU'
-        if args.device == 'cpu'
-        else torch.cuda.get_device_name(args.device)
-    )
-    for dtype, rate in rates.items():
-        name = str(dtype).removeprefix('torch.')
-        lines.append(f'\n{device}, {name}: {rate / 1e12:.2f} TFLOP/s')
-        print(lines[-1])
+    device = 'CPU'
+    if args.device != 'cpu':
+        device = torch.cuda.get_device_name(args.device)
+    lines = [
+        f'{device}, {str(dtype).removeprefix("torch.")}: {rate / 1e12:.2f} '
+        'TFLOP/s'
+        for dtype, rate in rates.items()
+    ]
+    print('\n' + '\n\n'.join(lines))
     if args.out:
-        Path(args.out).write_text('\n'.join(lines) + '\n')
-
-
-def find(name):
-    """The path of a config that is shipped, by its name."""
-    return config_file(f'configs/{name.removesuffix(".py")}.py')
+        text = '\n\n'.join([table(rows), *lines])
+        Path(args.out).write_text(text + '\n')
 
 
 def main():
