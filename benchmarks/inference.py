@@ -42,6 +42,7 @@ from spinepose_mmpose.utils import one_sentence, write_text
 
 import cv2
 import numpy as np
+from measuring import table, take_turns
 from reference_clients import (
     rtmlib_detector,
     rtmlib_pose,
@@ -171,15 +172,17 @@ def pose_table(args, estimators, images) -> str:
     if version('rtmlib'):
         library = rtmlib_pose(args.model, size)
         ways['rtmlib'] = lambda boxes: library(image, boxes)
-    rows = [['people', *ways], ['---', *('---:' for _ in ways)]]
+    rows = [['people', *ways]]
     for people in args.people:
         boxes = np.resize(found, (people, 4)).astype(np.float32)
-        times = alternating(ways, boxes, args.repeats)
-        raw = times[RAW]
-        rows.append(
-            [str(people)]
-            + [f'{1e3 * t:.1f} ms ({t / raw:.2f})' for t in times.values()]
-        )
+        tasks = {
+            name: lambda run=run, boxes=boxes: run(boxes)
+            for name, run in ways.items()
+        }
+        times = take_turns(tasks, args.repeats, rest=REST)
+        times = [t.median for t in times.values()]
+        cells = (f'{1e3 * t:.1f} ms ({t / times[0]:.2f})' for t in times)
+        rows.append([people, *cells])
     return 'Pose stage, and its ratio to raw:\n\n' + table(rows)
 
 
@@ -204,21 +207,6 @@ def raw_runner(model: str, size):
     return run
 
 
-def alternating(ways: dict, boxes, repeats: int) -> dict:
-    """Median seconds of each; they take turns, so that a machine that slows
-    down slows all of them."""
-    seconds = {name: [] for name in ways}
-    for run in ways.values():
-        run(boxes)
-    for _ in range(repeats):
-        for name, run in ways.items():
-            time.sleep(REST)
-            began = time.perf_counter()
-            run(boxes)
-            seconds[name].append(time.perf_counter() - began)
-    return {name: statistics.median(times) for name, times in seconds.items()}
-
-
 # --- a whole video ------------------------------------------------------------
 
 
@@ -229,10 +217,8 @@ def video_table(args, estimators, images) -> str:
         clip = os.path.join(folder, 'clip.mp4')
         make_clip(clip, images, args.frames, tuple(args.size))
         drawn = os.path.join(folder, 'drawn.mp4')
-        rows = [
-            ['way', 'people a frame', 'frames/s', 'with drawing, frames/s'],
-            ['---', '---:', '---:', '---:'],
-        ]
+        header = ['way', 'people a frame', 'frames/s', 'with drawing, frames/s']
+        rows = [header]
         ways = {}
         if version('spinepose') and version('rtmlib'):
             ways['reference'] = reference_way(args, estimator)
@@ -405,7 +391,7 @@ def start_table(args) -> str:
             os.path.dirname(os.path.abspath(__file__)),
         ]
     ways['Python alone'] = [sys.executable, '-c', 'pass']
-    rows = [['process', 'seconds'], ['---', '---:']]
+    rows = [['process', 'seconds']]
     for name, command in ways.items():
         seconds = []
         for _ in range(args.starts):
@@ -417,10 +403,6 @@ def start_table(args) -> str:
                 raise OSError(f'{name} failed: {"".join(last)}')
         rows.append([name, f'{statistics.median(seconds):.2f}'])
     return 'A fresh process, imports to the first result:\n\n' + table(rows)
-
-
-def table(rows) -> str:
-    return '\n'.join('| ' + ' | '.join(row) + ' |' for row in rows)
 
 
 if __name__ == '__main__':
