@@ -30,6 +30,7 @@ from .checking.sets import DataSet
 from .converters import to_spinetrack
 from .label_teachers import Teacher, ask
 
+
 @dataclass(frozen=True)
 class LabelSettings:
     """How opinions become labels.
