@@ -149,6 +149,8 @@ def apply_corrections(
                 )
             if place in pairs:
                 before = ours[pairs[place]]
+            elif person.bbox is None and not person.points.any():
+                continue  # added, without a point
             else:
                 before = _empty_person(new_id, image)
                 new_id += 1
@@ -237,14 +239,16 @@ def correct(
     changed = moved | (points[:, 2] != found.points[:, 2])
     names = [KEYPOINT_NAMES[k] for k in np.flatnonzero(changed)]
     points[changed] = found.points[changed].round(2)
-    box = found.bbox or _box_around(points, person.get('bbox'))
     old_box = person.get('bbox')
-    if old_box is not None and np.abs(np.subtract(box, old_box)).max() < MOVED:
+    box = found.bbox or old_box
+    if found.bbox is None and names:
+        box = _box_around(points[changed], old_box)
+    elif old_box and np.abs(np.subtract(box, old_box)).max() < MOVED:
         box = old_box
     if not names and box == old_box:
         return person, []
     share = AREA_OF_BOX
-    if old_box is not None:
+    if old_box:
         share = person['area'] / (old_box[2] * old_box[3])
     guesses = person.get('guesses', {}).items()
     by = [n for n in person.get('changed_by', ()) if n != who]
@@ -269,8 +273,6 @@ def _box_around(points: np.ndarray, box=None) -> list:
     if box is not None:
         corners = np.reshape(box, (2, 2)) + [[0, 0], box[:2]]
         xy = np.vstack([xy, corners])
-    if not len(xy):
-        raise ValueError('a person who was added has no labelled keypoint')
     low, high = xy.min(axis=0), xy.max(axis=0)
     return [*low, *np.maximum(high - low, 1)]
 

@@ -304,6 +304,9 @@ def label_images(
         ):
             areas = (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
             merged = merge(points, scores, areas, settings)
+            size = record['image']['width'], record['image']['height']
+            inside = ((merged.xy >= 0) & (merged.xy < size)).all(axis=2)
+            merged = merged._replace(labelled=merged.labelled & inside)
             annotations = annotate(persons, merged, settings)
             yield dict(record, annotations=annotations)
 

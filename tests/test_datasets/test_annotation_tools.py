@@ -466,6 +466,20 @@ class TestApply:
         assert after['bbox'] == [30, 10, 100, 200]
         assert after['area'] == 10000
 
+    def test_a_point_outside_of_its_box_is_no_change(self, base):
+        ours = base['annotations'][0]
+        ours['bbox'] = [30, 40, 50, 100]
+        assert correct(ours, FoundPerson(10, points_of(ours), None), 'a') == (
+            ours,
+            [],
+        )
+
+    def test_an_added_person_without_a_point_is_nobody(self, base):
+        found = {'set/b.jpg': [FoundPerson(None, np.zeros((37, 3)), None)]}
+        after, counts = apply_corrections(base, found, 'me')
+        assert after['annotations'] == []
+        assert counts['added'] == 0 and counts['removed'] == 1
+
     def test_nobody_says_who(self, base):
         found = {'set/a.jpg': [FoundPerson(10, np.ones((37, 3)), None)]}
         with pytest.raises(ValueError, match='give --by NAME'):

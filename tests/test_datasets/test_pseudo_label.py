@@ -251,6 +251,16 @@ class TestLabelFolder:
         assert person['guesses']['right_wrist'] == [30, 40]
         assert person['quality'] < 0.01
 
+    def test_points_outside_of_the_image(self, folder, tmp_path):
+        teachers = [teacher(Dots(shift=35))]
+        settings = LabelSettings(flip_test=False)
+        content, _ = label_folder(
+            folder, tmp_path / 'a.json', teachers, whole, settings
+        )
+        person = content['annotations'][0]
+        assert person['num_keypoints'] == 1
+        assert person['guesses'] == {'left_wrist': [115, 85]}
+
     def test_boxes_and_labels(self, folder, tmp_path):
         ann = boxes_file(tmp_path, right_wrist=(22, 30, 1), nose=(50, 5, 2))
         settings = LabelSettings(keep_labels=True)
