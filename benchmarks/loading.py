@@ -23,11 +23,8 @@ import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
 import mmpose.datasets.transforms as stock_transforms  # registers ours
 
 # isort: split
-from spinepose_mmpose.datasets.batches import pose_collate
-from spinepose_mmpose.datasets.transforms import (
-    jpeg_decoding,
-    undecoded_image,
-)
+from spinepose_mmpose.datasets import loading
+from spinepose_mmpose.datasets.collate import pose_collate
 from spinepose_mmpose.models.data_preprocessor import SpinePoseDataPreprocessor
 from spinepose_mmpose.utils import one_sentence
 
@@ -92,7 +89,7 @@ def pipelines(config, cache_folder):
         return Compose([dict(steps[0], lazy=True, **cache), *steps[1:]])
 
     ways = {STOCK: Compose(stock), CV2: fast()}
-    if jpeg_decoding.simplejpeg:
+    if loading.simplejpeg:
         ways[TURBO] = ways[CV2]
     ways[CACHE] = fast(cache=dict(folder=cache_folder, max_gib=8))
     return ways
@@ -101,28 +98,28 @@ def pipelines(config, cache_folder):
 @contextmanager
 def decoder(way):
     """OpenCV's where it is asked for, although simplejpeg is there."""
-    turbo = jpeg_decoding.simplejpeg
-    jpeg_decoding.simplejpeg = None if way == CV2 else turbo
+    turbo = loading.simplejpeg
+    loading.simplejpeg = None if way == CV2 else turbo
     try:
         yield
     finally:
-        jpeg_decoding.simplejpeg = turbo
+        loading.simplejpeg = turbo
 
 
 def needed_decode(pipeline, person, seed):
     """The content of a file, and how the fast pipeline decodes it."""
-    calls, decode = [], jpeg_decoding.decode_jpeg
+    calls, decode = [], loading.decode_jpeg
 
     def note(*args):
         calls.append(args)
         return decode(*args)
 
-    undecoded_image.decode_jpeg = note
+    loading.decode_jpeg = note
     try:
         np.random.seed(seed)
         pipeline(dict(person))
     finally:
-        undecoded_image.decode_jpeg = decode
+        loading.decode_jpeg = decode
     return calls[0] if calls else None
 
 
@@ -144,7 +141,7 @@ def turns_table(title, ways, people, rounds):
         return run
 
     def decode_alone(calls):
-        return lambda: [jpeg_decoding.decode_jpeg(*call) for call in calls]
+        return lambda: [loading.decode_jpeg(*call) for call in calls]
 
     tasks = {way: task(way) for way in ways}
     tasks[WHOLE] = decode_alone([d[:2] for d in decodes])

@@ -29,7 +29,7 @@ train_pipeline = [
         rotate_factor=20,
         rotate_prob=0.3,
     ),
-    dict(type='TopdownAffine', input_size=input_size),
+    dict(type='FastTopdownAffine', input_size=input_size),
     dict(type='FastGenerateTarget', encoder={{_base_.codec}}),
     dict(type='PackPoseInputs'),
 ]

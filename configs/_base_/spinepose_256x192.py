@@ -145,7 +145,7 @@ train_pipeline = [
         scale_factor=[0.5, 1.5],
         rotate_factor=90,
     ),
-    dict(type='TopdownAffine', input_size=input_size),
+    dict(type='FastTopdownAffine', input_size=input_size),
     dict(type='FastPhotometricDistortion'),
     dict(
         type='Albumentation',
@@ -170,7 +170,7 @@ train_pipeline = [
 val_pipeline = [
     dict(type='LoadPoseImage', lazy=True, backend_args=backend_args),
     dict(type='GetBBoxCenterScale'),
-    dict(type='TopdownAffine', input_size=input_size),
+    dict(type='FastTopdownAffine', input_size=input_size),
     dict(type='PackPoseInputs'),
 ]
 

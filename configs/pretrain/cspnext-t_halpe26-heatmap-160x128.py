@@ -52,7 +52,7 @@ train_pipeline = [
         rotate_factor=20,
         rotate_prob=0.3,
     ),
-    dict(type='TopdownAffine', input_size=input_size),
+    dict(type='FastTopdownAffine', input_size=input_size),
     dict(type='GenerateTarget', encoder=codec),
     dict(type='PackPoseInputs'),
 ]

@@ -1,5 +1,5 @@
-"""SpineTrack in MMPose, and the synthetic set.
+"""Datasets: SpineTrack in MMPose, and what makes, checks and shows them.
 
-The subpackages that need mmpose are imported by ``registered``; this package
-itself needs nothing.
+``body``, ``collate``, ``loading`` and ``transforms`` need mmpose; the others do
+without it.
 """

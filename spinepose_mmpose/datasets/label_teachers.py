@@ -17,7 +17,7 @@ from ..metainfo import (
     NUM_KEYPOINTS,
     SUBSETS,
 )
-from .converters.coco_to_spinetrack import ELSEWHERE
+from .convert import ELSEWHERE
 
 LIMBS = tuple(
     f'{side}_{name}'

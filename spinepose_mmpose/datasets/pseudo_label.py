@@ -26,8 +26,8 @@ from ..metainfo import (
     SIGMAS,
 )
 from ..utils import write_text
-from .checking.sets import DataSet
-from .converters import to_spinetrack
+from .check_content import DataSet
+from .convert import to_spinetrack
 from .label_teachers import Teacher, ask
 
 

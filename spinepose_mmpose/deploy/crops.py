@@ -147,7 +147,7 @@ def _ann_file(split: str) -> str:
 def _dataset_settings(input_size: Tuple[int, int]) -> dict:
     settings = Config.fromfile(config_file(CONFIG)).val_dataloader.dataset
     for step in settings.pipeline:
-        if step.type == 'TopdownAffine':
+        if step.type == 'FastTopdownAffine':
             step.input_size = tuple(input_size)
         if step.type == 'PackPoseInputs':
             step.meta_keys = (

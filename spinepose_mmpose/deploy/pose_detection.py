@@ -139,6 +139,9 @@ def deployed_config(model_cfg: Config, order: str = 'rgb') -> Config:
         )
     if order == 'bgr':
         model.data_preprocessor.bgr_to_rgb = False
+    for step in model_cfg.test_dataloader.dataset.pipeline:
+        if step.type == 'FastTopdownAffine':  # mmdeploy knows MMPose's names
+            step.type = 'TopdownAffine'
     return model_cfg
 
 

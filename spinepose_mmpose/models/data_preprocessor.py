@@ -8,7 +8,7 @@ from mmpose.models.data_preprocessors import PoseDataPreprocessor
 from mmpose.registry import MODELS
 from torch import Tensor
 
-from ..datasets.batches import PoseBatch
+from ..datasets.collate import PoseBatch
 
 LEVELS = 255.0
 

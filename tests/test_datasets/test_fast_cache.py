@@ -3,8 +3,8 @@
 import multiprocessing
 import os
 
-from spinepose_mmpose.datasets.cache import ImageCache
-from spinepose_mmpose.datasets.transforms import LoadPoseImage, undecoded_image
+from spinepose_mmpose.datasets import loading as undecoded_image
+from spinepose_mmpose.datasets.loading import ImageCache, LoadPoseImage
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def pipeline(cache):
         [
             LoadPoseImage(lazy=True, cache=cache),
             TRANSFORMS.build(dict(type='GetBBoxCenterScale')),
-            TRANSFORMS.build(dict(type='TopdownAffine', input_size=SIZE)),
+            TRANSFORMS.build(dict(type='FastTopdownAffine', input_size=SIZE)),
         ]
     )
 

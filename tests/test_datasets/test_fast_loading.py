@@ -3,16 +3,14 @@
 import os
 from pathlib import Path
 
-from spinepose_mmpose.datasets.transforms import (
-    LoadPoseImage,
-    TopdownAffine,
-    jpeg_decoding,
-)
-from spinepose_mmpose.datasets.transforms.jpeg_header import read_header
-from spinepose_mmpose.datasets.transforms.undecoded_image import (
+from spinepose_mmpose.datasets import loading as jpeg_decoding
+from spinepose_mmpose.datasets.loading import (
     UNDECODED,
+    LoadPoseImage,
+    read_header,
     reduction,
 )
+from spinepose_mmpose.datasets.transforms import FastTopdownAffine
 
 import cv2
 import mmpose.datasets.transforms as mmpose_transforms
@@ -55,7 +53,7 @@ def run(person, fast, flip=None, rotation=0.0, size=SIZE, udp=False):
     def rotate(results):
         return dict(results, bbox_rotation=np.array([rotation]))
 
-    affine = TopdownAffine if fast else mmpose_transforms.TopdownAffine
+    affine = FastTopdownAffine if fast else mmpose_transforms.TopdownAffine
     steps = [
         LoadPoseImage(lazy=True) if fast else mmpose_transforms.LoadImage(),
         mmpose_transforms.GetBBoxCenterScale(),
@@ -239,14 +237,14 @@ def test_reduction(shrink, expected, degrees):
 def test_what_is_decoded(decoder, tmp_path, monkeypatch):
     """The last rows are left out where nothing of them shows."""
     shapes = []
-    from spinepose_mmpose.datasets.transforms import undecoded_image
+    decode = jpeg_decoding.decode_jpeg
 
     def note(*args):
-        image = jpeg_decoding.decode_jpeg(*args)
+        image = decode(*args)
         shapes.append(image.shape)
         return image
 
-    monkeypatch.setattr(undecoded_image, 'decode_jpeg', note)
+    monkeypatch.setattr(jpeg_decoding, 'decode_jpeg', note)
     path = place(tmp_path, encode(noisy(320, 640)))
     for box in ((60, 40, 32, 48), (60, 40, 80, 120), (60, 400, 160, 230)):
         run(sample(path, box, 320, 640), True)
@@ -298,7 +296,7 @@ def test_files_that_prove_bad_late(choice, decoder, tmp_path):
         [
             LoadPoseImage(lazy=True, on_bad_image=choice),
             mmpose_transforms.GetBBoxCenterScale(),
-            TopdownAffine(input_size=SIZE),
+            FastTopdownAffine(input_size=SIZE),
         ]
     )
     person = sample(path, (0, 0, 50, 50), id=7)
@@ -313,7 +311,9 @@ def test_flips_add_up(tmp_path):
     person = sample(place(tmp_path, encode(noisy())), SMALL[0])
     flip = [mmpose_transforms.RandomFlip(1.0, d) for d in DIRECTIONS[1:3]]
     box = mmpose_transforms.GetBBoxCenterScale()
-    found = Compose([LoadPoseImage(lazy=True), box, *flip, TopdownAffine(SIZE)])
+    found = Compose(
+        [LoadPoseImage(lazy=True), box, *flip, FastTopdownAffine(SIZE)]
+    )
     wanted = Compose(
         [
             mmpose_transforms.LoadImage(),
@@ -336,9 +336,11 @@ def test_arrays_are_cropped_as_ever(flip, tmp_path):
     assert_same_but_image(found, wanted)
 
 
-def test_name_that_mmdeploy_knows():
-    assert TRANSFORMS.get('TopdownAffine') is TopdownAffine
-    assert issubclass(TopdownAffine, mmpose_transforms.TopdownAffine)
+def test_mmposes_own_name_stays():
+    upstream = mmpose_transforms.TopdownAffine
+    assert TRANSFORMS.get('TopdownAffine') is upstream
+    assert TRANSFORMS.get('FastTopdownAffine') is FastTopdownAffine
+    assert issubclass(FastTopdownAffine, mmpose_transforms.TopdownAffine)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,7 @@
 import os
 
 from spinepose_mmpose.datasets.body import SpineTrackDataset
-from spinepose_mmpose.datasets.transforms import LoadPoseImage
-from spinepose_mmpose.datasets.transforms.loading import is_truncated_jpeg
+from spinepose_mmpose.datasets.loading import LoadPoseImage, is_truncated_jpeg
 
 import cv2
 import numpy as np

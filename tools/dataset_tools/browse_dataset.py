@@ -7,14 +7,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from spinepose_mmpose.datasets.browsing.gallery import write_gallery
-from spinepose_mmpose.datasets.browsing.samples import (
+from spinepose_mmpose.datasets.browse import (
     Loaded,
     by_ids,
     by_report,
     by_seed,
+    write_gallery,
 )
-from spinepose_mmpose.datasets.checking import find_sets
+from spinepose_mmpose.datasets.check_content import find_sets
 from spinepose_mmpose.utils import one_sentence
 
 from tqdm import tqdm
@@ -99,9 +99,7 @@ def main():
         if args.config:
             if not Path(args.config).is_file():
                 raise FileNotFoundError(f'no such config: {args.config}')
-            from spinepose_mmpose.datasets.browsing.augmentation import (
-                Augmenter,
-            )
+            from spinepose_mmpose.datasets.browse import Augmenter
 
             augmenter = Augmenter(args.config, cfg_options(args.cfg_options))
         loaded = Loaded(sets)

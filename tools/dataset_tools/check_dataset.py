@@ -10,18 +10,10 @@ import os
 import sys
 from pathlib import Path
 
-from spinepose_mmpose.datasets.checking import (
-    CheckOptions,
-    DataSet,
-    check_dataset,
-    find_sets,
-)
-from spinepose_mmpose.datasets.checking.cleaned_copy import (
-    CHANGES,
-    summary,
-    write_cleaned,
-)
-from spinepose_mmpose.datasets.checking.report import to_text, write_report
+from spinepose_mmpose.datasets.check import CheckOptions, check_dataset
+from spinepose_mmpose.datasets.check_content import DataSet, find_sets
+from spinepose_mmpose.datasets.check_report import to_text, write_report
+from spinepose_mmpose.datasets.clean import CHANGES, summary, write_cleaned
 from spinepose_mmpose.utils import one_sentence
 
 from tqdm import tqdm

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 
-from spinepose_mmpose.datasets.converters import to_spinetrack
+from spinepose_mmpose.datasets.convert import to_spinetrack
 from spinepose_mmpose.utils import one_sentence, write_text
 
 

@@ -8,11 +8,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from spinepose_mmpose.datasets.browsing.samples import Loaded
-from spinepose_mmpose.datasets.browsing.statistics_report import (
-    write_statistics,
-)
-from spinepose_mmpose.datasets.checking import find_sets
+from spinepose_mmpose.datasets.browse import Loaded
+from spinepose_mmpose.datasets.check_content import find_sets
+from spinepose_mmpose.datasets.statistics import write_statistics
 from spinepose_mmpose.utils import one_sentence
 
 

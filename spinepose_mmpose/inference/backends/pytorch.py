@@ -218,7 +218,7 @@ def spec_of(model, source: str) -> NetworkSpec:
             raise ValueError(
                 f'{source} pads boxes by {padding}, {PADDING} expected'
             )
-        if step['type'] == 'TopdownAffine' and step.get('use_udp'):
+        if step['type'].endswith('TopdownAffine') and step.get('use_udp'):
             raise ValueError(f'{source} crops with UDP, which is not supported')
     names = tuple(metainfo_names(model.dataset_meta))
     if len(names) != head.out_channels:

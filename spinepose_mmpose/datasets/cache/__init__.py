@@ -1,3 +1,0 @@
-from .image_cache import ImageCache
-
-__all__ = ['ImageCache']

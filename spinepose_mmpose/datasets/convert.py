@@ -1,0 +1,232 @@
+"""COCO and Halpe annotations to SpineTrack's, with a guess at the spine."""
+
+from functools import lru_cache
+from typing import Dict, Optional, Sequence, Tuple
+
+import numpy as np
+
+from ..metainfo import (
+    KEYPOINT_IDS,
+    KEYPOINT_NAMES,
+    NUM_KEYPOINTS,
+    SKELETON,
+    SPINE_CHAIN,
+)
+
+SIDES = ('left', 'right')
+ANCHORS = ('hip', 'shoulder', 'ear')
+
+
+def pseudo_spine(keypoints: np.ndarray) -> Optional[np.ndarray]:
+    """The spine as a smooth curve through hips, shoulders and ears.
+
+    A piecewise cubic (Hermite) runs through the midpoints of both hips, both
+    shoulders and the labelled ears, in the manner of the curve fit that
+    SpineTrack's labelling started from (SpinePose, arXiv 2504.08110). The
+    vertebrae lie on it at the heights that they have in relaxed standing;
+    without an ear the neck goes straight on. It knows nothing of lordosis,
+    kyphosis or the depth of the body: a start for labelling by hand, no label.
+
+    Args:
+        keypoints: (37, 3), [x, y] in pixels and visibility.
+
+    Returns:
+        (9, 2), [x, y] of ``SPINE_CHAIN``, or None unless both hips and both
+        shoulders are labelled.
+    """
+    anchors = {}
+    for name in ANCHORS:
+        pair = keypoints[[KEYPOINT_IDS[f'{s}_{name}'] for s in SIDES]]
+        labelled = pair[:, 2] > 0
+        if labelled.all() or (name == 'ear' and labelled.any()):
+            anchors[name] = pair[labelled, :2].mean(axis=0)
+    if 'hip' not in anchors or 'shoulder' not in anchors:
+        return None
+    heights = _heights()
+    trunk = anchors['shoulder'] - anchors['hip']  # slope: height is 0 to 1
+    neck, bend = trunk, trunk
+    if 'ear' in anchors:
+        neck = (anchors['ear'] - anchors['shoulder']) / (heights['ear'] - 1)
+        bend = (trunk + neck) / 2
+    points = []
+    for name in SPINE_CHAIN:
+        h = heights[name]
+        if h <= 1:
+            point = _hermite(
+                h, anchors['hip'], trunk, anchors['shoulder'], bend
+            )
+        else:
+            length = heights['ear'] - 1
+            end = anchors['shoulder'] + length * neck
+            point = _hermite(
+                (h - 1) / length,
+                anchors['shoulder'],
+                bend * length,
+                end,
+                neck * length,
+            )
+        points.append(point)
+    return np.stack(points)
+
+
+def _hermite(t, start, start_slope, end, end_slope):
+    """The cubic with these ends and derivatives, at t in 0 to 1."""
+    return (
+        (1 + 2 * t) * (1 - t) ** 2 * start
+        + t * (1 - t) ** 2 * start_slope
+        + t**2 * (3 - 2 * t) * end
+        + t**2 * (t - 1) * end_slope
+    )
+
+
+@lru_cache
+def _heights() -> Dict[str, float]:
+    """Heights in relaxed standing: the hips' midpoint is 0, the shoulders'
+    is 1."""
+    from .synthetic.body import average_body
+    from .synthetic.skeleton import Pose, pose_body
+
+    joints = pose_body(average_body(), Pose()).joints
+    hip, shoulder = (joints[f'left_{n}'][1] for n in ('hip', 'shoulder'))
+    names = {name: name for name in SPINE_CHAIN}
+    names['ear'] = 'left_ear'
+    return {
+        name: float((joints[joint][1] - hip) / (shoulder - hip))
+        for name, joint in names.items()
+    }
+
+
+# Keypoints of a source -> how many of them SpineTrack has, in its order.
+SOURCES = {17: 17, 26: 26, 136: 26}
+# Other points on the body in Halpe: neck is the shoulders' midpoint there,
+# hip that of the hips.
+ELSEWHERE = ('neck', 'hip')
+# What belongs to keypoints that SpineTrack lacks.
+DROPPED = (
+    'face_box',
+    'lefthand_box',
+    'righthand_box',
+    'face_kpts',
+    'lefthand_kpts',
+    'righthand_kpts',
+    'foot_kpts',
+    'face_valid',
+    'lefthand_valid',
+    'righthand_valid',
+    'foot_valid',
+)
+PSEUDO = 'pseudo_keypoints'
+
+
+def to_spinetrack(
+    dataset: dict, pseudo: bool = False, drop: Sequence[str] = ELSEWHERE
+) -> Tuple[dict, Dict[str, int]]:
+    """A COCO-format dataset with 37 keypoints a person.
+
+    Body, and of Halpe head and feet, keep their labels; everything else is
+    unlabelled (0, 0, 0). Images, boxes, areas and other fields are passed on;
+    ``num_keypoints`` is counted anew.
+
+    Args:
+        dataset: With ``images``, ``annotations`` of 17 (COCO), 26 or 136
+            (Halpe) keypoints, and ``categories``. Not changed.
+        pseudo: Guess the spine where it is possible, see
+            :func:`.pseudo_spine`. Such points have visibility 1 and their
+            names stand in the annotation's ``pseudo_keypoints``; the file's
+            ``info`` says so too.
+        drop: Keypoints of the source to leave unlabelled.
+
+    Returns:
+        The dataset, and counts: ``people``, ``labelled``, ``pseudo``.
+
+    Raises:
+        ValueError: when the input is no such dataset; the message names the
+            annotation.
+    """
+    for key in ('images', 'annotations'):
+        if not isinstance(dataset.get(key), list):
+            raise ValueError(
+                f'it has no list {key!r}: expected COCO annotations'
+            )
+    dropped = [KEYPOINT_IDS[name] for name in drop]
+    annotations = []
+    counts = dict(people=0, labelled=0, pseudo=0)
+    for annotation in dataset['annotations']:
+        keypoints = _convert(annotation)
+        keypoints[dropped] = 0
+        converted = {
+            k: v for k, v in annotation.items() if k not in (*DROPPED, PSEUDO)
+        }
+        guessed = []
+        if pseudo:
+            spine = pseudo_spine(keypoints)
+            if spine is not None:
+                guessed = _fill(keypoints, spine)
+                converted[PSEUDO] = guessed
+        converted.update(
+            keypoints=_flat(keypoints),
+            num_keypoints=int((keypoints[:, 2] > 0).sum()),
+        )
+        annotations.append(converted)
+        counts['people'] += 1
+        counts['labelled'] += converted['num_keypoints'] > 0
+        counts['pseudo'] += bool(guessed)
+    info = dict(dataset.get('info') or {})
+    if pseudo:
+        info['pseudo_spine'] = (
+            'The keypoints named in pseudo_keypoints are guesses on a curve '
+            'through hips, shoulders and ears: correct them by hand.'
+        )
+    return dict(
+        dataset, info=info, categories=[_category()], annotations=annotations
+    ), counts
+
+
+def _convert(annotation: dict) -> np.ndarray:
+    """(37, 3), unlabelled points zeroed."""
+    place = f'annotation {annotation.get("id")}'
+    flat = annotation.get('keypoints', ())
+    if len(flat) % 3 or len(flat) // 3 not in SOURCES:
+        raise ValueError(
+            f'{place} has {len(flat) / 3:g} keypoints, expected one of '
+            f'{sorted(SOURCES)} (COCO, Halpe26, Halpe)'
+        )
+    count = SOURCES[len(flat) // 3]
+    keypoints = np.zeros((NUM_KEYPOINTS, 3))
+    try:
+        keypoints[:count] = np.reshape(flat, (-1, 3))[:count]
+    except (TypeError, ValueError):
+        raise ValueError(f'a keypoint of {place} is not a number') from None
+    if not np.isfinite(keypoints).all():
+        raise ValueError(f'a keypoint of {place} is NaN or infinite')
+    keypoints[keypoints[:, 2] <= 0] = 0
+    return keypoints
+
+
+def _fill(keypoints: np.ndarray, spine: np.ndarray) -> list:
+    """Write the spine where it has no label; the names written."""
+    names = []
+    for name, point in zip(SPINE_CHAIN, spine):
+        row = keypoints[KEYPOINT_IDS[name]]
+        if row[2] == 0:
+            row[:] = *np.round(point, 2), 1
+            names.append(name)
+    return names
+
+
+def _flat(keypoints: np.ndarray) -> list:
+    """Numbers as JSON has them: 367, not 367.0."""
+    return [int(v) if v == int(v) else v for v in keypoints.ravel().tolist()]
+
+
+def _category() -> dict:
+    """COCO's skeleton counts from 1."""
+    return dict(
+        supercategory='person',
+        id=1,
+        name='person',
+        keypoints=list(KEYPOINT_NAMES),
+        skeleton=[
+            [KEYPOINT_IDS[end] + 1 for end in link] for link, _ in SKELETON
+        ],
+    )

@@ -1,0 +1,559 @@
+"""Images read when needed, at the size that is needed, with a cache."""
+
+import hashlib
+import logging
+import math
+import os
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Callable, Iterator, Optional, Sequence, Tuple
+
+import cv2
+import mmcv
+import numpy as np
+from mmengine.fileio import get
+from mmengine.logging import print_log
+from mmpose.datasets.transforms import LoadImage
+from mmpose.registry import TRANSFORMS
+
+LEDGER = 'bytes_used'
+SUFFIX = '.npy'
+# What a key is made of: the start of the file, where cameras write the time.
+HEAD = 4096
+
+
+class ImageCache:
+    """Decoded images in a folder, up to a size, for any number of processes.
+
+    What is in stays in: every epoch wants every image once, so that replacing
+    old ones by new ones would never serve a single hit. Nothing is unpickled.
+    Delete the folder to empty the cache.
+
+    Args:
+        folder (str): Where; ``/dev/shm/...`` is shared memory. Made if absent.
+        max_gib (float): The files take no more than this, over all
+            processes.
+
+    Raises:
+        ValueError: when the size is not positive, or the system has no file
+            locks.
+    """
+
+    def __init__(self, folder: str, max_gib: float) -> None:
+        if not max_gib > 0:
+            raise ValueError(f'max_gib is {max_gib}, expected more than 0')
+        try:
+            import fcntl  # noqa: F401
+        except ImportError:
+            raise ValueError(
+                'the cache needs file locks, which this system lacks: leave '
+                'cache=None'
+            ) from None
+        self.folder = os.path.expanduser(folder)
+        self.max_bytes = int(max_gib * 2**30)
+        self.full = False
+        os.makedirs(self.folder, exist_ok=True)
+
+    @staticmethod
+    def key(path: str, content: bytes, scale: int) -> str:
+        """Of a file, as it is now, decoded at 1/scale."""
+        text = f'{path}\0{len(content)}\0{scale}\0'.encode()
+        digest = hashlib.blake2b(text, digest_size=16)
+        digest.update(content[:HEAD])
+        digest.update(content[-HEAD:])
+        return digest.hexdigest()
+
+    def load(self, key: str) -> Optional[np.ndarray]:
+        """The image, mapped into memory, or None."""
+        try:
+            image = np.load(self._path(key), mmap_mode='r', allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            return None
+        return image
+
+    def store(self, key: str, image: np.ndarray) -> None:
+        """Keep it if there is room; a full disk is no error."""
+        size = image.nbytes + 128  # the header of NumPy's format
+        if self.full or not self._reserve(size):
+            self.full = True
+            return
+        temporary = None
+        try:
+            path = self._path(key)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with tempfile.NamedTemporaryFile(
+                dir=self.folder, suffix='.part', delete=False
+            ) as file:
+                temporary = file.name
+                np.save(file, image, allow_pickle=False)
+            if os.path.exists(path):  # another process was faster
+                self._reserve(-size)
+                os.unlink(temporary)
+            else:
+                os.replace(temporary, path)
+        except OSError:
+            self.full = True
+            self._reserve(-size)
+            if temporary and os.path.exists(temporary):
+                os.unlink(temporary)
+
+    def _path(self, key: str) -> str:
+        # Folders of some hundred files each.
+        return os.path.join(self.folder, key[:2], key[2:] + SUFFIX)
+
+    def _reserve(self, size: int) -> bool:
+        """Enter a size into the ledger, unless that exceeds the limit."""
+        with self._ledger() as file:
+            used = int(file.read() or 0) + size
+            if used > self.max_bytes:
+                return False
+            file.seek(0)
+            file.truncate()
+            file.write(str(max(used, 0)))
+        return True
+
+    @contextmanager
+    def _ledger(self) -> Iterator:
+        import fcntl
+
+        descriptor = os.open(
+            os.path.join(self.folder, LEDGER), os.O_RDWR | os.O_CREAT, 0o666
+        )
+        with os.fdopen(descriptor, 'r+') as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
+
+
+START, END = b'\xff\xd8', b'\xff\xd9'
+SCAN = 0xDA
+EXIF = 0xE1, b'Exif\0\0'
+ADOBE = 0xEE, b'Adobe'
+# Frames that OpenCV decodes: baseline, extended sequential, progressive.
+FRAMES = (0xC0, 0xC1, 0xC2)
+SEQUENTIAL = (0xC0, 0xC1)
+ORIENTATION = 0x0112
+UPRIGHT = 1
+
+
+@dataclass(frozen=True)
+class JpegHeader:
+    """Of a JPEG whose pixels are where its rows are.
+
+    Args:
+        height, width: In pixels.
+        height_at: Where the two bytes of the height are.
+        one_scan: All rows follow one another in a single sequential scan.
+    """
+
+    height: int
+    width: int
+    height_at: int
+    one_scan: bool
+
+
+def read_header(content: bytes) -> Optional[JpegHeader]:
+    """The header of a plain JPEG: 8 bits, grey or YCbCr, not turned by EXIF.
+
+    None for whatever else OpenCV treats in a way of its own.
+    """
+    frame = scan = None
+    for marker, start, end in _segments(content):
+        body = content[start:end]
+        if marker in FRAMES:
+            frame = marker, start, body
+        elif marker == SCAN:
+            scan = body
+        elif marker == EXIF[0] and body.startswith(EXIF[1]):
+            if _orientation(body[len(EXIF[1]) :]) != UPRIGHT:
+                return None
+        elif marker == ADOBE[0] and body.startswith(ADOBE[1]):
+            # Its last byte says how colours are coded: 1 is YCbCr.
+            if body[-1:] != b'\1':
+                return None
+    if frame is None or not scan:
+        return None
+    marker, start, body = frame
+    if len(body) < 6 or body[0] != 8 or body[5] not in (1, 3):
+        return None
+    height, width = _number(body[1:3]), _number(body[3:5])
+    if not height or not width:
+        return None
+    one_scan = marker in SEQUENTIAL and scan[0] == body[5]
+    return JpegHeader(height, width, start + 1, one_scan)
+
+
+def with_height(content: bytes, header: JpegHeader, height: int) -> bytes:
+    """The same JPEG, ending after ``height`` rows: a decoder then leaves the
+    data of the rows below unread."""
+    at = header.height_at
+    return b''.join(
+        (content[:at], height.to_bytes(2, 'big'), content[at + 2 :])
+    )
+
+
+def is_truncated_jpeg(content: bytes) -> bool:
+    """Whether a JPEG lacks its end marker.
+
+    Bytes after the marker are allowed: cameras append pictures and maker
+    notes. The segments before the picture are left out, since a thumbnail in
+    one of them has an end marker of its own.
+    """
+    if not content.startswith(START):
+        return False
+    at = len(START)
+    for marker, start, end in _segments(content):
+        at = start if marker == SCAN else end
+    # From the end, where it is: from the start takes as long as reading.
+    return content.rfind(END, at) < 0
+
+
+def _segments(content: bytes) -> Iterator[Tuple[int, int, int]]:
+    """Marker, start and end of each segment's body, up to the first scan."""
+    if not content.startswith(START):
+        return
+    at = len(START)
+    while content[at : at + 1] == b'\xff':
+        marker = content[at + 1 : at + 2]
+        if marker == b'\xff':  # a fill byte
+            at += 1
+            continue
+        end = at + 2 + _number(content[at + 2 : at + 4])
+        yield _number(marker), at + 4, end
+        if marker == bytes((SCAN,)):
+            return
+        at = end
+
+
+def _orientation(tiff: bytes) -> Optional[int]:
+    """EXIF's; 1 where it says none, None where it cannot be read."""
+    order = {b'II': 'little', b'MM': 'big'}.get(tiff[:2])
+    if order is None:
+        return None
+    at = _number(tiff[4:8], order)
+    for i in range(_number(tiff[at : at + 2], order)):
+        entry = tiff[at + 2 + 12 * i :][:12]
+        if len(entry) < 12:
+            return None
+        if _number(entry[:2], order) == ORIENTATION:
+            return _number(entry[8:10], order)
+    return UPRIGHT
+
+
+def _number(content: bytes, order: str = 'big') -> int:
+    return int.from_bytes(content, order)
+
+
+try:
+    import simplejpeg
+except ImportError:  # optional: a little faster, and stops at a row
+    simplejpeg = None
+
+# A JPEG's 8x8 blocks can be decoded as 8x8, 4x4, 2x2 or 1x1 pixels. The sizes
+# between take longer than the whole: only these have vector instructions.
+SCALES = (1, 2, 4, 8)
+FLAGS = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+# Rows of two blocks: what a JPEG codes together, unless it is a rare one.
+UNIT = 16
+
+
+def decode_jpeg(
+    content: bytes,
+    header: JpegHeader,
+    scale: int = 1,
+    rows: Optional[int] = None,
+) -> np.ndarray:
+    """Decode to 1/scale of the size.
+
+    Args:
+        content: A JPEG.
+        header: Of the same.
+        scale: One of :data:`SCALES`.
+        rows: Rows of the whole image that are needed, from the top; the
+            result may end below them. All by default.
+
+    Returns:
+        (H, W, 3) uint8, BGR; H and W are rounded up.
+
+    Raises:
+        ValueError: when OpenCV cannot read it.
+    """
+    image = None
+    if simplejpeg is not None:
+        image = _decode_simplejpeg(content, header, scale, rows)
+    if image is None:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), FLAGS[scale])
+    if image is None:
+        raise ValueError('it is no image that OpenCV can read')
+    return image
+
+
+def _decode_simplejpeg(
+    content: bytes, header: JpegHeader, scale: int, rows: Optional[int]
+) -> Optional[np.ndarray]:
+    """None where it refuses."""
+    height = header.height
+    if rows is not None and header.one_scan:
+        # One unit more: the colours of a row depend on those of the next.
+        end = (max(rows, 0) // UNIT + 2) * UNIT
+        if end < height:
+            content, height = with_height(content, header, end), end
+    try:
+        return simplejpeg.decode_jpeg(
+            content,
+            'BGR',
+            min_height=-(-height // scale),
+            min_width=-(-header.width // scale),
+            min_factor=scale,
+            # OpenCV, too, takes what there is of a damaged file; and here
+            # data is left over.
+            strict=False,
+        )
+    except ValueError:
+        return None
+
+
+# The key of a sample's results that holds its image.
+UNDECODED = 'undecoded_image'
+# Stands for the image in results['img']: MMPose's transforms treat a list as
+# several images, and flipping this one tells how the image is to be flipped.
+STAND_IN = np.array([[0, 1], [2, 3]], np.uint8)
+# OpenCV's, of (horizontal, vertical).
+FLIP_CODES = {(True, False): 1, (False, True): 0, (True, True): -1}
+
+
+class UndecodedImage:
+    """A JPEG in memory, and how to take a crop of it.
+
+    Args:
+        content: The file.
+        header: Of the file.
+        refuse: Called with a sample's results and the error where the file
+            proves to be no image; what the transform returns then.
+        cache: An :class:`ImageCache`, or None.
+        path: Of the file, which the cache goes by.
+    """
+
+    def __init__(
+        self,
+        content: bytes,
+        header: JpegHeader,
+        refuse: Callable[[dict, Exception], Optional[dict]],
+        cache=None,
+        path: str = '',
+    ) -> None:
+        self.content = content
+        self.header = header
+        self.refuse = refuse
+        self.cache = cache
+        self.path = path
+
+    def crop(
+        self, matrix: np.ndarray, size: Tuple[int, int], stand_in: np.ndarray
+    ) -> np.ndarray:
+        """What ``cv2.warpAffine`` makes of the (flipped) image, from an image
+        that is decoded no larger than needed.
+
+        Args:
+            matrix: 2x3, from [x, y] of the flipped image to the crop's.
+            size: [w, h] of the crop.
+            stand_in: :data:`STAND_IN`, flipped like the image.
+
+        Returns:
+            The crop, (h, w, 3) uint8, BGR. The pixels are those of the whole
+            image where it is not shrunk to a half or less.
+
+        Raises:
+            ValueError: when the file is no image that OpenCV can read.
+        """
+        scale = reduction(matrix)
+        first = int(stand_in[0, 0])
+        horizontal, vertical = bool(first & 1), bool(first & 2)
+        rows = None if vertical else lowest_row(matrix, size)
+        image = self._decode(scale, rows)
+        if scale > 1:
+            matrix = matrix @ flipping(
+                self.header.width, self.header.height, horizontal, vertical
+            )
+            matrix = matrix @ enlarging(scale)
+        elif horizontal or vertical:
+            # Folded into the matrix it would change how OpenCV rounds.
+            image = cv2.flip(image, FLIP_CODES[horizontal, vertical])
+        return cv2.warpAffine(image, matrix[:2], size, flags=cv2.INTER_LINEAR)
+
+    def _decode(self, scale: int, rows: Optional[int]) -> np.ndarray:
+        if self.cache is None:
+            return decode_jpeg(self.content, self.header, scale, rows)
+        key = self.cache.key(self.path, self.content, scale)
+        image = self.cache.load(key)
+        if image is None:
+            image = decode_jpeg(self.content, self.header, scale)
+            self.cache.store(key, image)
+        return image
+
+
+def reduction(matrix: np.ndarray) -> int:
+    """The largest of 1, 2, 4, 8 by which the image may be shrunk so that no
+    axis of the crop has to be enlarged afterwards."""
+    shrink = 1 / np.linalg.norm(matrix[:2, :2], 2)
+    # Boxes that are shrunk to exactly a half are, but for rounding.
+    return max((s for s in SCALES if s <= shrink * (1 + 1e-6)), default=1)
+
+
+def lowest_row(matrix: np.ndarray, size: Sequence[int]) -> int:
+    """Number of the last image row, counted from the top, that a crop needs.
+
+    Args:
+        matrix: As for :meth:`UndecodedImage.crop`.
+        size: [w, h] of the crop.
+    """
+    w, h = size
+    corners = np.array(
+        [[-1, w, -1, w], [-1, -1, h, h], [1, 1, 1, 1]], np.float64
+    )
+    rows = cv2.invertAffineTransform(matrix)[1] @ corners
+    return math.ceil(rows.max()) + 1
+
+
+def flipping(
+    width: int, height: int, horizontal: bool, vertical: bool
+) -> np.ndarray:
+    """3x3, from an image's [x, y] to those of the flipped one."""
+    matrix = np.eye(3)
+    if horizontal:
+        matrix[0] = -1, 0, width - 1
+    if vertical:
+        matrix[1] = 0, -1, height - 1
+    return matrix
+
+
+def enlarging(scale: int) -> np.ndarray:
+    """3x3, from [x, y] of a reduced image to those of the whole one.
+
+    A pixel of it stands for scale x scale pixels: their centre counts.
+    """
+    centre = (scale - 1) / 2
+    return np.array([[scale, 0, centre], [0, scale, centre], [0, 0, 1]])
+
+
+CHOICES = ('error', 'skip')
+
+
+@TRANSFORMS.register_module()
+class LoadPoseImage(LoadImage):
+    """Loads an image and notices when it is absent, cut off or unreadable.
+
+    OpenCV returns a cut-off JPEG with grey where the data ended; training on
+    it goes unnoticed otherwise.
+
+    Args:
+        on_bad_image (str): ``'error'`` raises a ValueError that names file
+            and annotation id; ``'skip'`` warns and lets the dataset draw
+            another sample (in training only). Defaults to ``'error'``.
+        lazy (bool): Read a JPEG's header alone and leave it to
+            :class:`TopdownAffine` to decode as little as the person's box
+            needs. The transforms between may flip the image, but not read
+            its pixels. Other files, and JPEGs turned by EXIF, are decoded
+            here as ever. Defaults to False.
+        cache (dict, optional): Of decoded images, with ``lazy`` only: the
+            arguments of :class:`ImageCache`. Defaults to None.
+        *args, **kwargs: As :class:`mmpose.datasets.transforms.LoadImage`.
+
+    Raises:
+        ValueError: when ``on_bad_image`` is another word, when ``lazy`` meets
+            a setting of :class:`LoadImage` for decoding, or ``cache`` comes
+            without it.
+    """
+
+    def __init__(
+        self,
+        *args,
+        on_bad_image: str = 'error',
+        lazy: bool = False,
+        cache: Optional[dict] = None,
+        **kwargs,
+    ) -> None:
+        if on_bad_image not in CHOICES:
+            raise ValueError(
+                f'on_bad_image is {on_bad_image!r}, expected one of {CHOICES}'
+            )
+        super().__init__(*args, **kwargs)
+        decoding = (self.color_type, self.imdecode_backend, self.to_float32)
+        if lazy and decoding != ('color', 'cv2', False):
+            raise ValueError(
+                "lazy=True decodes to 8-bit colours only: color_type='color', "
+                "imdecode_backend='cv2', to_float32=False, not "
+                f'{self.color_type!r}, {self.imdecode_backend!r}, '
+                f'{self.to_float32}'
+            )
+        if cache and not lazy:
+            raise ValueError('cache needs lazy=True')
+        self.on_bad_image = on_bad_image
+        self.lazy = lazy
+        self.cache = ImageCache(**cache) if cache else None
+
+    def transform(self, results: dict) -> Optional[dict]:
+        if 'img' in results:
+            return super().transform(results)
+        path = results['img_path']
+        try:
+            content = self._read(path)
+            header = read_header(content) if self.lazy else None
+            if header is None:
+                img = self._decode(content)
+        except (OSError, ValueError) as error:
+            return self._refuse(results, error)
+        if header is None:
+            shape = img.shape[:2]
+        else:
+            img, shape = [STAND_IN], (header.height, header.width)
+            results[UNDECODED] = UndecodedImage(
+                content, header, self._refuse, self.cache, path
+            )
+        results.update(img=img, img_shape=shape, ori_shape=shape)
+        return results
+
+    def _read(self, path: str) -> bytes:
+        content = get(path, backend_args=self.backend_args)
+        if not content:
+            raise ValueError('the file is empty')
+        if is_truncated_jpeg(content):
+            raise ValueError('the JPEG ends before its end marker')
+        return content
+
+    def _decode(self, content: bytes):
+        """(H, W, 3) uint8, BGR."""
+        img = mmcv.imfrombytes(
+            content, flag=self.color_type, backend=self.imdecode_backend
+        )
+        if img is None:
+            raise ValueError('it is no image that OpenCV can read')
+        return img.astype('float32') if self.to_float32 else img
+
+    def _refuse(self, results: dict, error: Exception) -> None:
+        reason = (
+            error.strerror
+            if isinstance(error, OSError) and error.strerror
+            else error
+        )
+        message = f'image {results["img_path"]} cannot be used: {reason}'
+        if 'id' in results:
+            message += f' (annotation {results["id"]})'
+        if self.on_bad_image == 'error':
+            raise ValueError(
+                f"{message}. Replace it, or set on_bad_image='skip' in "
+                'LoadPoseImage to train without it.'
+            ) from None
+        print_log(
+            f'{message}; another sample takes its place',
+            logger='current',
+            level=logging.WARNING,
+        )
+        return None
