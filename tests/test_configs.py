@@ -456,7 +456,7 @@ def test_the_pipeline_of_mmpose(load):
         steps = [cfg[loader].dataset.pipeline for cfg in (ours, theirs)]
         for fast, plain in zip(*steps, strict=True):
             module = TRANSFORMS.get(plain.type).__module__
-            shared = plain.type in ('LoadPoseImage', 'TopdownAffine')
+            shared = plain.type == 'LoadPoseImage'
             assert module.startswith('mmpose.') or shared
             named = dict(fast, type=fast.type.removeprefix('Fast'))
             named.pop('lazy', None)
