@@ -179,10 +179,8 @@ def ground_truth_from_coco(
     each subset.
 
     Args:
-        dataset (dict): ``images`` and ``annotations`` in COCO's layout;
-            ``categories`` where given.
-        source (str): What to call the data in a message, for example the
-            file.
+        dataset (dict): ``images``, ``annotations``, maybe ``categories``.
+        source (str): What to call the data in a message.
         use_area (bool): Take ``area`` of the annotations. Otherwise 0.53 of
             the box area.
 
@@ -195,8 +193,7 @@ def ground_truth_from_coco(
         image_ids = tuple(sorted({image['id'] for image in dataset['images']}))
     except (KeyError, TypeError) as error:
         raise ValueError(
-            f"'images' of {source} should be a list of dictionaries with "
-            "comparable 'id's."
+            f"'images' of {source} should be dictionaries with comparable 'id's"
         ) from error
     positions = {id_: i for i, id_ in enumerate(image_ids)}
     needed, remedy = ('image_id', 'bbox'), ''
@@ -284,17 +281,13 @@ def _keypoints_of(people: Sequence[Dict[str, Any]], source: str) -> np.ndarray:
     """Flat COCO triplets to (N, K, 3); a person without any has all zeros."""
     lengths = [len(person.get('keypoints') or ()) for person in people]
     length = max(lengths)
-    if length == 0 or length % 3:
-        raise ValueError(
-            f"the 'keypoints' of {source} should be flat [x, y, v] triplets, "
-            f'but the longest of them has {length} numbers.'
-        )
     for person, other in zip(people, lengths):
-        if other not in (0, length):
+        if length == 0 or length % 3 or other not in (0, length):
             raise ValueError(
-                f'the people of {source} have different numbers of keypoints: '
-                f'{length / 3:g}, but annotation {_id_of(person)} has '
-                f'{other / 3:g}.'
+                f"the 'keypoints' of {source} should be flat [x, y, v] "
+                'triplets, as many for each person, but the longest of them '
+                f'has {length} numbers and annotation {_id_of(person)} has '
+                f'{other}.'
             )
     points = [person.get('keypoints') or [0.0] * length for person in people]
     what = f"the 'keypoints' of {source}"

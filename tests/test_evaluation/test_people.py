@@ -97,7 +97,7 @@ def test_person_without_keypoints_and_unlisted_image():
                     changed(PERSON, id=8, keypoints=[0, 0, 1]),
                 ],
             ),
-            '2, but annotation 8 has 1',
+            'has 6 numbers and annotation 8 has 3',
         ),
     ],
 )
