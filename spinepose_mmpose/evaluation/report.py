@@ -128,8 +128,10 @@ class Report:
             for subset, row in self.content['subsets'].items()
             for key, title in zip(ERRORS, ('OKS', 'PCK', 'error'))
         }
-        for key in ('angle', 'curvature') if self.content['spine'] else ():
-            values[f'spine_{key}_error'] = self.content['spine'][key]['value']
+        spine = self.content['spine']
+        if spine:
+            for key in ('angle', 'curvature'):
+                values[f'spine_{key}_error'] = spine[key]['value']
         values['left_right_exchanged'] = self.content['left_right']['share']
         return {k: v for k, v in values.items() if v is not None}
 

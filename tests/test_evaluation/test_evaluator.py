@@ -2,7 +2,7 @@ import copy
 
 import spinepose_mmpose  # noqa: F401  the compatibility layer before mmpose
 from spinepose_mmpose.evaluation.evaluator import keypoint_names
-from spinepose_mmpose.metainfo import KEYPOINT_IDS, KEYPOINT_NAMES
+from spinepose_mmpose.metainfo import KEYPOINT_IDS, KEYPOINT_NAMES, SPINE_CHAIN
 from spinepose_mmpose.utils import config_file
 
 import oracle
@@ -76,18 +76,8 @@ def test_a_perfect_model_of_any_size(test_sets, roots, file, count, expected):
 
 def test_own_model_with_own_order(test_sets, roots):
     """What docs/evaluation.md shows: named points, in any order."""
-    names = [
-        'hip',
-        'spine_01',
-        'tail',
-        'spine_02',
-        'spine_03',
-        'spine_04',
-        'spine_05',
-        'neck',
-        'neck_02',
-        'neck_03',
-    ]
+    names = ['hip', 'spine_01', 'tail', *SPINE_CHAIN[6:2:-1], *SPINE_CHAIN[:3]]
+    names = list(dict.fromkeys(names))
     metainfo = dict(
         dataset_name='own',
         keypoint_info={
@@ -95,18 +85,15 @@ def test_own_model_with_own_order(test_sets, roots):
             for i, n in enumerate(names)
         },
         skeleton_info={},
-        joint_weights=[1.0] * 10,
-        sigmas=[0.1] * 10,
+        joint_weights=[1.0] * len(names),
+        sigmas=[0.1] * len(names),
     )
     ids = [KEYPOINT_IDS.get(n, 0) for n in names]
-    only = dict(
-        predicts=metainfo,
-        metrics=test_sets.benchmark_evaluator.metrics[:1],
-        datasets=test_sets.benchmark_evaluator.datasets[:1],
-    )
+    sets = test_sets.benchmark_evaluator
+    first = dict(metrics=sets.metrics[:1], datasets=sets.datasets[:1])
     cfg = copy.deepcopy(test_sets)
-    cfg.benchmark_dataloader.dataset.datasets = only['datasets']
-    metrics = evaluate(cfg, roots, metainfo, ids, **only)
+    cfg.benchmark_dataloader.dataset.datasets = first['datasets']
+    metrics = evaluate(cfg, roots, metainfo, ids, predicts=metainfo, **first)
     assert metrics['spinetrack/spine_AP'] == pytest.approx(1)
     assert metrics['spinetrack/body_AP'] == 0
 
@@ -115,82 +102,54 @@ def test_published_layout(roots, monkeypatch):
     """mmpose's own evaluator and paths relative to the working directory, as
     the published evaluation configs have them."""
     monkeypatch.chdir(roots)
-    box_file = f'coco/person_detection_results/{oracle.BOXES}'
-    sets = [
-        dict(
-            type=name,
-            data_root='./',
+    boxes = f'coco/person_detection_results/{oracle.BOXES}'
+
+    def test_set(name, images, **more):
+        kind = dict(type=f'{name}Dataset', data_root='./', test_mode=True)
+        files = dict(
             data_mode='topdown',
-            ann_file=file,
+            ann_file=oracle.FILES[name.lower()],
             data_prefix=dict(img=images),
-            test_mode=True,
-            **boxes,
         )
-        for name, file, images, boxes in (
-            (
-                'SpineTrackDataset',
-                oracle.FILES['spinetrack'],
-                'spinetrack/images/val2017/',
-                {},
-            ),
-            (
-                'CocoDataset',
-                oracle.FILES['coco'],
-                'coco/val2017/',
-                dict(bbox_file=box_file),
-            ),
-            (
-                'HalpeDataset',
-                oracle.FILES['halpe'],
-                'coco/val2017/',
-                dict(bbox_file=box_file),
-            ),
-        )
+        return dict(kind, **files, **more)
+
+    def metric(name, **converters):
+        kind = 'SpineTrackMetric' if name == 'spinetrack' else 'CocoMetric'
+        converters = {
+            key: dict(
+                type='KeypointConverter',
+                num_keypoints=count,
+                mapping=[(i, i) for i in range(count)],
+            )
+            for key, count in converters.items()
+        }
+        file = oracle.FILES[name]
+        return dict(type=kind, prefix=name, ann_file=file, **converters)
+
+    sets = [
+        test_set('SpineTrack', 'spinetrack/images/val2017/'),
+        test_set('Coco', 'coco/val2017/', bbox_file=boxes),
+        test_set('Halpe', 'coco/val2017/', bbox_file=boxes),
     ]
-
-    def slice_of(count):
-        return dict(
-            type='KeypointConverter',
-            num_keypoints=count,
-            mapping=[(i, i) for i in range(count)],
-        )
-
-    dataset = DATASETS.build(
-        dict(
-            type='CombinedDataset',
-            datasets=sets,
-            test_mode=True,
-            metainfo=dict(from_file='configs/_base_/datasets/spinetrack.py'),
-            pipeline=oracle.PIPELINE,
-        )
+    dataset = dict(
+        type='CombinedDataset',
+        datasets=sets,
+        test_mode=True,
+        metainfo=dict(from_file='configs/_base_/datasets/spinetrack.py'),
+        pipeline=oracle.PIPELINE,
     )
-    evaluator = EVALUATORS.build(
-        dict(
-            type='MultiDatasetEvaluator',
-            datasets=sets,
-            metrics=[
-                dict(
-                    type='SpineTrackMetric',
-                    prefix='spinetrack',
-                    ann_file=oracle.FILES['spinetrack'],
-                ),
-                dict(
-                    type='CocoMetric',
-                    prefix='coco',
-                    ann_file=oracle.FILES['coco'],
-                    pred_converter=slice_of(17),
-                ),
-                dict(
-                    type='CocoMetric',
-                    prefix='halpe',
-                    ann_file=oracle.FILES['halpe'],
-                    gt_converter=slice_of(26),
-                    pred_converter=slice_of(26),
-                ),
-            ],
-        )
+    evaluator = dict(
+        type='MultiDatasetEvaluator',
+        datasets=sets,
+        metrics=[
+            metric('spinetrack'),
+            metric('coco', pred_converter=17),
+            metric('halpe', gt_converter=26, pred_converter=26),
+        ],
     )
-    metrics = oracle.run(evaluator, dataset, roots, range(37))
+    metrics = oracle.run(
+        EVALUATORS.build(evaluator), DATASETS.build(dataset), roots, range(37)
+    )
     assert len(metrics) == 60
     for key in ('spinetrack/all_AP', 'coco/AP', 'halpe/AP'):
         assert metrics[key] == pytest.approx(1), key

@@ -17,8 +17,8 @@ from spinepose_mmpose.metainfo import (
 import cv2
 import numpy as np
 import pytest
+from made_people import make_report, standing
 from matplotlib.colors import to_rgb
-from report_people import make_report, standing
 
 
 def test_files(tmp_path):

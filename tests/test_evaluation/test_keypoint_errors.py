@@ -6,20 +6,16 @@ from spinepose_mmpose.evaluation.keypoint_errors import (
     match_people,
     side_confusion,
 )
-from spinepose_mmpose.evaluation.people import (
-    detections_from_coco,
-    ground_truth_from_coco,
-)
 
 import numpy as np
 import pytest
+from made_people import annotation, parsed
 
 
-def people(*points, visibility=2):
+def people(*points):
+    """(N, K, 3), all labelled."""
     points = np.array(points, dtype=float)
-    return np.concatenate(
-        [points, np.full(points.shape[:2] + (1,), visibility)], -1
-    )
+    return np.concatenate([points, np.full_like(points[..., :1], 2)], -1)
 
 
 def test_known_offsets():
@@ -52,36 +48,6 @@ def test_confidence_covers_the_known_spread():
     assert (low, high) == pytest.approx((0.451, 0.549), abs=0.006)
 
 
-def test_chain():
-    gt = people([[0, 0], [0, 10], [0, 20]])
-    dt = people([[50, 0], [50, 10], [60, 20]])
-    # Second segment turned by 45 degrees; moving the chain is no error.
-    errors = chain_errors(gt, dt, (0, 1, 2))
-    np.testing.assert_allclose(errors['angle'], [[0, 45]])
-    np.testing.assert_allclose(errors['curvature'], [[45]])
-    np.testing.assert_allclose(errors['bend_labelled'], [[0]])
-    np.testing.assert_allclose(errors['bend_predicted'], [[45]])
-    # The same bend elsewhere is no error of curvature, a straight chain is.
-    bent = people([[0, 0], [0, 10], [10, 20]])
-    assert chain_errors(bent, dt, (0, 1, 2))['curvature'][0] == pytest.approx(0)
-    assert chain_errors(bent, gt, (0, 1, 2))['curvature'][0] == pytest.approx(
-        45
-    )
-    # Turned as a whole: no bend, and the short way around.
-    turned = people([[0, 0], [1, -10], [2, -20]])
-    errors = chain_errors(
-        turned, people([[0, 0], [-1, -10], [-2, -20]]), (0, 1, 2)
-    )
-    np.testing.assert_allclose(
-        errors['angle'], [[2 * math.degrees(math.atan(0.1))] * 2]
-    )
-    np.testing.assert_allclose(errors['curvature'], [[0]], atol=1e-9)
-    gt[0, 2, 2] = 0
-    errors = chain_errors(gt, dt, (0, 1, 2))
-    np.testing.assert_array_equal(errors['angle'], [[0, np.nan]])
-    assert np.isnan(errors['curvature']).all()
-
-
 def test_scales_and_groups():
     gt = people([[0, 0], [0, 0], [0, 0]])
     gt[0, 2, 2] = 0
@@ -103,49 +69,66 @@ def test_scales_and_groups():
     assert np.isnan(report['error'][:, 1:]).all()
 
 
+STRAIGHT = people([[0, 0], [0, 10], [0, 20]])
+BENT = people([[0, 0], [0, 10], [10, 20]])
+# Moving the chain is no error.
+MOVED = BENT + [50, 0, 0]
+LEFT, RIGHT = (people([[0, 0], [x, -10], [2 * x, -20]]) for x in (-1, 1))
+
+
+@pytest.mark.parametrize(
+    'gt, dt, angle, curvature, bends',
+    [
+        (STRAIGHT, MOVED, [0, 45], 45, (0, 45)),
+        (BENT, MOVED, [0, 0], 0, (45, 45)),
+        (BENT, STRAIGHT, [0, 45], 45, (45, 0)),
+        # Turned as a whole: no bend, and the short way around.
+        (RIGHT, LEFT, [2 * math.degrees(math.atan(0.1))] * 2, 0, (0, 0)),
+    ],
+)
+def test_chain(gt, dt, angle, curvature, bends):
+    errors = chain_errors(gt, dt, (0, 1, 2))
+    expected = [[angle], [[curvature]], [[bends[0]]], [[bends[1]]]]
+    for values, wanted in zip(errors.values(), expected):
+        np.testing.assert_allclose(values, wanted, atol=1e-9)
+
+
+def test_chain_without_a_label():
+    gt = STRAIGHT.copy()
+    gt[0, 2, 2] = 0
+    errors = chain_errors(gt, MOVED, (0, 1, 2))
+    np.testing.assert_array_equal(errors['angle'], [[0, np.nan]])
+    assert np.isnan(errors['curvature']).all()
+
+
 def test_sides():
     gt = people(*[[[0, 0], [10, 0], [0, 5], [10, 5]]] * 4)
     dt = gt.copy()
     dt[0, [0, 1]] = dt[0, [1, 0]]
     gt[1:, 2, 2] = 0
-    np.testing.assert_allclose(
-        side_confusion(gt, dt, [(0, 1), (2, 3)]), [0.25, 0]
-    )
+    shares = side_confusion(gt, dt, [(0, 1), (2, 3)])
+    np.testing.assert_allclose(shares, [0.25, 0])
     gt[:, 2, 2] = 0
     assert np.isnan(side_confusion(gt, dt, [(2, 3)])).all()
 
 
 def test_match():
-    def person(id_, x, **changes):
-        return dict(
-            dict(
-                id=id_,
-                image_id=1,
-                category_id=1,
-                area=100,
-                iscrowd=0,
-                bbox=[x, 0, 10, 10],
-                score=1 / id_,
-                keypoints=[x, 0, 2, x, 9, 2],
-            ),
-            **changes,
-        )
+    def person(id_, x, seen=2, **changes):
+        points = [x, 0, seen, x, 9, seen]
+        return annotation(points, id_, area=100, score=1 / id_, **changes)
 
-    gts = ground_truth_from_coco(
-        dict(
-            images=[dict(id=1), dict(id=2)],
-            annotations=[
-                person(1, 0),
-                person(2, 3),
-                person(3, 50, iscrowd=1),
-                person(4, 80, keypoints=[0] * 6),
-                person(5, 0, image_id=2),
-            ],
-        )
+    people = parsed(
+        [
+            person(1, 0),
+            person(2, 3),
+            person(3, 50, iscrowd=1),
+            person(4, 80, seen=0),
+            person(5, 0, image_id=2),
+        ],
+        [person(1, 200), person(2, 1), person(3, 0), person(4, 50)],
     )
-    dts = detections_from_coco(
-        [person(1, 200), person(2, 1), person(3, 0), person(4, 50)], gts
-    )
-    rows_gt, rows_dt = match_people(gts, dts, [0.2, 0.2])
-    assert list(zip(rows_gt, rows_dt)) == [(0, 1), (1, 2)]
-    assert match_people(gts, dts, [0.02, 0.02])[0].tolist() == [0]
+    assert np.transpose(match_people(*people, [0.2, 0.2])).tolist() == [
+        [0, 1],
+        [1, 2],
+    ]
+    assert match_people(*people, [0.02, 0.02])[0].tolist() == [0]

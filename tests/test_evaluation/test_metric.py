@@ -207,60 +207,46 @@ def test_ground_truth_through_the_message_hub(no_leftover_ann_file):
 
 
 def test_bottom_up_samples_and_images_without_people():
-    people = {}
-    for prediction in golden('predictions')[:40]:
-        people.setdefault(prediction['img_id'], {}).setdefault(
-            prediction['id'], prediction
-        )
-    annotations = golden('gt')['annotations']
-    samples = []
+    annotations = {}
+    for person in golden('gt')['annotations']:
+        annotations.setdefault(person['image_id'], []).append(person)
+    people = {}  # the first of several with one id
+    for p in golden('predictions')[:40]:
+        people.setdefault(p['img_id'], {}).setdefault(p['id'], p)
+    top_down, bottom_up = [], []
     for image, predictions in people.items():
-        instances = [to_sample(p) for p in predictions.values()]
-        labelled = [a for a in annotations if a['image_id'] == image]
-        samples.append(
+        labelled = annotations[image]
+        samples = [
+            to_sample(p, raw_ann_info=labelled) for p in predictions.values()
+        ]
+        top_down += samples
+        predicted = {
+            key: np.concatenate([s['pred_instances'][key] for s in samples])
+            for key in ('keypoints', 'keypoint_scores')
+        }
+        predicted['bbox_scores'] = np.concatenate(
+            [s['gt_instances']['bbox_scores'] for s in samples]
+        )
+        bottom_up.append(
             dict(
                 id=[a['id'] for a in labelled],
                 img_id=image,
                 raw_ann_info=labelled,
                 gt_instances=dict(bbox_scores=np.ones(len(labelled) + 1)),
-                pred_instances=dict(
-                    bbox_scores=np.concatenate(
-                        [s['gt_instances']['bbox_scores'] for s in instances]
-                    ),
-                    **{
-                        key: np.concatenate(
-                            [s['pred_instances'][key] for s in instances]
-                        )
-                        for key in ('keypoints', 'keypoint_scores')
-                    },
-                ),
+                pred_instances=predicted,
             )
         )
-    samples.append(
-        dict(
-            id=[],
-            img_id=1,
-            raw_ann_info=None,
-            pred_instances=dict(
-                keypoints=np.zeros((0, 37, 2)),
-                keypoint_scores=np.zeros((0, 37)),
-            ),
-        )
+    nobody = dict(
+        keypoints=np.zeros((0, 37, 2)), keypoint_scores=np.zeros((0, 37))
     )
-    top_down = [
-        to_sample(
-            p,
-            raw_ann_info=[
-                a for a in annotations if a['image_id'] == p['img_id']
-            ],
-        )
-        for of_image in people.values()
-        for p in of_image.values()
-    ]
+    bottom_up.append(
+        dict(id=[], img_id=1, raw_ann_info=None, pred_instances=nobody)
+    )
     expected = evaluate(top_down)
-    assert evaluate(samples) == pytest.approx(expected, abs=1e-9)
+    assert evaluate(bottom_up) == pytest.approx(expected, abs=1e-9)
     # A sample that a sampler repeated changes nothing.
-    assert evaluate(samples + samples[:3]) == pytest.approx(expected, abs=1e-9)
+    repeated = evaluate(bottom_up + bottom_up[:3])
+    assert repeated == pytest.approx(expected, abs=1e-9)
     assert 0.2 < expected['spinetrack/body_AP'] < 1
 
 
@@ -314,35 +300,6 @@ def test_table_and_reasons(log, tmp_path):
     assert log[0][1] == logging.WARNING
 
 
-def test_written_predictions_give_the_same_numbers(tmp_path):
-    from spinepose_mmpose.evaluation.coco import evaluate_subsets
-    from spinepose_mmpose.evaluation.people import (
-        detections_from_coco,
-        ground_truth_from_coco,
-        read_json,
-    )
-    from spinepose_mmpose.metainfo import SIGMAS, SUBSETS
-
-    prefix = str(tmp_path / 'new' / 'run')
-    result = evaluate(
-        golden_samples(),
-        format_only=True,
-        outfile_prefix=prefix,
-        ann_file='not/there.json',
-    )
-    assert result == {}
-    gts = ground_truth_from_coco(golden('gt'))
-    stats = evaluate_subsets(
-        gts,
-        detections_from_coco(read_json(f'{prefix}.keypoints.json'), gts),
-        SUBSETS,
-        SIGMAS,
-    )
-    assert stats['spine']['AP'] == pytest.approx(
-        golden('expected')['default']['spinetrack/spine_AP'], abs=1e-9
-    )
-
-
 @pytest.mark.parametrize(
     'kwargs, message',
     [
@@ -388,34 +345,39 @@ def test_bad_annotation_files(tmp_path):
     assert result['spinetrack/body_AP'] > 0
 
 
-def test_bad_predictions():
-    samples = golden_samples()[:3]
-    metric = SpineTrackMetric(ann_file=GT_FILE)
-    with pytest.raises(ValueError, match='set dataset_meta'):
-        metric.process(None, samples)
-    metric.dataset_meta = dataset_meta()
-    for change, message in (
-        (lambda s: s.pop('pred_instances'), "lacks .'pred_instances'"),
+@pytest.mark.parametrize(
+    'predicted, message',
+    [
+        (None, "lacks .'pred_instances'"),
         (
-            lambda s: s['pred_instances'].update(
-                keypoints=np.zeros((1, 17, 2))
+            dict(
+                keypoints=np.zeros((1, 17, 2)),
+                keypoint_scores=np.zeros((1, 37)),
             ),
             r'\(1, 17, 2\).*\(1, 37\)',
         ),
         (
-            lambda s: s['pred_instances'].update(
+            dict(
                 keypoints=np.zeros((1, 17, 2)),
                 keypoint_scores=np.zeros((1, 17)),
             ),
             'predicts 17.*37 are',
         ),
-    ):
-        broken = copy.deepcopy(samples)
-        change(broken[1])
-        with pytest.raises(ValueError, match=message):
-            metric.process(None, broken)
-    metric.results.clear()
+    ],
+)
+def test_bad_predictions(predicted, message):
+    sample = golden_samples()[0]
+    sample['pred_instances'] = predicted
+    if predicted is None:
+        del sample['pred_instances']
+    with pytest.raises(ValueError, match=message):
+        evaluate([sample], ann_file=GT_FILE)
 
+
+def test_predictions_of_nowhere():
+    with pytest.raises(ValueError, match='set dataset_meta'):
+        SpineTrackMetric(ann_file=GT_FILE).process(None, golden_samples())
+    samples = golden_samples()[:3]
     samples[0]['pred_instances']['keypoints'][0, 3] = np.nan
     with pytest.raises(ValueError, match='1 of 2 people.*not finite'):
         evaluate(samples, ann_file=GT_FILE)

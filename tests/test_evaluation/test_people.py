@@ -29,8 +29,9 @@ DATASET = dict(
 RESULT = dict(image_id=2, category_id=1, keypoints=[1, 2, 0.5] * 2, score=0.5)
 
 
-def changed(mapping, **changes):
-    return dict(copy.deepcopy(mapping), **changes)
+def people(*changes):
+    """DATASET with PERSON changed in each of these ways."""
+    return dict(DATASET, annotations=[dict(PERSON, **c) for c in changes])
 
 
 def test_parsed():
@@ -47,12 +48,9 @@ def test_parsed():
 
 
 def test_person_without_keypoints_and_unlisted_image():
-    people = [
-        PERSON,
-        changed(PERSON, id=3, keypoints=[]),
-        changed(PERSON, id=4, image_id=77),
-    ]
-    gts = ground_truth_from_coco(changed(DATASET, annotations=people))
+    gts = ground_truth_from_coco(
+        people({}, dict(id=3, keypoints=[]), dict(id=4, image_id=77))
+    )
     assert len(gts) == 2 and not gts.keypoints[1].any()
 
 
@@ -61,42 +59,16 @@ def test_person_without_keypoints_and_unlisted_image():
     [
         ([], "F should be a dictionary with 'images', 'annotations'.*list"),
         (dict(images=[]), "F has no 'annotations'"),
-        (changed(DATASET, images=[1]), "'images' of F"),
-        (changed(DATASET, annotations=[]), 'F holds no annotation'),
+        (dict(DATASET, images=[1]), "'images' of F"),
+        (people(), 'F holds no annotation'),
+        (people(dict(keypoints=[])), "'keypoints' of F.*0 numbers"),
+        (people(dict(keypoints=[1, 2])), '2 numbers'),
+        (people(dict(keypoints=['x'] * 6)), "'keypoints' of F should be num"),
+        (people(dict(area=float('nan'))), "'area's of F.*not finite"),
+        (people(dict(bbox=[1, 2, 3])), "'bbox'es of F"),
+        (people({}, {}), 'id 1 occurs twice in F'),
         (
-            changed(DATASET, annotations=[changed(PERSON, keypoints=[])]),
-            "'keypoints' of F.*0 numbers",
-        ),
-        (
-            changed(DATASET, annotations=[changed(PERSON, keypoints=[1, 2])]),
-            '2 numbers',
-        ),
-        (
-            changed(
-                DATASET, annotations=[changed(PERSON, keypoints=['x'] * 6)]
-            ),
-            "'keypoints' of F should be numbers",
-        ),
-        (
-            changed(DATASET, annotations=[changed(PERSON, area=float('nan'))]),
-            "'area's of F hold values that are not finite",
-        ),
-        (
-            changed(DATASET, annotations=[changed(PERSON, bbox=[1, 2, 3])]),
-            "'bbox'es of F",
-        ),
-        (
-            changed(DATASET, annotations=[PERSON, PERSON]),
-            'id 1 occurs twice in F',
-        ),
-        (
-            changed(
-                DATASET,
-                annotations=[
-                    PERSON,
-                    changed(PERSON, id=8, keypoints=[0, 0, 1]),
-                ],
-            ),
+            people({}, dict(id=8, keypoints=[0, 0, 1])),
             'has 6 numbers and annotation 8 has 3',
         ),
     ],
@@ -107,8 +79,8 @@ def test_bad_annotations(dataset, message):
 
 
 def test_missing_area_names_the_remedy():
-    person = {k: v for k, v in PERSON.items() if k != 'area'}
-    dataset = changed(DATASET, annotations=[person])
+    dataset = people({})
+    del dataset['annotations'][0]['area']
     with pytest.raises(
         ValueError, match="annotation 1 of F has no 'area'.*use_area=False"
     ):
@@ -121,10 +93,13 @@ def test_missing_area_names_the_remedy():
     [
         (dict(a=1), 'R should be a list'),
         ([dict(image_id=2)], "person of R has no 'keypoints', 'score'"),
-        ([changed(RESULT, keypoints=[0] * 51)], 'R have 17 keypoints.*F has 2'),
-        ([changed(RESULT, image_id=99)], 'R hold people in 1 images.*F.*99'),
-        ([changed(RESULT, category_id=3)], 'category ids 3.*F only knows 1'),
-        ([RESULT, changed(RESULT, score=float('nan'))], '1 of 2.*image 2'),
+        (
+            [dict(RESULT, keypoints=[0] * 51)],
+            'R have 17 keypoints.*F has 2',
+        ),
+        ([dict(RESULT, image_id=99)], 'R hold people in 1 images.*F.*99'),
+        ([dict(RESULT, category_id=3)], 'category ids 3.*F only knows 1'),
+        ([RESULT, dict(RESULT, score=float('nan'))], '1 of 2.*image 2'),
     ],
 )
 def test_bad_results(results, message):
@@ -145,7 +120,7 @@ def test_unreadable_files(tmp_path):
     file.write_text(json.dumps(DATASET)[:-30])
     with pytest.raises(ValueError, match='people.json.*truncated'):
         read_json(str(file))
-    file.write_bytes(b'\xff\xd8\xff\xe0 a picture')
+    file.write_bytes(b'\xff\xd8\xff\xe0 an image')
     with pytest.raises(ValueError, match='remote.json.*not a complete'):
         read_json(str(file), 'remote.json')
 
@@ -161,13 +136,12 @@ def test_mapping():
         [[[7, 8, 2], [0, 0, 0], [2, 1, 0.4], [0, 0, 0]]],
     )
     np.testing.assert_array_equal(keypoints, before)
-    np.testing.assert_allclose(
-        map_sigmas([0.1, 0.3, 0.5], 4, MAPPING), [0.5, 1, 0.2, 1]
-    )
+    sigmas = map_sigmas([0.1, 0.3, 0.5], 4, MAPPING)
+    np.testing.assert_allclose(sigmas, [0.5, 1, 0.2, 1])
+    assert map_keypoints(keypoints[:0], 4, MAPPING).shape == (0, 4, 3)
 
 
-def test_mapping_of_nobody_and_bad_ids():
-    assert map_keypoints(np.zeros((0, 3, 3)), 4, MAPPING).shape == (0, 4, 3)
-    for mapping in ([(3, 0)], [(0, 4)], [((0, 5), 1)]):
-        with pytest.raises(ValueError, match='3 source.*4 target'):
-            map_keypoints(np.zeros((1, 3, 3)), 4, mapping)
+@pytest.mark.parametrize('mapping', [[(3, 0)], [(0, 4)], [((0, 5), 1)]])
+def test_mapping_of_bad_ids(mapping):
+    with pytest.raises(ValueError, match='3 source.*4 target'):
+        map_keypoints(np.zeros((1, 3, 3)), 4, mapping)

@@ -2,29 +2,25 @@ import csv
 import io
 import json
 
-from spinepose_mmpose.evaluation.coco import subset_curves
 from spinepose_mmpose.evaluation.metric import SpineTrackMetric
-from spinepose_mmpose.evaluation.people import (
-    detections_from_coco,
-    ground_truth_from_coco,
-)
-from spinepose_mmpose.evaluation.report import ReportOptions, build_report
+from spinepose_mmpose.evaluation.report import ReportOptions
 from spinepose_mmpose.evaluation.report_files import (
     tables,
     to_markdown,
     write_report,
 )
-from spinepose_mmpose.metainfo import (
-    KEYPOINT_IDS,
-    KEYPOINT_NAMES,
-    SIGMAS,
-    SUBSETS,
-)
+from spinepose_mmpose.metainfo import KEYPOINT_IDS
 
 import numpy as np
 import pytest
+from made_people import (
+    exchanged,
+    labelled,
+    make_report,
+    report_of,
+    standing,
+)
 from metric_samples import GOLDEN, dataset_meta, golden, golden_samples
-from report_people import dataset, exchanged, make_report, standing
 
 
 def moved(person, dx, *names):
@@ -109,14 +105,8 @@ def test_missed_person_comes_with_the_prediction_that_nobody_has():
 
 def test_missed_person_does_not_get_what_another_has():
     person, other = standing(), standing(x=400)
-    labels = dataset(person, other)
-    labels['annotations'][1]['image_id'] = 0
-    gts = ground_truth_from_coco(labels)
-    dts = detections_from_coco(
-        [dict(image_id=0, score=1, keypoints=person.ravel().tolist())], gts
-    )
-    curves = subset_curves(gts, dts, SUBSETS, SIGMAS)
-    report = build_report(gts, dts, SIGMAS, KEYPOINT_NAMES, SUBSETS, curves)
+    people = [dict(p, image_id=0) for p in labelled([person, other])]
+    report = report_of(people, [dict(people[0], score=1)])
     assert [(c.person, c.prediction) for c in report.cases] == [
         (1, None),
         (0, 0),
@@ -194,28 +184,17 @@ def test_options():
 
 def test_older_files_survive_an_error(tmp_path, monkeypatch):
     person = standing()
+    folder = tmp_path / 'new' / 'report'
+    files = ['report.json', 'keypoints.csv', 'subsets.csv', 'spine.csv']
     report = make_report([person], [person], draw=False)
-    folder = str(tmp_path / 'new' / 'report')
-    assert write_report(folder, report) == [
-        'report.json',
-        'keypoints.csv',
-        'subsets.csv',
-        'spine.csv',
-        'report.md',
-    ]
-    before = (tmp_path / 'new/report/report.json').read_text()
+    assert write_report(str(folder), report) == [*files, 'report.md']
+    before = (folder / 'report.json').read_text()
     monkeypatch.setattr('os.replace', lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        write_report(folder, make_report([person], [None], draw=False))
-    names = sorted(p.name for p in (tmp_path / 'new/report').iterdir())
-    assert names == [
-        'keypoints.csv',
-        'report.json',
-        'report.md',
-        'spine.csv',
-        'subsets.csv',
-    ]
-    assert (tmp_path / 'new/report/report.json').read_text() == before
+        write_report(str(folder), make_report([person], [None], draw=False))
+    names = {path.name for path in folder.iterdir()}
+    assert names == {*files, 'report.md'}
+    assert (folder / 'report.json').read_text() == before
 
 
 def evaluate(**settings):

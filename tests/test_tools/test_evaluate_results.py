@@ -1,56 +1,57 @@
 import json
 import sys
 
+from spinepose_mmpose.evaluation.metric import SpineTrackMetric
+
 import evaluate_results as tool
 import pytest
-from metric_samples import GOLDEN, golden
-from report_people import dataset, standing
+from made_people import dataset, labelled, standing
+from metric_samples import GOLDEN, dataset_meta, golden, golden_samples
 
 
-def call(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, 'argv', ['evaluate_results.py', *arguments])
-    return tool.main()
+@pytest.fixture
+def call(tmp_path, monkeypatch):
+    """The tool, given annotations and results, each a file or its content."""
+
+    def run(*files, options=()):
+        paths = []
+        for i, content in enumerate(files):
+            if not isinstance(content, str):
+                path, text = tmp_path / f'{i}.json', json.dumps(content)
+                path.write_text(text)
+                content = str(path)
+            paths.append(content)
+        monkeypatch.setattr(sys, 'argv', ['tool', *paths, *options])
+        return tool.main()
+
+    return run
 
 
-def results(tmp_path, people):
-    path = tmp_path / 'results.json'
-    path.write_text(json.dumps(people))
-    return str(path)
-
-
-def test_golden_predictions(tmp_path, monkeypatch, capsys):
+def test_golden_predictions(tmp_path, call):
     """What the metric wrote gives the metric's numbers again."""
-    from spinepose_mmpose.evaluation.metric import SpineTrackMetric
-
-    from metric_samples import dataset_meta, golden_samples
-
     metric = SpineTrackMetric(
-        ann_file=str(GOLDEN / 'gt.json'),
-        outfile_prefix=str(tmp_path / 'golden'),
+        ann_file='not/there.json',
+        format_only=True,
+        outfile_prefix=str(tmp_path / 'new' / 'golden'),
     )
     metric.dataset_meta = dataset_meta()
     metric.process(None, golden_samples())
-    metric.evaluate(len(golden_samples()))
-    assert (
-        call(
-            monkeypatch,
-            str(GOLDEN / 'gt.json'),
-            str(tmp_path / 'golden.keypoints.json'),
-            '--out',
-            str(tmp_path / 'out.json'),
-            '--report-dir',
-            str(tmp_path / 'report'),
-        )
-        == 0
-    )
+    assert metric.evaluate(len(golden_samples())) == {}
+    out, report = str(tmp_path / 'out.json'), str(tmp_path / 'report')
+    written = str(tmp_path / 'new' / 'golden.keypoints.json')
+    options = ['--out', out, '--report-dir', report]
+    assert call(str(GOLDEN / 'gt.json'), written, options=options) == 0
     scores = json.loads((tmp_path / 'out.json').read_text())
-    for subset, stats in scores.items():
-        for name, value in stats.items():
-            assert value == pytest.approx(
-                golden('expected')['default'][f'spinetrack/{subset}_{name}'],
-                abs=1e-6,
-            )
+    found = {
+        f'spinetrack/{subset}_{name}': value
+        for subset, stats in scores.items()
+        for name, value in stats.items()
+    }
+    assert found == pytest.approx(golden('expected')['default'], abs=1e-6)
     assert (tmp_path / 'report/body_map.png').is_file()
+
+
+PEOPLE = dataset(*labelled([standing()]))
 
 
 @pytest.mark.parametrize(
@@ -68,29 +69,22 @@ def test_golden_predictions(tmp_path, monkeypatch, capsys):
         ),
     ],
 )
-def test_wrong_results(people, message, tmp_path, monkeypatch):
-    gt = tmp_path / 'gt.json'
-    gt.write_text(json.dumps(dataset(standing())))
+def test_wrong_results(people, message, call):
     with pytest.raises(SystemExit, match=message) as stopped:
-        call(monkeypatch, str(gt), results(tmp_path, people))
+        call(PEOPLE, people)
     assert '\n' not in str(stopped.value)
 
 
-def test_cut_off_file_and_other_annotations(tmp_path, monkeypatch):
-    gt, short = tmp_path / 'gt.json', tmp_path / 'short.json'
-    gt.write_text(json.dumps(dataset(standing())))
+def test_cut_off_file_and_other_annotations(tmp_path, call):
+    short = tmp_path / 'short.json'
     short.write_text('[{"image_id": 0, "keypo')
     with pytest.raises(SystemExit, match='short.json.*may be truncated'):
-        call(monkeypatch, str(gt), str(short))
-    gt.write_text(json.dumps(dataset(standing()[:17])))
+        call(PEOPLE, str(short))
     with pytest.raises(SystemExit, match='17 keypoints.*another dataset'):
-        call(monkeypatch, str(gt), results(tmp_path, []))
+        call(dataset(*labelled([standing()[:17]])), [])
 
 
-def test_nothing_predicted_is_said(tmp_path, monkeypatch, capsys):
-    gt = tmp_path / 'gt.json'
-    gt.write_text(json.dumps(dataset(standing())))
-    assert call(monkeypatch, str(gt), results(tmp_path, [])) == 0
-    assert 'nothing was predicted, so every score is 0' in (
-        capsys.readouterr().out
-    )
+def test_nothing_predicted_is_said(call, capsys):
+    assert call(PEOPLE, []) == 0
+    said = capsys.readouterr().out
+    assert 'nothing was predicted, so every score is 0' in said
