@@ -251,8 +251,8 @@ def spread(heights: Sequence[float], step: float) -> List[float]:
 # --- the worst people ---------------------------------------------------------
 
 COLUMNS = 5
-# Of a tile without its title, in inches.
-TILE_WIDTH, TILE_HEIGHT = 2.7, 3.0
+# Inches: a tile, the title above it, the text above all, between columns.
+TILE_WIDTH, TILE_HEIGHT, TITLE, HEADER, GAP = 2.7, 3.0, 0.42, 0.6, 0.08
 # Around the labelled box, in box sizes; the prediction may lie outside.
 MARGIN = 0.3
 LABEL_COLOR, PREDICTION_COLOR = '#3cdc50', '#e63ce6'
@@ -268,18 +268,29 @@ def contact_sheet(report: Report, image_paths: Dict[Hashable, str]) -> Figure:
     cases = report.cases
     columns = min(COLUMNS, max(len(cases), 3))
     rows = -(-len(cases) // columns)
-    figure = Figure(
-        figsize=(columns * TILE_WIDTH, rows * (TILE_HEIGHT + 0.4) + 0.7),
-        dpi=DPI,
-        layout='constrained',
-    )
-    figure.suptitle(f'The {len(cases)} worst people, lowest OKS first')
-    figure.supxlabel(
+    height = rows * (TILE_HEIGHT + TITLE) + HEADER
+    figure = Figure(figsize=(columns * (TILE_WIDTH + GAP), height), dpi=DPI)
+    figure.text(
+        0.01,
+        1 - 0.15 / height,
+        f'The {len(cases)} worst people, lowest OKS first\n'
         'green: labelled; magenta: predicted; grey line: a keypoint to its '
         'label; white box: labelled box',
-        fontsize=10,
+        va='top',
     )
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    panels = figure.subplots(
+        rows,
+        columns,
+        squeeze=False,
+        gridspec_kw=dict(
+            left=GAP / 2 / (TILE_WIDTH + GAP) / columns,
+            right=1 - GAP / 2 / (TILE_WIDTH + GAP) / columns,
+            bottom=0.05 / height,
+            top=1 - (HEADER + TITLE - 0.05) / height,
+            wspace=GAP / TILE_WIDTH,
+            hspace=TITLE / TILE_HEIGHT,
+        ),
+    ).ravel()
     for rank, (axes, case) in enumerate(zip(panels, cases), 1):
         _draw_case(axes, rank, case, report, image_paths)
     for axes in panels[len(cases) :]:
