@@ -42,6 +42,11 @@ def parse_args():
         '(rtmlib, spinepose)',
     )
     parser.add_argument(
+        '--argmax',
+        action='store_true',
+        help='keypoints and scores as outputs, not SimCC distributions',
+    )
+    parser.add_argument(
         '--weights-fp16',
         action='store_true',
         help='store the weights as FP16: half the file, computed in FP32',
@@ -96,6 +101,7 @@ def main():
                 test_image=args.test_img,
                 device=args.device,
                 channel_order=args.channel_order,
+                argmax=args.argmax,
                 weights_fp16=args.weights_fp16,
                 slim=args.slim,
                 licence=args.licence,

@@ -324,7 +324,8 @@ def _decode_simplejpeg(
 UNDECODED = 'undecoded_image'
 # Stands for the image in results['img']: MMPose's transforms treat a list as
 # several images, and flipping this one tells how the image is to be flipped.
-STAND_IN = np.array([[0, 1], [2, 3]], np.uint8)
+# OpenCV refuses its type: what needs pixels fails, as MMPose's TopdownAffine.
+STAND_IN = np.array([[0, 1], [2, 3]], np.int64)
 # OpenCV's, of (horizontal, vertical).
 FLIP_CODES = {(True, False): 1, (False, True): 0, (True, True): -1}
 

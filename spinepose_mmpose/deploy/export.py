@@ -178,6 +178,7 @@ class ExportOptions:
         test_image: drawn on by the backend and by PyTorch, if given.
         device: ``cpu`` or ``cuda:0``; by default what the backend needs.
         channel_order: ``rgb`` or ``bgr``; by default the config's.
+        argmax: keypoints and scores as outputs, not SimCC distributions.
         weights_fp16: store the weights as FP16.
         slim: remove what the graph does not need, with onnxslim.
         licence: of the weights; known for published ones.
@@ -192,6 +193,7 @@ class ExportOptions:
     test_image: Optional[str] = None
     device: Optional[str] = None
     channel_order: Optional[str] = None
+    argmax: bool = False
     weights_fp16: bool = False
     slim: bool = False
     licence: Optional[str] = None
@@ -212,6 +214,8 @@ def export(options: ExportOptions) -> str:
     backend = check_deploy_config(deploy_cfg, options.deploy_cfg)
     if options.channel_order:
         deploy_cfg.codebase_config['channel_order'] = options.channel_order
+    if options.argmax:
+        put_argmax_in(deploy_cfg, options.deploy_cfg)
     order = channel_order(deploy_cfg)
     model_cfg = read_config(options.model_cfg)
     check_model_config(model_cfg, options.model_cfg)
@@ -247,6 +251,26 @@ def export(options: ExportOptions) -> str:
             _draw(options.test_image, folder, files, deploy_cfg, options)
         name = osp.basename(files[0])
     return osp.join(options.work_dir, name)
+
+
+def put_argmax_in(deploy_cfg: Config, source: str) -> None:
+    """Make keypoints and scores the outputs of the graph.
+
+    Raises:
+        ValueError: The backend cannot run such a graph.
+    """
+    backend = deploy_cfg.backend_config
+    if backend.type == 'ncnn' or backend.get('precision') == 'fp16':
+        raise ValueError(
+            f'{source} cannot have the argmax in the graph: neither ncnn nor '
+            'an ONNX file in FP16 does it'
+        )
+    names = ['keypoints', 'scores']
+    deploy_cfg.codebase_config.export_postprocess = True
+    deploy_cfg.onnx_config.output_names = names
+    deploy_cfg.onnx_config.dynamic_axes = {
+        name: {0: 'batch'} for name in ('input', *names)
+    }
 
 
 def read_config(path: str) -> Config:

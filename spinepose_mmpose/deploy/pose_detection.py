@@ -142,6 +142,7 @@ def deployed_config(model_cfg: Config, order: str = 'rgb') -> Config:
     for step in model_cfg.test_dataloader.dataset.pipeline:
         if step.type == 'FastTopdownAffine':  # mmdeploy knows MMPose's names
             step.type = 'TopdownAffine'
+        step.pop('lazy', None)
     return model_cfg
 
 

@@ -343,6 +343,20 @@ def test_mmposes_own_name_stays():
     assert issubclass(FastTopdownAffine, mmpose_transforms.TopdownAffine)
 
 
+def test_mmposes_own_refuses_what_is_not_decoded(tmp_path):
+    person = sample(place(tmp_path, encode(noisy())), SMALL[0])
+    pipeline = Compose(
+        [
+            LoadPoseImage(lazy=True),
+            mmpose_transforms.GetBBoxCenterScale(),
+            mmpose_transforms.RandomFlip(1.0, 'horizontal'),
+            mmpose_transforms.TopdownAffine(SIZE),
+        ]
+    )
+    with pytest.raises(cv2.error):
+        pipeline(person)
+
+
 @pytest.mark.parametrize(
     'settings, words',
     [

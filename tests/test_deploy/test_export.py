@@ -6,7 +6,11 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from spinepose_mmpose.deploy.export import read_facts, store_weights_as_fp16
+from spinepose_mmpose.deploy.export import (
+    put_argmax_in,
+    read_facts,
+    store_weights_as_fp16,
+)
 from spinepose_mmpose.deploy.pose_detection import deployed_config
 from spinepose_mmpose.deploy.verify import torch_outputs
 from spinepose_mmpose.metainfo import FLIP_INDICES, KEYPOINT_NAMES
@@ -110,14 +114,18 @@ def test_metadata(exported):
     assert 'licence' not in facts
 
 
-def test_argmax_in_the_graph(exported, crops, expected):
-    keypoints, scores = run(exported(ARGMAX), rgb(crops))
+@pytest.mark.parametrize(
+    'options', [dict(deploy_cfg=ARGMAX), dict(argmax=True)]
+)
+def test_argmax_in_the_graph(options, exported, crops, expected):
+    folder = exported(**options)
+    keypoints, scores = run(folder, rgb(crops))
     best = np.stack([o.argmax(-1) for o in expected], -1) / 2
     np.testing.assert_array_equal(keypoints, best)
     np.testing.assert_allclose(
         scores, np.minimum(*(o.max(-1) for o in expected)), rtol=1e-4
     )
-    pipeline = json.loads((exported(ARGMAX) / 'pipeline.json').read_text())
+    pipeline = json.loads((folder / 'pipeline.json').read_text())
     after = pipeline['pipeline']['tasks'][2]
     assert after['params']['export_postprocess'] is True
 
@@ -189,6 +197,20 @@ def test_deployment_configs(path):
         assert config.backend_config.common_config.fp16_mode is (
             'fp16' in path.name
         )
+
+
+@pytest.mark.parametrize('path', sorted(CONFIGS.glob('*.py')), ids=str)
+def test_argmax_as_an_option(path):
+    config = Config.fromfile(str(path))
+    if 'ncnn' in path.name or 'onnxruntime-fp16' in path.name:
+        with pytest.raises(ValueError, match='neither ncnn nor an ONNX file'):
+            put_argmax_in(config, str(path))
+        return
+    put_argmax_in(config, str(path))
+    expected = Config.fromfile(str(ARGMAX))
+    assert config.codebase_config == expected.codebase_config
+    onnx_config = dict(config.onnx_config, input_shape=None)
+    assert onnx_config == dict(expected.onnx_config)
 
 
 STOCK = """
