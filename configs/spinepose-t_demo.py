@@ -1,4 +1,4 @@
-# The demo model: spinepose-t from scratch on drawn people, on two CPU
+# The demo model: spinepose-t from scratch on synthetic people, on two CPU
 # processes. demo/README.md names the commands and the score.
 _base_ = ['./spinepose-t.py']
 
@@ -6,7 +6,7 @@ load_from = None
 input_size = (192, 256)  # w, h in pixels
 flat_epochs, max_epochs = 4, 8
 base_lr = 1e-3
-batch_size = 16  # a process
+batch_size = 16  # per process
 backend_args = dict(backend='local')
 
 model = dict(
@@ -14,7 +14,7 @@ model = dict(
     beta=0.0,
     gamma1=0.0,
     gamma2=0.0,
-    # Statistics of each process alone: two share a slow link on a CPU.
+    # Each process has its own statistics: on a CPU the link is slow.
     backbone=dict(norm_cfg=dict(type='BN')),
 )
 

@@ -1,5 +1,5 @@
 # What tools/quickstart.py trains in minutes on a CPU: the demo model, which
-# knows drawn people, goes on with new ones. It is no model for real people.
+# knows synthetic people, goes on with new ones. It is no model for real people.
 _base_ = ['./spinepose-t_demo.py']
 
 load_from = 'spinepose://spinepose-t-demo'

@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
-# Before anything of OpenMMLab: it mends what they stand on.
+# Before anything of OpenMMLab: it patches what they stand on.
 import spinepose_mmpose  # noqa: F401
 from spinepose_mmpose.utils import one_sentence
 
@@ -19,19 +19,27 @@ def parse_args():
     parser = argparse.ArgumentParser(
         description='Draw poses with MMPoseInferencer.'
     )
-    parser.add_argument('images', nargs='+', type=Path)
+    parser.add_argument('images', nargs='+', type=Path, metavar='IMAGE')
     parser.add_argument(
         '--model', default='spinepose-m', help="a model's name or a config"
     )
-    parser.add_argument('--weights', help='default: the published ones')
+    parser.add_argument(
+        '--weights',
+        help='a file or spinepose://NAME; default: the published ones',
+    )
     parser.add_argument(
         '--boxes',
         type=Path,
-        help='COCO annotations with the boxes of the images, by file name; '
-        'other images are taken as one person each',
+        help='COCO annotations with the boxes of people, by file name; an '
+        'image without any is taken as one person',
     )
     parser.add_argument('--device', help='default: a GPU if there is one')
-    parser.add_argument('--out-dir', type=Path, default=Path('work_dirs/demo'))
+    parser.add_argument(
+        '--out-dir',
+        type=Path,
+        default=Path('work_dirs/demo'),
+        help='default: work_dirs/demo',
+    )
     return parser.parse_args()
 
 

@@ -1,8 +1,9 @@
-"""Gives a fresh clone its own environment; needs Python and git only.
+"""Gives a fresh clone its own environment; needs nothing but Python.
 
-``ensure()`` makes ``.venv`` in the clone, installs the pinned packages, puts
-this package into it and starts the calling script again inside. What is
-already there is kept: the second run takes a second.
+``ensure()`` makes ``.venv`` in the clone (``SPINEPOSE_VENV`` names another
+folder), installs the pinned packages and this package, and starts the calling
+script again inside. What is already there is kept: the second run takes a
+second.
 """
 
 import contextlib
@@ -19,8 +20,8 @@ VENV = Path(os.environ.get('SPINEPOSE_VENV', ROOT / '.venv')).absolute()
 REQUIREMENTS = ROOT / 'requirements'
 LOWEST, HIGHEST = (3, 10), (3, 13)
 
-# (what is said, arguments of pip install), in order. torch brings its own
-# dependencies; of the others the lock file names every one.
+# (what is printed, arguments of pip install), in order. torch brings its own
+# dependencies; the lock file names all those of the others.
 STEPS = (
     ('PyTorch', ('-r', str(REQUIREMENTS / 'torch.txt'))),
     ('pinned packages', ('--no-deps', '-r', str(REQUIREMENTS / 'lock.txt'))),

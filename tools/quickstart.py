@@ -1,11 +1,11 @@
-"""The main job on an embedded default: make data, train, test, infer.
+"""From nothing to a trained model: make data, train, test and infer.
 
     python tools/quickstart.py [--image PATH]
 
-Sets up an environment on the first run, then goes through the stock commands
-that a user would type, each printed before it runs. Results and a summary
-page land under work_dirs/quickstart/. A rerun goes on where the last one
-stopped; --fresh starts over.
+The first run sets up an environment. Then the commands that a user would type
+are printed and run one after another. Results and a summary page land in
+work_dirs/quickstart/. A rerun goes on where the last one stopped; --fresh
+starts over.
 """
 
 import argparse
@@ -20,7 +20,6 @@ import time
 from pathlib import Path
 
 import _environment
-from _quickstart_page import SUBSETS, write_page
 
 CONFIG = 'configs/spinepose-t_quickstart.py'
 OUT = _environment.ROOT / 'work_dirs' / 'quickstart'
@@ -29,18 +28,19 @@ DATA = OUT / 'data'
 MIM = (sys.executable, '-m', 'mim')
 CORES = os.cpu_count() or 1
 SEED = 0
-# What is shown of mmengine's log.
+# The parts of mmengine's log that are shown.
 PROGRESS = r'Epoch\(train\).*?\]\[.*?\]|eta: [\d:]+|loss: \S+'
 TABLE = r'^(subset|body|feet|spine|all) .*'
-SHOWN = 6  # held-out images that are inferred and shown
+SHOWN = 6  # held-out images that are drawn
 
 
 def parse_args():
     parser = argparse.ArgumentParser(
-        description='Train, test and infer on synthetic people.'
+        description='Train, test and infer on synthetic people. Results land '
+        'in work_dirs/quickstart/; a rerun goes on where the last one stopped.'
     )
     parser.add_argument(
-        '--image', type=Path, help='infer this image too (one person in it)'
+        '--image', type=Path, help='infer this image of one person too'
     )
     parser.add_argument(
         '--train-images', type=int, default=3000, help='default: 3000'
@@ -48,7 +48,7 @@ def parse_args():
     parser.add_argument(
         '--val-images', type=int, default=300, help='default: 300'
     )
-    parser.add_argument('--epochs', type=int, help="default: the config's")
+    parser.add_argument('--epochs', type=int, help="default: the config's, 2")
     parser.add_argument(
         '--fresh', action='store_true', help='remove earlier results first'
     )
@@ -60,6 +60,8 @@ def main() -> int:
     if args.image is not None and not args.image.is_file():
         sys.exit(f'error: --image {args.image} does not exist')
     _environment.ensure()
+    from _quickstart_page import write_page  # needs the environment
+
     if args.fresh:
         shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True, exist_ok=True)
@@ -68,7 +70,7 @@ def main() -> int:
         make_data(args)
         checkpoint = train(args)
         scores = test(checkpoint)
-        pictures = infer(checkpoint, args.image)
+        images = infer(checkpoint, args.image)
     except subprocess.CalledProcessError as error:
         sys.exit(
             f'error: the last command failed with exit code '
@@ -77,8 +79,8 @@ def main() -> int:
     except KeyboardInterrupt:
         sys.exit('\ninterrupted; the same command goes on from here')
     minutes = (time.time() - start) / 60
-    page = write_page(OUT, scores, pictures, checkpoint, minutes)
-    print_summary(scores, pictures, checkpoint, page, minutes)
+    page = write_page(OUT, scores, images, checkpoint, minutes)
+    print_summary(scores, images, checkpoint, page, minutes)
     return 0
 
 
@@ -88,16 +90,8 @@ def make_data(args) -> None:
         [
             sys.executable,
             'tools/dataset_tools/make_synthetic.py',
-            '--out',
-            DATA,
-            '--train',
-            args.train_images,
-            '--val',
-            args.val_images,
-            '--seed',
-            SEED,
-            '--workers',
-            CORES,
+            *options(out=DATA, train=args.train_images, val=args.val_images),
+            *options(seed=SEED, workers=CORES),
         ],
         r'^(train|val)\S+ (?:\d*[05]00/\d+|(\d+)/\2)$',
     )
@@ -110,19 +104,11 @@ def train(args) -> Path:
         return last_checkpoint()
     # Two processes of one thread each train faster on two cores than one of
     # two threads.
-    launcher = ['--gpus', 0]
+    launcher = options(gpus=0)
     if CORES > 1:
-        launcher = ['--launcher', 'pytorch', '--gpus', 2]
-    command = [
-        *MIM,
-        'train',
-        'spinepose_mmpose',
-        CONFIG,
-        *launcher,
-        '--work-dir',
-        OUT / 'train',
-        '--resume',
-    ]
+        launcher = options(launcher='pytorch', gpus=2)
+    command = [*MIM, 'train', 'spinepose_mmpose', CONFIG, *launcher]
+    command += [*options(work_dir=OUT / 'train'), '--resume']
     if args.epochs:
         command += [
             '--cfg-options',
@@ -141,24 +127,10 @@ def last_checkpoint() -> Path:
 
 def test(checkpoint: Path) -> dict:
     result = OUT / 'scores.json'
-    run(
-        '3/4 testing on held-out people',
-        [
-            *MIM,
-            'test',
-            'spinepose_mmpose',
-            CONFIG,
-            '--checkpoint',
-            checkpoint,
-            '--gpus',
-            0,
-            '--work-dir',
-            OUT / 'test',
-            '--out',
-            result,
-        ],
-        TABLE,
-    )
+    command = [*MIM, 'test', 'spinepose_mmpose', CONFIG]
+    command += options(checkpoint=checkpoint, gpus=0)
+    command += options(work_dir=OUT / 'test', out=result)
+    run('3/4 testing on held-out people', command, TABLE)
     return json.loads(result.read_text())
 
 
@@ -166,32 +138,34 @@ def infer(checkpoint: Path, image) -> list:
     images = sorted((DATA / 'images' / 'val2017').glob('*.jpg'))[:SHOWN]
     if image is not None:
         images.append(image.absolute())
-    run(
-        '4/4 inference',
-        [
-            sys.executable,
-            'demo/inferencer_demo.py',
-            *images,
-            '--model',
-            CONFIG,
-            '--weights',
-            checkpoint,
-            '--boxes',
-            DATA / 'annotations' / 'person_keypoints_val2017.json',
-            '--out-dir',
-            OUT / 'inference',
-        ],
-        r'^\S+: \d+ people',
-    )
+    boxes = DATA / 'annotations' / 'person_keypoints_val2017.json'
+    command = [sys.executable, 'demo/inferencer_demo.py', *images]
+    command += options(model=CONFIG, weights=checkpoint, boxes=boxes)
+    command += options(out_dir=OUT / 'inference')
+    run('4/4 inference', command, r'^\S+: \d+ people')
     return [OUT / 'inference' / 'visualizations' / i.name for i in images]
+
+
+def options(**values) -> list:
+    """--name value of each, as words of a command."""
+    return [
+        str(word)
+        for name, value in values.items()
+        for word in (f'--{name.replace("_", "-")}', value)
+    ]
 
 
 def run(title: str, command: list, told: str) -> None:
     """Print a command as a user would type it, and run it.
 
     Args:
-        told: Pattern of the output lines that are shown; all lines go to
+        title (str): Starts with the number of the step.
+        command (list): Its words.
+        told (str): Pattern of what is shown of the output; all of it goes to
             work_dirs/quickstart/logs/.
+
+    Raises:
+        CalledProcessError: It failed; the end of its output has been printed.
     """
     command = [str(part) for part in command]
     log = OUT / 'logs' / f'{title[0]}.log'
@@ -238,9 +212,9 @@ def shown(command: list) -> str:
     return text.replace('python -m mim', 'mim')
 
 
-def print_summary(
-    scores: dict, pictures: list, checkpoint: Path, page: Path, minutes: float
-) -> None:
+def print_summary(scores, images, checkpoint, page, minutes) -> None:
+    from _quickstart_page import SUBSETS
+
     print(f'\n=== done in {minutes:.1f} minutes\n')
     print('Held-out synthetic people    AP     AR')
     for subset in SUBSETS:
@@ -249,8 +223,8 @@ def print_summary(
         )
         print(f'  {subset.replace("all", "overall"):<25}{ap:6.3f} {ar:6.3f}')
     print(f'\ncheckpoint  {checkpoint}')
-    for picture in pictures:
-        print(f'picture     {picture}')
+    for image in images:
+        print(f'image       {image}')
     print(f'summary     {page}')
 
 

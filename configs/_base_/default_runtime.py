@@ -17,7 +17,7 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='PoseVisualizationHook', enable=False),
-    # load_from with other keypoints: rows by name, new ones drawn.
+    # load_from with other keypoints: rows by name, new ones at random.
     head_extension=dict(type='HeadExtensionHook'),
     # A resumed run ends with the weights of an uninterrupted one.
     resume=dict(type='ResumeHook'),

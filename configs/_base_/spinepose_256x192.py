@@ -13,7 +13,7 @@ input_size = (192, 256)  # w, h in pixels
 # --- schedule: the published recipe -------------------------------------
 max_epochs = 10
 base_lr = 4e-3
-# Samples a process; configs are named after 32 processes of it.
+# Samples per process; the published configs are named after 32 processes.
 train_batch_size = 256
 val_batch_size = 64
 
@@ -62,8 +62,8 @@ codec = dict(
 )
 
 # --- method: alpha L_pos + beta L_distill + gamma1 L_structure + gamma2 L_spine
-# Outside of training the distiller is a TopdownPoseEstimator. Without network:
-# --cfg-options load_from=None model.beta=0 trains from scratch.
+# Outside of training the distiller is a TopdownPoseEstimator. To train from
+# scratch, without downloads: --cfg-options load_from=None model.beta=0
 model = dict(
     type='SpinePoseDistiller',
     alpha=1.0,  # 5 in the arXiv text, 1 in its authors' later discussion
@@ -124,7 +124,7 @@ data_mode = 'topdown'
 # The folder that holds annotations/ and images/.
 data_root = '{{$SPINETRACK_ROOT:data/spinetrack}}/'
 num_workers = min(10, os.cpu_count() or 1)
-# For transfers to a GPU beside its work; without one PyTorch warns of it.
+# Transfers to a GPU overlap its work; without a GPU PyTorch would warn.
 pin_memory = torch.cuda.is_available()
 backend_args = dict(backend='local')
 
@@ -191,7 +191,7 @@ train_dataloader = dict(
     num_workers=num_workers,
     persistent_workers=True,
     pin_memory=pin_memory,
-    # A few tensors from a worker, not four for each person.
+    # Workers hand over a few tensors per batch, not four per person.
     collate_fn=dict(type='pose_collate'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
