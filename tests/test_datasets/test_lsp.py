@@ -176,9 +176,11 @@ def test_limits_of_an_exchange():
     expected = np.exp(-(4**2) / (2 * 100 * (2 * sigma) ** 2))
     assert mean_oks(keypoints, 100.0, found(4)) == pytest.approx(expected)
     assert not is_mirrored(annotation, found(4))
-    assert not is_mirrored(annotation, found(5.1))  # better by too little
     assert is_mirrored(annotation, found(9))
     assert not is_mirrored(annotation, found(13))  # both are bad
+    annotation['area'] = 2000.0  # both are good, 0.83 and 0.80, 0.98 and 0.55
+    assert not is_mirrored(annotation, found(5.1))
+    assert is_mirrored(annotation, found(8.5))
     assert mean_oks(keypoints, 100.0, found(np.nan)) == 0
 
 

@@ -310,6 +310,26 @@ class TestLabelFolder:
         assert dots.seen == 6
         assert again == whole_run
 
+    def test_unreadable_images_are_tried_again(self, folder, tmp_path):
+        out, dots = tmp_path / 'out.json', Dots()
+        draw(folder / 'b.png', (21, 30), (80, 51))
+        good = (folder / 'b.png').read_bytes()
+        (folder / 'b.png').write_bytes(b'no image')
+
+        def stops(image):
+            if dots.seen:
+                raise KeyboardInterrupt
+            return whole(image)
+
+        run = folder, out, [teacher(dots)]
+        settings = LabelSettings(flip_test=False)
+        with pytest.raises(KeyboardInterrupt):
+            label_folder(*run, stops, settings, batch=1)
+        (folder / 'b.png').write_bytes(good)
+        content, _ = label_folder(*run, whole, settings, batch=1)
+        assert len(content['images']) == len(content['annotations']) == 3
+        assert dots.seen == 3
+
     def test_unreadable_images_are_named(self, folder, tmp_path):
         (folder / 'b.png').write_bytes(b'no image')
         content, records = label_folder(
@@ -319,6 +339,8 @@ class TestLabelFolder:
         assert len(content['images']) == len(content['annotations']) == 2
         (error,) = [r['error'] for r in records if 'error' in r]
         assert 'b.png is no usable image' in error
+        (record,) = [r for r in records if 'error' in r]
+        assert record['annotations'] == []
         for name in ('a.png', 'more/c.png'):
             (folder / name).write_bytes(b'')
         with pytest.raises(ValueError, match='none of 3 images can be read'):
@@ -516,6 +538,29 @@ class TestBlazePose:
         crops[1] = 0, 0, 51  # BGR: red
         xy, _ = backend.run(crops)
         np.testing.assert_allclose(xy[:, 5, 0], (0, 20), atol=1e-4)
+
+    def test_estimator(self, monkeypatch, tmp_path):
+        """Landmarks of a person in pixels of the image: the region is a
+        square of 1.3 times the longer side."""
+        monkeypatch.setattr(
+            'spinepose_mmpose.inference.backends.blazepose.OpenVinoSession',
+            lambda *_, **__: FakeSession(),
+        )
+        file = tmp_path / 'pose_landmark_tiny.tflite'
+        file.touch()
+        found = load_teacher(str(file))
+        assert len(found.ids) == 21
+        image = np.zeros((200, 300, 3), np.uint8)
+        ((xy, _),) = found.network.pose(
+            [image], [np.float32([[100, 50, 150, 150]])]
+        )
+        corner = np.array([125, 100]) - 65
+        scale = 130 / 64  # landmark i lies at 0, i
+        np.testing.assert_allclose(xy[0, 0], corner, atol=1e-3)
+        heel = list(NAMES).index('right_heel')
+        np.testing.assert_allclose(
+            xy[0, heel], corner + [0, 30 * scale], atol=1e-3
+        )
 
     def test_every_name_has_its_other_side(self):
         spec = BlazePose(FakeSession()).spec
