@@ -178,7 +178,10 @@ def to_spinetrack(
             'through hips, shoulders and ears: correct them by hand.'
         )
     return dict(
-        dataset, info=info, categories=[_category()], annotations=annotations
+        dataset,
+        info=info,
+        categories=[person_category()],
+        annotations=annotations,
     ), counts
 
 
@@ -219,7 +222,7 @@ def _flat(keypoints: np.ndarray) -> list:
     return [int(v) if v == int(v) else v for v in keypoints.ravel().tolist()]
 
 
-def _category() -> dict:
+def person_category() -> dict:
     """COCO's skeleton counts from 1."""
     return dict(
         supercategory='person',

@@ -27,7 +27,7 @@ from ..metainfo import (
 )
 from ..utils import write_text
 from .check_content import DataSet
-from .convert import to_spinetrack
+from .convert import person_category
 from .label_teachers import Teacher, ask
 
 
@@ -177,8 +177,12 @@ def annotate(
 
 def spinetrack_file(images: list, annotations: list, info: dict) -> dict:
     """The content of an annotation file in SpineTrack's layout."""
-    empty, _ = to_spinetrack(dict(images=[], annotations=[]))
-    return dict(empty, info=info, images=images, annotations=annotations)
+    return dict(
+        info=info,
+        images=images,
+        annotations=annotations,
+        categories=[person_category()],
+    )
 
 
 def read_annotations(path) -> dict:
@@ -190,15 +194,17 @@ def read_annotations(path) -> dict:
     """
     content = DataSet('annotations', Path(path)).load().raw
     for category in content.get('categories', ()):
-        names = list(category.get('keypoints', KEYPOINT_NAMES))
+        names = list(category.get('keypoints') or KEYPOINT_NAMES)
         if names != list(KEYPOINT_NAMES):
             raise ValueError(
                 f'{path} has {len(names)} keypoints ({names[0]} to '
                 f"{names[-1]}), SpineTrack's {NUM_KEYPOINTS} in its order "
-                'expected'
+                'expected; coco_to_spinetrack.py converts COCO and Halpe'
             )
     for annotation in content['annotations']:
         _check_person(annotation, path)
+        w, h = annotation['bbox'][2:]
+        annotation.setdefault('area', AREA_OF_BOX * w * h)
     return content
 
 
@@ -242,6 +248,9 @@ def find_images(folder, boxes=None) -> Tuple[List[dict], Dict[object, list]]:
 
 def _check_person(annotation: dict, source) -> None:
     place = f'{source}: annotation {annotation.get("id")}'
+    missing = [key for key in ('id', 'image_id') if key not in annotation]
+    if missing:
+        raise ValueError(f'{place} has no {missing[0]!r}')
     box = annotation.get('bbox')
     if not isinstance(box, list) or len(box) != 4 or min(box[2:]) <= 0:
         raise ValueError(f'{place} has the box {box}, x, y, w, h expected')

@@ -378,17 +378,32 @@ class TestWrongInput:
         with pytest.raises(FileNotFoundError, match='no such folder'):
             find_images(tmp_path / 'nowhere')
 
+    def test_another_skeleton(self, folder, tmp_path):
+        path = boxes_file(tmp_path)
+        content = json.loads(path.read_text())
+        content['categories'] = [dict(id=1, keypoints=['paw', 'tail'])]
+        path.write_text(json.dumps(content))
+        with pytest.raises(ValueError, match=r'2 keypoints \(paw to tail\)'):
+            find_images(folder, path)
+        content['categories'] = [dict(id=1, keypoints=[])]
+        path.write_text(json.dumps(content))
+        assert len(find_images(folder, path)[0]) == 1
+
     @pytest.mark.parametrize(
         'changes, message',
         [
             (dict(bbox=[1, 2, 0, 4]), 'annotation 77 has the box'),
+            (dict(image_id=...), "annotation 77 has no 'image_id'"),
             (dict(keypoints=[1] * 51), 'has 17 keypoints, 37 .* expected'),
         ],
     )
     def test_boxes(self, folder, tmp_path, changes, message):
         path = boxes_file(tmp_path)
         content = json.loads(path.read_text())
-        content['annotations'][0].update(changes)
+        person = {**content['annotations'][0], **changes}
+        content['annotations'] = [
+            {k: v for k, v in person.items() if v is not ...}
+        ]
         path.write_text(json.dumps(content))
         with pytest.raises(ValueError, match=message):
             find_images(folder, path)
