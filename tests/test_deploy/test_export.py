@@ -105,6 +105,14 @@ def test_sdk_files_of_a_training_config(exported, tiny):
     assert detail['codebase']['pth'] == tiny[1]
 
 
+def test_the_deployed_pipeline_is_mmposes():
+    """Inputs for tracing and drawings come from it."""
+    config = deployed_config(Config.fromfile(deploy_models.BASE))
+    steps = config.test_dataloader.dataset.pipeline
+    assert 'TopdownAffine' in [step.type for step in steps]
+    assert not any('lazy' in step for step in steps)
+
+
 def test_metadata(exported):
     facts = read_facts(onnx.load(exported() / 'end2end.onnx'))
     assert tuple(facts['keypoint_names']) == KEYPOINT_NAMES

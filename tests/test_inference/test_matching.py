@@ -157,6 +157,10 @@ def test_unseen_keypoints_are_predicted_and_not_measured():
     wrong[3] = (1e4, 1e4)
     track.measure(seen_at(wrong, 0.3, np.arange(37) != 3), True)
     np.testing.assert_allclose(track.points, points)
+    # Without a pose the keypoints of the last one stay those to rely on.
+    track.measure(seen_at(wrong, 0.4, False), True)
+    assert track.seen.sum() == 36
+    np.testing.assert_allclose(track.points, pose + np.multiply((90, -30), 0.4))
 
 
 def test_a_person_out_of_sight_is_carried_by_the_camera():
