@@ -171,7 +171,7 @@ def shim_lines() -> List[str]:
             lines.append(f'{shim.name:<24}not needed')
         else:
             lines.append(
-                f'{shim.name:<24}not checked: {shim.needs} is not loaded'
+                f'{shim.name:<24}not checked: {shim.waits_for} is not imported'
             )
     return lines
 

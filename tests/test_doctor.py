@@ -127,7 +127,7 @@ def test_shims_of_what_is_not_loaded(monkeypatch):
     monkeypatch.setattr(compat, 'probed', {})
     for shim, line in zip(compat.SHIMS, doctor.shim_lines()):
         assert line.split() == (
-            f'{shim.name} not checked: {shim.needs} is not loaded'.split()
+            f'{shim.name} not checked: {shim.waits_for} is not imported'.split()
         )
     monkeypatch.setattr(compat, 'probed', {s.name: s for s in compat.SHIMS})
     assert all(line.endswith('not needed') for line in doctor.shim_lines())

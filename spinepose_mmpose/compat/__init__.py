@@ -1,4 +1,4 @@
-"""One small file per upstream break, active only where it is seen.
+"""One small file per upstream break, active only where the break is seen.
 
 ``install()`` schedules every shim around the import that breaks. Nothing is
 imported here, so that ``import spinepose_mmpose`` stays light.
@@ -6,52 +6,17 @@ imported here, so that ``import spinepose_mmpose`` stays light.
 """
 
 import os
+import pkgutil
+from importlib import import_module
 
-from . import (
-    albumentations_dropout,
-    cpu_distributed,
-    cpu_sync_bn,
-    import_hooks,
-    inferencer_boxes,
-    inferencer_names,
-    metainfo_path,
-    mmcv_22_refused,
-    mmcv_ext,
-    numpy24_circles,
-    onnx_dynamo,
-    openvino_convert,
-    tensorrt_10,
-    tensorrt_11,
-    tensorrt_ops,
-    torchvision_missing,
-    weights_only,
-    xtcocotools_numpy2,
-)
-from .shim import Shim, active, probed, run
+from . import import_hooks
+from .shim import Shim, active, probed
 
-# In the order in which a fresh import of mmpose meets them.
-SHIMS = tuple(
-    module.SHIM
-    for module in (
-        mmcv_ext,
-        mmcv_22_refused,
-        weights_only,
-        torchvision_missing,
-        xtcocotools_numpy2,
-        albumentations_dropout,
-        numpy24_circles,
-        metainfo_path,
-        inferencer_boxes,
-        inferencer_names,
-        onnx_dynamo,
-        openvino_convert,
-        tensorrt_ops,
-        tensorrt_11,
-        tensorrt_10,
-        cpu_distributed,
-        cpu_sync_bn,
-    )
-)
+_modules = [
+    import_module(f'{__name__}.{info.name}')
+    for info in pkgutil.iter_modules(__path__)
+]
+SHIMS = tuple(m.SHIM for m in _modules if hasattr(m, 'SHIM'))
 
 # Names of shims to leave out, to see whether they are still needed.
 SKIP = 'SPINEPOSE_SKIP_SHIMS'
@@ -71,4 +36,4 @@ def install() -> None:
     left_out = os.environ.get(SKIP, '').split(',')
     for shim in SHIMS:
         if shim.name not in left_out:
-            shim.schedule(lambda shim=shim: run(shim))
+            shim.schedule()

@@ -1,9 +1,10 @@
 """CoarseDropout's old arguments, as RTMPose's configs write them."""
 
 import inspect
+import sys
 from typing import Optional
 
-from .import_hooks import after_import, is_installed
+from .import_hooks import is_installed
 from .shim import Shim
 
 TRANSFORMS = 'mmpose.datasets.transforms.common_transforms'
@@ -52,8 +53,6 @@ def renamed(args: dict) -> dict:
 
 
 def apply() -> None:
-    import sys
-
     from albumentations import augmentations
 
     if not hasattr(augmentations, 'transforms'):
@@ -70,18 +69,13 @@ def apply() -> None:
     cls.albu_builder = albu_builder
 
 
-def _schedule(run) -> None:
-    after_import(TRANSFORMS, run)
-
-
 SHIM = Shim(
     name='albumentations_dropout',
     problem="albumentations renamed CoarseDropout's arguments and ignores "
     'the old ones; it also moved augmentations.transforms, which mmpose reads',
     versions='albumentations >= 2 with mmpose 1.3.2',
     remove_when="mmpose's configs use the new names",
-    needs='mmpose',
     probe=probe,
     apply=apply,
-    schedule=_schedule,
+    after=TRANSFORMS,
 )

@@ -1,10 +1,11 @@
 """Callbacks around imports that have not happened yet.
 
 ``import spinepose_mmpose`` must stay light (the ONNX path needs neither torch
-nor mmpose), and a shim must be in place before the package that it mends is
-imported. So each shim hangs itself before or after an import.
+nor mmpose), and a shim must be in place before the package that it fixes is
+used. So each shim waits for an import.
 """
 
+import functools
 import importlib.util
 import sys
 from importlib.machinery import PathFinder
@@ -75,7 +76,7 @@ def before_import(names: Sequence[str], callback: Callback) -> None:
     if any(name in sys.modules for name in names):
         callback()
         return
-    once = _once(callback)
+    once = functools.lru_cache(callback)
     for name in names:
         _finder.before.setdefault(name, []).append(once)
 
@@ -84,25 +85,14 @@ def after_import(name: str, callback: Callback) -> None:
     """Call ``callback`` once ``name`` has been executed, or now if it has."""
     if name in sys.modules:
         callback()
-        return
-    _finder.after.setdefault(name, []).append(_once(callback))
+    else:
+        _finder.after.setdefault(name, []).append(callback)
 
 
 def is_installed(name: str) -> bool:
     """Whether the top-level module ``name`` can be found on disk."""
     if name in sys.modules:
         return sys.modules[name] is not None
+    # PathFinder first: the other finders would call back.
     spec: Optional[object] = PathFinder.find_spec(name)
     return spec is not None or importlib.util.find_spec(name) is not None
-
-
-def _once(callback: Callback) -> Callback:
-    done = False
-
-    def call() -> None:
-        nonlocal done
-        if not done:
-            done = True
-            callback()
-
-    return call

@@ -4,7 +4,6 @@ import inspect
 import sys
 from typing import Optional
 
-from .import_hooks import after_import
 from .shim import Shim
 
 MODULE = 'mmpose.apis.inferencers.pose2d_inferencer'
@@ -68,18 +67,13 @@ def _crops(inferencer, input, index: int, bboxes) -> list:
     ]
 
 
-def _schedule(run) -> None:
-    after_import(MODULE, run)
-
-
 SHIM = Shim(
     name='inferencer_boxes',
     problem='boxes passed to MMPoseInferencer are overwritten, by the '
     "detector's or by the whole image",
     versions='mmpose 1.3.2',
     remove_when='mmpose uses the boxes that it is given',
-    needs='mmpose',
     probe=probe,
     apply=apply,
-    schedule=_schedule,
+    after=MODULE,
 )

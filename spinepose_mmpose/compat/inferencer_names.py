@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 from typing import Iterator, Optional
 
-from .import_hooks import after_import
 from .shim import Shim
 
 BASE = 'mmengine.infer.infer'
@@ -67,18 +66,13 @@ def _is_mmpose(dir: str) -> bool:
     return Path(dir) in (package / '.mim', package.parent)
 
 
-def _schedule(run) -> None:
-    after_import(BASE, run)
-
-
 SHIM = Shim(
     name='inferencer_names',
     problem='MMPoseInferencer finds models by name in the index of mmpose '
     'alone, not in that of a plugin',
     versions='mmengine 0.10.7, mmpose 1.3.2',
     remove_when="mmengine reads the model indices of plugins' packages",
-    needs='mmengine',
     probe=probe,
     apply=apply,
-    schedule=_schedule,
+    after=BASE,
 )

@@ -5,7 +5,6 @@ import sys
 from copy import deepcopy
 from typing import Optional
 
-from .import_hooks import after_import
 from .shim import Shim
 
 MODULE = 'mmpose.datasets.datasets.utils'
@@ -40,18 +39,13 @@ def apply() -> None:
             module.parse_pose_metainfo = parse_pose_metainfo
 
 
-def _schedule(run) -> None:
-    after_import(MODULE, run)
-
-
 SHIM = Shim(
     name='metainfo_path',
     problem='published SpinePose configs name the metainfo by a path that '
     'mmpose resolves against the working directory and its own package',
     versions='mmpose 1.3.2',
     remove_when='mmpose ships configs/_base_/datasets/spinetrack.py',
-    needs='mmpose',
     probe=probe,
     apply=apply,
-    schedule=_schedule,
+    after=MODULE,
 )

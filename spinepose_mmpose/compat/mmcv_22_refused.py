@@ -2,7 +2,7 @@
 
 from typing import Optional
 
-from .import_hooks import after_import, before_import, is_installed
+from .import_hooks import after_import, is_installed
 from .shim import Shim
 
 ACCEPTED = '2.1.0'
@@ -37,17 +37,12 @@ def apply() -> None:
     after_import('mmdet', restore)
 
 
-def _schedule(run) -> None:
-    before_import(('mmdet',), run)
-
-
 SHIM = Shim(
     name='mmcv_22_refused',
     problem='mmdet asserts mmcv < 2.2.0 on import, although it runs with it',
     versions='mmdet 3.3.0 with mmcv or mmcv-lite 2.2.x',
     remove_when='mmdet accepts mmcv 2.2',
-    needs='mmdet',
     probe=probe,
     apply=apply,
-    schedule=_schedule,
+    before=('mmdet',),
 )

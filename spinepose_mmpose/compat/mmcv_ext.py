@@ -6,7 +6,7 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Optional
 
-from .import_hooks import after_import, is_installed
+from .import_hooks import is_installed
 from .shim import Shim, stand_in
 
 MODULE = 'mmcv._ext'
@@ -62,21 +62,17 @@ def nms(boxes, scores, iou_threshold: float, offset: int = 0):
         offset (int): 1 if the corner pixels belong to the box, else 0.
 
     Returns:
-        Tensor: (M, ) int64 indices of the kept boxes, best score first.
+        Tensor: (M,) int64 indices of the kept boxes, best score first.
     """
     import torch
 
-    if boxes.numel() == 0:
-        return boxes.new_zeros((0,), dtype=torch.long)
-    if offset == 0 and _torchvision_nms() is not None:
-        order = scores.sort(descending=True, stable=True).indices
-        # torchvision sorts once more: ranks as scores keep ties in order.
-        ranks = torch.arange(
-            len(order), 0, -1, device=boxes.device, dtype=boxes.dtype
-        )
-        if len(order) < 2**24 or boxes.dtype == torch.float64:
-            return order[_torchvision_nms()(boxes[order], ranks, iou_threshold)]
-    return nms_torch(boxes, scores, iou_threshold, offset)
+    operator = _torchvision_nms()
+    if offset or operator is None or boxes.numel() == 0:
+        return nms_torch(boxes, scores, iou_threshold, offset)
+    order = scores.sort(descending=True, stable=True).indices
+    # torchvision sorts once more: ranks as scores keep ties in order.
+    ranks = torch.arange(len(order), 0, -1).to(boxes)
+    return order[operator(boxes[order], ranks, iou_threshold)]
 
 
 def nms_torch(boxes, scores, iou_threshold: float, offset: int = 0):
@@ -84,8 +80,8 @@ def nms_torch(boxes, scores, iou_threshold: float, offset: int = 0):
     import torch
 
     order = scores.sort(descending=True, stable=True).indices
-    x1, y1, x2, y2 = boxes[order].unbind(1)
-    areas = (x2 - x1 + offset) * (y2 - y1 + offset)
+    low, high = boxes[order].split(2, 1)
+    areas = (high - low + offset).prod(1)
     alive = torch.ones_like(order, dtype=torch.bool)
     keep = []
     for i in range(len(order)):
@@ -93,17 +89,10 @@ def nms_torch(boxes, scores, iou_threshold: float, offset: int = 0):
             continue
         keep.append(i)
         rest = slice(i + 1, None)
-        w = (
-            torch.minimum(x2[i], x2[rest])
-            - torch.maximum(x1[i], x1[rest])
-            + offset
-        ).clamp_min(0)
-        h = (
-            torch.minimum(y2[i], y2[rest])
-            - torch.maximum(y1[i], y1[rest])
-            + offset
-        ).clamp_min(0)
-        inter = w * h
+        sides = torch.minimum(high[i], high[rest]) - torch.maximum(
+            low[i], low[rest]
+        )
+        inter = (sides + offset).clamp_min(0).prod(1)
         # 0 / 0 of two empty boxes is NaN, which suppresses nothing.
         iou = inter / (areas[i] + areas[rest] - inter)
         alive[rest] &= ~(iou > iou_threshold)
@@ -124,18 +113,13 @@ def _torchvision_nms():
     return operator
 
 
-def _schedule(run) -> None:
-    after_import('mmcv', run)
-
-
 SHIM = Shim(
     name='mmcv_ext',
     problem='mmpose and mmdet import mmcv.ops, which needs the compiled '
     'mmcv._ext; mmcv-lite lacks it and a build of mmcv takes ~25 minutes',
     versions='mmcv-lite 2.0-2.2 with mmpose 1.3.2, mmdet 3.3.0',
     remove_when='mmcv ships wheels for the PyTorch in use',
-    needs='mmcv',
     probe=probe,
     apply=apply,
-    schedule=_schedule,
+    after='mmcv',
 )

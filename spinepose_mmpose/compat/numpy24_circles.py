@@ -1,9 +1,8 @@
-"""Keypoints in pictures with numpy >= 2.4."""
+"""MMPose draws keypoints with numpy >= 2.4."""
 
 import sys
 from typing import Optional
 
-from .import_hooks import after_import
 from .shim import Shim
 
 MODULE = 'mmpose.visualization.opencv_backend_visualizer'
@@ -33,18 +32,13 @@ def apply() -> None:
     cls.draw_circles = draw_circles
 
 
-def _schedule(run) -> None:
-    after_import(MODULE, run)
-
-
 SHIM = Shim(
     name='numpy24_circles',
     problem="mmpose's visualizer hands OpenCV a radius as an array of one "
     'number, which no longer turns into a number',
     versions='numpy >= 2.4 with mmpose 1.3.2',
     remove_when='mmpose passes the radius as a number',
-    needs='mmpose',
     probe=probe,
     apply=apply,
-    schedule=_schedule,
+    after=MODULE,
 )

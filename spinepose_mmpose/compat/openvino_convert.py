@@ -4,7 +4,6 @@ import os.path as osp
 import sys
 from typing import Dict, Optional, Sequence
 
-from .import_hooks import after_import
 from .shim import Shim
 
 PACKAGE = 'mmdeploy.backend.openvino'
@@ -42,26 +41,18 @@ def from_onnx(
     """
     import openvino
 
-    converted = openvino.convert_model(onnx_model)
+    model = openvino.convert_model(onnx_model)
     shapes = {}
-    for port in converted.inputs:
-        own = port.get_partial_shape()
-        wanted = input_info.get(port.any_name)
-        if wanted is not None:
-            own = openvino.PartialShape(
-                [
-                    given if given != -1 else dimension
-                    for given, dimension in zip(wanted, own)
-                ]
-            )
-        shapes[port.any_name] = own
-    converted.reshape(shapes)
+    for port in model.inputs:
+        own = list(port.get_partial_shape())
+        wanted = input_info.get(port.any_name, [-1] * len(own))
+        shapes[port.any_name] = openvino.PartialShape(
+            [size if size != -1 else there for size, there in zip(wanted, own)]
+        )
+    model.reshape(shapes)
     stem = osp.splitext(osp.basename(onnx_model))[0]
-    openvino.save_model(
-        converted,
-        osp.join(output_file_prefix, f'{stem}.xml'),
-        compress_to_fp16=False,
-    )
+    path = osp.join(output_file_prefix, f'{stem}.xml')
+    openvino.save_model(model, path, compress_to_fp16=False)
 
 
 def _init_wrapper(
@@ -95,18 +86,13 @@ def apply() -> None:
     wrapper.__init__, wrapper.forward = _init_wrapper, _forward
 
 
-def _schedule(run) -> None:
-    after_import(f'{PACKAGE}.wrapper', run)
-
-
 SHIM = Shim(
     name='openvino_convert',
     problem="mmdeploy converts by OpenVINO's Model Optimizer and runs by "
     'openvino.inference_engine; both are gone',
     versions='OpenVINO >= 2024 with mmdeploy 1.3.1',
     remove_when='mmdeploy calls openvino.convert_model',
-    needs='mmdeploy',
     probe=probe,
     apply=apply,
-    schedule=_schedule,
+    after=f'{PACKAGE}.wrapper',
 )

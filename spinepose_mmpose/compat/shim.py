@@ -2,47 +2,63 @@
 
 import logging
 from dataclasses import dataclass, field
+from functools import partial
+from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Callable, Dict, Optional
+from typing import Callable, Dict, Optional, Tuple
+
+from .import_hooks import after_import, before_import
 
 logger = logging.getLogger('spinepose_mmpose.compat')
 
 
 @dataclass(frozen=True)
 class Shim:
-    """One upstream break and its cure.
+    """One upstream break and its fix.
 
     Attributes:
-        name: Short name, also the file's name.
-        problem: The upstream problem, as its users see it.
-        versions: The versions where it was measured.
-        remove_when: The condition under which the file can be deleted.
-        needs: Top-level module without which the shim has no meaning.
-        probe: Returns what fails here in one sentence, or None on a healthy
-            stack. It changes nothing.
-        apply: Cures it, for this process.
-        schedule: Calls its argument at the moment when probe and cure are
-            due: around the import that breaks.
+        name (str): Short name, also the file's name.
+        problem (str): The upstream problem, as its users see it.
+        versions (str): The versions in which it was measured.
+        remove_when (str): When the file can be deleted.
+        probe (callable): Returns what fails here in one sentence, or None on
+            a healthy stack. It changes nothing.
+        apply (callable): Fixes it, for this process.
+        after (str): Module whose import the probe and the fix follow.
+        before (tuple): Modules before whose import both must be done,
+            where ``after`` is empty.
     """
 
     name: str
     problem: str
     versions: str
     remove_when: str
-    needs: str
     probe: Callable[[], Optional[str]] = field(repr=False)
     apply: Callable[[], None] = field(repr=False)
-    schedule: Callable[[Callable[[], None]], None] = field(repr=False)
+    after: str = ''
+    before: Tuple[str, ...] = ()
+
+    @property
+    def waits_for(self) -> str:
+        """The modules that have not been imported before it acts."""
+        return self.after or ', '.join(self.before)
+
+    def schedule(self) -> None:
+        """Run once that import happens; at once if it has happened."""
+        if self.after:
+            after_import(self.after, partial(run, self))
+        else:
+            before_import(self.before, partial(run, self))
 
 
-# name -> the failure that the probe saw; only of shims that are active.
+# name -> the failure that the probe saw; active shims only.
 active: Dict[str, str] = {}
 # Shims whose probe has run.
 probed: Dict[str, Shim] = {}
 
 
 def run(shim: Shim) -> None:
-    """Probe, and cure where the probe found a failure."""
+    """Probe, and apply the fix where the probe found a failure."""
     if shim.name in probed:
         return
     probed[shim.name] = shim
@@ -55,14 +71,22 @@ def run(shim: Shim) -> None:
 
 
 def stand_in(name: str, **members) -> ModuleType:
-    """An empty module called ``name`` whose spec has no loader.
+    """A module called ``name`` with these members, whose spec has no loader.
 
     Without a loader, ``pkgutil.find_loader`` and the like still see that the
     real module is missing.
     """
-    from importlib.machinery import ModuleSpec
-
     module = ModuleType(name)
     module.__spec__ = ModuleSpec(name, loader=None)
     module.__dict__.update(members)
     return module
+
+
+class Overlay:
+    """A module as one importer shall see it: the same but for some members."""
+
+    def __init__(self, module: ModuleType, **members) -> None:
+        self.__dict__.update(members, _module=module)
+
+    def __getattr__(self, name: str):
+        return getattr(self._module, name)

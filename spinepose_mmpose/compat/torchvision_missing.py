@@ -4,7 +4,6 @@ import importlib
 import sys
 from typing import Optional
 
-from .import_hooks import before_import
 from .shim import Shim, stand_in
 
 
@@ -17,38 +16,29 @@ def probe() -> Optional[str]:
 
 
 class ToPILImage:
-    """(C, H, W) tensor in 0..1, or (H, W, C) array, to a PIL image."""
+    """(C, H, W) tensor in 0..1, or (H, W, C) array, to a Pillow image."""
 
-    def __call__(self, picture):
+    def __call__(self, image):
         import numpy as np
         from PIL import Image
 
-        if hasattr(picture, 'detach'):
-            array = picture.detach().cpu()
-            if array.is_floating_point():
-                array = array.mul(255).byte()
-            picture = array.permute(1, 2, 0).numpy()
-        array = np.asarray(picture)
+        if hasattr(image, 'detach'):
+            image = image.detach().cpu()
+            if image.is_floating_point():
+                image = image.mul(255).byte()
+            image = image.permute(1, 2, 0)
+        array = np.asarray(image)
         return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
 
 
 def apply() -> None:
-    for name in [
-        m
-        for m in sys.modules
-        if m == 'torchvision' or m.startswith('torchvision.')
-    ]:
+    for name in [m for m in sys.modules if m.split('.')[0] == 'torchvision']:
         del sys.modules[name]  # remains of the broken import
     transforms = stand_in('torchvision.transforms', ToPILImage=ToPILImage)
-    package = stand_in(
+    sys.modules['torchvision.transforms'] = transforms
+    sys.modules['torchvision'] = stand_in(
         'torchvision', transforms=transforms, __path__=[], __version__='0.0.0'
     )
-    sys.modules['torchvision'] = package
-    sys.modules['torchvision.transforms'] = transforms
-
-
-def _schedule(run) -> None:
-    before_import(('mmdet', 'mmpose'), run)
 
 
 SHIM = Shim(
@@ -57,8 +47,7 @@ SHIM = Shim(
     'ToPILImage alone; a torchvision built for another torch dies on import',
     versions='mmpose 1.3.2 with a CUDA torchvision on a CPU torch, or none',
     remove_when='mmpose imports torchvision lazily',
-    needs='mmpose',
     probe=probe,
     apply=apply,
-    schedule=_schedule,
+    before=('mmdet', 'mmpose'),
 )

@@ -1,4 +1,4 @@
-"""Loads MMEngine's checkpoints while torch.load stays weights_only.
+"""Loads MMEngine's checkpoints with weights_only, whatever the default is.
 
 A checkpoint of MMPose holds numpy arrays (metainfo) and HistoryBuffers (logs)
 beside tensors. Allowing numpy's own names would let a pickle choose the
@@ -6,16 +6,23 @@ memory that an array reads (``numpy.ndarray`` makes objects of raw bytes, the
 state of a dtype can say anything), and a HistoryBuffer names its methods
 through ``getattr``. So functions that know arrays of numbers and those methods
 alone stand in for these names. A pickle that names anything else is refused.
+
+MMEngine leaves weights_only to PyTorch, for which it is off for addresses
+(``torch.hub``) and where TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set: here it is
+given.
 """
 
 import io
 import pickle
 import re
+import sys
+from functools import partial
 from typing import List, Optional, Tuple
 
 from .import_hooks import after_import
-from .shim import Shim
+from .shim import Overlay, Shim
 
+CHECKPOINT = 'mmengine.runner.checkpoint'
 HISTORY_METHODS = ('min', 'max', 'current', 'mean')
 NUMBERS = '?bhilqBHILQefdgFD'  # numpy's type codes
 
@@ -24,11 +31,13 @@ def probe() -> Optional[str]:
     import numpy as np
     import torch
 
+    if torch.__version__ < (2, 6):
+        return None  # its weights_only takes no stand-ins
     buffer = io.BytesIO()
     torch.save(dict(sigmas=np.ones(2, np.float32)), buffer)
     buffer.seek(0)
     try:
-        torch.load(buffer)
+        torch.load(buffer, weights_only=True)
     except pickle.UnpicklingError as error:
         refused = re.search(r'GLOBAL (\S+)', str(error))
         what = refused.group(1) if refused else 'a numpy array'
@@ -105,8 +114,8 @@ def number_type(code: str, *args):
     known = {np.dtype(char).str[1:] for char in NUMBERS}
     if code not in known:
         raise pickle.UnpicklingError(
-            f'the checkpoint has a numpy array of type {code!r}; numbers '
-            'alone are allowed'
+            f'the checkpoint has a numpy array of type {code!r}, expected one '
+            'of numbers alone'
         )
     return np.dtype(code)
 
@@ -115,20 +124,24 @@ def apply() -> None:
     import torch
 
     torch.serialization.add_safe_globals(safe_types())
+    after_import(CHECKPOINT, _load_weights_only)
 
 
-def _schedule(run) -> None:
-    after_import('mmengine.logging', run)
+def _load_weights_only() -> None:
+    module = sys.modules[CHECKPOINT]
+    load = partial(module.torch.load, weights_only=True)
+    module.torch = Overlay(module.torch, load=load)
+    module.load_url = partial(module.load_url, weights_only=True)
 
 
 SHIM = Shim(
     name='weights_only',
-    problem='torch.load is weights_only by default and refuses the numpy '
-    'arrays and HistoryBuffers of every MMEngine checkpoint',
+    problem='torch.load with weights_only refuses the numpy arrays and '
+    'HistoryBuffers of every MMEngine checkpoint, and MMEngine loads addresses '
+    'without weights_only',
     versions='torch >= 2.6 with mmengine 0.10.7',
-    remove_when='mmengine allow-lists its own types',
-    needs='mmengine',
+    remove_when='mmengine passes weights_only and allow-lists its own types',
     probe=probe,
     apply=apply,
-    schedule=_schedule,
+    after='mmengine.logging',
 )

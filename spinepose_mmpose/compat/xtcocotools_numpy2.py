@@ -4,7 +4,7 @@ import importlib
 import sys
 from typing import Optional
 
-from .import_hooks import before_import, is_installed
+from .import_hooks import is_installed
 from .shim import Shim, stand_in
 
 
@@ -26,11 +26,11 @@ def apply() -> None:
     for name in [m for m in sys.modules if m.split('.')[0] == 'xtcocotools']:
         del sys.modules[name]
     from pycocotools import mask
+    from pycocotools.coco import COCO
 
-    COCO, COCOeval = interface()
     modules = dict(
         coco=stand_in('xtcocotools.coco', COCO=COCO),
-        cocoeval=stand_in('xtcocotools.cocoeval', COCOeval=COCOeval),
+        cocoeval=stand_in('xtcocotools.cocoeval', COCOeval=_evaluator()),
         mask=mask,
     )
     sys.modules['xtcocotools'] = stand_in('xtcocotools', __path__=[], **modules)
@@ -40,46 +40,29 @@ def apply() -> None:
 
 # MMPose's and COCO's rule for a person without a segmentation.
 BOX_TO_AREA = 0.53
+TYPES = 'segm', 'bbox', 'keypoints'
 
 
-def interface():
-    """(COCO, COCOeval): what xtcocotools adds to pycocotools, namely own
-    sigmas and the area from the box."""
+def _evaluator() -> type:
     import numpy as np
-    from pycocotools import coco, cocoeval
-
-    class COCO(coco.COCO):
-        """Without ``test_index``, which mmpose leaves None."""
-
-        def __init__(self, annotation_file=None, test_index=None):
-            if test_index is not None:
-                raise NotImplementedError(
-                    'test_index needs the real xtcocotools (and numpy < 2)'
-                )
-            super().__init__(annotation_file)
+    from pycocotools import cocoeval
 
     class COCOeval(cocoeval.COCOeval):
-        """Keypoint and box evaluation with the arguments of xtcocotools.
+        """pycocotools' evaluation with the arguments of xtcocotools.
 
         Args:
-            sigmas: (K, ) OKS standard deviations; COCO's 17 by default.
-            use_area: False takes 0.53 of the box area as a person's scale.
+            sigmas: (K,) OKS standard deviations; COCO's 17 by default.
+            use_area (bool): False takes 0.53 of the box area as a person's
+                scale.
         """
 
-        def __init__(
-            self,
-            cocoGt=None,
-            cocoDt=None,
-            iouType='segm',
-            sigmas=None,
-            use_area=True,
-        ):
-            if iouType not in ('segm', 'bbox', 'keypoints'):
+        def __init__(self, gt, dt, iouType='segm', sigmas=None, use_area=True):
+            if iouType not in TYPES:
                 raise NotImplementedError(
                     f'iouType {iouType!r} needs the real xtcocotools (and '
-                    "numpy < 2); here are 'segm', 'bbox' and 'keypoints'"
+                    f'numpy < 2); expected one of {TYPES}'
                 )
-            super().__init__(cocoGt, cocoDt, iouType)
+            super().__init__(gt, dt, iouType)
             self.use_area = use_area
             if sigmas is not None and iouType == 'keypoints':
                 self.params.kpt_oks_sigmas = np.asarray(sigmas, dtype=float)
@@ -88,38 +71,29 @@ def interface():
             super()._prepare()
             if self.params.iouType != 'keypoints':
                 return
-            for people in self._gts.values():
-                for person in people:
-                    # Labels are counted, whatever num_keypoints says.
-                    person['ignore'] = bool(person.get('iscrowd')) or not any(
-                        person['keypoints'][2::3]
-                    )
+            for person in (p for people in self._gts.values() for p in people):
+                # Labels are counted, whatever num_keypoints says.
+                labelled = any(person['keypoints'][2::3])
+                person['ignore'] = bool(person.get('iscrowd')) or not labelled
             for key, people in self._dts.items():
-                self._dts[key] = [
-                    p for p in people if any(p['keypoints'][2::3])
-                ]
+                people = [p for p in people if any(p['keypoints'][2::3])]
+                self._dts[key] = people
 
         def computeOks(self, imgId, catId):
             if self.use_area:
                 return super().computeOks(imgId, catId)
             # The scale of the OKS alone: area ranges keep the true area.
             people = self._gts[imgId, catId]
-            self._gts[imgId, catId] = [_with_box_area(p) for p in people]
+            self._gts[imgId, catId] = [
+                dict(p, area=p['bbox'][2] * p['bbox'][3] * BOX_TO_AREA)
+                for p in people
+            ]
             try:
                 return super().computeOks(imgId, catId)
             finally:
                 self._gts[imgId, catId] = people
 
-    return COCO, COCOeval
-
-
-def _with_box_area(person: dict) -> dict:
-    _, _, w, h = person['bbox']
-    return dict(person, area=w * h * BOX_TO_AREA)
-
-
-def _schedule(run) -> None:
-    before_import(('xtcocotools', 'mmpose'), run)
+    return COCOeval
 
 
 SHIM = Shim(
@@ -128,8 +102,7 @@ SHIM = Shim(
     '(ValueError: numpy.dtype size changed)',
     versions='xtcocotools 1.14.3 with numpy 2',
     remove_when='xtcocotools publishes wheels for numpy 2',
-    needs='mmpose',
     probe=probe,
     apply=apply,
-    schedule=_schedule,
+    before=('xtcocotools', 'mmpose'),
 )

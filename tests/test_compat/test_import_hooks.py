@@ -178,10 +178,9 @@ def test_a_shim_is_probed_once_and_applied_where_needed(monkeypatch, seen):
             'problem',
             '',
             '',
-            'x',
             probe=lambda: seen.append(f'probe {name}') or failure,
             apply=lambda: seen.append(f'apply {name}'),
-            schedule=None,
+            after='x',
         )
 
     for s in (made('sick', 'it fails'), made('healthy', None)):

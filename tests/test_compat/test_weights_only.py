@@ -200,6 +200,29 @@ def test_code_is_refused_and_has_not_run(how, tmp_path):
     assert marker.exists()
 
 
+def test_code_is_refused_where_the_default_is_to_run_it(tmp_path, monkeypatch):
+    """MMEngine leaves weights_only to the environment, and to torch.hub."""
+    marker, url = tmp_path / 'marker', 'https://example.invalid/bad.pth'
+    cached = tmp_path / 'hub' / 'checkpoints' / 'bad.pth'
+    cached.parent.mkdir(parents=True)
+    archive(cached, HEAD + code_that_makes(marker)['eval'] + STOP)
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
+    for path in (str(cached), url):
+        with pytest.raises(pickle.UnpicklingError):
+            CheckpointLoader.load_checkpoint(path)
+    assert not marker.exists()
+    for load in (torch.load, lambda _: torch.hub.load_state_dict_from_url(url)):
+        load(cached)
+        assert marker.exists()
+        marker.unlink()
+
+
+def test_probe_sees_through_the_environment(monkeypatch):
+    monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
+    test_probe()
+
+
 @pytest.mark.parametrize(
     'owner, member',
     [
