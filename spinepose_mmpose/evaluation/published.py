@@ -156,6 +156,9 @@ def model_complexity(config: str) -> Tuple[float, float]:
 
     Args:
         config (str): Config file.
+
+    Raises:
+        ValueError: The config names no size of the input.
     """
     import torch
     from mmengine.analysis import get_model_complexity_info
@@ -169,7 +172,13 @@ def model_complexity(config: str) -> Tuple[float, float]:
     with torch.no_grad(), quietly():
         cfg = Config.fromfile(config)
         init_default_scope(cfg.get('default_scope', 'mmpose'))
-        width, height = cfg.codec['input_size']
+        codec = cfg.get('codec')
+        if not isinstance(codec, dict) or 'input_size' not in codec:
+            raise ValueError(
+                f"'{config}' should have a codec with an input_size, as "
+                'configs of top-down models do.'
+            )
+        width, height = codec['input_size']
         model_cfg = plain_model_config(cfg.model.to_dict())
         model_cfg['backbone'].pop('init_cfg', None)  # fetched from elsewhere
         model = revert_sync_batchnorm(MODELS.build(model_cfg)).eval()

@@ -93,10 +93,8 @@ def test_any_config_is_a_method(monkeypatch):
         Config.fromfile(config_file(CONFIG))
 
 
-@pytest.mark.parametrize('name', ['spinepose-s', 'simcc-mbv2'])
-def test_complexity(name, monkeypatch):
-    monkeypatch.setenv(METHOD_VARIABLE, name)
-    method = find_method(name)
-    params, flops = model_complexity(str(config_file(CONFIG)))
-    assert params == pytest.approx(method.params, abs=0.005)
-    assert flops == pytest.approx(method.flops, abs=0.005)
+def test_complexity(monkeypatch):
+    monkeypatch.setenv(METHOD_VARIABLE, 'simcc-mbv2')
+    method = find_method('simcc-mbv2')
+    found = model_complexity(str(config_file(CONFIG)))
+    assert found == pytest.approx((method.params, method.flops), abs=0.005)
