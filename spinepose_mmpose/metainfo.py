@@ -187,3 +187,30 @@ METAINFO = dict(
     joint_weights=list(JOINT_WEIGHTS),
     sigmas=list(SIGMAS),
 )
+
+# Where the points sit on the skeleton: markers of the published OpenSim model
+# in neutral standing, in the frame of its pelvis (metres: x forward, y up, z
+# right, generic size). The markers' offsets from their bodies
+# (dfki-av/simspine, assets/OpenSim_Setup) are added to the places of those
+# bodies in the flexible-spine model.
+MARKERS = {
+    'hip': (-0.156, 0.004, 0.0),
+    'spine_01': (-0.125, 0.068, 0.0),
+    'spine_02': (-0.1264, 0.1153, 0.0),
+    'spine_03': (-0.1405, 0.1742, 0.0),
+    'spine_04': (-0.175, 0.3113, 0.0),
+    'spine_05': (-0.169, 0.4343, 0.0),
+    'neck': (-0.137, 0.5083, 0.0),
+    'neck_02': (-0.109, 0.5553, 0.0),
+    'neck_03': (-0.099, 0.5953, 0.0),
+    'nose': (0.022, 0.6198, 0.0),
+    'head': (-0.078, 0.7708, 0.0),
+    'left_shoulder': (-0.107, 0.4613, -0.202),
+    'right_shoulder': (-0.107, 0.4613, 0.202),
+    'left_clavicle': (-0.064, 0.4663, -0.025),
+    'right_clavicle': (-0.064, 0.4663, 0.025),
+    'left_latissimus': (-0.169, 0.3723, -0.095),
+    'right_latissimus': (-0.169, 0.3723, 0.095),
+    'left_hip': (-0.064, -0.081, -0.105),
+    'right_hip': (-0.064, -0.081, 0.105),
+}

@@ -1,6 +1,5 @@
 """COCO and Halpe annotations to SpineTrack's, with a guess at the spine."""
 
-from functools import lru_cache
 from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from ..metainfo import (
     KEYPOINT_IDS,
     KEYPOINT_NAMES,
+    MARKERS,
     NUM_KEYPOINTS,
     SKELETON,
     SPINE_CHAIN,
@@ -79,21 +79,16 @@ def _hermite(t, start, start_slope, end, end_slope):
     )
 
 
-@lru_cache
 def _heights() -> Dict[str, float]:
-    """Heights in relaxed standing: the hips' midpoint is 0, the shoulders'
-    is 1."""
-    from .synthetic.body import average_body
-    from .synthetic.skeleton import Pose, pose_body
+    """Heights in standing, from ``MARKERS``: the hips' midpoint is 0, the
+    shoulders' is 1."""
+    low, high = (MARKERS[f'left_{name}'][1] for name in ('hip', 'shoulder'))
+    heights = {name: MARKERS[name][1] for name in SPINE_CHAIN}
+    # The table has no ear; its opening is level with the lower half of the
+    # nose.
+    heights['ear'] = MARKERS['nose'][1] + 0.02
+    return {name: (h - low) / (high - low) for name, h in heights.items()}
 
-    joints = pose_body(average_body(), Pose()).joints
-    hip, shoulder = (joints[f'left_{n}'][1] for n in ('hip', 'shoulder'))
-    names = {name: name for name in SPINE_CHAIN}
-    names['ear'] = 'left_ear'
-    return {
-        name: float((joints[joint][1] - hip) / (shoulder - hip))
-        for name, joint in names.items()
-    }
 
 
 # Keypoints of a source -> how many of them SpineTrack has, in its order.

@@ -1,47 +1,25 @@
+"""Synthetic people: bodies, poses, renderer, labels and the written set."""
+
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from spinepose_mmpose.datasets.synthetic import (
-    SPLITS,
-    anatomy,
-    appearance,
-    average_body,
-    build_scene,
-    generate_sample,
-    look_at,
-    make_person,
-    mirror_pose,
-    pose_body,
+    body,
+    labels,
+    looks,
+    motion,
     poses,
-    sample_body,
-    sample_pose,
-    split_counts,
-    visibility,
-    write_dataset,
+    render,
+    scene,
+    writer,
 )
-from spinepose_mmpose.datasets.synthetic.camera import Camera, camera_rotation
-from spinepose_mmpose.datasets.synthetic.mesh import box
-from spinepose_mmpose.datasets.synthetic.render import (
-    Faces,
-    face_normals,
-    project_faces,
-)
-from spinepose_mmpose.datasets.synthetic.scene import (
-    Scene,
-    annotate,
-    draw_scene,
-    image_rng,
-    scene_faces,
-)
-from spinepose_mmpose.datasets.synthetic.skeleton import LIMB_DOFS, Pose
 from spinepose_mmpose.metainfo import (
     BONES,
     FLIP_INDICES,
     KEYPOINT_IDS,
-    KEYPOINT_NAMES,
+    MARKERS,
     SPINE_CHAIN,
 )
 
@@ -49,616 +27,605 @@ import cv2
 import numpy as np
 import pytest
 
+SPINE = [KEYPOINT_IDS[name] for name in SPINE_CHAIN]
 ROOT = Path(__file__).parents[2]
-TOOL = ROOT / 'tools' / 'dataset_tools' / 'make_synthetic.py'
-SIZE = (192, 256)
-# The one skeleton link that is no bone: it spans the whole neck.
-RIGID = [
-    link
-    for link in BONES
-    if link[0].partition('_')[2] != 'ear'
-    or link[1].partition('_')[2] != 'shoulder'
-]
-SPINE_IDS = [KEYPOINT_IDS[name] for name in SPINE_CHAIN]
-
-
-def plain_look(**kwargs):
-    colour = np.full(3, 128.0)
-    return appearance.Look(*([colour] * 6), **kwargs)
-
-
-def standing(yaw=0.0, body=None, **limbs):
-    pose = Pose(yaw=yaw)
-    pose.limbs.update(limbs)
-    return make_person(body or average_body(), pose, plain_look())
-
-
-def scene_of(people, size=SIZE, occluders=(), **camera):
-    points = np.concatenate([p.skin.quads[:, 0] for p in people])
-    camera = look_at(points, size, **{'elevation': 0.0, 'fill': 0.8, **camera})
-    return Scene(
-        list(people),
-        camera,
-        size,
-        list(occluders),
-        np.zeros((0, 4, 3)),
-        np.array([0.0, 0.6, 0.8]),
-    )
-
-
-def labels(scene):
-    """[(37, 3) keypoints] and the annotations of a scene."""
-    rng = np.random.default_rng(0)
-    faces = scene_faces(scene, rng)
-    _, owners = draw_scene(scene, faces, rng)
-    found = annotate(scene, faces, owners)
-    return [np.reshape(a['keypoints'], (37, 3)) for a in found], found
-
-
-def flag(keypoints, name):
-    return keypoints[KEYPOINT_IDS[name], 2]
-
-
-# ---------------------------------------------------------------- body
-
-
-def test_bone_lengths_do_not_change_with_the_pose():
-    rng = np.random.default_rng(1)
-    pairs = np.array([[KEYPOINT_IDS[end] for end in link] for link in RIGID])
-    assert len(pairs) == len(BONES) - 2
-    for _ in range(5):
-        body = sample_body(rng)
-
-        def lengths(pose):
-            points = pose_body(body, pose).keypoints
-            return np.linalg.norm(
-                points[pairs[:, 0]] - points[pairs[:, 1]], axis=1
-            )
-
-        rest = lengths(Pose())
-        assert rest.min() > 0.01
-        for kind in poses.MIXTURES:
-            for _ in range(10):
-                np.testing.assert_allclose(
-                    lengths(sample_pose(rng, kind)), rest, atol=1e-9
-                )
-
-
-def test_average_body_has_measured_proportions():
-    joints = standing().figure.joints
-    height = joints['head'][1]
-    assert height == pytest.approx(anatomy.REFERENCE_STATURE, abs=0.03)
-    # Drillis and Contini: fractions of stature above the floor.
-    for name, fraction in (
-        ('left_shoulder', 0.818),
-        ('left_hip', 0.530),
-        ('left_knee', 0.285),
-        ('left_ankle', 0.039),
-        ('left_eye', 0.936),
-    ):
-        assert joints[name][1] / height == pytest.approx(fraction, abs=0.02)
-
-
-@pytest.mark.parametrize('seed', range(6))
-def test_neutral_spine_has_its_three_curves(seed):
-    body = sample_body(np.random.default_rng(seed))
-    joints = pose_body(body, Pose()).joints
-    chain = np.array([joints[name] for name in SPINE_CHAIN])[::-1]  # S1 to C1
-    assert np.allclose(chain[:, 0], 0)
-    assert (np.diff(chain[:, 1]) > 0).all()
-    step = np.diff(chain, axis=0)
-    lean = np.degrees(np.arctan2(step[:, 2], step[:, 1]))
-    lumbar, thoracic, cervical = lean[[0, 3]], lean[[3, 5]], lean[[5, 7]]
-    # Going up, lordosis leans ever further back and kyphosis forward.
-    assert 20 < lumbar[0] - lumbar[1] < 75
-    assert 20 < thoracic[1] - thoracic[0] < 65
-    assert 10 < cervical[0] - cervical[1] < 45
-
-    # The points lie behind the chord in the thorax, before it in the loins.
-    def offset(name, low, high):
-        (_, y, z), a, b = joints[name], joints[low], joints[high]
-        return z - np.interp(y, [a[1], b[1]], [a[2], b[2]])
-
-    assert offset('spine_02', 'hip', 'spine_03') > 0.005
-    assert offset('spine_04', 'spine_03', 'neck') < -0.005
-
-
-def test_signs_of_spinal_movements():
-    def top(column, value):
-        pose = Pose()
-        pose.spine[:6, column] = value
-        return pose_body(average_body(), pose).joints
-
-    assert top(0, 8)['neck'][2] > top(0, 0)['neck'][2] + 0.1  # forward
-    assert top(1, 8)['neck'][0] > 0.1  # to the person's left
-    assert top(2, 8)['left_shoulder'][2] < -0.05  # the left shoulder goes back
-
-
-def test_poses_obey_joint_limits():
-    rng = np.random.default_rng(2)
-    limits = np.array(anatomy.SPINE_LIMITS)
-    body = average_body()
-    for i in range(300):
-        pose = sample_pose(rng, list(poses.MIXTURES)[i % 3])
-        assert (pose.spine >= -limits[:, [0, 2, 3]] - 1e-9).all()
-        assert (pose.spine <= limits[:, 1:] + 1e-9).all()
-        assert set(pose.limbs) == set(LIMB_DOFS)
-        joints = pose_body(body, pose).joints
-
-        def bend(a, b, c):
-            """Degrees between bones ab and bc: 0 is straight."""
-            u, v = joints[b] - joints[a], joints[c] - joints[b]
-            return np.degrees(
-                np.arccos(
-                    np.clip(
-                        u @ v / np.linalg.norm(u) / np.linalg.norm(v), -1, 1
-                    )
-                )
-            )
-
-        for side in ('left', 'right'):
-            assert (
-                bend(f'{side}_hip', f'{side}_knee', f'{side}_ankle') <= 150.01
-            )
-            assert (
-                bend(f'{side}_shoulder', f'{side}_elbow', f'{side}_wrist')
-                <= 145.01
-            )
-            # Knees bend backwards: the toes stay before the shin's plane.
-            rotation, knee = pose_body(body, pose).frames[f'{side}_thigh']
-            shin = joints[f'{side}_ankle'] - joints[f'{side}_knee']
-            assert rotation[:, 2] @ shin <= 1e-9
-        for low, mid, high in zip(
-            SPINE_CHAIN[2:], SPINE_CHAIN[1:], SPINE_CHAIN
-        ):
-            assert bend(low, mid, high) < 75
-
-
-def test_mirrored_pose_gives_flipped_keypoints():
-    rng = np.random.default_rng(3)
-    for _ in range(20):
-        body, pose = sample_body(rng), sample_pose(rng, 'varied')
-        points = pose_body(body, pose).keypoints
-        mirrored = pose_body(body, mirror_pose(pose)).keypoints
-        np.testing.assert_allclose(
-            mirrored, points[list(FLIP_INDICES)] * [-1, 1, 1], atol=1e-9
-        )
-
-
-# -------------------------------------------------------------- camera
-
-
-def test_projection_by_hand():
-    camera = Camera(
-        camera_rotation(0.0), np.array([0.0, 1.0, 4.0]), 100.0, (50.0, 60.0)
-    )
-    points, depth = camera.project([[1.0, 1.0, 0.0], [0.0, 2.0, 2.0]])
-    np.testing.assert_allclose(points, [[75, 60], [50, 10]])
-    np.testing.assert_allclose(depth, [4, 2])
-
-
-def test_left_is_on_the_right_when_facing_the_camera():
-    for yaw, sign in ((0, 1), (180, -1)):
-        (keypoints,), _ = labels(scene_of([standing(yaw)]))
-        for name in KEYPOINT_NAMES:
-            if name.startswith('left_'):
-                other = name.replace('left', 'right')
-                x = [keypoints[KEYPOINT_IDS[n], 0] for n in (name, other)]
-                assert (x[0] - x[1]) * sign > 1, name
-
-
-def test_spine_runs_down_the_image_in_standing():
-    (keypoints,), _ = labels(scene_of([standing(30)]))
-    y = keypoints[SPINE_IDS, 1]
-    assert (np.diff(y) > 1).all()
-    assert keypoints[KEYPOINT_IDS['head'], 1] < y[0]
-
-
-def test_mirrored_person_gives_the_flipped_image_labels():
-    rng = np.random.default_rng(4)
-    for _ in range(5):
-        body, pose = sample_body(rng), sample_pose(rng, 'yoga')
-        pair = [
-            labels(scene_of([make_person(body, p, plain_look())]))[0][0]
-            for p in (pose, mirror_pose(pose))
-        ]
-        flipped = pair[0][list(FLIP_INDICES)]
-        flipped[:, 0] = SIZE[0] - flipped[:, 0]
-        np.testing.assert_allclose(pair[1][:, :2], flipped[:, :2], atol=0.02)
-        assert (pair[1][:, 2] == flipped[:, 2]).mean() > 0.9
-
-
-# ---------------------------------------------------------------- skin
-
-
-def test_faces_of_the_skin_look_outwards():
-    person = standing(
-        0, left_shoulder_elevation=40.0, right_shoulder_elevation=40.0
-    )
-    quads, part = person.skin.quads, person.skin.part
-    normal, centre = face_normals(quads), quads.mean(1)
-    for i in np.unique(part):
-        mine = part == i
-        outward = ((centre - centre[mine].mean(0)) * normal).sum(1)[mine]
-        area = np.linalg.norm(
-            np.cross(
-                quads[mine, 2] - quads[mine, 0], quads[mine, 3] - quads[mine, 1]
-            ),
-            axis=1,
-        )
-        assert (outward * area).sum() > 0
-        assert np.average(outward > -0.02, weights=area) > 0.9
-    cube = box(np.zeros(3), np.eye(3), np.ones(3))
-    assert (face_normals(cube) * cube.mean(1)).sum(1).min() > 0.1
-
-
-def test_spine_lies_inside_the_torso_near_the_back():
-    person = standing()
-    torso = person.skin.quads[person.skin.part == 0].reshape(-1, 3)
-    for name in (
-        'hip',
-        'spine_01',
-        'spine_02',
-        'spine_03',
-        'spine_04',
-        'spine_05',
-    ):
-        x, y, z = person.figure.joints[name]
-        ring = torso[np.abs(torso[:, 1] - y) < 0.03]
-        middle = ring[np.abs(ring[:, 0]) < 0.06]
-        behind, ahead = z - middle[:, 2].min(), middle[:, 2].max() - z
-        assert 0.03 < behind < ahead
-        assert np.abs(ring[:, 0]).max() > 0.1
-
-
-def test_person_stands_on_the_floor():
-    rng = np.random.default_rng(6)
-    for _ in range(10):
-        body = sample_body(rng)
-        person = make_person(body, sample_pose(rng, 'varied'), plain_look())
-        assert person.skin.quads[..., 1].min() == pytest.approx(0, abs=1e-9)
-
-
-# ---------------------------------------------------------- visibility
-
-
-def test_front_view_hides_nothing_but_the_heels():
-    arms = dict(left_shoulder_elevation=25.0, right_shoulder_elevation=25.0)
-    (keypoints,), (annotation,) = labels(scene_of([standing(0, **arms)]))
-    hidden = {n for n in KEYPOINT_NAMES if flag(keypoints, n) != 2}
-    assert hidden == {'left_heel', 'right_heel'}
-    assert annotation['num_keypoints'] == 37
-
-
-def test_back_of_the_head_hides_the_face_but_not_the_spine():
-    (keypoints,), _ = labels(scene_of([standing(180)]))
-    for name in ('nose', 'left_eye', 'right_eye'):
-        assert flag(keypoints, name) == 1
-    assert (keypoints[SPINE_IDS, 2] == 2).all()
-
-
-def test_profile_hides_the_far_side():
-    # Looking to the image's left shows the left side of the body.
-    person = standing(
-        -90, left_shoulder_elevation=4.0, right_shoulder_elevation=4.0
-    )
-    (keypoints,), _ = labels(scene_of([person]))
-    for joint in ('shoulder', 'elbow', 'wrist', 'knee', 'ankle', 'ear', 'eye'):
-        assert flag(keypoints, f'left_{joint}') == 2, joint
-        assert flag(keypoints, f'right_{joint}') == 1, joint
-    # The hand that hangs before the hip hides it; a raised arm does not.
-    assert flag(keypoints, 'left_hip') == 1
-    arm = standing(
-        -90,
-        left_shoulder_plane=90.0,
-        left_shoulder_elevation=90.0,
-        right_shoulder_plane=90.0,
-        right_shoulder_elevation=90.0,
-    )
-    (keypoints,), _ = labels(scene_of([arm]))
-    for name in ('left_hip', 'hip', 'spine_01', 'spine_02', 'spine_03'):
-        assert flag(keypoints, name) == 2
-    assert flag(keypoints, 'right_hip') == 1
-
-
-def test_occluder_hides_the_points_it_covers_and_no_others():
-    arms = dict(left_shoulder_elevation=25.0, right_shoulder_elevation=25.0)
-    person = standing(0, **arms)
-    (free,), (whole,) = labels(scene_of([person]))
-    top = free[KEYPOINT_IDS['left_knee'], 1] - 3
-    plank = np.array(
-        [(-5.0, top), (400.0, top), (400.0, top + 20), (-5.0, top + 20)]
-    )
-    (hidden,), (part,) = labels(scene_of([person], occluders=[plank]))
-    covered = (free[:, 1] >= top) & (free[:, 1] <= top + 20)
-    assert {'left_knee', 'right_knee'} <= {
-        KEYPOINT_NAMES[i] for i in np.flatnonzero(covered)
-    }
-    assert (hidden[covered, 2] == 1).all()
-    assert (hidden[~covered] == free[~covered]).all()
-    assert part['area'] < whole['area'] and part['bbox'] == whole['bbox']
-
-
-def test_person_in_front_hides_the_one_behind():
-    near, far = standing(0), standing(0).moved([0.0, 0.0, -2.0])
-    (front, back), found = labels(scene_of([near, far]))
-    assert flag(front, 'spine_03') == 2 and flag(back, 'spine_03') == 1
-    assert found[0]['area'] > 4 * found[1]['area']
-
-
-def test_points_outside_the_image_are_not_labelled():
-    (keypoints,), (annotation,) = labels(scene_of([standing()], fill=1.6))
-    out = keypoints[:, 2] == 0
-    assert {'head', 'left_heel'} <= {
-        KEYPOINT_NAMES[i] for i in np.flatnonzero(out)
-    }
-    assert (keypoints[out] == 0).all()
-    assert annotation['num_keypoints'] == (~out).sum() < 37
-    assert (keypoints[~out, :2] >= 0).all()
-    assert (keypoints[~out, :2] < SIZE).all()
-    # An occluder beyond the border changes nothing there.
-    beyond = np.array(
-        [(-900.0, -900.0), (900.0, -900.0), (900.0, -1.0), (-900.0, -1.0)]
-    )
-    scene = scene_of([standing()], fill=1.6, occluders=[beyond])
-    (again,), _ = labels(scene)
-    assert (again == keypoints).all()
-
-
-def test_margin_of_skin_points_by_hand():
-    # One head face 10 cm before the nose, one hand face 10 cm behind it.
-    square = np.array([[0.0, 0.0], [0.0, 9.0], [9.0, 9.0], [9.0, 0.0]])
-    part = [visibility.PART_IDS[name] for name in ('head', 'left_hand')]
-
-    def nose(owner, depths):
-        faces = Faces(
-            np.stack([square, square]),
-            np.array(depths),
-            np.array(part),
-            np.array([owner, owner]),
-            np.zeros((2, 3)),
-        )
-        flags = visibility.keypoint_visibility(
-            np.full((37, 2), 5.0), np.full(37, 2.0), 1, faces, (10, 10)
-        )
-        return flags[KEYPOINT_IDS['nose']]
-
-    assert nose(1, [1.90, 2.1]) == 1  # its own head, too near
-    assert nose(1, [1.97, 2.1]) == 2  # its own head, its own surface
-    assert nose(1, [1.97, 1.9]) == 1  # a hand before it
-    assert nose(2, [1.97, 2.1]) == 1  # somebody else's head
-
-
-# --------------------------------------------------------- annotations
-
-
-@pytest.mark.parametrize('split', SPLITS)
-def test_annotations_agree_with_the_picture(split):
-    for index in range(6):
-        image, found = generate_sample(7, split, index, SIZE)
-        assert image.shape == (256, 192, 3) and image.dtype == np.uint8
-        assert image.std() > 3
-        for a in found:
-            keypoints = np.reshape(a['keypoints'], (37, 3))
-            assert set(np.unique(keypoints[:, 2])) <= {0, 1, 2}
-            assert a['num_keypoints'] == (keypoints[:, 2] > 0).sum()
-            x, y, w, h = a['bbox']
-            assert 0 < a['area'] <= w * h + 1
-            assert x >= 0 and y >= 0
-            assert x + w <= SIZE[0] + 0.02 and y + h <= SIZE[1] + 0.02
-            seen = keypoints[keypoints[:, 2] > 0, :2]
-            assert (seen >= np.array([x, y]) - 1).all()
-            assert (seen <= np.array([x + w, y + h]) + 1).all()
-
-
-def test_area_is_the_drawn_silhouette():
-    scene = scene_of([standing()])
-    rng = np.random.default_rng(0)
-    faces = scene_faces(scene, rng)
-    _, (annotation,) = labels(scene)
-    mask = np.zeros(SIZE[::-1], np.uint8)
-    for polygon in faces.points:
-        cv2.fillConvexPoly(
-            mask, (polygon * 16).round().astype(int), 1, cv2.LINE_8, 4
-        )
-    assert annotation['area'] == pytest.approx(mask.sum(), rel=0.12)
-
-
-def test_culling_keeps_the_side_that_looks_at_the_camera():
-    cube = box(np.zeros(3), np.eye(3), np.ones(3), pieces=1)
-    camera = Camera(
-        camera_rotation(0.0), np.array([0.0, 0.0, 5.0]), 100.0, (50.0, 50.0)
-    )
-    ones = np.ones(len(cube), int)
-    faces = project_faces(
-        camera,
-        cube,
-        ones,
-        ones,
-        np.full((6, 3), 100.0),
-        np.array([0.0, 0.0, 1.0]),
-    )
-    assert len(faces.part) == 1
-    assert faces.depth[0] == pytest.approx(4.5)
-
-
-# ------------------------------------------------------------- folders
-
-
-def read_tree(folder):
-    return {
-        str(p.relative_to(folder)): p.read_bytes()
-        for p in sorted(Path(folder).rglob('*'))
-        if p.is_file()
-    }
 
 
 @pytest.fixture(scope='module')
-def dataset(tmp_path_factory):
-    out = tmp_path_factory.mktemp('synthetic') / 'data'
-    write_dataset(str(out), 10, 3, seed=5, size=SIZE)
+def adult():
+    return body.make_body(body.MEAN_ADULT)
+
+
+def keypoints(shape, pose):
+    moved = body.chain(
+        body.anatomy().parents,
+        shape.heads.astype(float),
+        poses.local_rotations(shape, pose),
+    )
+    return body.posed_keypoints(shape, *moved)
+
+
+def look(seed=0):
+    rng = np.random.default_rng(seed)
+    return looks.sample_look(rng, body.MEAN_ADULT, 30.0)
+
+
+def rigid_fit(source, target):
+    """``source`` moved and turned onto ``target`` (Kabsch, no scale)."""
+    a, b = source - source.mean(0), target - target.mean(0)
+    u, _, vt = np.linalg.svd(a.T @ b)
+    turn = vt.T @ np.diag([1, 1, np.linalg.det(vt.T @ u.T)]) @ u.T
+    return a @ turn.T + target.mean(0)
+
+
+class TestBody:
+    @pytest.mark.parametrize(
+        'frame, names',
+        {
+            'torso': (
+                'neck spine_05 spine_04 left_shoulder '
+                'right_shoulder left_clavicle right_clavicle '
+                'left_latissimus right_latissimus'
+            ),
+            'lumbar spine': 'spine_03 spine_02 spine_01 hip',
+            'pelvis': 'hip left_hip right_hip',
+            'neck': 'neck neck_02 neck_03',
+        }.items(),
+    )
+    def test_points_lie_where_the_marker_table_has_them(
+        self, adult, frame, names
+    ):
+        """Within 2 cm of the table scaled to the body, standing; the neck by
+        its own length, from C7 to the level of the nose."""
+        names = names.split()
+        length = 1.0
+        if frame == 'neck':
+            rest = adult.keypoints[:, 2]
+            length = (
+                rest[KEYPOINT_IDS['nose']] - rest[KEYPOINT_IDS['neck']]
+            ) / (adult.scale * (MARKERS['nose'][1] - MARKERS['neck'][1]))
+        wanted = np.array([1, 1, length]) * adult.scale * np.array(
+            [(-MARKERS[n][2], -MARKERS[n][0], MARKERS[n][1]) for n in names]
+        )
+        points = keypoints(adult, poses.Pose())
+        found = points[[KEYPOINT_IDS[n] for n in names]]
+        distance = np.linalg.norm(rigid_fit(wanted, found) - found, axis=1)
+        assert distance.max() < 0.02, dict(zip(names, distance.round(4)))
+
+    def test_heights_follow_age_and_sex(self):
+        rng = np.random.default_rng(0)
+        heights = {}
+        for years in (3, 30):
+            bodies = [
+                body.make_body(body.sample_shape(rng, years, years + 1)[0])
+                for _ in range(8)
+            ]
+            heights[years] = np.mean([np.ptp(b.vertices[:, 2]) for b in bodies])
+        assert 0.8 < heights[3] < 1.15
+        assert 1.5 < heights[30] < 1.9
+
+    def test_missing_packages_are_named(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, 'anny', None)
+        body.anatomy.cache_clear()
+        try:
+            with pytest.raises(ImportError, match='anny: pip install'):
+                body.anatomy()
+        finally:
+            monkeypatch.undo()
+            body.anatomy.cache_clear()
+
+
+class TestPoses:
+    @pytest.mark.parametrize('seed', range(4))
+    def test_mirrored_pose_gives_mirrored_points(self, adult, seed):
+        pose = poses.sample_pose(np.random.default_rng(seed), 'varied')
+        points = keypoints(adult, pose)
+        mirrored = keypoints(adult, poses.mirror(pose))[list(FLIP_INDICES)]
+        # The mesh itself is symmetric to a millimetre or two.
+        difference = np.abs(mirrored * [-1, 1, 1] - points)
+        assert difference.max() < 0.01
+
+    @pytest.mark.parametrize('seed', range(6))
+    def test_limbs_keep_their_length(self, adult, seed):
+        rest = keypoints(adult, poses.Pose())
+        pose = poses.sample_pose(np.random.default_rng(seed), 'varied')
+        points = keypoints(adult, pose)
+        limbs = [
+            (KEYPOINT_IDS[a], KEYPOINT_IDS[b])
+            for a, b in BONES
+            if {a.partition('_')[2], b.partition('_')[2]}
+            <= {'shoulder', 'elbow', 'wrist', 'knee', 'ankle'}
+            and a.partition('_')[0] == b.partition('_')[0]
+        ]
+        assert len(limbs) >= 6
+        for a, b in limbs:
+            length = np.linalg.norm(rest[a] - rest[b])
+            assert np.linalg.norm(points[a] - points[b]) == pytest.approx(
+                length, abs=2e-4
+            )
+
+    @pytest.mark.parametrize('region', poses.SPINE_LIMITS)
+    @pytest.mark.parametrize('axis', range(3))
+    def test_spine_angles_are_the_sum_over_their_levels(
+        self, adult, region, axis
+    ):
+        pose = poses.Pose()
+        pose.spine[region][axis] = 20.0
+        local = poses.local_rotations(adult, pose)
+        total = labels.spine_angles(local).sum(0)
+        assert total == pytest.approx(np.eye(3)[axis] * 20, abs=1e-6)
+
+    def test_known_angles(self, adult):
+        """A right angle at the elbow and at the knee, a thigh that is level."""
+        pose = poses.Pose()
+        pose.limbs.update(
+            left_elbow_flexion=90.0,
+            right_knee_flexion=90.0,
+            right_hip_flexion=90.0,
+        )
+        points = keypoints(adult, pose)
+        at = {name: points[i] for name, i in KEYPOINT_IDS.items()}
+
+        def angle(a, b, c):
+            u, v = at[a] - at[b], at[c] - at[b]
+            cosine = u @ v / np.linalg.norm(u) / np.linalg.norm(v)
+            return np.degrees(np.arccos(cosine))
+
+        assert angle(
+            'left_shoulder', 'left_elbow', 'left_wrist'
+        ) == pytest.approx(90, abs=0.1)
+        thigh = at['right_knee'] - at['right_ankle']
+        assert abs(thigh[1]) < 0.03 * np.linalg.norm(thigh)
+        assert at['right_knee'][1] < at['right_ankle'][1] + 0.02  # -y: ahead
+        bent = at['left_wrist'] - at['left_elbow']
+        assert bent[1] < -0.9 * np.linalg.norm(bent)
+
+    def test_limits(self):
+        rng = np.random.default_rng(0)
+        for kind in ('everyday', 'yoga', 'varied') * 5:
+            pose = poses.sample_pose(rng, kind)
+            for name, value in pose.limbs.items():
+                low, high = poses.LIMITS[name.partition('_')[2]]
+                assert low <= value <= high, name
+
+
+class TestSpineInside:
+    @pytest.mark.parametrize(
+        'pose',
+        ['stand', 'forward fold', 'backbend', 'side bend', 'cat', 'swing'],
+    )
+    def test_every_spine_point_lies_within_the_skin(self, adult, pose):
+        """From six sides there is skin before it and behind it."""
+        person = scene.make_person(adult, poses.key_pose(pose), look(), (0, 0))
+        mesh = person.meshes[0]
+        vertices = body.skin(
+            adult.vertices,
+            body.anatomy().index,
+            body.anatomy().weight,
+            *_moved(adult, person),
+        )
+        shift = person.keypoints - body.posed_keypoints(
+            adult, *_moved(adult, person)
+        )
+        vertices = vertices + shift[0]
+        del mesh
+        for azimuth in range(0, 360, 60):
+            camera = scene.look_at(vertices, (300, 300), azimuth, 5)
+            points = camera.project(person.keypoints[SPINE])
+            pixels = camera.project(vertices)
+            whole = np.ones(len(pixels), np.float32)
+            faces = body.anatomy().faces
+            near, _, _ = render.raster(pixels, faces, whole, 300, 300, True)
+            x, y = points[:, :2].round().astype(int).T
+            assert (near[y, x] < points[:, 2]).all(), azimuth
+
+
+def _moved(shape, person):
+    rotation, shift = body.chain(
+        body.anatomy().parents, shape.heads.astype(float), person.local
+    )
+    return rotation.astype(np.float32), shift.astype(np.float32)
+
+
+class TestRender:
+    def test_depth_and_weights_in_perspective(self):
+        """A slanted triangle against the plane's own equation."""
+        camera = scene.Camera(np.eye(3), np.zeros(3), 100.0, (60, 50))
+        corners = np.array([[-1, -1, 4.0], [1.5, -0.8, 6.0], [0, 1.2, 5.0]])
+        depth, index, weights = render.raster(
+            camera.project(corners),
+            np.array([[0, 1, 2]], np.int32),
+            np.ones(3, np.float32),
+            60,
+            50,
+            True,
+        )
+        normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
+        rows, columns = np.nonzero(index == 0)
+        assert len(rows) > 200
+        rays = np.stack([columns, rows], 1) - camera.centre
+        rays = np.c_[rays / 100.0, np.ones(len(rows))]
+        exact = (normal @ corners[0]) / (rays @ normal)
+        assert depth[rows, columns] == pytest.approx(exact, rel=1e-5)
+        v, w = weights[rows, columns].T
+        points = (
+            corners[0]
+            + v[:, None] * (corners[1] - corners[0])
+            + w[:, None] * (corners[2] - corners[0])
+        )
+        assert points == pytest.approx(rays * exact[:, None], abs=1e-4)
+
+    def test_the_nearer_wins_and_a_cut_ends_it(self):
+        points = np.array(
+            [[0, 0, 2], [20, 0, 2], [0, 20, 2], [0, 0, 1], [20, 0, 1],
+             [0, 20, 1]], np.float32
+        )  # fmt: skip
+        faces = np.array([[0, 1, 2], [3, 4, 5]], np.int32)
+        cut = np.array([1, 1, 1, 1, -1, 1], np.float32)
+        _, index, _ = render.raster(points, faces, cut, 20, 20, False)
+        assert index[2, 2] == 1  # the nearer one
+        assert index[1, 15] == 0  # cut away there
+        assert index[19, 19] == -1
+
+    def test_noise_is_smooth_and_within_bounds(self):
+        steps = np.linspace(0, 9, 2000)
+        values = np.array([render.noise(x, 0.3, -4.7, 5) for x in steps])
+        assert values.min() >= 0 and values.max() <= 1
+        assert np.ptp(values) > 0.3
+        assert np.abs(np.diff(values)).max() < 0.02
+
+
+class TestLabels:
+    @pytest.fixture(scope='class')
+    def stage(self, adult):
+        person = scene.make_person(adult, poses.Pose(), look(3), (0, 0))
+        camera = scene.look_at(person.meshes[0].vertices, (240, 320), 0, 3)
+        light = scene._light(np.random.default_rng(0), True)
+        return person, camera, light
+
+    def shot(self, stage, people, objects=()):
+        _, camera, light = stage
+        floor = scene.plane(
+            [-5, -5, 0], [10, 0, 0], [0, 10, 0],
+            render.material(render.OBJECT, [0.5] * 3),
+        )  # fmt: skip
+        place = scene.Scene(people, [floor, *objects], light)
+        return scene.draw(place, camera, np.random.default_rng(0))
+
+    def flags(self, stage, people, objects=(), owner=1):
+        _, depth, fine = self.shot(stage, people, objects)
+        points = stage[1].project(people[owner - 1].keypoints)
+        return labels.visibility(points, owner, depth, fine)
+
+    def test_front_view(self, stage):
+        flags = self.flags(stage, [stage[0]])
+        assert (flags[SPINE] == 2).all()
+        assert flags[KEYPOINT_IDS['nose']] == 2
+
+    def test_from_behind_the_face_is_hidden(self, stage, adult):
+        pose = poses.Pose(root=np.array([0, 0, 180.0]))
+        person = scene.make_person(adult, pose, look(3), (0, 0))
+        flags = self.flags(stage, [person])
+        for name in ('nose', 'left_eye', 'right_eye'):
+            assert flags[KEYPOINT_IDS[name]] == 1
+        assert (flags[SPINE] == 2).all()
+
+    def test_an_object_before_it_hides_what_lies_behind(self, stage):
+        kind = render.material(render.OBJECT, [0.2] * 3)
+        block = scene.box([0, -0.8, 0], (2, 0.1, 0.8), kind)
+        flags = self.flags(stage, [stage[0]], [block])
+        points = stage[1].project(stage[0].keypoints)
+        top = stage[1].project(np.array([[0, -0.85, 0.8]]))[0, 1]
+        below = points[:, 1] > top + 2
+        assert below.any() and (flags[below] == 1).all()
+        assert (flags[points[:, 1] < top - 2] == 2).any()
+
+    def test_another_person_before_it(self, stage, adult):
+        front = scene.make_person(adult, poses.Pose(), look(4), (0, -0.6), 2)
+        flags = self.flags(stage, [stage[0], front])
+        assert (flags[SPINE] == 1).all()
+        assert (self.flags(stage, [stage[0], front], owner=2)[SPINE] == 2).all()
+
+    def test_outside_the_image(self, stage):
+        person, camera, _ = stage
+        moved = scene.Camera(
+            camera.rotation, camera.position + [5, 0, 0], camera.focal,
+            camera.size,
+        )  # fmt: skip
+        flags = self.flags((person, moved, stage[2]), [person])
+        assert (flags == 0).all()
+
+    def test_box_and_area(self, stage):
+        _, depth, fine = self.shot(stage, [stage[0]])
+        found = labels.annotate(stage[0], 1, stage[1], depth, fine)
+        rows, columns = np.nonzero(fine[1] == 1)
+        x, y = fine[3] + np.array([columns.min(), rows.min()]) / 2
+        assert found['bbox'][:2] == pytest.approx([x, y], abs=1.5)
+        assert found['area'] == len(rows) / scene.SUPERSAMPLE**2
+
+
+BVH = """HIERARCHY
+ROOT Hips
+{{
+ OFFSET 0 0 0
+ CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation
+ JOINT Spine
+ {{
+  OFFSET 0 10 0
+  CHANNELS 3 Zrotation Xrotation Yrotation
+  {arms}
+ }}
+ {legs}
+}}
+MOTION
+Frames: 2
+Frame Time: 0.04
+{rows}
+"""
+
+
+def bvh_text(knee=0.0, rows=None):
+    def joint(name, offset, inner=''):
+        return (
+            f'JOINT {name}\n{{\nOFFSET {offset}\nCHANNELS 3 Zrotation '
+            f'Xrotation Yrotation\n{inner}\nEnd Site\n{{\nOFFSET 0 -1 0\n}}\n}}\n'
+        )
+
+    arms = legs = ''
+    for side, x in (('Left', 1), ('Right', -1)):
+        hand = joint(f'{side}ForeArm', f'{20 * x} 0 0')
+        arms += joint(f'{side}Arm', f'{15 * x} 30 0', hand)
+        shin = joint(f'{side}Leg', '0 -40 0')
+        legs += joint(f'{side}UpLeg', f'{10 * x} 0 0', shin)
+    values = [0.0] * (6 + 3 + 4 * 3 + 4 * 3)
+    values[1] = 90.0
+    values[-5] = knee  # Xrotation of the right leg... last joint but End
+    values[-2] = knee
+    line = ' '.join(map(str, values))
+    return BVH.format(arms=arms, legs=legs, rows=rows or f'{line}\n{line}')
+
+
+class TestMotion:
+    def write(self, tmp_path, text):
+        path = tmp_path / 'a.bvh'
+        path.write_text(text)
+        return str(path)
+
+    def test_a_knee_bent_by_the_file(self, tmp_path, adult):
+        recording = motion.Bvh(self.write(tmp_path, bvh_text(60.0)))
+        local, gone = recording.local(adult, 0.0)
+        moved = body.chain(
+            body.anatomy().parents, adult.heads.astype(float), local
+        )
+        points = body.posed_keypoints(adult, *moved)
+        hip, knee, ankle = (
+            points[KEYPOINT_IDS[f'right_{n}']] for n in ('hip', 'knee', 'ankle')
+        )
+        hip = (
+            moved[0][0] @ adult.heads[body.anatomy().bone['upperleg01.R']]
+            + moved[1][0]
+        )
+        u, v = hip - knee, ankle - knee
+        angle = np.degrees(
+            np.arccos(u @ v / np.linalg.norm(u) / np.linalg.norm(v))
+        )
+        assert angle == pytest.approx(120, abs=0.5)
+        assert gone == pytest.approx([0, 0])
+        # Arms of a T-pose point sideways.
+        arm = (
+            points[KEYPOINT_IDS['left_elbow']]
+            - points[KEYPOINT_IDS['left_shoulder']]
+        )
+        assert arm[0] > 0.99 * np.linalg.norm(arm)
+
+    @pytest.mark.parametrize(
+        'change, words',
+        {
+            'empty': (lambda t: '', 'HIERARCHY'),
+            'not one': (lambda t: 'abc def', 'HIERARCHY'),
+            'cut off': (lambda t: t[:400], 'not a readable BVH'),
+            'no numbers': (
+                lambda t: t.replace('90.0', 'x'), 'not a readable BVH'
+            ),
+            'too few': (
+                lambda t: t[: t.rindex('0.0 0.0')], 'not a readable BVH'
+            ),
+            'not finite': (lambda t: t.replace('90.0', 'nan'), 'not finite'),
+            'no legs': (lambda t: t.replace('UpLeg', 'Wing'), 'no joint for'),
+        }.items(),
+    )  # fmt: skip
+    def test_malformed(self, tmp_path, change, words):
+        with pytest.raises(ValueError, match=words[1]) as error:
+            motion.Bvh(self.write(tmp_path, words[0](bvh_text())))
+        assert 'a.bvh' in str(error.value)
+
+    def test_gait_alternates(self):
+        style = dict(lean=0, arms=1, spine=0)
+        first, second = (motion.gait(p, 1.0, style) for p in (0.1, 0.6))
+        for name, value in first.limbs.items():
+            side, _, rest = name.partition('_')
+            other = {'left': 'right', 'right': 'left'}[side]
+            assert second.limbs[f'{other}_{rest}'] == pytest.approx(value)
+
+
+SETTINGS = dict(train=5, val=2, seed=3, size=(128, 96))
+
+
+@pytest.fixture(scope='module')
+def written(tmp_path_factory):
+    out = tmp_path_factory.mktemp('set') / 'a'
+    writer.write_dataset(str(out), **SETTINGS)
     return out
 
 
-def test_same_seed_same_sample_and_others_differ():
-    first, found = generate_sample(1, 'train-unreal', 4)
-    again, found_again = generate_sample(1, 'train-unreal', 4)
-    assert (first == again).all() and found == found_again
-    for other in (
-        (2, 'train-unreal', 4),
-        (1, 'train-unreal', 5),
-        (1, 'val2017', 4),
-    ):
-        assert (
-            image_rng(*other).random()
-            != image_rng(1, 'train-unreal', 4).random()
-        )
-    with pytest.raises(ValueError, match="'test'.*train-unreal"):
-        generate_sample(1, 'test', 0)
-    scene, _ = build_scene(1, 'train-unreal', 4)
-    assert scene.size == first.shape[1::-1]
-
-
-def test_folder_layout_and_ids(dataset):
-    assert split_counts(10, 3) == {
-        'train-real-coco': 3,
-        'train-real-yoga': 1,
-        'train-unreal': 6,
-        'val2017': 3,
+def contents(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(Path(folder).rglob('*'))
+        if path.is_file()
     }
-    image_ids, person_ids = [], []
-    for split, count in split_counts(10, 3).items():
-        path = dataset / f'annotations/person_keypoints_{split}.json'
-        content = json.loads(path.read_text())
-        assert content['info']['seed'] == 5
-        assert 'ynthetic' in content['info']['description']
-        (category,) = content['categories']
-        assert category['keypoints'] == list(KEYPOINT_NAMES)
-        assert np.array(category['skeleton']).min() >= 1
-        assert np.array(category['skeleton']).max() == 37
-        names = {i['file_name'] for i in content['images']}
-        assert names == set(os.listdir(dataset / 'images' / split))
-        assert len(names) == count
-        for i in content['images']:
-            image = cv2.imread(str(dataset / 'images' / split / i['file_name']))
-            assert image.shape == (i['height'], i['width'], 3)
-        own = {i['id'] for i in content['images']}
-        image_ids += own
-        for a in content['annotations']:
-            assert a['image_id'] in own
-            assert a['category_id'] == 1 and a['iscrowd'] == 0
-            assert len(a['keypoints']) == 37 * 3
-            person_ids.append(a['id'])
-    assert len(set(image_ids)) == 13
-    assert len(person_ids) >= 13
-    assert len(set(person_ids)) == len(person_ids)
 
 
-def test_workers_do_not_change_a_byte(dataset, tmp_path):
-    write_dataset(str(tmp_path / 'two'), 10, 3, seed=5, size=SIZE, workers=2)
-    assert read_tree(tmp_path / 'two') == read_tree(dataset)
+class TestWriter:
+    def test_layout(self, written):
+        counts = writer.split_counts(5, 2)
+        assert sum(counts.values()) == 7
+        for split, count in counts.items():
+            path = writer.annotation_path(str(written), split)
+            with open(path) as file:
+                content = json.load(file)
+            assert len(content['images']) == count
+            for image in content['images']:
+                file = written / 'images' / split / image['file_name']
+                pixels = cv2.imread(str(file))
+                assert pixels.shape == (image['height'], image['width'], 3)
+            for person in content['annotations']:
+                flags = person['keypoints'][2::3]
+                assert person['num_keypoints'] == sum(f > 0 for f in flags)
+                x, y, w, h = person['bbox']
+                assert x >= 0 and y >= 0 and x + w <= 128 and y + h <= 96
 
+    def test_two_workers_write_the_same_bytes(self, written, tmp_path):
+        other = tmp_path / 'b'
+        writer.write_dataset(str(other), **SETTINGS, workers=2)
+        assert contents(other) == contents(written)
 
-def test_interrupted_run_is_completed(dataset, tmp_path):
-    out = tmp_path / 'data'
-    made = []
+    def test_goes_on_after_an_interruption(
+        self, written, tmp_path, monkeypatch
+    ):
+        out = tmp_path / 'c'
 
-    def stop(split, done, count):
-        made.append(split)
-        if split == 'train-unreal' and done == 2:
-            raise KeyboardInterrupt
+        make = writer._make_scene
 
-    with pytest.raises(KeyboardInterrupt):
-        write_dataset(str(out), 10, 3, seed=5, size=SIZE, progress=stop)
-    assert not (out / 'annotations/person_keypoints_train-unreal.json').exists()
-    made.clear()
-    write_dataset(
-        str(out),
-        10,
-        3,
-        seed=5,
-        size=SIZE,
-        progress=lambda split, *_: made.append(split),
-    )
-    assert set(made) == {'train-unreal', 'val2017'}
-    assert read_tree(out) == read_tree(dataset)
+        def stop(index, split, **options):
+            if split == 'train-unreal':
+                raise KeyboardInterrupt
+            return make(index, split=split, **options)
 
+        monkeypatch.setattr(writer, '_make_scene', stop)
+        with pytest.raises(KeyboardInterrupt):
+            writer.write_dataset(str(out), **SETTINGS)
+        monkeypatch.undo()
+        first = out / 'images' / 'train-real-coco'
+        before = {p: p.stat().st_mtime_ns for p in first.iterdir()}
+        writer.write_dataset(str(out), **SETTINGS)
+        assert contents(out) == contents(written)
+        assert {p: p.stat().st_mtime_ns for p in first.iterdir()} == before
 
-def test_overwrite_replaces_everything(tmp_path):
-    out = str(tmp_path / 'data')
-    write_dataset(out, 4, 2, seed=1, size=(64, 64))
-    before = read_tree(out)
-    with pytest.raises(FileExistsError, match='--overwrite'):
-        write_dataset(out, 4, 1, seed=2, size=(64, 64))
-    assert read_tree(out) == before
-    write_dataset(out, 4, 1, seed=2, size=(64, 64), overwrite=True)
-    write_dataset(str(tmp_path / 'fresh'), 4, 1, seed=2, size=(64, 64))
-    assert read_tree(out) == read_tree(tmp_path / 'fresh')
+    def test_another_set_needs_overwrite(self, tmp_path):
+        out = tmp_path / 'd'
+        settings = dict(SETTINGS, train=1, val=1)
+        writer.write_dataset(str(out), **settings)
+        note = out / 'images' / 'val2017' / 'notes.jpg'
+        note.write_text('mine')
+        other = dict(settings, seed=4)
+        with pytest.raises(FileExistsError, match='other settings'):
+            writer.write_dataset(str(out), **other)
+        writer.write_dataset(str(out), **other, overwrite=True)
+        assert note.read_text() == 'mine'
 
-
-def test_foreign_files_are_never_touched(tmp_path):
-    (tmp_path / 'images').mkdir()
-    (tmp_path / 'images' / 'photo.jpg').write_bytes(b'x')
-    for overwrite in (False, True):
+    def test_foreign_folders_are_refused(self, tmp_path):
+        (tmp_path / 'x').write_text('')
         with pytest.raises(FileExistsError, match='did not write'):
-            write_dataset(str(tmp_path), 1, 1, overwrite=overwrite)
-    assert set(read_tree(tmp_path)) == {'images/photo.jpg'}
+            writer.write_dataset(str(tmp_path), **SETTINGS)
+        with pytest.raises(NotADirectoryError):
+            writer.write_dataset(str(tmp_path / 'x'), **SETTINGS)
+
+    @pytest.mark.parametrize(
+        'change, words',
+        [
+            (dict(train=-1), 'train must be 0 to'),
+            (dict(workers=0), 'workers must be 1 to'),
+            (dict(size=(32, 32)), '64 to 2048'),
+            (dict(frames=0), 'frames must be 1'),
+            (dict(cameras=65), 'cameras must be 1 to 63'),
+            (dict(backgrounds='.'), 'holds no image'),
+            (dict(motion='.'), 'holds no BVH'),
+        ],
+    )
+    def test_settings_out_of_range(self, tmp_path, monkeypatch, change, words):
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(ValueError, match=words):
+            writer.write_dataset('e', **{**SETTINGS, **change})
+        assert not Path('e').exists()
+
+    def test_backgrounds(self, tmp_path):
+        """The photograph is what one sees above the floor's horizon."""
+        green = np.zeros((90, 120, 3), np.uint8)
+        green[..., 1] = 250
+        cv2.imwrite(str(tmp_path / 'g.png'), green)
+        (tmp_path / 'readme.txt').write_text('no image')
+        shots = [
+            next(
+                writer.generate(
+                    0, 'val2017', i, (96, 96), backgrounds=str(tmp_path)
+                )
+            )[2]
+            for i in range(6)
+        ]
+        corners = [shot[2:8, 2:8].reshape(-1, 3).mean(0) for shot in shots]
+        assert sum(c[1] > 2 * max(c[0], c[2]) for c in corners) >= 3
+
+    def test_clips_of_several_cameras(self, tmp_path):
+        """3D labels agree between cameras, frames and their projections."""
+        out = tmp_path / 'f'
+        writer.write_dataset(
+            str(out), 1, 0, size=(128, 128), frames=3, cameras=2, images=False
+        )
+        (path,) = (
+            p
+            for p in (out / 'annotations').glob('*.npz')
+            if len(np.load(p)['S'])
+        )
+        data = np.load(path)
+        names = [str(n) for n in data['imgname']]
+        assert len(names) == len(set(names)) and len(names) % 6 == 0
+        local = (
+            np.einsum('nij,nkj->nki', data['R'], data['S_world'])
+            + data['t'][:, None]
+        )
+        assert data['S'][..., :3] == pytest.approx(local, abs=1e-4)
+        pixels = np.einsum('nij,nkj->nki', data['K'], data['S'][..., :3])
+        pixels = pixels[..., :2] / pixels[..., 2:]
+        assert data['part'][..., :2] == pytest.approx(pixels, abs=0.05)
+        first = [n.split('.')[1] for n in names]
+        world = data['S_world']
+        for i, name in enumerate(first):
+            if name.startswith('00000000'):
+                twin = names.index(names[i].replace('.00000000', '.00000001'))
+                assert world[i] == pytest.approx(world[twin])
+
+    def test_mmpose_reads_it(self, written):
+        from spinepose_mmpose.datasets.body import SpineTrackDataset
+
+        data = SpineTrackDataset(
+            data_root=str(written),
+            data_mode='topdown',
+            ann_file='annotations/person_keypoints_train-unreal.json',
+            data_prefix=dict(img='images/train-unreal/'),
+        )
+        assert len(data) >= 1
+        assert data[0]['keypoints'].shape == (1, 37, 2)
 
 
-def run_tool(*args):
-    return subprocess.run(
-        [sys.executable, str(TOOL), *args],
+def test_the_tool(tmp_path):
+    command = [
+        sys.executable, str(ROOT / 'tools/dataset_tools/make_synthetic.py'),
+        '--out', str(tmp_path / 'g'), '--size', '64', '64',
+    ]  # fmt: skip
+    done = subprocess.run(
+        [*command, '--train', '1', '--val', '1'],
         capture_output=True,
         text=True,
-        env={**os.environ, 'PYTHONPATH': str(ROOT)},
-        check=False,
     )
-
-
-@pytest.mark.parametrize(
-    'args, message',
-    [
-        (('--train', '-1'), 'train must not be negative, but is -1'),
-        (('--val', '-2'), 'val must not be negative, but is -2'),
-        (('--seed', '-3'), 'seed must not be negative, but is -3'),
-        (('--workers', '0'), 'workers must be at least 1, but is 0'),
-        (('--size', '8', '9000'), '8 x 9000'),
-    ],
-)
-def test_bad_numbers_end_with_one_sentence(args, message, tmp_path):
-    result = run_tool('--out', str(tmp_path / 'x'), *args)
-    assert result.returncode == 1
-    assert message in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1
-    assert not (tmp_path / 'x').exists()
-
-
-def test_unwritable_folder_ends_with_one_sentence(tmp_path):
-    (tmp_path / 'file').write_text('')
-    for out in ('file', 'file/below'):
-        result = run_tool('--out', str(tmp_path / out), '--train', '1')
-        assert result.returncode == 1
-        assert 'Traceback' not in result.stderr
-        assert len(result.stderr.strip().splitlines()) == 1
-
-
-def test_tool_writes_and_needs_neither_torch_nor_mmpose(tmp_path):
-    out = tmp_path / 'data'
-    result = run_tool(
-        '--out', str(out), '--train', '2', '--val', '1', '--size', '96', '96'
+    assert done.returncode == 0, done.stderr
+    assert 'val2017' in done.stderr and '1/1' in done.stderr
+    failed = subprocess.run(
+        [*command, '--train', '2', '--val', '1'],
+        capture_output=True,
+        text=True,
     )
-    assert result.returncode == 0, result.stderr
-    assert 'val2017: 1/1' in result.stderr
-    assert (out / 'annotations/person_keypoints_val2017.json').exists()
-    code = (
-        'import sys\n'
-        'for name in ("torch", "mmcv", "mmengine", "mmpose", "scipy"):\n'
-        '    sys.modules[name] = None  # importing it fails\n'
-        'import spinepose_mmpose.datasets.synthetic\n'
-    )
-    assert (
-        subprocess.run(
-            [sys.executable, '-c', code], cwd=ROOT, check=False
-        ).returncode
-        == 0
+    assert failed.returncode == 1
+    assert failed.stderr.startswith('error: ') and 'Traceback' not in (
+        failed.stderr
     )

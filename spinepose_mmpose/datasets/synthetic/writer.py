@@ -1,107 +1,389 @@
-"""Writes generated images and annotations in SpineTrack's folder layout."""
+"""Writes a synthetic dataset in SpineTrack's layout, with 3D beside it."""
 
 import json
 import multiprocessing
 import os
 import os.path as osp
 import signal
-from functools import partial
+from functools import lru_cache, partial
+from pathlib import Path
 
 from spinepose_mmpose.metainfo import KEYPOINT_IDS, KEYPOINT_NAMES, SKELETON
 from spinepose_mmpose.utils import replaced, write_text
 
 import cv2
+import numpy as np
+from tqdm import tqdm
 
-from .scene import SHARES, SPLITS, generate_sample
+from . import labels, scene
+from .motion import Bvh, sample_motion
 
 # Raise it with every change that alters images or labels.
-GENERATOR_VERSION = '1.0'
+GENERATOR_VERSION = '2.0'
 STATE_FILE = 'synthetic.json'
-JPEG_QUALITY = 92
-MIN_SIDE, MAX_SIDE = 64, 2048
-# Image ids stay unique over the four files.
-_IDS_PER_SPLIT = 10_000_000
-_MAX_PEOPLE = 10
+# Kind of people in each split, and its share of the training images.
+SPLITS = {
+    'train-real-coco': ('everyday', 0.35),
+    'train-real-yoga': ('yoga', 0.15),
+    'train-unreal': ('varied', 0.50),
+    'val2017': ('mixed', 0.0),
+}
+SIDES = (64, 2048)  # pixels, of images
+_IDS, _MAX_PEOPLE = 10_000_000, 10
+FRAME_RATE = 25
 
 
-def split_counts(train, val):
-    """Images of each split: ``SHARES`` of ``train``, and ``val``.
-
-    Half of the training images are the varied kind, as about half of
-    SpineTrack is from Unreal Engine; rounding goes to that split too.
-    """
-    counts = {}
-    for split, kind in SPLITS.items():
-        if split.startswith('train'):
-            counts[split] = int(train * SHARES[kind])
+def split_counts(train: int, val: int) -> dict:
+    """Images of each split; what rounding leaves goes to the varied kind."""
+    counts = {
+        split: int(train * share)
+        for split, (_, share) in SPLITS.items()
+        if share
+    }
     counts['train-unreal'] += train - sum(counts.values())
     return {**counts, 'val2017': val}
 
 
-def annotation_path(out, split):
+def annotation_path(out: str, split: str) -> str:
     return osp.join(out, 'annotations', f'person_keypoints_{split}.json')
 
 
-def _write_json(path, content):
-    write_text(path, json.dumps(content, separators=(',', ':')))
+@lru_cache(maxsize=1)
+def _photos(folder):
+    """Every image of a folder that OpenCV reads, at most 1280 px wide."""
+    photos = []
+    for path in sorted(Path(folder).iterdir()):
+        photo = cv2.imread(str(path)) if path.is_file() else None
+        if photo is not None:
+            scale = min(1.0, 1280 / photo.shape[1])
+            photos.append(cv2.resize(photo, None, fx=scale, fy=scale))
+    return photos
 
 
-def _write_image(path, image):
-    with replaced(path) as temporary:
-        if not cv2.imwrite(
-            temporary, image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-        ):
-            raise OSError(f'cannot write the image {path}')
+@lru_cache(maxsize=1)
+def _recordings(folder):
+    return [Bvh(str(path)) for path in sorted(Path(folder).rglob('*.bvh'))]
 
 
-def _make_image(index, out, seed, split, size):
-    """Write one image; returns its COCO image and annotation entries."""
-    image, annotations = generate_sample(seed, split, index, size)
-    image_id = list(SPLITS).index(split) * _IDS_PER_SPLIT + index + 1
-    name = f'{image_id:012d}.jpg'
-    _write_image(osp.join(out, 'images', split, name), image)
-    height, width = image.shape[:2]
-    for i, annotation in enumerate(annotations):
-        annotation.update(id=image_id * _MAX_PEOPLE + i, image_id=image_id)
-    return dict(
-        id=image_id, file_name=name, width=width, height=height
-    ), annotations
+def image_rng(seed: int, split: str, index: int):
+    """A generator that depends on nothing but these three."""
+    return np.random.default_rng([seed, list(SPLITS).index(split), index])
 
 
-def _categories():
+def generate(seed, split, index, size=None, backgrounds=None, motion=None,
+             frames=1, cameras=1, images=True):  # fmt: skip
+    """One scene: its images and labels.
+
+    Args:
+        seed (int): Not negative.
+        split (str): One of ``SPLITS``.
+        index (int): Number of the scene in the split, from 0.
+        size: (width, height) pixels; None varies it.
+        backgrounds (str): Folder of photographs that stand behind people.
+        motion (str): Folder of BVH files.
+        frames (int): 1 for a still, more for a clip at 25 images per second.
+        cameras (int): Synchronised cameras around the scene.
+        images (bool): Whether to render; without, only the 3D labels exist,
+            and every point within the image counts as visible.
+
+    Yields:
+        tuple: frame, camera number, (H, W, 3) uint8 BGR or None, and a list
+        of (annotation or None, 3D labels as a dictionary) of the people.
+    """
+    rng = image_rng(seed, split, index)
+    kind = SPLITS[split][0]
+    if kind == 'mixed':
+        kinds = [k for k, share in SPLITS.values() if share]
+        kind = str(rng.choice(kinds, p=[s for _, s in SPLITS.values() if s]))
+    size = tuple(size or scene.SIZES[rng.integers(len(scene.SIZES))])
+    photos = _photos(backgrounds) if backgrounds else ()
+    place = scene.sample_scene(rng, kind, photos, frames > 1)
+    movers = []
+    if frames > 1:
+        recordings = _recordings(motion) if motion else ()
+        movers = [
+            (sample_motion(rng, p.body, kind, recordings), p.look,
+             p.keypoints[KEYPOINT_IDS['hip'], :2])
+            for p in place.people
+        ]  # fmt: skip
+        place.people = _at(movers, (frames - 1) / 2 / FRAME_RATE)
+    views = _cameras(rng, place.people, size, kind, cameras)
+    for frame in range(frames):
+        if movers:
+            place.people = _at(movers, frame / FRAME_RATE)
+        for number, camera in enumerate(views):
+            # Every frame of a clip has the same sky, blur and exposure.
+            own = np.random.default_rng([seed, index, number])
+            yield frame, number, *_shot(own, place, camera, images)
+
+
+def _at(movers, seconds):
+    people = []
+    for owner, (motion, look, start) in enumerate(movers, 1):
+        local, gone = motion.at(seconds)
+        people.append(
+            scene.make_person(motion.body, local, look, start + gone, owner)
+        )
+    return people
+
+
+def _cameras(rng, people, size, kind, count):
+    first = scene.sample_camera(rng, people, size, kind)
+    if count == 1:
+        return [first]
+    points = np.concatenate([p.meshes[0].vertices[::7] for p in people])
     return [
-        dict(
-            id=1,
-            name='person',
-            supercategory='person',
-            keypoints=list(KEYPOINT_NAMES),
-            skeleton=[
-                [KEYPOINT_IDS[end] + 1 for end in link] for link, _ in SKELETON
-            ],
-        )
-    ]
+        scene.look_at(points, size, 360 * i / count + rng.normal(0, 8),
+                      rng.uniform(4, 20), 0, 45, 0.75)
+        for i in range(count)
+    ]  # fmt: skip
 
 
-def _check(train, val, seed, size, workers):
-    for name, value in (('train', train), ('val', val), ('seed', seed)):
-        if value < 0:
-            raise ValueError(f'{name} must not be negative, but is {value}')
-    if max(train, val) >= _IDS_PER_SPLIT:
-        raise ValueError(
-            f'at most {_IDS_PER_SPLIT - 1} images fit a split, '
-            f'but {max(train, val)} were asked for'
+def _shot(rng, place, camera, images):
+    image, found = None, []
+    if images:
+        image, depth, fine = scene.draw(place, camera, rng)
+        subject = camera.project(place.people[0].keypoints)[:, 2].mean()
+        image = scene.finish(rng, image, depth, float(subject))
+    for owner, person in enumerate(place.people, 1):
+        local = camera.local(person.keypoints)
+        points = camera.project(person.keypoints)
+        inside = (
+            (points[:, :2] >= 0) & (points[:, :2] <= np.array(camera.size) - 1)
+        ).all(1) & (points[:, 2] > 0)
+        annotation = None
+        flags = inside * 2
+        if images:
+            annotation = labels.annotate(person, owner, camera, depth, fine)
+            if annotation is None:
+                continue
+            flags = np.array(annotation['keypoints'][2::3])
+        found.append(
+            (
+                annotation,
+                dict(
+                    part=np.c_[points[:, :2], flags > 0],
+                    S=np.c_[local, np.ones(len(local))],
+                    S_world=person.keypoints,
+                    visibility=flags,
+                    angles=labels.spine_angles(person.local),
+                    K=camera.intrinsics(),
+                    R=camera.rotation,
+                    t=-camera.rotation @ camera.position,
+                    subject=owner,
+                ),
+            )
         )
-    if workers < 1:
-        raise ValueError(f'workers must be at least 1, but is {workers}')
-    if size and not all(MIN_SIDE <= side <= MAX_SIDE for side in size):
-        raise ValueError(
-            f'width and height must be {MIN_SIDE} to {MAX_SIDE} '
-            f'pixels, but are {size[0]} x {size[1]}'
+    return image, found
+
+
+def _make_scene(index, out, split, images, cameras, frames, **options):
+    """Write one scene's images; returns COCO images, annotations, 3D rows."""
+    listed, annotations, rows = [], [], []
+    number = list(SPLITS).index(split)
+    shots = generate(split=split, index=index, frames=frames, cameras=cameras,
+                     images=images, **options)  # fmt: skip
+    for frame, camera, image, found in shots:
+        serial = (index * frames + frame) * cameras + camera
+        image_id = number * _IDS + serial + 1
+        name = f'{image_id:012d}.jpg'
+        if images:
+            with replaced(osp.join(out, 'images', split, name)) as temporary:
+                quality = [cv2.IMWRITE_JPEG_QUALITY, 82 + image_id % 15]
+                if not cv2.imwrite(temporary, image, quality):
+                    raise OSError(f'{name} cannot be written in {out}')
+            height, width = image.shape[:2]
+            listed.append(
+                dict(id=image_id, file_name=name, width=width, height=height)
+            )
+        for i, (annotation, row) in enumerate(found):
+            if annotation is not None:
+                annotation.update(
+                    id=image_id * _MAX_PEOPLE + i, image_id=image_id
+                )
+                annotations.append(annotation)
+            row['imgname'] = (
+                f'S{index * _MAX_PEOPLE + row.pop("subject")}_{split}.'
+                f'{camera:08d}_{frame:06d}.jpg'
+            )
+            row['image_id'] = image_id
+            rows.append(row)
+    return listed, annotations, rows
+
+
+def _start_worker():
+    cv2.setNumThreads(1)  # the processes share the cores
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the pool
+
+
+def _write_split(out, split, count, workers, progress, seed, options):
+    make = partial(_make_scene, out=out, split=split, seed=seed, **options)
+    listed, annotations, rows = [], [], []
+
+    def collect(results):
+        bar = tqdm(results, split, count, unit='scene', disable=not progress)
+        for result in bar:
+            for into, new in zip((listed, annotations, rows), result):
+                into.extend(new)
+
+    if workers == 1 or count < 2:
+        collect(map(make, range(count)))
+    else:
+        # Spawn: a forked child hangs in OpenCV once the parent has used its
+        # threads.
+        context = multiprocessing.get_context('spawn')
+        with context.Pool(workers, _start_worker) as pool:
+            collect(pool.imap(make, range(count), chunksize=4))
+    if rows:
+        _write_3d(
+            osp.join(out, 'annotations', f'synthetic3d_{split}.npz'), rows
         )
+    info = dict(
+        description='Synthetic people in SpineTrack format, rendered by '
+        'spinepose_mmpose.datasets.synthetic; neither photographs nor part '
+        'of SpineTrack.',
+        version=GENERATOR_VERSION, seed=seed, split=split,
+    )  # fmt: skip
+    skeleton = [[KEYPOINT_IDS[e] + 1 for e in link] for link, _ in SKELETON]
+    category = dict(
+        id=1,
+        name='person',
+        supercategory='person',
+        keypoints=list(KEYPOINT_NAMES),
+        skeleton=skeleton,
+    )
+    content = dict(
+        info=info,
+        licenses=[],
+        images=listed,
+        annotations=annotations,
+        categories=[category],
+    )
+    write_text(
+        annotation_path(out, split), json.dumps(content, separators=(',', ':'))
+    )
+
+
+def _write_3d(path, rows):
+    """The npz that MMPose's Human3.6M datasets and SIMSPINE read: ``imgname``,
+    ``center``, ``scale``, ``part`` (N, 37, 3) pixels, ``S`` (N, 37, 4) metres
+    in the camera's axes; and ``S_world``, ``K``, ``R``, ``t`` (x_cam = R x +
+    t), ``angles`` (N, 8, 3) degrees by ``LEVEL_BONES``."""
+    arrays = {key: np.array([row[key] for row in rows]) for key in rows[0]}
+    points = arrays['part'][..., :2]
+    low, high = points.min(1), points.max(1)
+    arrays['center'] = (low + high) / 2
+    arrays['scale'] = (high - low).max(1) * 1.25 / 200
+    arrays = {
+        key: value.astype(np.float32) if value.dtype == float else value
+        for key, value in arrays.items()
+    }
+    arrays['angle_bones'] = np.array(labels.LEVEL_BONES)
+    with replaced(path) as temporary:
+        np.savez_compressed(temporary, **arrays)
+
+
+def write_dataset(out, train, val, seed=0, size=None, workers=1,
+                  overwrite=False, progress=False, backgrounds=None,
+                  motion=None, frames=1, cameras=1, images=True):  # fmt: skip
+    """Write a dataset; the same arguments give the same bytes.
+
+    An annotation file is written after its images, by rename. So after an
+    interruption a second call with the same arguments skips the splits that
+    have one and makes the others anew.
+
+    Args:
+        out (str): Folder; new, empty, or written by this function.
+        train, val (int): Numbers of scenes (see :func:`split_counts`).
+        workers (int): Processes; the result does not depend on it. More than
+            one are spawned, so that a calling script needs the usual
+            ``if __name__ == '__main__'``.
+        overwrite (bool): Replace a dataset of other settings in ``out``.
+        progress (bool): Show a bar for each split.
+        seed, size, backgrounds, motion, frames, cameras, images: As in
+            :func:`generate`.
+
+    Raises:
+        ValueError: A number is out of range, or a folder holds no image that
+            can be read or no BVH file.
+        FileExistsError: ``out`` holds other files, or a dataset of other
+            settings and ``overwrite`` is off.
+        OSError: ``out`` cannot be written.
+        ImportError: The packages of the extra ``[synthetic]`` are missing.
+    """
+    options = dict(
+        size=tuple(size) if size else None,
+        backgrounds=backgrounds,
+        motion=motion,
+        frames=frames,
+        cameras=cameras,
+        images=images,
+    )
+    _check(train, val, seed, workers, options)
+    state = json.loads(
+        json.dumps(dict(generator_version=GENERATOR_VERSION, seed=seed,
+                        train=train, val=val, **options))
+    )  # fmt: skip
+    found = _read_state(out)
+    if found is not None and found != state and not overwrite:
+        raise FileExistsError(
+            f'{out} holds a dataset of other settings ({found}); give '
+            '--overwrite to replace it'
+        )
+    for split in SPLITS:
+        os.makedirs(osp.join(out, 'images', split), exist_ok=True)
+    os.makedirs(osp.join(out, 'annotations'), exist_ok=True)
+    if found is not None and found != state:
+        for split in SPLITS:
+            _remove_split(out, split)
+    write_text(osp.join(out, STATE_FILE), json.dumps(state))
+    for split, count in split_counts(train, val).items():
+        if not osp.exists(annotation_path(out, split)):
+            _write_split(out, split, count, workers, progress, seed, options)
+
+
+def _remove_split(out, split):
+    """Remove what an earlier run wrote; its annotations name the images."""
+    path = annotation_path(out, split)
+    if not osp.exists(path):
+        return
+    with open(path, encoding='utf-8') as file:
+        names = [image['file_name'] for image in json.load(file)['images']]
+    for name in names:
+        Path(out, 'images', split, name).unlink(missing_ok=True)
+    os.remove(path)
+
+
+def _check(train, val, seed, workers, options):
+    limit = _IDS // max(options['frames'] * options['cameras'], 1)
+    for name, value, low, high in (
+        ('train', train, 0, limit), ('val', val, 0, limit),
+        ('seed', seed, 0, 2**63), ('workers', workers, 1, 1024),
+        ('frames', options['frames'], 1, 100_000),
+        ('cameras', options['cameras'], 1, 64),
+    ):  # fmt: skip
+        if not low <= value < high:
+            raise ValueError(f'{name} must be {low} to {high - 1}, not {value}')
+    size = options['size']
+    if size and not all(SIDES[0] <= side <= SIDES[1] for side in size):
+        raise ValueError(
+            f'width and height must be {SIDES[0]} to {SIDES[1]} pixels, '
+            f'not {size[0]} x {size[1]}'
+        )
+    for folder, read, what in (
+        (options['backgrounds'], _photos, 'image that can be read'),
+        (options['motion'], _recordings, 'BVH file (*.bvh)'),
+    ):
+        if folder and not osp.isdir(folder):
+            raise NotADirectoryError(f'{folder} is not a folder')
+        if folder and not read(folder):
+            raise ValueError(f'{folder} holds no {what}')
 
 
 def _read_state(out):
     """Settings a folder was written with; None for a new or empty folder."""
+    if osp.exists(out) and not osp.isdir(out):
+        raise NotADirectoryError(f'{out} is not a folder')
     path = osp.join(out, STATE_FILE)
     if osp.exists(path):
         with open(path, encoding='utf-8') as f:
@@ -115,122 +397,3 @@ def _read_state(out):
             'give a new or an empty folder'
         )
     return None
-
-
-def _remove_images(out, split, count):
-    """Drop leftovers of an earlier run that are not of this one."""
-    base = list(SPLITS).index(split) * _IDS_PER_SPLIT
-    keep = {f'{base + i + 1:012d}.jpg' for i in range(count)}
-    folder = osp.join(out, 'images', split)
-    for name in os.listdir(folder):
-        if name.endswith('.jpg') and name not in keep:
-            os.remove(osp.join(folder, name))
-
-
-def _start_worker():
-    cv2.setNumThreads(1)  # the processes share the cores
-    # Ctrl-C is the parent's to handle: it ends the pool.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _write_split(out, split, count, seed, size, workers, progress):
-    make = partial(_make_image, out=out, seed=seed, split=split, size=size)
-    images, annotations = [], []
-
-    def collect(results):
-        for done, (image, people) in enumerate(results, 1):
-            images.append(image)
-            annotations.extend(people)
-            if progress:
-                progress(split, done, count)
-
-    if workers == 1 or count < 2:
-        collect(map(make, range(count)))
-    else:
-        # Spawn: a forked child hangs in cv2 once the parent has used its
-        # threads.
-        context = multiprocessing.get_context('spawn')
-        with context.Pool(workers, _start_worker) as pool:
-            collect(pool.imap(make, range(count), chunksize=8))
-    _remove_images(out, split, count)
-    info = dict(
-        description='Synthetic people in SpineTrack format, drawn by '
-        'spinepose_mmpose.datasets.synthetic; not photographs and not part '
-        'of SpineTrack.',
-        version=GENERATOR_VERSION,
-        seed=seed,
-        split=split,
-    )
-    _write_json(
-        annotation_path(out, split),
-        dict(
-            info=info,
-            licenses=[],
-            images=images,
-            annotations=annotations,
-            categories=_categories(),
-        ),
-    )
-
-
-def write_dataset(
-    out,
-    train,
-    val,
-    seed=0,
-    size=None,
-    workers=1,
-    overwrite=False,
-    progress=None,
-):
-    """Write a data set; the same arguments give the same bytes.
-
-    An annotation file is written after its images, by rename. So after an
-    interruption a second call with the same arguments skips the splits that
-    have one and makes the others anew.
-
-    Args:
-        out: Folder; new, empty, or written by this function.
-        train, val: Numbers of images (``split_counts`` divides ``train``).
-        seed: Non-negative integer.
-        size: (width, height) in pixels; None varies it.
-        workers: Processes; the result does not depend on it. More than one
-            are spawned, so that a calling script needs the usual
-            ``if __name__ == '__main__'``.
-        overwrite: Replace a data set of other settings in ``out``.
-        progress: Called with (split, images done, images in all).
-
-    Raises:
-        ValueError: A number is out of range.
-        FileExistsError: ``out`` holds other files, or a data set of other
-            settings and ``overwrite`` is off.
-        OSError: ``out`` cannot be written.
-    """
-    _check(train, val, seed, size, workers)
-    state = dict(
-        generator_version=GENERATOR_VERSION,
-        seed=seed,
-        train=train,
-        val=val,
-        size=list(size) if size else None,
-    )
-    if osp.exists(out) and not osp.isdir(out):
-        raise NotADirectoryError(f'{out} is not a folder')
-    found = _read_state(out)
-    if found is not None and found != state and not overwrite:
-        raise FileExistsError(
-            f'{out} holds a data set of other settings ({found}); give '
-            '--overwrite to replace it'
-        )
-
-    for split in SPLITS:
-        os.makedirs(osp.join(out, 'images', split), exist_ok=True)
-    os.makedirs(osp.join(out, 'annotations'), exist_ok=True)
-    if found is not None and found != state:
-        for split in SPLITS:
-            if osp.exists(annotation_path(out, split)):
-                os.remove(annotation_path(out, split))
-    _write_json(osp.join(out, STATE_FILE), state)
-    for split, count in split_counts(train, val).items():
-        if not osp.exists(annotation_path(out, split)):
-            _write_split(out, split, count, seed, size, workers, progress)

@@ -1,0 +1,126 @@
+"""Labels of a rendered image: boxes, visibility by the z-buffer, 3D."""
+
+from spinepose_mmpose.metainfo import KEYPOINT_NAMES
+
+import numpy as np
+
+from .body import PARTS, anatomy
+from .render import extent
+from .scene import SUPERSAMPLE, Camera, Person
+
+# The parts that a keypoint belongs to: they do not hide it.
+_TRUNK = ('torso',)
+_OWN = {
+    'nose': ('head',), 'eye': ('head',), 'ear': ('head',), 'head': ('head',),
+    'neck_03': ('head', 'neck', 'torso'), 'neck_02': ('head', 'neck', 'torso'),
+    'neck': ('neck', 'torso'), 'spine_05': ('neck', 'torso'),
+    'shoulder': ('upper_arm', 'torso'), 'elbow': ('upper_arm', 'forearm'),
+    'wrist': ('forearm', 'hand'), 'hip': ('torso', 'left_thigh', 'right_thigh'),
+    'knee': ('thigh', 'shank'), 'ankle': ('shank', 'foot'),
+    'big_toe': ('foot',), 'small_toe': ('foot',), 'heel': ('foot', 'shank'),
+    'latissimus': ('torso',), 'clavicle': ('torso', 'neck'),
+}  # fmt: skip
+# Metres that a surface of an own part may lie in front of a point on the skin.
+_ON_SKIN = {'nose': 0.03, 'eye': 0.03, 'ear': 0.035, 'toe': 0.05, 'heel': 0.05}
+OTHER_MARGIN = 0.02
+MIN_SIDE = 4  # pixels; narrower people at the border are not labelled
+
+
+def _tables():
+    own = np.zeros((len(KEYPOINT_NAMES), len(PARTS)), bool)
+    margin = np.full(len(KEYPOINT_NAMES), np.inf)
+    for i, name in enumerate(KEYPOINT_NAMES):
+        side, _, rest = name.partition('_')
+        if side not in ('left', 'right'):
+            side, rest = '', name
+        for part in _OWN.get(rest, _TRUNK):
+            whole = part if part in PARTS else f'{side}_{part}'
+            own[i, PARTS.index(whole)] = True
+        for ending, metres in _ON_SKIN.items():
+            if rest.endswith(ending):
+                margin[i] = metres
+    return own, margin
+
+
+OWN, MARGIN = _tables()
+
+
+def visibility(points, owner: int, depth, fine) -> np.ndarray:
+    """(37,) flags: 0 outside the image, 1 hidden, 2 visible.
+
+    A keypoint is hidden where the pixel that it falls on shows an object or
+    another person in front of it, or a part of its own body that it does not
+    belong to; for points on the skin (face, toes, heels) also where its own
+    part lies clearly in front of it, as the back of the head before the nose.
+    So the spine, within the torso, is visible where the torso is.
+
+    Args:
+        points: (37, 3) pixels x, y and depth in metres.
+        owner (int): The person's number.
+        depth, fine: From ``scene.draw``.
+    """
+    height, width = depth.shape
+    fine_depth, owners, parts, origin = fine
+    flags = np.zeros(len(points), int)
+    for i, (x, y, z) in enumerate(points):
+        if not (0 <= x <= width - 1 and 0 <= y <= height - 1 and z > 0):
+            continue
+        column, row = np.round(
+            (np.array([x, y]) - origin) * SUPERSAMPLE + (SUPERSAMPLE - 1) / 2
+        ).astype(int)
+        inside = 0 <= row < owners.shape[0] and 0 <= column < owners.shape[1]
+        if inside:
+            who, part = owners[row, column], parts[row, column]
+            near = fine_depth[row, column]
+        else:
+            who, part = 0, -1
+            near = depth[int(round(float(y))), int(round(float(x)))]
+        belongs = who == owner and (part < 0 or OWN[i, part])
+        margin = MARGIN[i] if belongs else OTHER_MARGIN
+        flags[i] = 1 if near < z - margin else 2
+    return flags
+
+
+def annotate(person: Person, owner: int, camera: Camera, depth, fine):
+    """The COCO annotation of a person without ids, or None if unseen.
+
+    ``bbox`` is the outline within the image, also where something hides it;
+    ``area`` counts the pixels that show the person.
+    """
+    pixels = np.concatenate([camera.project(m.vertices) for m in person.meshes])
+    pixels = pixels[pixels[:, 2] > 0.05]
+    area = float((fine[1] == owner).sum()) / SUPERSAMPLE**2
+    if not len(pixels) or area == 0:
+        return None
+    low, high = np.clip(extent(pixels[:, :2]) + 0.5, 0, camera.size)
+    if (high - low < MIN_SIDE).any():
+        return None
+    points = camera.project(person.keypoints)
+    flags = visibility(points, owner, depth, fine)
+    keypoints = np.where(flags[:, None] > 0, points[:, :2].round(2), 0)
+    return dict(
+        category_id=1,
+        bbox=[round(float(v), 2) for v in (*low, *(high - low))],
+        area=area,
+        iscrowd=0,
+        num_keypoints=int((flags > 0).sum()),
+        keypoints=[
+            value
+            for (x, y), v in zip(keypoints.tolist(), flags.tolist())
+            for value in (round(x, 2), round(y, 2), v)
+        ],
+    )
+
+
+LEVEL_BONES = ('spine04', 'spine03', 'spine02', 'spine01', 'neck01', 'neck02',
+               'neck03', 'head')  # fmt: skip
+
+
+def spine_angles(local) -> np.ndarray:
+    """(8, 3) degrees of flexion, bend to the left and twist to the left at
+    each of ``LEVEL_BONES``, of the rotations that posed the body."""
+    from scipy.spatial.transform import Rotation
+
+    bones = [anatomy().bone[name] for name in LEVEL_BONES]
+    angles = Rotation.from_matrix(local[bones]).as_euler('YXZ', degrees=True)
+    return angles[:, [1, 0, 2]]

@@ -1,0 +1,275 @@
+"""Movement: gait, transitions between poses, and BVH files."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from .body import Body, anatomy
+from .poses import Pose, blend, key_pose, local_rotations, sample_pose, turn
+
+# Joints of common BVH skeletons (CMU, Mixamo) by the bone of ours that takes
+# their rotation, and the bone at which the limb that they turn ends. Others
+# name the joint instead of the limb: see ``OTHER_NAMES``.
+BVH_JOINTS = {
+    'hips': ('root', None),
+    'spine|lowerback|spine0': ('spine04', None),
+    'spine1|chest': ('spine02', None),
+    'spine2|spine3|upperchest': ('spine01', None),
+    'neck': ('neck01', None),
+    'neck1': ('neck02', None),
+    'head': ('head', None),
+    '(l|r)shoulder|(l|r)collar': ('clavicle', None),
+    '(l|r)arm|(l|r)uparm': ('upperarm01', 'lowerarm01'),
+    '(l|r)forearm|(l|r)lowarm': ('lowerarm01', 'wrist'),
+    '(l|r)hand': ('wrist', None),
+    '(l|r)upleg|(l|r)thigh': ('upperleg01', 'lowerleg01'),
+    '(l|r)leg|(l|r)shin': ('lowerleg01', 'foot'),
+    '(l|r)foot': ('foot', 'toe2-1'),
+}
+OTHER_NAMES = {
+    'collar': 'shoulder', 'shoulder': 'arm', 'elbow': 'forearm',
+    'wrist': 'hand', 'hip': 'upleg', 'knee': 'leg', 'ankle': 'foot',
+    'chest2': 'spine2',
+}  # fmt: skip
+
+
+def gait(phase: float, speed: float, style: dict) -> Pose:
+    """Walking (speed about 1) to running (2), sagittal angles as of adults.
+
+    Args:
+        phase (float): Of the cycle, 0 to 1; 0 is left heel contact.
+        speed (float): 0.6 slow walk, 1 walk, 2 run.
+        style (dict): 'lean', 'arms', 'spine': deviations of the person.
+    """
+    pose = Pose()
+    pose.root[:2] = 2 + 5 * (speed - 1) + style['lean'], 0.0
+    run = float(np.clip(speed - 1, 0, 1))
+    for side, shift in (('left', 0.0), ('right', 0.5)):
+        t = 2 * np.pi * (phase + shift)
+        limbs = {
+            'hip_flexion': 8 + 8 * run
+            + (20 + 14 * run) * speed**0.3 * np.cos(t),
+            'knee_flexion': 18 + 22 * run
+            + (16 + 18 * run) * np.cos(2 * t + 1.6)
+            - (18 + 22 * run) * np.sin(t - 0.4),
+            'ankle_dorsiflexion': -4 + 10 * np.sin(t - 0.7),
+            'shoulder_plane': 90 if np.cos(t) < 0 else -60,
+            'shoulder_elevation': 8
+            + style['arms'] * (14 + 20 * run) * abs(np.cos(t)),
+            'elbow_flexion': 18 + 60 * run - 12 * np.cos(t),
+        }  # fmt: skip
+        for name, value in limbs.items():
+            pose.limbs[f'{side}_{name}'] = float(value)
+    swing = np.cos(2 * np.pi * phase)
+    pose.spine['lumbar'][:] = (
+        style['spine'],
+        2 * np.sin(4 * np.pi * phase),
+        -3 * swing,
+    )
+    pose.spine['thoracic'][2] = 6 * swing * (1 + run)
+    return pose.clamped()
+
+
+@dataclass
+class Motion:
+    """Poses over time.
+
+    Attributes:
+        body: Whose movement it is.
+        at: From seconds to ((B, 3, 3) local rotations, (2,) metres that the
+            person has gone).
+        name: What it shows.
+    """
+
+    body: Body
+    at: object
+    name: str
+
+
+def sample_motion(rng, body: Body, kind: str, bvh=()) -> Motion:
+    """A gait, a round of poses, or a part of one of the BVH files given."""
+    heading = rng.uniform(-180, 180)
+    if bvh and rng.random() < 0.7:
+        recording = bvh[rng.integers(len(bvh))]
+        start = rng.uniform(0, max(recording.seconds - 1, 0))
+        facing = turn('z', heading)
+
+        def at(seconds):
+            local, place = recording.local(body, start + seconds)
+            local[0] = facing @ local[0]
+            return local, (facing[:2, :2] @ place)
+
+        return Motion(body, at, recording.name)
+    if rng.random() < 0.4:
+        speed, rate = rng.uniform(0.6, 2.2), rng.uniform(0.75, 1.1)
+        style = dict(lean=rng.normal(0, 4), arms=rng.uniform(0.2, 1.4),
+                     spine=rng.normal(-3, 8))  # fmt: skip
+        start = rng.random()
+        stride = (
+            1.35 * body.scale * speed**0.7 * rate * (0.9 + 0.35 * (speed > 1.3))
+        )
+        ahead = turn('z', heading)[:2, 1] * -1
+
+        def at(seconds):
+            pose = gait(
+                start + rate * seconds * (0.8 + 0.2 * speed), speed, style
+            )
+            pose.root[2] = heading
+            return local_rotations(body, pose), ahead * stride * seconds
+
+        return Motion(body, at, 'run' if speed > 1.4 else 'walk')
+    stops = [sample_pose(rng, kind) for _ in range(4)]
+    if rng.random() < 0.5:
+        stops[0] = key_pose('stand')
+    for stop in stops:
+        stop.root[2] = heading + rng.normal(0, 10)
+    pace = rng.uniform(0.7, 1.8)
+
+    def at(seconds):
+        step, share = divmod(seconds / pace, 1)
+        ease = share * share * (3 - 2 * share)
+        pose = blend(stops[int(step) % 4], stops[int(step + 1) % 4], ease)
+        return local_rotations(body, pose), np.zeros(2)
+
+    return Motion(body, at, 'poses')
+
+
+class Bvh:
+    """A BVH file of a person whose joints are named as by CMU or Mixamo.
+
+    Args:
+        path (str): The file.
+
+    Raises:
+        ValueError: It is no BVH, or lacks hips, legs or arms.
+    """
+
+    def __init__(self, path: str):
+        self.path, self.name = path, re.sub(r'.*[/\\]|\.\w+$', '', str(path))
+        with open(path, encoding='utf-8', errors='replace') as file:
+            words = file.read().split()
+        try:
+            self._read(words)
+        except (IndexError, ValueError, KeyError) as error:
+            raise ValueError(
+                f'{path} is not a readable BVH file ({error or "cut off"}): '
+                'expected HIERARCHY, joints with channels, MOTION and frames'
+            ) from None
+        self._match()
+
+    def _read(self, words):
+        if not words or words[0].upper() != 'HIERARCHY':
+            raise ValueError('it does not begin with HIERARCHY')
+        self.joints, self.parents, self.offsets, self.channels = [], [], [], []
+        stack, i = [], 1
+        while words[i].upper() != 'MOTION':
+            word = words[i].upper()
+            if word in ('ROOT', 'JOINT', 'END'):
+                self.joints.append('' if word == 'END' else words[i + 1])
+                self.parents.append(stack[-1] if stack else -1)
+                self.offsets.append(np.zeros(3))
+                self.channels.append([])
+                stack.append(len(self.joints) - 1)
+                i += 2
+            elif word == 'OFFSET':
+                self.offsets[stack[-1]] = np.array(words[i + 1 : i + 4], float)
+                i += 4
+            elif word == 'CHANNELS':
+                count = int(words[i + 1])
+                self.channels[stack[-1]] = words[i + 2 : i + 2 + count]
+                i += 2 + count
+            else:
+                if word == '}':
+                    stack.pop()
+                i += 1
+        frames, self.step = int(words[i + 2]), float(words[i + 5])
+        width = sum(map(len, self.channels))
+        values = np.array(words[i + 6 : i + 6 + frames * width], float)
+        self.frames = values.reshape(frames, width)
+        if frames < 1 or not self.step > 0 or not np.isfinite(values).all():
+            raise ValueError('no frames, or numbers that are not finite')
+        self.seconds = frames * self.step
+
+    def _match(self):
+        """Joint of each of our bones, as (joint, bone, where the limb ends)."""
+        self.pairs, plains = [], []
+        for name in self.joints:
+            plain = re.sub(r'.*:|[\s_]', '', name).lower()
+            plain = plain.replace('left', 'l', 1).replace('right', 'r', 1)
+            plains.append(plain)
+        if 'lelbow' in plains:
+            for i, plain in enumerate(plains):
+                side = plain[:1] if plain[1:] in OTHER_NAMES else ''
+                name = plain[len(side) :]
+                plains[i] = side + OTHER_NAMES.get(name, name)
+        for joint, plain in enumerate(plains):
+            for pattern, (bone, end) in BVH_JOINTS.items():
+                found = re.fullmatch(pattern, plain)
+                if found:
+                    side = next((g for g in found.groups() if g), '').upper()
+                    side = f'.{side}' if side else ''
+                    self.pairs.append((joint, bone + side, end and end + side))
+                    break
+        have = {bone for _, bone, _ in self.pairs}
+        need = {'root'} | {
+            f'{bone}.{side}'
+            for bone in ('upperleg01', 'lowerleg01', 'upperarm01', 'lowerarm01')
+            for side in 'LR'
+        }
+        if need - have:
+            raise ValueError(
+                f'{self.path} has no joint for {", ".join(sorted(need - have))}'
+                f'; its joints are {", ".join(filter(None, self.joints))}'
+            )
+
+    def local(self, body: Body, seconds: float):
+        """Local rotations of ``body``, and metres gone since the start."""
+        row = self.frames[min(int(seconds / self.step), len(self.frames) - 1)]
+        spin, places, at = [], [], 0
+        for joint, channels in enumerate(self.channels):
+            values = row[at : at + len(channels)]
+            at += len(channels)
+            axes = ''.join(c[0].upper() for c in channels if 'rot' in c.lower())
+            angles = [v for c, v in zip(channels, values) if 'rot' in c.lower()]
+            own = (
+                Rotation.from_euler(axes, angles, degrees=True).as_matrix()
+                if axes
+                else np.eye(3)
+            )
+            parent = self.parents[joint]
+            spin.append(own if parent < 0 else spin[parent] @ own)
+            if parent < 0:
+                places = values[:3] if len(channels) > 3 else np.zeros(3)
+        # BVH: y up, z ahead; ours: z up, -y ahead.
+        to_ours = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+        data = anatomy()
+        world = {}
+        for joint, bone, end in self.pairs:
+            turned = to_ours @ spin[joint] @ to_ours.T
+            if end:
+                child = self.parents.index(joint)
+                theirs = to_ours @ self.offsets[child]
+                ours = body.heads[data.bone[end]] - body.heads[data.bone[bone]]
+                turned = turned @ _shortest(ours, theirs)
+            world[data.bone[bone]] = turned
+        local, spins = np.empty((len(data.names), 3, 3)), {}
+        for i, parent in enumerate(data.parents):
+            above = np.eye(3) if parent < 0 else spins[parent]
+            spins[i] = world.get(i, above)
+            local[i] = above.T @ spins[i]
+        first = self.frames[0, :3]
+        size = max(abs(first[1]), 1e-3)  # height of the hips
+        gone = (np.asarray(places) - first) / size * 0.9 * body.scale
+        return local, np.array([gone[0], -gone[2]])
+
+
+def _shortest(source, target):
+    """(3, 3): the smallest rotation that takes one direction to the other."""
+    a, b = (v / max(np.linalg.norm(v), 1e-9) for v in (source, target))
+    axis = np.cross(a, b)
+    size = np.linalg.norm(axis)
+    if size < 1e-6:
+        return np.eye(3)
+    return turn(axis / size, np.degrees(np.arctan2(size, a @ b)))
