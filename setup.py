@@ -78,6 +78,7 @@ setup(
         'heif': ['pillow-heif'],
         'video': read_requirements('video'),
         'openvino': ['openvino'],
+        'synthetic': read_requirements('synthetic'),
         'tests': read_requirements('tests'),
     },
     cmdclass={'build_py': BuildWithMim},

@@ -10,10 +10,10 @@ as a real network does.
 from dataclasses import dataclass, field
 from typing import Callable, List, Sequence, Tuple
 
-from spinepose_mmpose.datasets.synthetic.body import sample_body
-from spinepose_mmpose.datasets.synthetic.camera import Camera, camera_rotation
-from spinepose_mmpose.datasets.synthetic.rotation import rot_y
-from spinepose_mmpose.datasets.synthetic.skeleton import Pose, pose_body
+from spinepose_mmpose.datasets.synthetic import body
+from spinepose_mmpose.datasets.synthetic.motion import gait
+from spinepose_mmpose.datasets.synthetic.poses import local_rotations, turn
+from spinepose_mmpose.datasets.synthetic.scene import Camera
 from spinepose_mmpose.metainfo import NUM_KEYPOINTS
 
 import numpy as np
@@ -24,6 +24,8 @@ HIDDEN = 0.6  # share of hidden keypoints from which nobody is found
 SIZE = (1280, 720)
 FOCAL = 1000.0
 CAMERA_HEIGHT = 1.5
+# World (x to the right, y ahead, z up) to camera (right, down, ahead).
+AHEAD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
 
 @dataclass
@@ -32,7 +34,7 @@ class Actor:
     None while the actor is away: then the next visit is another person."""
 
     path: Callable[[float], object]
-    cycle: np.ndarray = None  # PHASES, K, 3: a gait cycle walking along +z
+    cycle: np.ndarray = None  # PHASES, K, 3: a gait cycle walking along -y
 
 
 @dataclass
@@ -122,25 +124,15 @@ def iou(a, b) -> float:
 
 
 def gait_cycle(rng) -> np.ndarray:
-    """(PHASES, K, 3) metres: a person walking towards +z, feet near y = 0."""
-    body = sample_body(rng)
-    stride, knee = rng.uniform(22, 30), rng.uniform(35, 55)
-    lean, swing = rng.uniform(0, 6), rng.uniform(10, 25)
+    """(PHASES, K, 3) metres: a person walking towards -y, feet near z = 0."""
+    person = body.make_body(body.sample_shape(rng)[0])
+    style = dict(lean=rng.uniform(-2, 4), arms=rng.uniform(0.6, 1.3), spine=0)
     cycle = []
-    for phase in np.arange(PHASES) / PHASES * 2 * np.pi:
-        pose = Pose(pitch=lean)
-        for side, shift in (('left', 0.0), ('right', np.pi)):
-            angle = phase + shift
-            pose.limbs[f'{side}_hip_flexion'] = lean + stride * np.sin(angle)
-            pose.limbs[f'{side}_knee_flexion'] = 5 + knee * max(
-                0.0, np.cos(angle)
-            )
-            forward = -np.sin(angle)
-            pose.limbs[f'{side}_shoulder_plane'] = 80 * np.sign(forward)
-            pose.limbs[f'{side}_shoulder_elevation'] = abs(forward) * swing
-            pose.limbs[f'{side}_elbow_flexion'] = 25.0
-        points = pose_body(body, pose.clamp()).keypoints
-        points[:, 1] -= points[:, 1].min()
+    for phase in range(PHASES):
+        local = local_rotations(person, gait(phase / PHASES, 1.0, style))
+        moved = body.chain(body.anatomy().parents, person.heads, local)
+        points = body.posed_keypoints(person, *moved)
+        points[:, 2] -= points[:, 2].min()
         cycle.append(points)
     return np.array(cycle)
 
@@ -176,10 +168,10 @@ def build(
     for frame in range(int(seconds * fps)):
         t = frame / fps
         camera = Camera(
-            camera_rotation(4.0) @ rot_y(pan(t)),
-            np.array([0.0, CAMERA_HEIGHT, 0.0]),
+            AHEAD @ turn('x', 4.0) @ turn('z', pan(t)),
+            np.array([0.0, 0.0, CAMERA_HEIGHT]),
             FOCAL,
-            (SIZE[0] / 2, SIZE[1] / 2),
+            SIZE,
         )
         people = []
         for i, actor in enumerate(actors):
@@ -212,8 +204,9 @@ def _film(actor, walked, t, dt, camera):
         (low + 1) % PHASES
     ]
     heading = np.degrees(np.arctan2(velocity[0], -velocity[1]))
-    points = points @ rot_y(heading).T + [x, 0.0, -z]
-    pixels, depth = camera.project(points)
+    points = points @ turn('z', heading).T + [x, z, 0.0]
+    *pixels, depth = camera.project(points).astype(float).T
+    pixels = np.stack(pixels, 1)
     low, high = pixels.min(0), pixels.max(0)
     pad = 0.06 * (high - low)
     box = np.concatenate([low - pad, high + pad])
@@ -236,8 +229,8 @@ def _hide(people, pillars, camera) -> None:
         for left, right, distance in pillars:
             if distance < person.depth:
                 edges = camera.project(
-                    [[left, 1.0, -distance], [right, 1.0, -distance]]
-                )[0][:, 0]
+                    [[left, distance, 1.0], [right, distance, 1.0]]
+                )[:, 0]
                 person.hidden |= (person.points[:, 0] > edges[0]) & (
                     person.points[:, 0] < edges[1]
                 )

@@ -54,6 +54,7 @@ def ensure() -> None:
             _make_venv()
             _install_requirements()
             _install_package()
+            _prepare_bodies()
     except SetupError as error:
         sys.exit(f'set-up failed: {error}')
     except KeyboardInterrupt:
@@ -123,31 +124,42 @@ def _install_package() -> None:
     stamp.write_text(wanted)
 
 
+def _prepare_bodies() -> None:
+    """Fill the caches of the synthetic people's bodies and renderer."""
+    stamp = VENV / 'bodies.stamp'
+    folder = ROOT / 'spinepose_mmpose' / 'datasets' / 'synthetic'
+    wanted = _digest([REQUIREMENTS / 'lock.txt', *sorted(folder.glob('*.py'))])
+    if _read(stamp) == wanted:
+        return
+    code = (
+        'from spinepose_mmpose.datasets.synthetic.writer import generate; '
+        'list(generate(0, "val2017", 0, (64, 64)))'
+    )
+    _run('preparing bodies for synthetic people', [str(python()), '-c', code])
+    stamp.write_text(wanted)
+
+
 def _remove_build() -> None:
     for path in (ROOT / 'build', ROOT / 'spinepose_mmpose.egg-info'):
         shutil.rmtree(path, ignore_errors=True)
 
 
 def _pip(what: str, arguments: tuple) -> None:
-    print(f'set-up: installing {what} ... ', end='', flush=True)
+    options = ('--quiet', '--disable-pip-version-check', '--no-input')
+    command = [str(python()), '-m', 'pip', 'install', *options, *arguments]
+    _run(f'installing {what}', command)
+
+
+def _run(what: str, command: list) -> None:
+    print(f'set-up: {what} ... ', end='', flush=True)
     start = time.time()
+    environment = dict(os.environ, PYTHONPATH=str(ROOT))
     result = subprocess.run(
-        [
-            str(python()),
-            '-m',
-            'pip',
-            'install',
-            '--quiet',
-            '--disable-pip-version-check',
-            '--no-input',
-            *arguments,
-        ],
-        capture_output=True,
-        text=True,
+        command, capture_output=True, text=True, env=environment
     )
     if result.returncode:
         print('failed', flush=True)
-        raise SetupError(f'pip could not install {what}: {_last_line(result)}')
+        raise SetupError(f'{what} failed: {_last_line(result)}')
     print(f'{time.time() - start:.0f} s', flush=True)
 
 

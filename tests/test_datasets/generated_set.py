@@ -11,8 +11,7 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-from spinepose_mmpose.datasets.synthetic.body import average_body
-from spinepose_mmpose.datasets.synthetic.skeleton import Pose, pose_body
+from spinepose_mmpose.datasets.synthetic import body, poses
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES
 
 import numpy as np
@@ -30,18 +29,21 @@ CATEGORIES = [dict(id=1, name='person', keypoints=list(KEYPOINT_NAMES))]
 
 
 @lru_cache
-def _body() -> np.ndarray:
-    """(37, 3) metres."""
-    joints = pose_body(average_body(), Pose()).joints
-    return np.array([joints[name] for name in KEYPOINT_NAMES])
+def standing() -> np.ndarray:
+    """(37, 3) metres of the mean adult: to its left, up, ahead."""
+    adult = body.make_body(body.MEAN_ADULT)
+    local = poses.local_rotations(adult, poses.Pose())
+    moved = body.chain(body.anatomy().parents, adult.heads, local)
+    points = body.posed_keypoints(adult, *moved)
+    return points[:, [0, 2, 1]] * [1, 1, -1]
 
 
 def person_keypoints(turn: float, height: float, left: float, top: float):
     """(37, 3) of the body turned about the vertical (radians), ``height``
     pixels tall, its box's corner at left, top."""
-    body = _body()
-    x = np.cos(turn) * body[:, 0] + np.sin(turn) * body[:, 2]
-    y = -body[:, 1]
+    side, up, ahead = standing().T
+    x = np.cos(turn) * side + np.sin(turn) * ahead
+    y = -up
     factor = height / np.ptp(y)
     points = np.stack([x - x.min(), y - y.min()], axis=1) * factor
     return np.column_stack([points + (left, top), np.full(len(x), 2)])

@@ -3,11 +3,10 @@ import json
 
 from spinepose_mmpose.datasets.check_content import find_fault
 from spinepose_mmpose.datasets.convert import pseudo_spine, to_spinetrack
-from spinepose_mmpose.datasets.synthetic.body import average_body
-from spinepose_mmpose.datasets.synthetic.skeleton import Pose, pose_body
 from spinepose_mmpose.metainfo import (
     KEYPOINT_IDS,
     KEYPOINT_NAMES,
+    MARKERS,
     SPINE_CHAIN,
 )
 
@@ -49,10 +48,12 @@ def dataset(*people, **fields):
 
 
 def standing(scale=100.0):
-    """The synthetic body from the front, (37, 3); x to its left is right."""
-    joints = pose_body(average_body(), Pose()).joints
-    points = np.array([joints[name] for name in KEYPOINT_NAMES])
-    xy = points[:, :2] * [scale, -scale] + 200
+    """The marker table from the front, (37, 3); x to its left is right. Points
+    that it lacks lie at the ears, level with the nose."""
+    xy = np.empty((37, 2))
+    for name, i in KEYPOINT_IDS.items():
+        _, up, right = MARKERS.get(name, (0, MARKERS['nose'][1] + 0.02, 0))
+        xy[i] = -right * scale + 200, -up * scale + 200
     return np.concatenate([xy, np.full((37, 1), 2.0)], axis=1)
 
 

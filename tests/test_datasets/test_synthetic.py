@@ -367,8 +367,9 @@ Frame Time: 0.04
 def bvh_text(knee=0.0, rows=None):
     def joint(name, offset, inner=''):
         return (
-            f'JOINT {name}\n{{\nOFFSET {offset}\nCHANNELS 3 Zrotation '
-            f'Xrotation Yrotation\n{inner}\nEnd Site\n{{\nOFFSET 0 -1 0\n}}\n}}\n'
+            f'JOINT {name}\n{{\nOFFSET {offset}\n'
+            f'CHANNELS 3 Zrotation Xrotation Yrotation\n{inner}\n'
+            'End Site\n{\nOFFSET 0 -1 0\n}\n}\n'
         )
 
     arms = legs = ''

@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / 'test_models'))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from spinepose_mmpose.datasets.synthetic import write_dataset  # noqa: E402
+from spinepose_mmpose.datasets.synthetic.writer import write_dataset  # noqa: E402
 
 from small_run import save_small_teacher  # noqa: E402
 

@@ -4,7 +4,7 @@ model that knows the answers would give."""
 import copy
 import json
 
-from spinepose_mmpose.datasets.synthetic import write_dataset
+from spinepose_mmpose.datasets.synthetic.writer import write_dataset
 
 import numpy as np
 

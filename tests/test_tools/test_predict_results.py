@@ -5,7 +5,7 @@ import runpy
 import sys
 from pathlib import Path
 
-from spinepose_mmpose.datasets.synthetic import write_dataset
+from spinepose_mmpose.datasets.synthetic.writer import write_dataset
 from spinepose_mmpose.evaluation.coco import subset_curves, summarize_curves
 from spinepose_mmpose.evaluation.people import (
     detections_from_coco,

@@ -288,7 +288,9 @@ def sample_people(rng, kind: str, count: int) -> list:
     return people
 
 
-def sample_scene(rng, kind: str, backgrounds=(), moves=False) -> Scene:
+def sample_scene(
+    rng, kind: str, backgrounds=(), moves=False, around=False
+) -> Scene:
     """People in a room, outdoors or before a photograph.
 
     Args:
@@ -297,6 +299,7 @@ def sample_scene(rng, kind: str, backgrounds=(), moves=False) -> Scene:
         backgrounds: Photographs, (H, W, 3) uint8 BGR.
         moves (bool): Whether the people will move: nothing stands below or
             before them then.
+        around (bool): Whether cameras stand on all sides: outdoors then.
     """
     odds = {'everyday': (0.6, 0.25, 0.15), 'yoga': (0.9, 0.1, 0.0),
             'varied': (0.7, 0.2, 0.1)}[kind]  # fmt: skip
@@ -304,7 +307,7 @@ def sample_scene(rng, kind: str, backgrounds=(), moves=False) -> Scene:
     reach = 0.2 + max(
         float(np.abs(extent(p.meshes[0].vertices)[:, :2]).max()) for p in people
     )
-    inside = bool(rng.random() < 0.5)
+    inside = bool(rng.random() < 0.5) and not around
     light = _light(rng, inside)
     backdrop = None
     if backgrounds and rng.random() < 0.8:
@@ -316,7 +319,7 @@ def sample_scene(rng, kind: str, backgrounds=(), moves=False) -> Scene:
     if not moves:
         for person in people:
             objects += _support(rng, person)
-        if rng.random() < 0.3:
+        if rng.random() < 0.3 and not around:
             objects += _occluders(rng, people[0])
     return Scene(people, objects, light, backdrop, backdrop is not None)
 

@@ -97,7 +97,7 @@ def generate(seed, split, index, size=None, backgrounds=None, motion=None,
         kind = str(rng.choice(kinds, p=[s for _, s in SPLITS.values() if s]))
     size = tuple(size or scene.SIZES[rng.integers(len(scene.SIZES))])
     photos = _photos(backgrounds) if backgrounds else ()
-    place = scene.sample_scene(rng, kind, photos, frames > 1)
+    place = scene.sample_scene(rng, kind, photos, frames > 1, cameras > 1)
     movers = []
     if frames > 1:
         recordings = _recordings(motion) if motion else ()
