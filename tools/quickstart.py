@@ -43,10 +43,10 @@ def parse_args():
         '--image', type=Path, help='infer this image of one person too'
     )
     parser.add_argument(
-        '--train-images', type=int, default=3000, help='default: 3000'
+        '--train-images', type=int, default=1500, help='default: 1500'
     )
     parser.add_argument(
-        '--val-images', type=int, default=300, help='default: 300'
+        '--val-images', type=int, default=200, help='default: 200'
     )
     parser.add_argument('--epochs', type=int, help="default: the config's, 2")
     parser.add_argument(
@@ -93,7 +93,7 @@ def make_data(args) -> None:
             *options(out=DATA, train=args.train_images, val=args.val_images),
             *options(seed=SEED, workers=CORES),
         ],
-        r'^(train|val)\S+ (?:\d*[05]00/\d+|(\d+)/\2)$',
+        r'^(train|val)\S+: +100%.*\[[^,]*',
     )
 
 

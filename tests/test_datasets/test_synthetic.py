@@ -84,8 +84,12 @@ class TestBody:
             length = (
                 rest[KEYPOINT_IDS['nose']] - rest[KEYPOINT_IDS['neck']]
             ) / (adult.scale * (MARKERS['nose'][1] - MARKERS['neck'][1]))
-        wanted = np.array([1, 1, length]) * adult.scale * np.array(
-            [(-MARKERS[n][2], -MARKERS[n][0], MARKERS[n][1]) for n in names]
+        wanted = (
+            np.array([1, 1, length])
+            * adult.scale
+            * np.array(
+                [(-MARKERS[n][2], -MARKERS[n][0], MARKERS[n][1]) for n in names]
+            )
         )
         points = keypoints(adult, poses.Pose())
         found = points[[KEYPOINT_IDS[n] for n in names]]
