@@ -64,6 +64,7 @@ setup(
     license='Apache-2.0',
     keywords='pose estimation, spine, MMPose, SpineTrack',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
+    package_data={f'{PACKAGE}.datasets.synthetic': ['*.yml']},
     include_package_data=True,
     python_requires='>=3.10',
     entry_points={

@@ -90,7 +90,6 @@ def _heights() -> Dict[str, float]:
     return {name: (h - low) / (high - low) for name, h in heights.items()}
 
 
-
 # Keypoints of a source -> how many of them SpineTrack has, in its order.
 SOURCES = {17: 17, 26: 26, 136: 26}
 # Other points on the body in Halpe: neck is the shoulders' midpoint there,

@@ -66,16 +66,18 @@ def predictions(dataset, folder, ids):
     in its order; its answer is the same in all data sets.
     """
     people = json.loads((folder / FILES['spinetrack']).read_text())
-    found = {
-        (p['image_id'], round(p['bbox'][0])): p['keypoints']
-        for p in people['annotations']
-    }
+    found = {}
+    for person in people['annotations']:
+        found.setdefault(person['image_id'], []).append(person)
     for i in range(len(dataset)):
         packed = dataset[i]['data_samples']
         box = packed.gt_instances.bboxes[0]
-        points = np.reshape(
-            found[packed.img_id, round(float(box[0]))], (-1, 3)
-        ).astype(float)
+        person = min(
+            found[packed.img_id],
+            key=lambda p: np.abs(np.array(p['bbox'][:2]) - box[:2]).sum()
+            + abs(p['bbox'][2] - (box[2] - box[0])),
+        )
+        points = np.reshape(person['keypoints'], (-1, 3)).astype(float)
         # Anywhere within the person, so that they count as found.
         points[points[:, 2] == 0, :2] = (box[:2] + box[2:]) / 2
         sample = packed.to_dict()

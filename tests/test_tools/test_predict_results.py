@@ -50,8 +50,8 @@ def test_the_demo_model_finds_spines(people, tmp_path, monkeypatch):
     results = json.loads(out.read_text())
     assert len(results) == len(truth['annotations'])
     scores = summary(truth, results)
-    assert scores['spine']['AP'] > 0.8
-    assert scores['all']['AP'] > 0.5
+    assert scores['spine']['AP'] > 0.75
+    assert scores['all']['AP'] > 0.4
     for result in results:  # somewhere else
         result['keypoints'][0::3] = [x + 100 for x in result['keypoints'][0::3]]
     assert summary(truth, results)['all']['AP'] < 0.05
