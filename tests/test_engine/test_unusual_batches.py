@@ -53,9 +53,10 @@ def test_one_person_a_batch_and_few_labels(own_data, teacher, tmp_path):
     """People with a single label, or one that augmentation moves out."""
     for path, content in annotations(own_data):
         for number, person in enumerate(content['annotations']):
-            keypoints = np.reshape(person['keypoints'], (-1, 3))
+            keypoints = np.reshape(person['keypoints'], (-1, 3)).astype(float)
             keypoints[number % 2 + 1 :] = 0  # nose, or nose and an eye
-            keypoints[0, 2] = 2
+            x, y, w, h = person['bbox']
+            keypoints[0] = x + w / 2, y + h / 2, 2
             person['keypoints'] = keypoints.ravel().tolist()
         path.write_text(json.dumps(content))
     cfg = small_config(

@@ -25,7 +25,7 @@ PIPELINE = [
 def write_roots(folder):
     """``spinetrack``, ``coco`` and ``halpe`` in the folder, as the configs
     expect them; the detector found every person of COCO."""
-    write_dataset(str(folder / 'spinetrack'), 0, 3, seed=3)
+    write_dataset(str(folder / 'spinetrack'), 0, 3, seed=4)
     spinetrack = json.loads((folder / FILES['spinetrack']).read_text())
     for name, count in COUNTS.items():
         path = folder / FILES[name]
@@ -74,8 +74,10 @@ def predictions(dataset, folder, ids):
         box = packed.gt_instances.bboxes[0]
         person = min(
             found[packed.img_id],
-            key=lambda p: np.abs(np.array(p['bbox'][:2]) - box[:2]).sum()
-            + abs(p['bbox'][2] - (box[2] - box[0])),
+            key=lambda p: (
+                np.abs(np.array(p['bbox'][:2]) - box[:2]).sum()
+                + abs(p['bbox'][2] - (box[2] - box[0]))
+            ),
         )
         points = np.reshape(person['keypoints'], (-1, 3)).astype(float)
         # Anywhere within the person, so that they count as found.
