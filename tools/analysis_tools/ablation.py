@@ -333,7 +333,8 @@ def plot(runs, path):
         axis.plot(runs[column], runs['row'], 'k.', markersize=5)
         low, high = runs[column].min(), runs[column].max()
         margin = 0.3 * (high - low) or 0.1 * abs(high) or 1
-        axis.set_xlim(max(0, low - margin), high + margin)
+        if np.isfinite(margin):  # somebody was found
+            axis.set_xlim(max(0, low - margin), high + margin)
         axis.set_title(f'{title} ({better} is better)', fontsize=9)
     axes[0, 0].invert_yaxis()
     figure.suptitle(
