@@ -123,7 +123,7 @@ CLIPS = {
     'pan and shake': _pan,
     'turning back': _turning_back,
     'doubled boxes': _doubles,
-    '6 frames a second': _slow,
+    '6 frames per second': _slow,
 }
 
 

@@ -19,7 +19,7 @@ from spinepose_mmpose.metainfo import NUM_KEYPOINTS
 import numpy as np
 
 PHASES = 24  # of a stored gait cycle
-STRIDE = 1.4  # metres a gait cycle
+STRIDE = 1.4  # metres per gait cycle
 HIDDEN = 0.6  # share of hidden keypoints from which nobody is found
 SIZE = (1280, 720)
 FOCAL = 1000.0
@@ -56,7 +56,7 @@ class Seen:
 class Clip:
     """Attributes:
     frames: who is where.
-    detections: a frame's (D, 4) boxes and (D,) scores.
+    detections: (D, 4) boxes and (D,) scores of each frame.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Clip:
             )
         best = int(np.argmax(fit))
         person = people[best]
-        # The noise of a person in a frame is that of the picture, for the
+        # The noise of a person in a frame is that of the image, for the
         # greater part; a shifted crop changes it a little.
         rng = np.random.default_rng([self.seed, frame, best])
         size = np.sqrt(np.prod(person.box[2:] - person.box[:2]))

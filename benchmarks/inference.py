@@ -211,66 +211,47 @@ def raw_runner(model: str, size):
 
 
 def video_table(args, estimators, images) -> str:
-    """Frames a second without and with drawing and writing."""
+    """Frames per second without and with drawing and writing."""
     estimator = estimators[OURS]
+    ways = {}
+    if version('spinepose') and version('rtmlib'):
+        ways['reference'] = reference_way(args, estimator)
+    for name, own in estimators.items():
+        for n in args.det_intervals:
+            ways[f'{name}, detector every {n} frames'] = our_way(own, n)
+    people = {}
+
+    def task(way, clip, drawn):
+        def run():
+            people[way] = ways[way](clip, drawn)
+
+        return run
+
     with tempfile.TemporaryDirectory() as folder:
         clip = os.path.join(folder, 'clip.mp4')
         make_clip(clip, images, args.frames, tuple(args.size))
-        drawn = os.path.join(folder, 'drawn.mp4')
-        header = ['way', 'people a frame', 'frames/s', 'with drawing, frames/s']
-        rows = [header]
-        ways = {}
-        if version('spinepose') and version('rtmlib'):
-            ways['reference'] = reference_way(args, estimator)
-        for name, own in estimators.items():
-            for n in args.det_intervals:
-                way = f'{name}, detector every {n} frames'
-                ways[way] = our_way(own, n)
-        found = turns(ways, clip, drawn, args.frames, args.turns)
-        first = next(iter(found.values()))
-        for name, (people, *speeds) in found.items():
-            cells = [
-                f'{speed:.1f} ({speed / base:.2f})'
-                for speed, base in zip(speeds, first[1:])
-            ]
-            rows.append([name, f'{people:.1f}', *cells])
+        targets = ('', os.path.join(folder, 'drawn.mp4'))
+        tasks = {
+            (way, bool(drawn)): task(way, clip, drawn)
+            for way in ways
+            for drawn in targets
+        }
+        times = take_turns(tasks, args.turns, warmup=0, rest=REST)
+    header = ['way', 'people per frame', 'frames/s', 'with drawing, frames/s']
+    rows, first = [header], next(iter(ways))
+    for way in ways:
+        row = [way, f'{people[way] / args.frames:.1f}']
+        for drawn in (False, True):
+            seconds, base = times[way, drawn].median, times[first, drawn].median
+            row.append(f'{args.frames / seconds:.1f} ({base / seconds:.2f})')
+        rows.append(row)
     return (
         f'Whole video, {args.frames} frames of {args.size[0]}x{args.size[1]} '
         'from decoding to results, and the ratio to the first row. '
-        'Reference: detector (rtmlib) on every '
-        'frame, people one by one (spinepose), one stage after the other; '
-        'its drawing, encoded as ours. Ours with tracking and smoothing:\n\n'
-        + table(rows)
+        'Reference: detector (rtmlib) on every frame, people one by one '
+        '(spinepose), one stage after the other; its drawing, encoded as '
+        'ours. Ours with tracking and smoothing:\n\n' + table(rows)
     )
-
-
-def turns(ways: dict, clip: str, drawn: str, frames: int, rounds: int) -> dict:
-    """Way -> people a frame, median frames a second without and with drawing;
-    they take turns."""
-    plain: dict = {name: [] for name in ways}
-    painted: dict = {name: [] for name in ways}
-    people = {}
-    for _ in range(rounds):
-        for name, run in ways.items():
-            time.sleep(REST)
-            speed, people[name] = timed(run, clip, '', frames)
-            plain[name].append(speed)
-            painted[name].append(timed(run, clip, drawn, frames)[0])
-    return {
-        name: (
-            people[name],
-            statistics.median(plain[name]),
-            statistics.median(painted[name]),
-        )
-        for name in ways
-    }
-
-
-def timed(run, clip: str, drawn: str, frames: int) -> tuple:
-    """(frames a second, people a frame)."""
-    began = time.perf_counter()
-    people = run(clip, drawn)
-    return frames / (time.perf_counter() - began), people / frames
 
 
 def our_way(estimator, det_interval: int):
@@ -286,14 +267,14 @@ def our_way(estimator, det_interval: int):
             return sum(len(result.people) for _, result in steps)
         people, writer = 0, None
         style = DrawStyle(ids=False)
-        pictures = (
+        overlays = (
             (draw_people(image, result.people, style=style), result)
             for image, result in steps
         )
-        with closing(ahead(pictures, 2)) as pictures:
-            for picture, result in pictures:
+        with closing(ahead(overlays, 2)) as overlays:
+            for overlay, result in overlays:
                 writer = writer or new_writer(drawn, result.size)
-                writer.write(picture, result.time)
+                writer.write(overlay, result.time)
                 people += len(result.people)
         writer.close()
         return people

@@ -147,7 +147,7 @@ def turns_table(title, ways, people, rounds):
     tasks[WHOLE] = decode_alone([d[:2] for d in decodes])
     tasks[NEEDED] = decode_alone(decodes)
     times = take_turns(tasks, rounds)  # the first round fills caches
-    rows = [[title, 'samples/s', 'CPU ms a sample', 'times stock (CPU)']]
+    rows = [[title, 'samples/s', 'CPU ms per sample', 'times stock (CPU)']]
     for row, t in times.items():
         rate, cpu = len(people) / t.median, 1e3 * t.cpu / len(people)
         gain = times[STOCK].cpu / t.cpu
@@ -161,7 +161,7 @@ def collate_of(way):
 
 def workers_table(title, ways, people, args):
     """Of loaders with workers."""
-    header = [title, 'workers', 'samples/s', 'MiB a worker, after epoch 2']
+    header = [title, 'workers', 'samples/s', 'MiB per worker, after epoch 2']
     rows = [[*header, 'after the last']]
     for workers in args.workers:
         for way, pipeline in ways.items():
@@ -267,7 +267,7 @@ def run(args):
         for title, paths in sets.items():
             people = draw_people(paths, args.samples)
             size = sum(map(os.path.getsize, paths)) / len(paths) / 1000
-            title = f'{title}, {size:.0f} kB a JPEG'
+            title = f'{title}, {size:.0f} kB per JPEG'
             show(turns_table(title, ways, people, args.rounds))
             if args.workers:
                 show(workers_table(title, ways, people, args))

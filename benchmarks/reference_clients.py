@@ -61,7 +61,7 @@ def rtmlib_detector(model: str, size, score: float):
 
 
 def spinepose_draw():
-    """(image, keypoints, scores) -> picture, as the client does it."""
+    """(image, keypoints, scores) -> image, as the client does it."""
     from spinepose.metainfo import metainfo
     from spinepose.tools.visualization import draw_skeleton
 

@@ -241,7 +241,7 @@ def compare(args) -> None:
 
             runs[label] = run
     print(
-        f'IDF1 / identity switches, {args.seeds} variants a clip, detection '
+        f'IDF1 / identity switches, {args.seeds} variants per clip, detection '
         f'every {args.det_frequency} frame(s)\n'
     )
     print('| clip | ' + ' | '.join(runs) + ' |')
