@@ -69,7 +69,7 @@ setup(
     python_requires='>=3.10',
     entry_points={
         'console_scripts': [
-            'spinepose-mmpose = spinepose_mmpose.inference.cli.main:main',
+            'spinepose-mmpose = spinepose_mmpose.inference.cli:main',
         ],
     },
     install_requires=read_requirements('base'),

@@ -1,6 +1,6 @@
 """``python -m spinepose_mmpose``: the same as ``spinepose-mmpose``."""
 
-from .inference.cli.main import main
+from .inference.cli import main
 
 if __name__ == '__main__':
     main()

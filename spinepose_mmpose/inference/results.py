@@ -105,6 +105,20 @@ class FrameResult:
         return stack_people(self.people)[1]
 
 
+def spine_of(result: FrameResult) -> FrameResult:
+    """The nine points of the spine alone, from the sacrum up."""
+    people = tuple(person.select(SPINE_ONLY) for person in result.people)
+    return replace(result, people=people)
+
+
+def by_identity(result: FrameResult) -> FrameResult:
+    """The people of a frame in the order of their identities."""
+    people = sorted(
+        result.people, key=lambda p: (p.track_id is None, p.track_id or 0)
+    )
+    return replace(result, people=tuple(people))
+
+
 def stack_people(
     people: Sequence[Person], num_keypoints: int = len(KEYPOINT_NAMES)
 ) -> Tuple[np.ndarray, np.ndarray]:

@@ -1,40 +1,185 @@
-from .boxes import BoxFile
-from .csv_table import read_csv, write_csv
-from .header import Header
-from .json_lines import read_json_lines, write_json_lines
-from .openpose import (
-    LAYOUTS,
-    frame_file,
-    frame_files,
-    read_openpose,
-    write_openpose,
-)
-from .rounding import rounded_result
-from .trc import read_trc, trc_path, write_trc
+"""Files of results. One class per format, in a module of its own here; a new
+module is found by itself.
 
-# What --save-format takes -> the extension of its files.
-FORMATS = {
-    'openpose': '.json',
-    'json': '.jsonl',
-    'csv': '.csv',
-    'trc': '.trc',
-}
+All formats round alike, so that they agree and a result that was written and
+read again is the same.
+"""
 
-__all__ = [
-    'FORMATS',
-    'LAYOUTS',
-    'BoxFile',
-    'Header',
-    'frame_file',
-    'frame_files',
-    'read_csv',
-    'read_json_lines',
-    'read_openpose',
-    'read_trc',
-    'rounded_result',
-    'trc_path',
-    'write_csv',
-    'write_json_lines',
-    'write_openpose',
-    'write_trc',
-]
+import importlib
+import os
+import pkgutil
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from typing import Callable, Dict, Iterable, List, Optional, Tuple, Type
+
+import numpy as np
+
+from ...metainfo import KEYPOINT_NAMES
+from ..results import FrameResult, Person
+from ..settings import Settings
+
+PIXEL_DIGITS = 3
+SCORE_DIGITS = 4
+Frames = Callable[[], Iterable[FrameResult]]
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file of results tells about itself.
+
+    Attributes:
+        source (str): name of the clip or photograph.
+        keypoints (tuple): names in their order.
+        rate (Fraction, optional): frames per second, None if unknown.
+        size (tuple): (w, h) of the frames in pixels.
+        model (str): name of the model or of its file.
+        licence (str): of the weights; '' if unknown.
+    """
+
+    source: str = ''
+    keypoints: Tuple[str, ...] = KEYPOINT_NAMES
+    rate: Optional[Fraction] = None
+    size: Tuple[int, int] = (0, 0)
+    model: str = ''
+    licence: str = ''
+
+    def to_json(self) -> dict:
+        """As plain values; the exact rate as ``"30000/1001"``."""
+        values = asdict(self)
+        values['rate'] = None if self.rate is None else str(self.rate)
+        return values
+
+    @classmethod
+    def from_json(cls, values: dict) -> 'Header':
+        known = {k: v for k, v in values.items() if k in cls.__annotations__}
+        if known.get('rate') is not None:
+            known['rate'] = Fraction(known['rate'])
+        for name in ('keypoints', 'size'):
+            if name in known:
+                known[name] = tuple(known[name])
+        return cls(**known)
+
+
+class Format:
+    """A kind of file. A subclass says what follows, and how it is written.
+
+    Attributes:
+        name (str): what --save-format calls it.
+        extension (str): of its files.
+        for_photographs (bool): whether a single image makes sense.
+        in_one_file (bool): whether a clip fits into one file.
+
+    Args:
+        settings (Settings): of the run.
+    """
+
+    name = ''
+    extension = ''
+    for_photographs = True
+    in_one_file = True
+
+    def __init_subclass__(cls):
+        FORMATS[cls.name] = cls
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+
+    def target(self, folder: str, name: str, is_clip: bool, alone: bool) -> str:
+        """Where the results of an input go within a folder.
+
+        Args:
+            folder (str): what the user named.
+            name (str): of the input.
+            is_clip (bool): it is no photograph.
+            alone (bool): it is the only input.
+        """
+        return os.path.join(folder, name + self.extension)
+
+    def existing(self, path: str, name: str) -> List[str]:
+        """Files that are there already where results of an input go.
+
+        Args:
+            path (str): from :meth:`target`, or a file that the user named.
+            name (str): of the input.
+        """
+        return [path] if os.path.exists(path) else []
+
+    def sample(self, path: str, name: str, is_clip: bool) -> str:
+        """A file like those that will be written."""
+        return path
+
+    def write(self, path: str, header: Header, frames: Frames) -> List[str]:
+        """Write the results of an input; each file appears complete.
+
+        Args:
+            path (str): as for :meth:`existing`.
+            header (Header): of the input.
+            frames (Callable): gives the frames, anew each time.
+
+        Returns:
+            list: the files.
+        """
+        raise NotImplementedError
+
+
+FORMATS: Dict[str, Type[Format]] = {}
+
+
+def rounded(values, digits: int) -> np.ndarray:
+    """float64, of which ``repr`` is short; zeros are not negative."""
+    return np.round(np.asarray(values, np.float64), digits) + 0.0
+
+
+def rounded_result(result: FrameResult) -> FrameResult:
+    """The result that a reader of any of the files gets."""
+
+    def single(values, digits):
+        return rounded(values, digits).astype(np.float32)
+
+    people = tuple(
+        replace(
+            person,
+            keypoints=single(person.keypoints, PIXEL_DIGITS),
+            scores=single(person.scores, SCORE_DIGITS),
+            bbox=single(person.bbox, PIXEL_DIGITS),
+            bbox_score=score_value(person.bbox_score),
+        )
+        for person in result.people
+    )
+    return replace(result, people=people)
+
+
+def triplets(person: Person) -> List[List[float]]:
+    """(K, 3) [x, y, score], rounded."""
+    return np.column_stack(
+        [
+            rounded(person.keypoints, PIXEL_DIGITS),
+            rounded(person.scores, SCORE_DIGITS),
+        ]
+    ).tolist()
+
+
+def box_values(person: Person) -> List[float]:
+    """[x1, y1, x2, y2], rounded."""
+    return rounded(person.bbox, PIXEL_DIGITS).tolist()
+
+
+def score_value(score: float) -> float:
+    return float(rounded(score, SCORE_DIGITS))
+
+
+def person_of(points, box, box_score: float, track_id, names) -> Person:
+    """A person from plain values, ``points`` being (K, 3) or flat."""
+    table = np.asarray(points, np.float32).reshape(-1, 3)
+    return Person(
+        keypoints=table[:, :2].copy(),
+        scores=table[:, 2].copy(),
+        bbox=np.asarray(box, np.float32),
+        bbox_score=box_score,
+        track_id=track_id,
+        names=tuple(names),
+    )
+
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f'.{_module.name}', __name__)

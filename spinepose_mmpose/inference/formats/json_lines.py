@@ -1,4 +1,4 @@
-"""JSON Lines: a header, then one object a frame.
+"""JSON Lines: a header, then one object per frame.
 
 Header: ``{"format": "spinepose-mmpose", "version": 1, "source", "keypoints",
 "rate", "size", "model", "licence"}``. Frame: ``{"frame": 0, "time": 0.0,
@@ -8,14 +8,31 @@ read. Pixels of the frame, seconds from the start of the source.
 """
 
 import json
-from typing import Iterable, Iterator, Tuple
+from typing import Iterator, Tuple
 
 from ...utils import replaced
 from ..results import FrameResult
-from .header import Header
-from .rounding import box_values, person_of, score_value, triplets
+from . import Format, Header, box_values, person_of, score_value, triplets
 
 FORMAT, VERSION = 'spinepose-mmpose', 1
+
+
+class JsonLines(Format):
+    """All frames in one file."""
+
+    name, extension = 'json', '.jsonl'
+
+    def write(self, path, header, frames):
+        """See :class:`.Format`."""
+        with (
+            replaced(path) as temporary,
+            open(temporary, 'w', encoding='utf-8', newline='\n') as file,
+        ):
+            first = {'format': FORMAT, 'version': VERSION, **header.to_json()}
+            file.write(json.dumps(first) + '\n')
+            for result in frames():
+                file.write(json.dumps(frame_record(result)) + '\n')
+        return [path]
 
 
 def frame_record(result: FrameResult) -> dict:
@@ -38,18 +55,24 @@ def frame_record(result: FrameResult) -> dict:
     return record
 
 
-def write_json_lines(
-    path: str, header: Header, frames: Iterable[FrameResult]
-) -> None:
-    """Write a file; it appears complete."""
-    with (
-        replaced(path) as temporary,
-        open(temporary, 'w', encoding='utf-8', newline='\n') as file,
-    ):
-        first = {'format': FORMAT, 'version': VERSION, **header.to_json()}
-        file.write(json.dumps(first) + '\n')
-        for result in frames:
-            file.write(json.dumps(frame_record(result)) + '\n')
+def frame_result(record: dict, header: Header) -> FrameResult:
+    """The frame of a record."""
+    return FrameResult(
+        people=tuple(
+            person_of(
+                list(p['keypoints'].values()),
+                p['box'],
+                p['box_score'],
+                p['id'],
+                p['keypoints'],
+            )
+            for p in record['people']
+        ),
+        frame_index=record['frame'],
+        time=record['time'],
+        size=header.size,
+        error=record.get('error', ''),
+    )
 
 
 def read_json_lines(path: str) -> Tuple[Header, Iterator[FrameResult]]:
@@ -63,30 +86,14 @@ def read_json_lines(path: str) -> Tuple[Header, Iterator[FrameResult]]:
     if not isinstance(header, dict) or header.get('format') != FORMAT:
         raise ValueError(f'{path} is no JSON Lines file of {FORMAT}')
     header = Header.from_json(header)
-    return header, _frames(path, header)
 
+    def frames() -> Iterator[FrameResult]:
+        with open(path, encoding='utf-8') as file:
+            file.readline()
+            for line in file:
+                yield frame_result(_loaded(path, line), header)
 
-def _frames(path: str, header: Header) -> Iterator[FrameResult]:
-    with open(path, encoding='utf-8') as file:
-        file.readline()
-        for line in file:
-            record = _loaded(path, line)
-            yield FrameResult(
-                people=tuple(
-                    person_of(
-                        list(p['keypoints'].values()),
-                        p['box'],
-                        p['box_score'],
-                        p['id'],
-                        p['keypoints'],
-                    )
-                    for p in record['people']
-                ),
-                frame_index=record['frame'],
-                time=record['time'],
-                size=header.size,
-                error=record.get('error', ''),
-            )
+    return header, frames()
 
 
 def _loaded(path: str, line: str):

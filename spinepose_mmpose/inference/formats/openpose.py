@@ -1,4 +1,4 @@
-"""OpenPose JSON, one file a frame.
+"""OpenPose JSON, one file per frame.
 
 ``{"version": 1.0, "people": [{"person_id": [1], "pose_keypoints_2d": [x, y,
 score, ...]}]}``, pixels of the frame. Readers of OpenPose's files take the
@@ -6,54 +6,75 @@ last list; the rest is for the curious: ``person_id`` holds the identity ([-1]
 without one), ``keypoint_names`` the names in the order of the numbers.
 """
 
-import glob
 import json
 import os
 import re
-from typing import Iterator, Tuple
+from typing import Iterator, Sequence
 
 import numpy as np
 
 from ...utils import write_text
 from ..results import FrameResult, Person
-from .rounding import person_of, triplets
+from . import Format, person_of, triplets
 
-# Layout -> file name of a frame: that of the ``spinepose`` client, and the
-# one that Pose2Sim's documents show (the last number is the frame).
+# Layout -> file of a frame: that of the ``spinepose`` client, and the one that
+# Pose2Sim's documents show (the last number is the frame).
 LAYOUTS = {
     'client': 'frame_{index:05d}.json',
     'pose2sim': '{stem}_{index:06d}.json',
 }
 
 
-def frame_file(layout: str, stem: str, index: int) -> str:
-    """Name of the file of a frame.
+class OpenPose(Format):
+    """A file for a photograph, a folder of files for a clip."""
 
-    Args:
-        layout: ``client`` or ``pose2sim``.
-        stem: name of the video.
-        index: of the frame, from 0.
-    """
-    return LAYOUTS[layout].format(stem=stem, index=index)
+    name, extension, in_one_file = 'openpose', '.json', False
+
+    def target(self, folder, name, is_clip, alone):
+        """See :class:`.Format`."""
+        if not is_clip:
+            return super().target(folder, name, is_clip, alone)
+        if self.settings.json_layout == 'client':
+            return folder if alone else os.path.join(folder, name)
+        if alone and 'json' in os.path.basename(os.path.normpath(folder)):
+            return folder
+        return os.path.join(folder, f'{name}_json')
+
+    def existing(self, path, name):
+        """See :class:`.Format`."""
+        if not os.path.isdir(path):
+            return super().existing(path, name)
+        parts = re.escape(self._file_of('\0', 99999)).split('99999')
+        pattern = r'\d{5,}'.join(parts).replace('\0', re.escape(name))
+        names = (n for n in os.listdir(path) if re.fullmatch(pattern, n))
+        return [os.path.join(path, name) for name in sorted(names)]
+
+    def sample(self, path, name, is_clip):
+        """See :class:`.Format`."""
+        return os.path.join(path, self._file_of(name, 0)) if is_clip else path
+
+    def write(self, path, header, frames):
+        """See :class:`.Format`."""
+        written = []
+        for result in frames():
+            file = path
+            if result.time is not None:  # of a clip
+                name = self._file_of(header.source, result.frame_index)
+                file = os.path.join(path, name)
+            write_text(file, openpose_text(result, header.keypoints))
+            written.append(file)
+        return written
+
+    def _file_of(self, stem: str, index: int) -> str:
+        layout = LAYOUTS[self.settings.json_layout]
+        return layout.format(stem=stem, index=index)
 
 
-def frame_files(folder: str, layout: str, stem: str) -> list:
-    """Files of frames that lie in a folder."""
-    pattern = LAYOUTS[layout].format(stem='\0', index=0)
-    pattern = re.sub(r'0{5,}', r'\\d{5,}', re.escape(pattern))
-    pattern = pattern.replace(re.escape('\0'), re.escape(stem))
-    return [
-        path
-        for path in glob.glob(os.path.join(glob.escape(folder), '*.json'))
-        if re.fullmatch(pattern, os.path.basename(path))
-    ]
-
-
-def openpose_text(result: FrameResult, names: Tuple[str, ...]) -> str:
+def openpose_text(result: FrameResult, names: Sequence[str]) -> str:
     """Content of the file of a frame.
 
     Args:
-        names: keypoint names, for a frame without people as well.
+        names (Sequence): of the keypoints, for a frame without people too.
     """
     people = [
         {
@@ -67,18 +88,11 @@ def openpose_text(result: FrameResult, names: Tuple[str, ...]) -> str:
     )
 
 
-def write_openpose(
-    path: str, result: FrameResult, names: Tuple[str, ...]
-) -> None:
-    """Write the file of a frame; it appears complete."""
-    write_text(path, openpose_text(result, names))
-
-
-def read_openpose(path: str, names: Tuple[str, ...] = ()) -> Iterator[Person]:
+def read_openpose(path: str, names: Sequence[str] = ()) -> Iterator[Person]:
     """People of a file; boxes are those around the keypoints.
 
     Args:
-        names: keypoint names where the file has none.
+        names (Sequence): of the keypoints, where the file has none.
 
     Raises:
         ValueError: the file has another layout.

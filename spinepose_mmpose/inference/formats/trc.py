@@ -1,52 +1,78 @@
-"""TRC, the marker file of OpenSim and Pose2Sim, one file a person.
+"""TRC, the marker file of OpenSim and Pose2Sim, one file per person.
 
-X to the right and Y upwards from the lower left corner of the picture, Z 0,
-all in pixels (``Units`` is ``px``: OpenSim wants metres, so scale before use).
+X to the right and Y upwards from the lower left corner of the image, Z 0, all
+in pixels (``Units`` is ``px``: OpenSim wants metres, so scale before use).
 ``Frame#`` is the frame's index in the source + 1, ``Time`` its time in
-seconds. Rows run from the person's first to last frame; where the person, or a
-point (score 0), is missing, the fields are empty.
+seconds. Rows run from the person's first to last frame; what is missing, the
+person or a point (score 0), is NaN. ``DataRate`` is that of the rows.
 """
 
-import contextlib
-from fractions import Fraction
-from typing import Callable, Dict, Iterable, Iterator, List, Tuple
+import glob
+import os
+import re
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Dict, Optional, Tuple
 
 import numpy as np
 
 from ...utils import replaced
 from ..results import FrameResult, Person
-from .header import Header
-from .rounding import PIXEL_DIGITS, triplets
+from . import PIXEL_DIGITS, Format, Frames, Header, triplets
 
-UNITS = 'px'
+FIELDS = ('DataRate', 'CameraRate', 'NumFrames', 'NumMarkers', 'Units',
+          'OrigDataRate', 'OrigDataStartFrame', 'OrigNumFrames')  # fmt: skip
 # Files that are open at a time.
 OPEN_FILES = 64
-DEFAULT_RATE = Fraction(30)
-Frames = Callable[[], Iterable[FrameResult]]
+DEFAULT_RATE = 30
+# Containers round times to so many seconds.
+ROUNDING = 1e-3
 
 
-def trc_path(stem: str, track_id: int) -> str:
-    """``walk`` -> ``walk_person1.trc``."""
-    return f'{stem}_person{track_id}.trc'
+class Trc(Format):
+    """A file for every identity, ``NAME_person1.trc``."""
+
+    name, extension, for_photographs = 'trc', '.trc', False
+
+    def existing(self, path, name):
+        """See :class:`.Format`."""
+        stem = glob.escape(os.path.splitext(path)[0])
+        found = glob.glob(f'{stem}_person*.trc')
+        return [p for p in found if re.search(r'_person\d+\.trc$', p)]
+
+    def sample(self, path, name, is_clip):
+        """See :class:`.Format`."""
+        return f'{os.path.splitext(path)[0]}_person10000.trc'
+
+    def write(self, path, header, frames):
+        """See :class:`.Format`."""
+        stem = os.path.splitext(path)[0]
+        rate = (header.rate or DEFAULT_RATE) / self.settings.stride
+        tracks = sorted(_tracks(frames).items())
+        written = [f'{stem}_person{track_id}.trc' for track_id, _ in tracks]
+        for i in range(0, len(tracks), OPEN_FILES):
+            group = dict(tracks[i : i + OPEN_FILES])
+            _write_group(group, written[i:], header, float(rate), frames)
+        return written
 
 
-def write_trc(stem: str, header: Header, frames: Frames) -> List[str]:
-    """Write a file for every identity; each appears complete.
+@dataclass
+class Track:
+    """Where somebody is first and last seen: frame, seconds, and how many
+    frames that are."""
 
-    Args:
-        stem: path of the files up to ``_person1.trc``.
-        frames: called several times, gives the frames anew each time.
+    first: int
+    begin: float
+    last: int = 0
+    end: float = 0.0
+    rows: int = 0
 
-    Returns:
-        list[str]: the files.
-    """
-    extents = _extents(frames())
-    ids, paths = sorted(extents), []
-    for i in range(0, len(ids), OPEN_FILES):
-        group = ids[i : i + OPEN_FILES]
-        paths += [trc_path(stem, track_id) for track_id in group]
-        _write_group(stem, header, frames(), {k: extents[k] for k in group})
-    return paths
+    def rate(self, nominal: float) -> float:
+        """Rows per second: the nominal rate, unless times say otherwise."""
+        seconds = self.end - self.begin
+        if abs(seconds - (self.rows - 1) / nominal) <= ROUNDING:
+            return nominal
+        return (self.rows - 1) / seconds
 
 
 def read_trc(path: str) -> Tuple[dict, np.ndarray, np.ndarray, np.ndarray]:
@@ -54,7 +80,7 @@ def read_trc(path: str) -> Tuple[dict, np.ndarray, np.ndarray, np.ndarray]:
 
     Returns:
         tuple: header fields with ``Markers``, frame numbers (T,), times (T,)
-        and coordinates (T, K, 3), nan where missing.
+        and coordinates (T, K, 3), NaN where missing.
 
     Raises:
         ValueError: it is no TRC file.
@@ -64,76 +90,58 @@ def read_trc(path: str) -> Tuple[dict, np.ndarray, np.ndarray, np.ndarray]:
     if len(lines) < 5 or lines[0][0] != 'PathFileType':
         raise ValueError(f'{path} is no TRC file')
     fields = dict(zip(lines[1], lines[2]))
-    markers = [name for name in lines[3][2:] if name]
-    rows = [row for row in lines[5:] if row[0]]
-    numbers = [int(row[0]) for row in rows]
-    times = [float(row[1]) for row in rows]
-    values = np.array(
-        [
-            [float(v) if v else np.nan for v in row[2 : 2 + 3 * len(markers)]]
-            for row in rows
-        ]
-    ).reshape(len(rows), len(markers), 3)
-    fields['Markers'] = markers
-    return fields, np.array(numbers), np.array(times), values
+    fields['Markers'] = [name for name in lines[3][2:] if name]
+    table = np.array(
+        [[float(v or 'nan') for v in row] for row in lines[5:] if row[0]]
+    )
+    values = table[:, 2:].reshape(len(table), len(fields['Markers']), 3)
+    return fields, table[:, 0].astype(int), table[:, 1], values
 
 
-def _extents(frames: Iterable[FrameResult]) -> Dict[int, Tuple[int, int, int]]:
-    """Identity -> position of its first and its last frame, index of the
-    first. Without identities nobody has a file."""
-    extents = {}
-    for position, result in enumerate(frames):
-        for person in result.people:
-            if person.track_id is not None:
-                first = extents.get(
-                    person.track_id, (position, 0, result.frame_index)
-                )
-                extents[person.track_id] = (first[0], position, first[2])
-    return extents
+def _tracks(frames: Frames) -> Dict[int, Track]:
+    """Identity -> its extent. Without identities nobody has a file."""
+    tracks: Dict[int, Track] = {}
+    begins: Dict[int, int] = {}
+    for position, result in enumerate(frames()):
+        for track_id in (person.track_id for person in result.people):
+            if track_id is None:
+                continue
+            if track_id not in tracks:
+                begins[track_id] = position
+                tracks[track_id] = Track(result.frame_index, result.time)
+            track = tracks[track_id]
+            track.last, track.end = result.frame_index, result.time
+            track.rows = position - begins[track_id] + 1
+    return tracks
 
 
-def _write_group(stem, header, frames, extents) -> None:
-    with contextlib.ExitStack() as stack:
+def _write_group(
+    tracks: Dict[int, Track], paths, header: Header, rate: float, frames: Frames
+) -> None:
+    with ExitStack() as stack:
         files = {}
-        for track_id, (first, last, index) in extents.items():
-            path = trc_path(stem, track_id)
+        for (track_id, track), path in zip(tracks.items(), paths):
             temporary = stack.enter_context(replaced(path))
-            files[track_id] = stack.enter_context(
+            file = stack.enter_context(
                 open(temporary, 'w', encoding='utf-8', newline='\n')
             )
-            files[track_id].write(
-                _head(path, header, last - first + 1, index + 1)
-            )
-        for position, result in enumerate(frames):
-            people = {p.track_id: p for p in result.people}
-            for track_id, (first, last, _) in extents.items():
-                if first <= position <= last:
-                    files[track_id].write(
-                        _row(result, people.get(track_id), header)
-                    )
+            file.write(_head(path, header, track, rate))
+            files[track_id] = file
+        for result in frames():
+            people = {person.track_id: person for person in result.people}
+            for track_id, track in tracks.items():
+                if track.first <= result.frame_index <= track.last:
+                    person = people.get(track_id)
+                    files[track_id].write(_row(result, person, header))
 
 
-def _head(path: str, header: Header, rows: int, start: int) -> str:
-    rate = f'{float(header.rate or DEFAULT_RATE):.6g}'
-    k = len(header.keypoints)
+def _head(path: str, header: Header, track: Track, nominal: float) -> str:
+    rate, k = f'{track.rate(nominal):.6g}', len(header.keypoints)
+    rows, start = str(track.rows), str(track.first + 1)
     lines = [
-        [
-            'PathFileType',
-            '4',
-            '(X/Y/Z)',
-            path.replace('\\', '/').split('/')[-1],
-        ],
-        [
-            'DataRate',
-            'CameraRate',
-            'NumFrames',
-            'NumMarkers',
-            'Units',
-            'OrigDataRate',
-            'OrigDataStartFrame',
-            'OrigNumFrames',
-        ],
-        [rate, rate, str(rows), str(k), UNITS, rate, str(start), str(rows)],
+        ['PathFileType', '4', '(X/Y/Z)', os.path.basename(path)],
+        FIELDS,
+        [rate, rate, rows, str(k), 'px', rate, start, rows],
         ['Frame#', 'Time', *(c for n in header.keypoints for c in (n, '', ''))],
         ['', '', *(f'{axis}{i + 1}' for i in range(k) for axis in 'XYZ')],
         [],
@@ -141,28 +149,13 @@ def _head(path: str, header: Header, rows: int, start: int) -> str:
     return ''.join('\t'.join(line) + '\n' for line in lines)
 
 
-def _row(result: FrameResult, person: Person, header: Header) -> str:
-    height = header.size[1]
-    return (
-        '\t'.join(
-            [
-                str(result.frame_index + 1),
-                f'{result.time or 0:.6f}',
-                *_coordinates(person, height, len(header.keypoints)),
-            ]
-        )
-        + '\n'
-    )
-
-
-def _coordinates(person: Person, height: int, k: int) -> Iterator[str]:
-    if person is None:
-        yield from [''] * (3 * k)
-        return
-    for x, y, score in triplets(person):
+def _row(result: FrameResult, person: Optional[Person], header: Header) -> str:
+    row = [str(result.frame_index + 1), f'{result.time:.6f}']
+    points = triplets(person) if person else [(0, 0, 0)] * len(header.keypoints)
+    for x, y, score in points:
         if score > 0:
-            yield f'{x:.{PIXEL_DIGITS}f}'
-            yield f'{height - y:.{PIXEL_DIGITS}f}'
-            yield '0'
+            values = (x, header.size[1] - y)
+            row += [*(f'{v:.{PIXEL_DIGITS}f}' for v in values), '0']
         else:
-            yield from ('', '', '')
+            row += ['NaN'] * 3
+    return '\t'.join(row) + '\n'

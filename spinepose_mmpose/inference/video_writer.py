@@ -1,13 +1,15 @@
-"""Pictures to a video file, with their own times."""
+"""Images to a video file, with their own times, and the sound of another."""
 
 import os
+from contextlib import closing, contextmanager
 from fractions import Fraction
-from typing import Optional, Tuple
+from typing import Iterator, Optional, Tuple
 
 import cv2
 import numpy as np
 
-from .containers import import_av
+from ..utils import replaced
+from .video import SourceInfo, import_av
 
 # extension -> encoders, the best first; the first that exists is taken.
 ENCODERS = {
@@ -18,10 +20,9 @@ ENCODERS = {
     '.avi': ('mpeg4',),
     '.webm': ('libvpx-vp9', 'libvpx'),
 }
-# No B-frames: a file then starts at its first picture, so that files can be
-# joined. A fixed number of threads: the bytes do not depend on the machine.
-# x264 without look-ahead: with its macroblock tree the same pictures come out
-# in other bytes now and then, depending on what was encoded before.
+# A fixed number of threads: the bytes do not depend on the machine. x264
+# without look-ahead: with its macroblock tree the same images come out in
+# other bytes now and then, depending on what was encoded before.
 OPTIONS = {
     'libx264': {
         'preset': 'veryfast',
@@ -44,44 +45,42 @@ OPTIONS = {
 DEFAULT_RATE = Fraction(30)
 
 
-def video_extensions() -> Tuple[str, ...]:
-    """Extensions of the video files that can be written."""
-    return tuple(ENCODERS)
-
-
-def find_encoder(extension: str) -> str:
-    """Name of the encoder for a file.
+def find_encoder(path: str) -> str:
+    """Name of the encoder for a file, by its extension.
 
     Raises:
         ValueError: no such file can be written.
     """
     av = import_av()
-    if extension.lower() not in ENCODERS:
+    extension = os.path.splitext(path)[1].lower()
+    if extension not in ENCODERS:
         raise ValueError(
-            f'no video is written as {extension!r}: choose from '
-            f'{", ".join(ENCODERS)}'
+            f'{path} cannot be written: no video is written as {extension!r}, '
+            f'choose from {", ".join(ENCODERS)}'
         )
-    for name in ENCODERS[extension.lower()]:
+    for name in ENCODERS[extension]:
         if name in av.codecs_available:
             return name
     raise ValueError(
         f'this FFmpeg has no encoder for {extension} files '
-        f'(looked for {", ".join(ENCODERS[extension.lower()])})'
+        f'(looked for {", ".join(ENCODERS[extension])})'
     )
 
 
 class VideoWriter:
-    """One video file.
+    """One video file, whose times start at its first image.
 
-    Pictures of an odd width or height get their last column or row twice,
-    since H.264 wants even ones; others than the first's size are scaled.
+    Images of an odd width or height get their last column or row twice,
+    since H.264 wants even ones; others than the first one's size are scaled.
 
     Args:
-        path: the file; its extension decides the container.
-        size: (w, h) in pixels.
-        rate: nominal frames a second.
-        time_base: unit of the times in seconds.
-        start: time that the file starts at.
+        path (str): the file; its extension decides the container.
+        size (tuple): (w, h) in pixels.
+        rate (Fraction, optional): nominal frames per second.
+        time_base (Fraction): unit of the times in seconds.
+
+    Raises:
+        OSError: the file cannot be written.
     """
 
     def __init__(
@@ -90,19 +89,18 @@ class VideoWriter:
         size: Tuple[int, int],
         rate: Optional[Fraction],
         time_base: Fraction,
-        start: float = 0.0,
     ):
-        self.av = import_av()
-        self.size = size
+        self.av, self.path, self.size = import_av(), path, size
         rate = Fraction(rate or DEFAULT_RATE)
-        extension = os.path.splitext(path)[1].lower()
-        # AVI has a clock that ticks once a frame.
-        self.time_base = 1 / rate if extension == '.avi' else time_base
-        self.base = to_ticks(start, self.time_base)
+        is_avi = path.lower().endswith('.avi')
+        # AVI has a clock that ticks once per frame.
+        self.time_base = 1 / rate if is_avi else time_base
         self.duration = max(1, round(1 / rate / self.time_base))
+        self.begin: Optional[float] = None
         self.last = -1
-        encoder = find_encoder(extension)
-        self.container = self.av.open(path, 'w')
+        encoder = find_encoder(path)
+        # Else a name with a colon would be taken for a protocol.
+        self.container = self.av.open(f'file:{path}', 'w')
         self.stream = self.container.add_stream(
             encoder, rate=rate, options=OPTIONS[encoder]
         )
@@ -112,11 +110,11 @@ class VideoWriter:
         self.stream.codec_context.time_base = self.time_base
 
     def write(self, image: np.ndarray, time: float) -> None:
-        """Append a picture.
+        """Append an image.
 
         Args:
-            image: (H, W, 3) uint8 BGR.
-            time: seconds, later than the one before.
+            image (np.ndarray): (H, W, 3) uint8 BGR.
+            time (float): seconds, later than the one before.
         """
         if image.shape[1::-1] != self.size:
             image = cv2.resize(image, self.size)
@@ -128,7 +126,11 @@ class VideoWriter:
         frame = self.av.VideoFrame.from_ndarray(
             np.ascontiguousarray(image), format='bgr24'
         )
-        ticks = to_ticks(time, self.time_base) - self.base
+        if self.begin is None:
+            self.begin = time
+        ticks = _ticks(time, self.time_base) - _ticks(
+            self.begin, self.time_base
+        )
         self.last = max(ticks, self.last + 1)
         frame.pts, frame.time_base = self.last, self.time_base
         self._mux(self.stream.encode(frame))
@@ -140,10 +142,6 @@ class VideoWriter:
         finally:
             self.container.close()
 
-    def abort(self) -> None:
-        """Let go of the file, which stays incomplete."""
-        self.container.close()
-
     def _mux(self, packets) -> None:
         for packet in packets:
             if not packet.duration:
@@ -151,6 +149,23 @@ class VideoWriter:
             self.container.mux(packet)
 
 
-def to_ticks(time: float, time_base: Fraction) -> int:
+@contextmanager
+def written_video(
+    path, size: Tuple[int, int], info: SourceInfo
+) -> Iterator[VideoWriter]:
+    """A writer whose file appears complete when the block ends.
+
+    Args:
+        path (str | Path): the file.
+        size (tuple): (w, h) of the images in pixels.
+        info (SourceInfo): of the source whose times they have.
+    """
+    with replaced(os.fspath(path)) as temporary:
+        writer = VideoWriter(temporary, size, info.rate, info.time_base)
+        with closing(writer):
+            yield writer
+
+
+def _ticks(time: float, time_base: Fraction) -> int:
     """A time in seconds in units of a time base."""
     return round(Fraction(time) / time_base)

@@ -1,0 +1,146 @@
+"""Boxes of people from a file, instead of a detector's.
+
+CSV: columns ``frame`` (from 0) or ``image`` (a path), ``x1``, ``y1``, ``x2``,
+``y2`` and, if wanted, ``score``; those of our own CSV (``box.x1``) are
+understood as well. JSON: an object from frame or path to a list of ``[x1, y1,
+x2, y2]`` or ``[x1, y1, x2, y2, score]``. Pixels of the frame. A path may be
+shortened to its last parts.
+"""
+
+import csv
+import json
+import os
+from typing import Dict, List, Sequence, Tuple, Union
+
+import numpy as np
+
+from .preprocess import check_boxes
+
+Boxes = Tuple[np.ndarray, np.ndarray]
+EXPECTED = (
+    'CSV with the columns frame (or image), x1, y1, x2, y2 and, if wanted, '
+    'score; or JSON {"0": [[x1, y1, x2, y2], ...], ...} by frame or path'
+)
+NOBODY = (np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+
+class BoxFile:
+    """Boxes (N, 4) [x1, y1, x2, y2] and scores (N,) by frame or by image.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it has another layout.
+    """
+
+    def __init__(self, path: str):
+        self.path = path
+        if not os.path.isfile(path):
+            raise FileNotFoundError(f'no such file of boxes: {path}')
+        is_json = path.lower().endswith('.json')
+        try:
+            self.table = _from_json(path) if is_json else _from_csv(path)
+        except (
+            *(ValueError, KeyError, TypeError, AttributeError, csv.Error),
+            *(OverflowError, RecursionError),
+        ) as error:
+            raise ValueError(
+                f'{path} is no file of boxes ({error}): expected is {EXPECTED}'
+            ) from error
+        self.frames = {key for key in self.table if isinstance(key, int)}
+        self.images: Dict[str, Boxes] = {}
+
+    def match(self, photos: Sequence[str], has_clips: bool) -> None:
+        """Find the images that the file names.
+
+        Args:
+            photos (Sequence): paths of all photographs of the run.
+            has_clips (bool): there are clips as well.
+
+        Raises:
+            ValueError: what the file names is not there, or not unique.
+        """
+        if self.frames and not has_clips:
+            raise ValueError(f'{self.path} names frames, but there is no video')
+        paths = {os.path.realpath(path): path for path in photos}
+        for key in self.table:
+            if isinstance(key, int):
+                continue
+            found = [p for p in paths if p == os.path.realpath(key)] or [
+                path for path in paths if _ends_with(path, key)
+            ]
+            if len(found) != 1:
+                which = f' ({", ".join(paths[p] for p in found)})'
+                raise ValueError(
+                    f'{self.path} names the image {key!r}, which is '
+                    f'{len(found)} of the inputs{which if found else ""}: '
+                    'write more of its path'
+                )
+            self.images[paths[found[0]]] = self.table[key]
+
+    def of_image(self, path: str) -> Boxes:
+        """Of a photograph; none if the file does not mention it."""
+        return self.images.get(path, NOBODY)
+
+    def of_frame(self, index: int) -> Boxes:
+        """Of a frame of a clip; none if the file does not mention it."""
+        return self.table.get(index, NOBODY)
+
+
+def _ends_with(path: str, end: str) -> bool:
+    parts = os.path.normpath(end).split(os.sep)
+    return path.split(os.sep)[-len(parts) :] == parts
+
+
+def _frame(text: str) -> int:
+    """Tables know whole numbers as 7.0 as well."""
+    number = float(text)
+    if not number.is_integer() or number < 0:
+        raise ValueError(f'{text!r} is no frame')
+    return int(number)
+
+
+def _checked(rows: List[list]) -> Boxes:
+    counts = {len(row) for row in rows} - {4, 5}
+    if counts:
+        raise ValueError(f'a box has {counts.pop()} numbers')
+    scores = [row[4] if len(row) == 5 else 1.0 for row in rows]
+    return check_boxes([row[:4] for row in rows], scores)
+
+
+def _from_json(path: str) -> Dict[Union[int, str], Boxes]:
+    with open(path, encoding='utf-8') as file:
+        content = json.load(file)
+    if not isinstance(content, dict):
+        raise ValueError('its outermost value is no object')
+    table = {}
+    for key, rows in content.items():
+        try:
+            key = _frame(key)
+        except ValueError:  # a path
+            pass
+        table[key] = _checked(rows)
+    return table
+
+
+def _from_csv(path: str) -> Dict[Union[int, str], Boxes]:
+    rows: Dict[Union[int, str], list] = {}
+    with open(path, encoding='utf-8-sig', newline='') as file:
+        reader = csv.DictReader(file)
+        names = {
+            name.strip().lower().removeprefix('box.'): name
+            for name in reader.fieldnames or ()
+        }
+        key = next((n for n in ('frame', 'image') if n in names), None)
+        corners = [names.get(n) for n in ('x1', 'y1', 'x2', 'y2')]
+        if key is None or None in corners:
+            raise ValueError(
+                f'its columns are {", ".join(reader.fieldnames or ["none"])}'
+            )
+        for row in reader:
+            box = [float(row[name]) for name in corners]
+            if row.get(names.get('score')):
+                box.append(float(row[names['score']]))
+            place = row[names[key]]
+            place = _frame(place) if key == 'frame' else place.strip()
+            rows.setdefault(place, []).append(box)
+    return {place: _checked(boxes) for place, boxes in rows.items()}

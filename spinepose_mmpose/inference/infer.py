@@ -1,0 +1,345 @@
+"""One call for an image, a video or the next frame of a stream, as users of
+the ``spinepose`` client know it. Nothing here opens a window.
+"""
+
+import os
+from contextlib import ExitStack, closing
+from typing import Iterator, List, Optional
+
+import cv2
+import numpy as np
+
+from ..metainfo import NUM_KEYPOINTS
+from ..utils import replaced
+from .estimator import SpinePoseEstimator
+from .images import as_image, read_image
+from .results import SPINE_ONLY, FrameResult, by_identity, spine_of
+from .settings import Settings
+from .stream import FrameLoop, stream
+from .video import WHOLE, Frame, open_source
+
+
+def infer_image(
+    input_path: str,
+    mode: str = Settings.mode,
+    spine_only: bool = Settings.spine_only,
+    vis_path: Optional[str] = None,
+    model_version: str = Settings.model_version,
+    detector=Settings.detector,
+    *,
+    estimator: Optional[SpinePoseEstimator] = None,
+    bboxes=None,
+    **options,
+) -> np.ndarray:
+    """Poses of everybody in an image file.
+
+    Args:
+        input_path (str | Path): any image that :func:`.read_image` reads.
+        mode, model_version, detector: see :class:`.SpinePoseEstimator`.
+        spine_only (bool): the 9 spine points alone, from the sacrum up
+            (:data:`.SPINE_ONLY` names them in order).
+        vis_path (str, optional): write a drawing to this file.
+        estimator (SpinePoseEstimator, optional): one that is ready, in place
+            of the settings.
+        bboxes (Sequence, optional): (N, 4) [x1, y1, x2, y2] in pixels, in
+            place of a detector.
+        options: further settings of :class:`.SpinePoseEstimator`.
+
+    Returns:
+        np.ndarray: (N, K, 3) float32, x and y in pixels and score.
+
+    Raises:
+        ValueError: a file that is no image, or a setting that is wrong.
+        FileNotFoundError: there is no such file.
+    """
+    if vis_path is not None:
+        _check_folder(vis_path)
+        if not cv2.haveImageWriter(str(vis_path)):
+            raise ValueError(
+                f'{vis_path} cannot be written: a name that ends in .jpg or '
+                '.png expected'
+            )
+    image = read_image(input_path)
+    if estimator is None:
+        options.update(mode=mode, model_version=model_version)
+        estimator = Settings().make_estimator(detector=detector, **options)
+    elif options:
+        raise _made_already(options)
+    people = estimator.predict(image, bboxes)
+    if spine_only:
+        people = tuple(person.select(SPINE_ONLY) for person in people)
+    if vis_path is not None:
+        with replaced(os.fspath(vis_path)) as temporary:
+            if not cv2.imwrite(temporary, _draw(image, people, spine_only)):
+                raise ValueError(f'{vis_path} cannot be written')
+    count = len(SPINE_ONLY) if spine_only else estimator.num_keypoints
+    return _stack(people, count)
+
+
+def infer_video(
+    input_path,
+    mode: str = Settings.mode,
+    spine_only: bool = Settings.spine_only,
+    use_smoothing: bool = True,
+    vis_path: Optional[str] = None,
+    model_version: str = Settings.model_version,
+    detector=Settings.detector,
+    max_detections: Optional[int] = Settings.max_detections,
+    **options,
+) -> List[np.ndarray]:
+    """Poses of everybody in each frame of a video, held in memory.
+
+    :func:`iter_video` gives the same frame by frame, with identities and
+    times.
+
+    Args:
+        input_path (str | Path | int): a video file, ``webcam``, the number of
+            a camera, the address of a stream, or a folder of images (with
+            ``rate``).
+        mode, spine_only, model_version, detector: as in :func:`infer_image`.
+        use_smoothing (bool): smooth each person over time.
+        vis_path (str, optional): write a drawing to this video file.
+        max_detections (int, optional): keep so many people per frame, the
+            surest.
+        options: see :func:`iter_video`.
+
+    Returns:
+        list: (N, K, 3) float32 of each frame, x and y in pixels and score;
+        rows are ordered by identity. N is 0 for a frame that could not be
+        read.
+    """
+    frames = iter_video(
+        input_path,
+        mode,
+        spine_only,
+        use_smoothing,
+        vis_path,
+        model_version,
+        detector,
+        max_detections,
+        **options,
+    )
+    with closing(frames):
+        results = [by_identity(frame).people for frame in frames]
+    known = next((people[0].names for people in results if people), None)
+    count = len(SPINE_ONLY) if spine_only else NUM_KEYPOINTS
+    count = len(known) if known else count
+    return [_stack(people, count) for people in results]
+
+
+def iter_video(
+    input_path,
+    mode: str = Settings.mode,
+    spine_only: bool = Settings.spine_only,
+    use_smoothing: bool = True,
+    vis_path: Optional[str] = None,
+    model_version: str = Settings.model_version,
+    detector=Settings.detector,
+    max_detections: Optional[int] = Settings.max_detections,
+    *,
+    estimator: Optional[SpinePoseEstimator] = None,
+    tracker=None,
+    smoother=None,
+    det_interval=Settings.det_interval,
+    batch_frames: int = Settings.batch_frames,
+    span=None,
+    rate=None,
+    **options,
+) -> Iterator[FrameResult]:
+    """Poses of everybody in a video, frame by frame in constant memory.
+
+    Settings are checked and the models are made ready before the first frame
+    is asked for. Frames that cannot be read have an ``error`` and no people.
+
+    Args:
+        input_path to max_detections: as in :func:`infer_video`.
+        estimator (SpinePoseEstimator, optional): one that is ready, in place
+            of the settings.
+        tracker (Tracker, optional): one with other settings.
+        smoother (OneEuroSmoother, optional): one with other settings.
+        det_interval (int | float): from one detection to the next, an int in
+            frames, a float in seconds; the tracker gives the boxes in between.
+        batch_frames (int): frames in one batch of the network.
+        span (Span, optional): which frames.
+        rate (Fraction, optional): frames per second of a folder of images.
+        options: further settings of :class:`.SpinePoseEstimator`.
+    """
+    settings = Settings(
+        det_interval=det_interval,
+        batch_frames=batch_frames,
+        smooth='live' if use_smoothing else 'none',
+    )
+    source = open_source(input_path, rate)
+    if vis_path is not None:
+        from .video_writer import find_encoder
+
+        _check_folder(vis_path)
+        find_encoder(os.fspath(vis_path))
+    if max_detections is not None:
+        options['max_people'] = max_detections
+    if estimator is None:
+        options = {'spinning': False, 'mode': mode, **options}
+        options.update(model_version=model_version, detector=detector)
+        estimator = settings.make_estimator(**options)
+    elif options:
+        raise _made_already(options)
+    loop = FrameLoop.create(settings, estimator)
+    loop.tracker = tracker or loop.tracker
+    if use_smoothing:
+        loop.smoother = smoother or loop.smoother
+    steps = stream(source, loop, batch_frames, span or WHOLE)
+    return _results(steps, source.info, spine_only, vis_path)
+
+
+class PoseTracker:
+    """Estimate, track and, by setting, smooth the people of a stream.
+
+    Called with one image after another, as ``rtmlib.PoseTracker`` and
+    ``spinepose.PoseTracker`` are. Rows of the result are ordered by identity;
+    ``track_ids`` names them and ``people`` holds them as objects.
+
+    Args:
+        solution (SpinePoseEstimator | Callable): an estimator, or its class,
+            which is then called with ``kwargs``.
+        det_frequency (int | float): from one detection to the next, an int
+            in frames, a float in seconds; between them the boxes come from
+            the tracked poses.
+        tracking (bool): False: boxes from the detector, no identities.
+        smoothing (bool | OneEuroSmoother): live One-Euro smoothing.
+        fps (float): frames per second of images that come without a time.
+        tracker (Tracker, optional): one with other settings.
+        kwargs: for the class, for example mode and device.
+
+    Raises:
+        ValueError: settings that cannot go together or are out of range.
+    """
+
+    def __init__(
+        self,
+        solution,
+        det_frequency=Settings.det_interval,
+        tracking: bool = Settings.tracking,
+        smoothing=False,
+        fps: float = 30.0,
+        tracker=None,
+        **kwargs,
+    ):
+        if not fps > 0:
+            raise ValueError(f'fps should be above 0, but is {fps}')
+        if not tracking and (
+            smoothing or det_frequency not in (1, Settings.det_interval)
+        ):
+            raise ValueError(
+                'smoothing and a det_frequency of its own need identities: '
+                'tracking should be True, but is False'
+            )
+        if isinstance(solution, type) or not hasattr(solution, 'predict_batch'):
+            solution = solution(**kwargs)
+        elif kwargs:
+            raise ValueError(
+                f'{", ".join(kwargs)} should go to the estimator, which has '
+                'been made already'
+            )
+        if tracking and tracker is None:
+            from .tracking import Tracker
+
+            tracker = Tracker(max_gap=Settings.max_gap)
+        if smoothing is True:
+            from .smoothing import OneEuroSmoother
+
+            smoothing = OneEuroSmoother(Settings.min_cutoff, Settings.beta)
+        self.estimator, self.fps = solution, float(fps)
+        self.loop = FrameLoop(
+            solution,
+            tracker if tracking else None,
+            smoothing or None,
+            det_frequency,
+        )
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin a new stream."""
+        self.loop.reset()
+        self.result = FrameResult(frame_index=-1)
+
+    @property
+    def people(self) -> tuple:
+        """Everybody in the last image."""
+        return self.result.people
+
+    @property
+    def track_ids(self) -> tuple:
+        """Of the rows of the last result."""
+        return tuple(person.track_id for person in self.people)
+
+    def __call__(self, image, time: Optional[float] = None) -> tuple:
+        """Keypoints (N, K, 2) in pixels and scores (N, K) of the next frame.
+
+        Args:
+            image (np.ndarray): (H, W, 3) uint8 BGR, or what
+                :func:`.as_image` takes.
+            time (float, optional): seconds; 1 / fps after the frame before if
+                None.
+        """
+        last = self.result
+        if time is None:
+            time = 0.0 if last.time is None else last.time + 1 / self.fps
+        frame = Frame(as_image(image), last.frame_index + 1, time)
+        (result,) = self.loop.finish([self.loop.detect(frame)])
+        self.result = by_identity(result)
+        return self.result.keypoints, self.result.scores
+
+    def visualize(self, image, keypoints, scores, **style) -> np.ndarray:
+        """The estimator's drawing of the last result, see its method."""
+        return self.estimator.visualize(image, keypoints, scores, **style)
+
+
+def _made_already(options: dict) -> ValueError:
+    return ValueError(
+        f'{", ".join(options)} should go to the estimator, which has been '
+        'made already'
+    )
+
+
+def _results(steps, info, spine_only, vis_path) -> Iterator[FrameResult]:
+    """Results of a stream, drawn along; the file lands when this is closed,
+    early or at the end."""
+    from .video_writer import written_video
+
+    with closing(steps), ExitStack() as files:
+        writer = None
+        try:
+            for image, result, _ in steps:
+                if spine_only:
+                    result = spine_of(result)
+                if vis_path is not None and image is not None:
+                    if writer is None:
+                        writer = files.enter_context(
+                            written_video(vis_path, result.size, info)
+                        )
+                    drawn = _draw(image, result.people, spine_only)
+                    writer.write(drawn, result.time)
+                yield result
+        except GeneratorExit:  # the caller stops: what was drawn is kept
+            pass
+
+
+def _check_folder(path) -> None:
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(
+            f'{path} cannot be written: there is no folder {folder}'
+        )
+
+
+def _draw(image, people, spine_only: bool) -> np.ndarray:
+    from .visualization import draw_people
+
+    return draw_people(image, people, spine_only=spine_only)
+
+
+def _stack(people, num_keypoints: int) -> np.ndarray:
+    """(N, K, 3) float32."""
+    if not people:
+        return np.zeros((0, num_keypoints, 3), np.float32)
+    return np.stack([np.column_stack([p.keypoints, p.scores]) for p in people])

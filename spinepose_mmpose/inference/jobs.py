@@ -1,0 +1,300 @@
+"""Inputs of a command and where the results of each one go."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Dict, Iterator, List, Sequence, Tuple
+
+from .formats import FORMATS, Format
+from .images import is_image
+from .record import Record
+from .settings import Settings
+from .video import camera_index, files_of, is_address
+
+PHOTO, CLIP = 'photograph', 'video'
+# Files of a folder that are taken for videos; a file named by the user may
+# have any extension.
+VIDEO_EXTENSIONS = (
+    '.mp4 .m4v .mov .avi .mkv .webm .wmv .flv .mpg .mpeg .m2v .ts .mts .m2ts '
+    '.3gp .ogv .vob .mxf .asf .gif .y4m .dv .divx'
+).split()
+IMAGE_OUTPUTS = '.jpg .jpeg .png .bmp .webp .tif .tiff'.split()
+VIDEO_OUTPUTS = '.mp4 .m4v .mov .mkv .avi .webm'.split()
+
+
+@dataclass(frozen=True)
+class Job:
+    """An input and its outputs.
+
+    Attributes:
+        source (str): the file, camera or address; a folder or pattern of
+            images.
+        kind (str): ``PHOTO`` or ``CLIP``.
+        name (str): what its outputs are called.
+        drawn (str): the drawn image or video, '' for none.
+        results (dict): name of a format -> path, see :meth:`.Format.target`.
+    """
+
+    source: str
+    kind: str
+    name: str
+    drawn: str = ''
+    results: Dict[str, str] = field(default_factory=dict)
+
+    @property
+    def outputs(self) -> List[str]:
+        """Paths of the results, then of the drawing."""
+        return [*self.results.values(), *([self.drawn] if self.drawn else [])]
+
+
+def find_jobs(settings: Settings) -> Tuple[List[Job], List[str]]:
+    """The photographs and clips that the user means, in order.
+
+    Returns:
+        tuple: jobs, without outputs; files of folders that are neither image
+        nor video.
+
+    Raises:
+        FileNotFoundError: there is no such thing.
+        ValueError: there is nothing to work on.
+    """
+    found: List[Job] = []
+    others: List[str] = []
+    for spec in settings.input_path:
+        jobs, left = _expand(spec, settings.sequence is not None)
+        found += jobs
+        others += left
+    return list(_distinct(found)), others
+
+
+def _expand(spec: str, is_sequence: bool) -> Tuple[List[Job], List[str]]:
+    if os.path.isfile(spec):
+        return [_file(spec)], []
+    if not os.path.exists(spec):
+        if is_address(spec):
+            return [Job(spec, CLIP, 'stream')], []
+        if camera_index(spec) is not None:
+            return [Job(spec, CLIP, f'camera{camera_index(spec)}')], []
+        if not any(char in spec for char in '*?['):
+            raise FileNotFoundError(f'no such file or folder: {spec}')
+    files = files_of(spec)
+    if is_sequence and any(map(is_image, files)):
+        folder = spec if os.path.isdir(spec) else os.path.dirname(spec)
+        return [Job(spec, CLIP, os.path.basename(os.path.abspath(folder)))], []
+    known = [path for path in files if is_image(path) or _is_video(path)]
+    if not known:
+        raise ValueError(
+            f'{spec} holds {len(files)} files, but none with the extension of '
+            'an image or a video'
+        )
+    left = set(files) - set(known)
+    return [_file(path) for path in known], sorted(left)
+
+
+def _is_video(path: str) -> bool:
+    return os.path.splitext(path)[1].lower() in VIDEO_EXTENSIONS
+
+
+def _file(path: str) -> Job:
+    name = os.path.splitext(os.path.basename(path))[0]
+    return Job(path, PHOTO if is_image(path) else CLIP, name)
+
+
+def _distinct(jobs: Sequence[Job]) -> Iterator[Job]:
+    """With names of their own: a.jpg and a.png become a_jpg and a_png."""
+    often = Counter(job.name for job in jobs)
+    used: Counter = Counter()
+    for job in jobs:
+        name = job.name
+        if often[name] > 1:
+            name += os.path.splitext(job.source)[1].lower().replace('.', '_')
+        used[name] += 1
+        if used[name] > 1:
+            name = f'{name}_{used[name]}'
+        yield Job(job.source, job.kind, name)
+
+
+def plan_outputs(jobs: Sequence[Job], settings: Settings) -> List[Job]:
+    """Where the results of every input go. Nothing is written.
+
+    A path is a file for one input and a folder for several. A name with an
+    extension is a file, any other a folder.
+
+    Raises:
+        ValueError: a path is of the wrong kind.
+    """
+    drawn, saved = settings.vis_path, settings.save_path
+    extensions = [kind.extension for kind in FORMATS.values()]
+    to_image = _is_file('-o', drawn, [*IMAGE_OUTPUTS, *VIDEO_OUTPUTS])
+    to_file = _is_file('-s', saved, extensions)
+    for option, path, is_file in (
+        ('-o', drawn, to_image),
+        ('-s', saved, to_file),
+    ):
+        if is_file and len(jobs) > 1:
+            raise ValueError(
+                f'{option} {path} is one file, but there are {len(jobs)} '
+                'inputs: name a folder'
+            )
+    names = list(dict.fromkeys(settings.save_format)) or ['openpose']
+    if to_file:
+        names = [_format_of(saved, settings.save_format)]
+    formats = [FORMATS[name](settings) for name in names] if saved else []
+    return [
+        Job(
+            job.source,
+            job.kind,
+            job.name,
+            _drawing(job, drawn, to_image) if drawn else '',
+            {
+                kind.name: _results(job, kind, saved, to_file, len(jobs) == 1)
+                for kind in formats
+            },
+        )
+        for job in jobs
+    ]
+
+
+def _is_file(option: str, path: str, extensions: Sequence[str]) -> bool:
+    if not path or path.endswith(('/', os.sep)) or os.path.isdir(path):
+        return False
+    extension = os.path.splitext(path)[1].lower()
+    if extension and extension not in extensions:
+        raise ValueError(
+            f'{option} {path}: files that end in {extension!r} are not '
+            f'written; {", ".join(extensions)} or a folder expected '
+            '(a folder with a dot in its name: put a slash behind it)'
+        )
+    return bool(extension)
+
+
+def _format_of(path: str, formats: Sequence[str]) -> str:
+    extension = os.path.splitext(path)[1].lower()
+    name = next(n for n, kind in FORMATS.items() if kind.extension == extension)
+    if formats and list(formats) != [name]:
+        raise ValueError(
+            f'-s {path} is a file of format {name}, but --save-format says '
+            f'{", ".join(formats)}: name a folder, or a file that ends in '
+            f'{FORMATS[formats[0]].extension}'
+        )
+    return name
+
+
+def _drawing(job: Job, path: str, is_file: bool) -> str:
+    extensions = IMAGE_OUTPUTS if job.kind == PHOTO else VIDEO_OUTPUTS
+    if is_file:
+        if os.path.splitext(path)[1].lower() not in extensions:
+            raise ValueError(
+                f'-o {path} does not fit {job.source}, which is a {job.kind}: '
+                f'a file that ends in {", ".join(extensions)} expected'
+            )
+        return path
+    extension = os.path.splitext(job.source)[1].lower()
+    if extension not in extensions or is_address(job.source):
+        extension = '.png' if job.kind == PHOTO else '.mp4'
+    return os.path.join(path, job.name + extension)
+
+
+def _results(
+    job: Job, kind: Format, path: str, is_file: bool, alone: bool
+) -> str:
+    if job.kind == PHOTO and not kind.for_photographs:
+        raise ValueError(
+            f'{job.source} is a photograph: {kind.name.upper()} holds '
+            'movements, so that it needs a video'
+        )
+    if not is_file:
+        return kind.target(path, job.name, job.kind == CLIP, alone)
+    if job.kind == CLIP and not kind.in_one_file:
+        raise ValueError(
+            f'-s {path} is one file, but {job.source} is a video, of which '
+            f'{kind.name} is one file per frame: name a folder, or a '
+            f'{FORMATS["json"].extension} file for all frames in one'
+        )
+    return path
+
+
+def check_outputs(jobs: Sequence[Job], settings: Settings) -> None:
+    """Complain about outputs that cannot or must not be written.
+
+    Raises:
+        ValueError: an output is an input, exists, or has no usable name.
+        OSError: a folder may not be written, or is a file.
+    """
+    inputs = [job.source for job in jobs]
+    inputs += [settings.boxes, settings.model, settings.config]
+    inputs += [settings.checkpoint, settings.detector, settings.detector_config]
+    taken = {os.path.realpath(p): p for p in inputs if p and os.path.exists(p)}
+    for job in jobs:
+        present = existing_outputs(job, settings)
+        samples = _samples(job, settings)
+        for path in [*samples, *present]:
+            if os.path.realpath(path) in taken:
+                raise ValueError(
+                    f'{path} is an input itself: name another file for the '
+                    'output'
+                )
+        for path in samples:
+            _check_place(path)
+        if settings.overwrite or settings.resume or not job.outputs:
+            continue
+        if job.kind == CLIP and Record(job.outputs[0]).is_interrupted():
+            raise ValueError(
+                f'a run on {job.source} was interrupted: --resume goes on '
+                'with it, --overwrite begins again'
+            )
+        if present:
+            raise ValueError(
+                f'{present[0]} exists already: --overwrite replaces it, '
+                '--resume keeps what is finished and does the rest'
+            )
+
+
+def existing_outputs(job: Job, settings: Settings) -> List[str]:
+    """Files that are there already where outputs of a job go."""
+    found = [job.drawn] if os.path.exists(job.drawn) else []
+    for name, path in job.results.items():
+        found += FORMATS[name](settings).existing(path, job.name)
+    return found
+
+
+def make_folders(jobs: Sequence[Job], settings: Settings) -> None:
+    """Make every folder that outputs go to."""
+    paths = [path for job in jobs for path in _samples(job, settings)]
+    for folder in {os.path.dirname(os.path.realpath(path)) for path in paths}:
+        os.makedirs(folder, exist_ok=True)
+
+
+def _samples(job: Job, settings: Settings) -> List[str]:
+    """Files like those that will be written."""
+    return [job.drawn] * bool(job.drawn) + [
+        FORMATS[name](settings).sample(path, job.name, job.kind == CLIP)
+        for name, path in job.results.items()
+    ]
+
+
+def _check_place(path: str) -> None:
+    try:
+        path.encode()
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except UnicodeEncodeError:
+        raise ValueError(
+            f'{ascii(path)} cannot be written: its name is not UTF-8'
+        ) from None
+    except OSError as error:
+        raise OSError(f'{path} cannot be written: {error.strerror}') from error
+    if os.path.isdir(path):
+        raise IsADirectoryError(f'{path} is a folder, a file expected')
+    folder = os.path.dirname(os.path.realpath(path))
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder):
+        raise NotADirectoryError(
+            f'{path} cannot be written: {folder} is a file, not a folder'
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(
+            f'{path} cannot be written: no permission to write in {folder}'
+        )

@@ -1,0 +1,351 @@
+"""What was done for an input, kept beside its outputs in ``.spinepose``.
+
+``NAME.json`` says what the results depend on (options, digests of input and
+model) and, once they are there, which files were written. Of a clip that is
+being worked on ``NAME.jsonl`` has a line per frame, appended, and
+``NAME.state`` how many bytes of it are whole and the state of tracker and
+smoother after the last of these frames; it is replaced as a whole.
+"""
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Iterator, List, Optional, Sequence
+
+from ..utils import write_text
+from .formats import Header, rounded_result
+from .formats.json_lines import frame_record, frame_result
+from .results import FrameResult
+from .video import camera_index, files_of, is_address
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None
+
+FOLDER = '.spinepose'
+LONGEST_NAME = 200  # bytes
+# Of a large file so many blocks, evenly spread, stand for all of it.
+BLOCKS, BLOCK = 64, 1 << 16
+# What reading a damaged record may raise.
+DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError,
+          OverflowError, RecursionError)  # fmt: skip
+
+
+class DamagedRecord(Exception):
+    """A record that cannot be read."""
+
+
+@dataclass
+class Tally:
+    """What was found.
+
+    Attributes:
+        frames (int): that were read.
+        found (int): people, frame by frame.
+        people (int): different ones, as far as they were tracked.
+        empty (int): frames in which nobody was found.
+        bad (int): frames that could not be read.
+    """
+
+    frames: int = 0
+    found: int = 0
+    people: int = 0
+    empty: int = 0
+    bad: int = 0
+
+    def add(self, result: FrameResult) -> None:
+        if result.error:
+            self.bad += 1
+            return
+        self.frames += 1
+        self.found += len(result.people)
+        self.empty += not result.people
+        # Identities are given from 1 and not used twice.
+        ids = [person.track_id or 0 for person in result.people]
+        self.people = max([self.people, *ids])
+
+    def __add__(self, other: 'Tally') -> 'Tally':
+        pairs = zip(asdict(self).values(), asdict(other).values())
+        return Tally(*(a + b for a, b in pairs))
+
+
+class Record:
+    """What was done for one input.
+
+    Args:
+        output (str): the first of its outputs.
+
+    Attributes:
+        facts (dict): what the outputs depend on, plain values.
+        written (list, optional): their files; None if there is work left.
+        stale (list): files of runs before this one, which it replaces.
+        header (Header): of the input.
+        tally (Tally): of the frames in the journal.
+        last (int): index of the last frame in the journal, -1 if none.
+        state (dict, optional): of the loop after it, None at the start.
+        complete (bool): all frames are in the journal.
+        shortfall (str): what is missing of the input, see :class:`.Source`.
+    """
+
+    def __init__(self, output: str):
+        folder, name = os.path.split(os.path.abspath(output))
+        if len(os.fsencode(name)) > LONGEST_NAME:
+            name = hashlib.sha256(os.fsencode(name)).hexdigest()
+        self.folder = os.path.join(folder, FOLDER)
+        self.path = os.path.join(self.folder, name)
+        self.facts: dict = {}
+        self.written: Optional[List[str]] = None
+        self.stale: List[str] = []
+        self.header, self.file = Header(), None
+        self._forget_frames()
+
+    @property
+    def count(self) -> int:
+        """Frames in the journal."""
+        return self.tally.frames + self.tally.bad
+
+    def load(self) -> bool:
+        """Read what an earlier run left; False if there is nothing.
+
+        Raises:
+            DamagedRecord: it cannot be read.
+        """
+        try:
+            with open(f'{self.path}.json', encoding='utf-8') as file:
+                content = json.load(file)
+            facts = content['facts']
+            self.facts = dict(
+                results=dict(facts['results']),
+                files=dict(facts['files']),
+                targets=list(facts['targets']),
+            )
+            self.header = Header.from_json(content['header'])
+            self.stale = self._absolute(content['stale'])
+            if content['written'] is not None:
+                self.written = self._absolute(content['written'])
+        except FileNotFoundError:
+            return False
+        except DAMAGE as error:
+            raise DamagedRecord from error
+        return True
+
+    def is_interrupted(self) -> bool:
+        """Whether the run before was not finished."""
+        try:
+            return self.load() and self.written is None
+        except DamagedRecord:
+            return False
+
+    def begin(self, facts: dict, header: Header, journal: bool = True) -> None:
+        """Begin anew; of what was done before only its files are kept in
+        mind.
+
+        Args:
+            facts (dict): what the outputs depend on.
+            header (Header): of the input.
+            journal (bool): frames will be appended.
+        """
+        self._forget_frames()
+        self.facts, self.header = facts, header
+        self.stale, self.written = self.stale + (self.written or []), None
+        os.makedirs(self.folder, exist_ok=True)
+        if journal:
+            self._open('ab')
+            self.file.truncate(0)
+            self._save_state()
+        self._save()
+
+    def resume(self, loop) -> None:
+        """Go on with the journal of what was loaded.
+
+        Args:
+            loop (FrameLoop): takes up its state.
+
+        Raises:
+            DamagedRecord: it cannot be read.
+        """
+        try:
+            with open(f'{self.path}.state', encoding='utf-8') as file:
+                saved = json.load(file)
+            self._open('r+b')
+            self.file.truncate(saved['bytes'])
+            self.file.seek(0, os.SEEK_END)
+            self.complete, self.state = saved['complete'], saved['state']
+            self.shortfall = saved['shortfall']
+            for result in self.results():
+                self.tally.add(result)
+                self.last = result.frame_index
+            if self.last != saved['last']:
+                raise ValueError('lines are missing')
+            if self.state is not None:
+                loop.load_state(self.state)
+        except (FileNotFoundError, *DAMAGE) as error:
+            self.close()
+            raise DamagedRecord from error
+
+    def append(
+        self, result: FrameResult, state: Optional[dict] = None
+    ) -> FrameResult:
+        """Add a frame.
+
+        Args:
+            result (FrameResult): of it.
+            state (dict, optional): to go on from after this frame.
+
+        Returns:
+            FrameResult: the result as it will be read.
+        """
+        result = rounded_result(result)
+        self.file.write((json.dumps(frame_record(result)) + '\n').encode())
+        self.tally.add(result)
+        self.last = result.frame_index
+        if state is not None:
+            self.state = state
+            self._save_state()
+        return result
+
+    def finish(self, shortfall: str = '') -> None:
+        """No frame will follow."""
+        self.complete, self.state, self.shortfall = True, None, shortfall
+        self._save_state()
+
+    def results(self) -> Iterator[FrameResult]:
+        """The frames of the journal, read one by one."""
+        self.file.flush()
+        with open(f'{self.path}.jsonl', encoding='utf-8') as file:
+            for line in file:
+                yield frame_result(json.loads(line), self.header)
+
+    def close(self) -> None:
+        """Let go of the journal; what was appended since the last state is
+        lost to a resumed run."""
+        if self.file is not None:
+            self.file.close()
+            self.file = None
+
+    def done(self, written: Sequence[str]) -> None:
+        """All files are there: those of earlier runs go, and the journal."""
+        self.close()
+        left = {os.path.realpath(path) for path in written}
+        for path in self.stale:
+            if os.path.realpath(path) not in left:
+                with suppress(FileNotFoundError):
+                    os.remove(path)
+        self.written, self.stale = list(written), []
+        self._save()
+        self._remove('.state', '.jsonl')
+
+    def forget(self) -> None:
+        """Leave nothing behind."""
+        self.close()
+        self._remove('.json', '.state', '.jsonl')
+        with suppress(OSError):  # it holds other records
+            os.rmdir(self.folder)
+
+    def set_aside(self) -> str:
+        """Rename a damaged record; returns its new name."""
+        self.written, self.stale = None, []
+        for end in ('.json', '.state', '.jsonl'):
+            with suppress(FileNotFoundError):
+                os.replace(self.path + end, f'{self.path}.damaged{end}')
+        return f'{self.path}.damaged.json'
+
+    def _forget_frames(self) -> None:
+        self.tally, self.last = Tally(), -1
+        self.state: Optional[dict] = None
+        self.complete, self.shortfall = False, ''
+
+    def _absolute(self, paths: Sequence[str]) -> List[str]:
+        return [
+            os.path.normpath(os.path.join(self.folder, path)) for path in paths
+        ]
+
+    def _save(self) -> None:
+        def relative(paths):
+            return [os.path.relpath(path, self.folder) for path in paths]
+
+        content = dict(
+            facts=self.facts,
+            header=self.header.to_json(),
+            written=None if self.written is None else relative(self.written),
+            stale=relative(self.stale),
+        )
+        write_text(f'{self.path}.json', json.dumps(content))
+
+    def _remove(self, *ends: str) -> None:
+        for end in ends:
+            with suppress(FileNotFoundError):
+                os.remove(self.path + end)
+
+    def _open(self, mode: str) -> None:
+        self.file = open(f'{self.path}.jsonl', mode)
+        if fcntl is not None:
+            try:
+                fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OSError(
+                    f'another process works on {self.header.source} right now'
+                ) from None
+            except OSError:  # a file system without locks
+                pass
+
+    def _save_state(self) -> None:
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        content = dict(
+            bytes=self.file.seek(0, os.SEEK_END),
+            last=self.last,
+            complete=self.complete,
+            shortfall=self.shortfall,
+            state=self.state,
+        )
+        write_text(f'{self.path}.state', json.dumps(content))
+
+
+def digest_of(path: str) -> str:
+    """Of the content of a file, of all files of a folder or a pattern, or of
+    an address itself."""
+    digest = hashlib.sha256()
+    if is_address(str(path)) or camera_index(str(path)) is not None:
+        digest.update(path.encode())
+    elif os.path.isfile(path):
+        size = os.path.getsize(path)
+        digest.update(str(size).encode())
+        with open(path, 'rb') as file:
+            for i in range(BLOCKS):
+                file.seek(max(0, size - BLOCK) * i // (BLOCKS - 1))
+                digest.update(file.read(BLOCK))
+                if size <= BLOCK:
+                    break
+    else:
+        for file in files_of(path):
+            digest.update(os.fsencode(os.path.basename(file)))
+            digest.update(digest_of(file).encode())
+    return digest.hexdigest()[:32]
+
+
+def check_same(old: dict, new: dict, source: str) -> None:
+    """Compare what outputs depend on with what they depended on.
+
+    Args:
+        old, new (dict): name -> value; options that are not there have their
+            defaults.
+        source (str): the input, for the message.
+
+    Raises:
+        ValueError: they differ; names what.
+    """
+    for name in sorted(set(old) | set(new)):
+        was, now = (values.get(name, 'not given') for values in (old, new))
+        if was == now:
+            continue
+        change = f'{name} was {was}, and is {now} now'
+        if not name.startswith('-'):
+            change = f'{name} is not what it was'
+        raise ValueError(
+            f'{source}: what an earlier run left does not fit: {change} (use '
+            'the same command, or --overwrite to begin again)'
+        )

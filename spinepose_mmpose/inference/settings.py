@@ -1,0 +1,410 @@
+"""The settings of a run, once for the command line and for Python.
+
+A field of :class:`Settings` holds its default and, as metadata, what the
+command line says about it: help, range, choices, flags. ``role`` says what
+depends on it: the ``results`` (the default), the ``files`` written from them
+alone, or ``nothing`` that is kept.
+"""
+
+import os
+import re
+from dataclasses import dataclass, field, fields
+from fractions import Fraction
+from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
+
+NOTHING, FILES, RESULTS = 'nothing', 'files', 'results'
+# Rates of television that people round.
+NTSC = {'23.98': 24, '23.976': 24, '29.97': 30, '47.95': 48, '59.94': 60,
+        '119.88': 120}  # fmt: skip
+LONGEST = 1e7  # seconds
+MOST_FRAMES = 10**9
+
+
+class Position(NamedTuple):
+    """A place in a source.
+
+    Attributes:
+        time (float, optional): seconds.
+        index (int, optional): of a frame, in place of a time.
+    """
+
+    time: Optional[float] = None
+    index: Optional[int] = None
+
+    def is_after(self, index: int, time: float) -> bool:
+        """Whether a frame lies before this place."""
+        if self.index is not None:
+            return index < self.index
+        return time < self.time
+
+
+class Span(NamedTuple):
+    """The part of a source that is wanted.
+
+    Attributes:
+        start (Position): the first frame.
+        end (Position, optional): the first frame that is not wanted any more.
+        stride (int): interval at which frames are taken, skipping stride - 1
+            frames.
+    """
+
+    start: Position = Position(index=0)
+    end: Optional[Position] = None
+    stride: int = 1
+
+    def ends_before(self, index: int, time: float) -> bool:
+        return self.end is not None and not self.end.is_after(index, time)
+
+
+def parse_position(text: str) -> Position:
+    """``12.5``, ``1:30`` and ``0:01:30.5`` are times, ``250f`` is a frame.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        if text.endswith('f'):
+            place = Position(index=int(text[:-1]))
+            valid = 0 <= place.index <= MOST_FRAMES
+        else:
+            seconds = 0.0
+            for part in text.split(':'):
+                seconds = 60 * seconds + float(part)
+            place = Position(time=seconds)
+            valid = 0 <= seconds <= LONGEST
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError(
+            f'{text!r} is no place in a video: seconds (12.5), a time '
+            '(0:01:30) or a frame (250f) expected'
+        )
+    return place
+
+
+def parse_rate(text: str) -> Fraction:
+    """Frames per second, exact: 29.97 means 30000/1001."""
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not Fraction(1, 10000) <= rate <= 10000:
+        raise ValueError(
+            f'{text!r} is no frame rate: 30 or 30000/1001 expected'
+        )
+    return Fraction(NTSC[text] * 1000, 1001) if text in NTSC else rate
+
+
+def parse_size(text: str) -> Tuple[int, int]:
+    found = re.fullmatch(r'([1-9]\d{1,3})x([1-9]\d{1,3})', text.lower())
+    if not found:
+        raise ValueError(f'{text!r} is no size: 320x320 expected')
+    return int(found[1]), int(found[2])
+
+
+def parse_interval(text: str) -> Union[int, float]:
+    """``5`` is frames, ``0.2`` seconds."""
+    return int(text) if text.isdigit() else float(text)
+
+
+def parse_shard(text: str) -> Tuple[int, int]:
+    """``1/4`` to ``4/4`` as (index from 0, count)."""
+    found = re.fullmatch(r'(\d{1,6})/(\d{1,6})', text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise ValueError(
+            f'{text!r} is no part of the inputs: 1/4 to 4/4 expected'
+        )
+    return int(found[1]) - 1, int(found[2])
+
+
+def parse_formats(text: str) -> list:
+    from .formats import FORMATS
+
+    names = [name.strip().lower() for name in text.split(',') if name.strip()]
+    for name in names:
+        if name not in FORMATS:
+            raise ValueError(
+                f'no format {name!r}: choose from {", ".join(FORMATS)}'
+            )
+    return names
+
+
+def _option(default, help: str, **details) -> Any:
+    """A field. ``details``:
+
+    group (str): heading of this option and of those below it.
+    flags (tuple): other ways to write it than ``--its-name``.
+    kind (Callable): from text to value; the type of the default if None.
+    range (tuple): lowest and highest value.
+    choices (tuple): the only values.
+    metavar (str): what stands for the value in the help.
+    keyword (str): of :class:`.SpinePoseEstimator`, to which it goes.
+    role (str): see above.
+    """
+    return field(default=default, metadata=dict(help=help, **details))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a run can be told; ``spinepose-mmpose --help`` lists it.
+
+    Raises:
+        ValueError: a value is out of its range, or two contradict each other.
+    """
+
+    # fmt: off
+    input_path: Tuple[str, ...] = _option(
+        (), 'images, videos, folders, patterns like "clips/*.mp4", "webcam" '
+        'or the number of a camera, or the address of a stream (rtsp, http, '
+        'udp, ...)', group='input', metavar='INPUT', role=NOTHING,
+        kind=str, nargs='+', required=True,
+        flags=('-i', '--input-path', '--input_path'))
+    start: Optional[Position] = _option(
+        None, 'begin here: seconds (12.5), a time (0:01:30) or a frame (250f)',
+        kind=parse_position, metavar='TIME')
+    end: Optional[Position] = _option(
+        None, 'stop before this time or frame', kind=parse_position,
+        metavar='TIME')
+    stride: int = _option(
+        1, 'take every Nth frame', range=(1, 10**6), metavar='N')
+    sequence: Optional[Fraction] = _option(
+        None, 'a folder or pattern of images is one clip with so many frames '
+        'per second (30, 29.97, 30000/1001); otherwise each is a photograph',
+        kind=parse_rate, metavar='FPS')
+    boxes: str = _option(
+        '', 'boxes of people instead of a detector: CSV with frame or image, '
+        'x1, y1, x2, y2[, score], or JSON {"0": [[x1, y1, x2, y2], ...]}',
+        metavar='FILE')
+    shard: Optional[Tuple[int, int]] = _option(
+        None, 'do the Ith of N parts of the inputs (1/4 to 4/4); by default '
+        'what torchrun or SLURM say', kind=parse_shard, metavar='I/N',
+        role=NOTHING)
+
+    vis_path: str = _option(
+        '', 'drawn image or video; a folder for several inputs',
+        group='output', metavar='DRAWN', role=NOTHING,
+        flags=('-o', '--vis-path', '--vis_path'))
+    save_path: str = _option(
+        '', 'results: a file (.json for a photograph, .jsonl, .csv, .trc) or '
+        'a folder', metavar='RESULTS', role=NOTHING,
+        flags=('-s', '--save-path', '--save_path'))
+    save_format: Tuple[str, ...] = _option(
+        (), 'openpose (JSON, one file per frame), json (JSON Lines), csv (one '
+        'row per person and frame), trc (one file per person), or several '
+        'with commas; by default what the name of -s says, openpose for a '
+        'folder', kind=parse_formats, action='extend', metavar='FORMAT',
+        role=NOTHING)
+    json_layout: str = _option(
+        'client', 'names of OpenPose files: frame_00000.json (client, '
+        'default) or NAME_json/NAME_000000.json (pose2sim)',
+        choices=('client', 'pose2sim'), role=FILES)
+    spine_only: bool = _option(
+        False, 'only the 9 points of the spine, from the sacrum up',
+        role=FILES)
+    show: bool = _option(
+        False, 'show drawings in a window while they are made', role=NOTHING)
+    resume: bool = _option(
+        False, 'keep what is finished, go on with what was interrupted',
+        role=NOTHING)
+    overwrite: bool = _option(False, 'replace what exists', role=NOTHING)
+
+    mode: str = _option(
+        'medium', 'size: xlarge, large, medium (default) or small',
+        group='model', flags=('-m', '--mode'), metavar='MODE', keyword='mode')
+    model_version: str = _option(
+        'latest', 'latest (default), v2 (SIMSPINE) or v1 (SpineTrack)',
+        metavar='VERSION', keyword='model_version')
+    model: Optional[str] = _option(
+        None, 'instead of --mode: a name of the model zoo, or a file: .onnx, '
+        '.xml (OpenVINO), .pth, or the folder of an mmdeploy export',
+        metavar='NAME', keyword='model')
+    config: Optional[str] = _option(
+        None, 'of MMPose, for a .pth', metavar='FILE', keyword='config')
+    checkpoint: Optional[str] = _option(
+        None, 'of MMPose, with --config', metavar='FILE', keyword='checkpoint')
+    backend: str = _option(
+        'auto', 'auto (default), onnxruntime, pytorch or openvino',
+        metavar='NAME', keyword='backend')
+    device: str = _option(
+        'auto', 'auto (default: a GPU where there is one), cpu, cuda, cuda:1, '
+        'tensorrt, ...', metavar='NAME', keyword='device', role=NOTHING)
+    hardware_acceleration: bool = _option(
+        True, '--no-hardware-acceleration is the same as --device cpu',
+        switch=True, role=NOTHING)
+    half: bool = _option(
+        False, 'compute in half precision where device and backend can; on a '
+        'CPU with bfloat16 OpenVINO does, if it is installed', switch=True,
+        flags=('--mixed-precision', '--half'), keyword='half')
+    threads: Optional[int] = _option(
+        None, 'of the CPU, for one network', kind=int, range=(1, 1024),
+        metavar='N', keyword='threads', role=NOTHING)
+    batch_size: int = _option(
+        32, 'people in one run of the network at most (default 32)',
+        range=(1, 1024), metavar='N', keyword='batch_size')
+    batch_frames: int = _option(
+        1, 'frames, or photographs, whose people form one batch (default 1); '
+        'more helps a GPU where the detector runs on every frame',
+        range=(1, 1024), metavar='N')
+    flip_test: bool = _option(
+        False, 'average with the mirror image: a little better, half as fast',
+        keyword='flip_test')
+
+    detector: Optional[str] = _option(
+        'auto', 'auto (default), rfdetr, rtmdet, yolox, none (the whole image '
+        'is one person), or a file: .onnx, or .pth with --detector-config',
+        group='people', metavar='NAME', keyword='detector')
+    detector_config: Optional[str] = _option(
+        None, 'of MMDetection, for a .pth', metavar='FILE',
+        keyword='detector_config')
+    det_size: Optional[Tuple[int, int]] = _option(
+        None, 'input of a detector file that takes any size, like 320x320',
+        kind=parse_size, metavar='WxH', keyword='detector_size')
+    det_interval: Union[int, float] = _option(
+        1 / 6, 'look for people again after so many seconds (0.2) or, as a '
+        'whole number, frames (5); in between their own poses tell where they '
+        'are (default 1/6 second)', range=(0.001, 10**6), metavar='S',
+        kind=parse_interval)
+    det_score: float = _option(
+        0.3, 'lowest score of a person (default 0.3)', range=(0, 1),
+        metavar='S', keyword='bbox_threshold')
+    det_nms: float = _option(
+        0.45, 'largest overlap of two people (default 0.45), for detectors '
+        'that leave it open', range=(0, 1), metavar='S',
+        keyword='nms_threshold')
+    max_detections: Optional[int] = _option(
+        None, 'people in one frame at most, the surest; all by default',
+        kind=int, range=(1, 10**6), metavar='N', keyword='max_people')
+    tracking: bool = _option(
+        True, 'no identities; the detector runs on every frame, nothing is '
+        'smoothed', flags=('--no-tracking',))
+    max_gap: float = _option(
+        2.0, 'seconds after which somebody who left is somebody new '
+        '(default 2)', range=(0, 10**6), metavar='S')
+
+    smooth: str = _option(
+        'live', 'live (default): One-Euro, as frames come; offline: outliers '
+        'removed, then Butterworth without delay, once all frames are known',
+        group='time', choices=('live', 'offline', 'none'))
+    min_cutoff: float = _option(
+        1.5, 'live: lower is smoother at rest (default 1.5)',
+        range=(0.001, 1000), metavar='HZ')
+    beta: float = _option(
+        8.0, 'live: higher follows fast movements more closely (default 8)',
+        range=(0, 1000), metavar='B')
+    cutoff: float = _option(
+        6.0, 'offline: movements faster than this are removed (default 6)',
+        range=(0.01, 1000), metavar='HZ')
+    order: int = _option(
+        4, 'offline: order of the filter, even (default 4)', range=(2, 16),
+        metavar='N')
+
+    draw: str = _option(
+        'overlay', 'on the image (default), beside it, or on a plain ground',
+        group='drawing', choices=('overlay', 'side-by-side', 'skeleton'),
+        role=FILES)
+    background: str = _option(
+        'black', 'of --draw skeleton (default black)',
+        choices=('black', 'white'), role=FILES)
+    labels: bool = _option(False, 'name the vertebrae', role=FILES)
+    ids: bool = _option(
+        True, 'leave out the identities', flags=('--no-ids',), role=FILES)
+    draw_boxes: bool = _option(
+        False, 'draw the boxes of people', role=FILES)
+    draw_score: float = _option(
+        0.3, 'draw points with this score or more (default 0.3)',
+        range=(0, 1), metavar='S', role=FILES)
+
+    quiet: bool = _option(
+        False, 'errors only', group='messages', flags=('-q', '--quiet'),
+        role=NOTHING)
+    log_json: bool = _option(
+        False, 'messages as JSON on stderr, one object per line',
+        role=NOTHING)
+    # fmt: on
+
+    def __post_init__(self):
+        for spec in fields(self):
+            try:
+                check_value(spec, getattr(self, spec.name))
+            except ValueError as error:
+                raise ValueError(f'{spec.name}: {error}') from None
+        if self.resume and self.overwrite:
+            raise ValueError('resume and overwrite contradict each other')
+        if self.smooth == 'offline' and not self.tracking:
+            raise ValueError(
+                'smoothing offline needs identities, and so tracking'
+            )
+
+    @property
+    def span(self) -> Span:
+        return Span(self.start or Position(index=0), self.end, self.stride)
+
+    def values(self, role: str) -> Dict[str, Any]:
+        """Options of a role that are not at their default, ready for JSON."""
+        return {
+            f'--{spec.name.replace("_", "-")}': _plain(getattr(self, spec.name))
+            for spec in fields(self)
+            if spec.metadata.get('role', RESULTS) == role
+            and getattr(self, spec.name) != spec.default
+        }
+
+    def make_estimator(self, **others):
+        """The estimator of these settings.
+
+        Args:
+            others: arguments of :class:`.SpinePoseEstimator` that come first.
+        """
+        from .estimator import SpinePoseEstimator
+
+        given = {
+            spec.metadata['keyword']: getattr(self, spec.name)
+            for spec in fields(self)
+            if 'keyword' in spec.metadata
+        }
+        given.update(others)
+        if not self.hardware_acceleration:
+            given['device'] = 'cpu'
+        if self.boxes or given['detector'] == 'none':
+            given['detector'] = None
+        return SpinePoseEstimator(**given)
+
+
+def parse_value(spec, text: str):
+    """The value of a field that a text on the command line means.
+
+    Args:
+        spec (dataclasses.Field): of :class:`Settings`.
+
+    Raises:
+        ValueError: it is none, or out of range.
+    """
+    default = str if spec.default is None else type(spec.default)
+    kind = spec.metadata.get('kind', default)
+    try:
+        value = kind(text)
+    except ValueError as error:
+        if kind in (int, float):
+            raise ValueError(f'{text!r} is no number') from error
+        raise
+    check_value(spec, value)
+    return value
+
+
+def check_value(spec, value) -> None:
+    """Compare a value with the range and the choices of its field."""
+    choices = spec.metadata.get('choices')
+    if choices and value not in choices:
+        raise ValueError(f'{value!r} is none of {", ".join(choices)}')
+    if 'range' in spec.metadata and value is not None:
+        low, high = spec.metadata['range']
+        if not low <= value <= high:
+            raise ValueError(f'{value} is not between {low} and {high}')
+
+
+def _plain(value):
+    """As JSON gives it back."""
+    if isinstance(value, Fraction):
+        return str(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,328 @@
+"""Frames to people: detect, estimate, track and smooth, one loop for all.
+
+Decoding, detection and estimation work at the same time, each in a thread of
+its own. Poses of up to ``batch_frames`` frames are one batch of the network
+where their boxes do not depend on one another. Which frames those are follows
+from the frames alone, so that a run that was resumed gives the same numbers.
+"""
+
+import queue
+import threading
+import time
+from contextlib import closing
+from itertools import islice
+from typing import Iterable, Iterator, List, NamedTuple, Optional, TypeVar
+
+import numpy as np
+
+from .results import FrameResult
+from .settings import Settings, Span
+from .video import WHOLE, Frame, Source
+
+Item = TypeVar('Item')
+_END = object()
+# Seconds between two states from which a run can go on.
+STATE_PERIOD = 0.5
+# Between two frames the nearer one is searched, on a tie the later one.
+NEARER = 0.4
+
+
+def ahead(
+    items: Iterable[Item], size: int = 2, newest: bool = False
+) -> Iterator[Item]:
+    """The items, made in another thread before they are asked for.
+
+    An error there is raised here. When this generator is closed, the thread
+    closes ``items`` and ends. OpenCV, PyAV and ONNX Runtime let other threads
+    run while they work, so that a chain of such stages overlaps.
+
+    Args:
+        items (Iterable): made in the thread.
+        size (int): how many of them may wait.
+        newest (bool): drop the oldest waiting one instead of making ``items``
+            wait, as a camera needs it.
+    """
+    waiting: queue.Queue = queue.Queue(maxsize=size)
+    stop = threading.Event()
+
+    def work() -> None:
+        last = (_END, None)
+        try:
+            for item in items:
+                if stop.is_set():
+                    return
+                while newest and waiting.full():
+                    _take(waiting)
+                waiting.put((item, None))
+        except BaseException as error:  # whatever it is, the caller gets it
+            last = (_END, error)
+        finally:
+            if hasattr(items, 'close'):
+                items.close()
+            waiting.put(last)
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    try:
+        while True:
+            item, error = waiting.get()
+            if error is not None:
+                raise error
+            if item is _END:
+                return
+            yield item
+    finally:
+        stop.set()
+        # The thread may be waiting for room in the queue.
+        while worker.is_alive():
+            while _take(waiting):
+                pass
+            worker.join(0.02)
+
+
+def _take(waiting: queue.Queue) -> bool:
+    """Throw one item away; False if there was none."""
+    try:
+        waiting.get_nowait()
+    except queue.Empty:
+        return False
+    return True
+
+
+def batches(items: Iterable[Item], size: int) -> Iterator[List[Item]]:
+    """Lists of ``size`` items; the last one may be shorter."""
+    items = iter(items)
+    while batch := list(islice(items, size)):
+        yield batch
+
+
+class Found(NamedTuple):
+    """A frame after detection.
+
+    Attributes:
+        frame (Frame): with its image.
+        boxes (tuple, optional): (N, 4) and scores (N,); None where the
+            tracker is to say where people are.
+        detected (bool): the boxes are not the tracker's.
+    """
+
+    frame: Frame
+    boxes: Optional[tuple]
+    detected: bool = True
+
+
+class Step(NamedTuple):
+    """What the stream gives for a frame.
+
+    Attributes:
+        image (np.ndarray, optional): (H, W, 3) uint8 BGR, None if the frame
+            could not be read.
+        result (FrameResult): everybody in it.
+        state (dict, optional): where to go on after this frame, None where
+            nobody can.
+    """
+
+    image: Optional[np.ndarray]
+    result: FrameResult
+    state: Optional[dict] = None
+
+
+class FrameLoop:
+    """Detect, estimate, track and smooth, frame after frame.
+
+    Args:
+        estimator (SpinePoseEstimator): or anything with its ``detect`` and
+            ``predict_batch``.
+        tracker (Tracker, optional): gives people their identity. Without one
+            the detector runs on every frame and nothing is smoothed.
+        smoother (OneEuroSmoother, optional): called with the people of a
+            frame and its time.
+        det_interval (int | float): how long the tracker's boxes stand in for
+            the detector: an int counts frames, a float is seconds. The
+            detector also runs before the tracker would lose sight of people.
+        boxes_of (Callable, optional): from the index of a frame to its boxes
+            (N, 4) and scores (N,), instead of a detector.
+
+    Raises:
+        ValueError: the interval is out of its range.
+    """
+
+    def __init__(
+        self,
+        estimator,
+        tracker=None,
+        smoother=None,
+        det_interval=Settings.det_interval,
+        boxes_of=None,
+    ):
+        Settings(det_interval=det_interval)  # raises what is out of range
+        self.estimator, self.boxes_of = estimator, boxes_of
+        self.tracker, self.smoother = tracker, smoother
+        self.interval = 1 if tracker is None or boxes_of else det_interval
+        self._begin()
+
+    @classmethod
+    def create(cls, settings: Settings, estimator, boxes_of=None):
+        """The loop of some settings."""
+        if not settings.tracking:
+            return cls(estimator, boxes_of=boxes_of)
+        from .tracking import Tracker
+
+        smoother = None
+        if settings.smooth == 'live':
+            from .smoothing import OneEuroSmoother
+
+            smoother = OneEuroSmoother(settings.min_cutoff, settings.beta)
+        searches = estimator.detector is not None
+        return cls(
+            estimator,
+            Tracker(max_gap=settings.max_gap),
+            smoother,
+            settings.det_interval if searches else 1,
+            boxes_of,
+        )
+
+    def reset(self) -> None:
+        """Begin a new stream."""
+        self._begin()
+        for part in (self.tracker, self.smoother):
+            if part is not None:
+                part.reset()
+
+    def _begin(self) -> None:
+        self.count = 0  # frames since the last detection
+        self.detected: Optional[float] = None  # time of the last detection
+        self.previous: Optional[float] = None  # time of the frame before
+
+    def detect(self, frame: Frame) -> Found:
+        """Where people are, by the detector if it is its turn."""
+        is_due = self._is_due(frame.time)
+        self.previous = frame.time
+        self.count += 1
+        if frame.image is None or not is_due:
+            return Found(frame, None, False)
+        self.count, self.detected = 1, frame.time
+        if self.boxes_of is not None:
+            return Found(frame, self.boxes_of(frame.index))
+        return Found(frame, self.estimator.detect(frame.image))
+
+    def finish(self, batch: Iterable[Found]) -> Iterator[FrameResult]:
+        """Results of frames in order; those whose boxes are known go through
+        the network together."""
+        known: List[Found] = []
+        for found in batch:
+            if found.boxes is None and found.frame.image is not None:
+                yield from self._estimate(known)
+                known = []
+                boxes = self.tracker.predict(found.frame.time)
+                found = found._replace(boxes=boxes)
+            known.append(found)
+        yield from self._estimate(known)
+
+    def schedule(self) -> dict:
+        """When the detector is due, ready for JSON."""
+        return dict(
+            count=self.count, detected=self.detected, previous=self.previous
+        )
+
+    def state(self) -> dict:
+        """Of tracker and smoother, ready for JSON."""
+        return {
+            name: part.state()
+            for name, part in (
+                ('tracker', self.tracker),
+                ('smoother', self.smoother),
+            )
+            if part is not None
+        }
+
+    def load_state(self, state: dict) -> None:
+        """Go on where a loop of the same settings was.
+
+        Args:
+            state (dict): ``state()`` with ``schedule()`` as its ``detector``.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is no such state.
+        """
+        schedule = state['detector']
+        self.count, self.detected = schedule['count'], schedule['detected']
+        self.previous = schedule['previous']
+        if self.tracker is not None:
+            self.tracker.load_state(state['tracker'])
+        if self.smoother is not None:
+            self.smoother.load_state(state['smoother'])
+
+    def _is_due(self, time: float) -> bool:
+        if self.detected is None:
+            return True
+        waited, step = time - self.detected, time - self.previous
+        if waited + step > getattr(self.tracker, 'max_gap', np.inf):
+            return True  # by the next frame they would be out of sight
+        if isinstance(self.interval, int):
+            return self.count >= self.interval
+        return waited + NEARER * step >= self.interval
+
+    def _estimate(self, batch: List[Found]) -> Iterator[FrameResult]:
+        read = [found for found in batch if found.frame.image is not None]
+        people = iter(())
+        if read:
+            people = iter(
+                self.estimator.predict_batch(
+                    [found.frame.image for found in read],
+                    [found.boxes[0] for found in read],
+                    [found.boxes[1] for found in read],
+                )
+            )
+        for (image, index, seconds, error), _, detected in batch:
+            seen, size = (), (0, 0)
+            if image is not None:
+                seen, size = tuple(next(people)), image.shape[1::-1]
+                if self.tracker is not None:
+                    seen = self.tracker.update(seen, seconds, detected=detected)
+                if self.smoother is not None:
+                    seen = self.smoother(seen, seconds)
+            yield FrameResult(tuple(seen), index, seconds, size, error)
+
+
+def stream(
+    source: Source,
+    loop: FrameLoop,
+    batch_frames: int = Settings.batch_frames,
+    span: Span = WHOLE,
+    after: int = -1,
+) -> Iterator[Step]:
+    """The people of every frame, in constant memory.
+
+    Args:
+        source (Source): of the frames.
+        loop (FrameLoop): what is done with them.
+        batch_frames (int): frames in one batch; more is faster on a GPU and
+            later.
+        span (Span): which part of the source.
+        after (int): leave out the frames up to this one, see
+            :class:`.Source`.
+    """
+    ready = 2 * batch_frames
+
+    def detected():
+        frames = ahead(source.frames(span, after), ready, source.info.live)
+        with closing(frames):
+            for batch in batches(frames, batch_frames):
+                yield [loop.detect(frame) for frame in batch], loop.schedule()
+
+    def finished():
+        saved = time.monotonic()
+        with closing(ahead(detected(), 1)) as found:
+            for batch, schedule in found:
+                steps = [
+                    Step(one.frame.image, result)
+                    for one, result in zip(batch, loop.finish(batch))
+                ]
+                if time.monotonic() - saved >= STATE_PERIOD:
+                    saved = time.monotonic()
+                    state = dict(loop.state(), detector=schedule)
+                    steps[-1] = steps[-1]._replace(state=state)
+                yield from steps
+
+    return ahead(finished(), ready)
