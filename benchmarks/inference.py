@@ -30,14 +30,10 @@ from spinepose_mmpose.inference import (
     draw_people,
     read_image,
 )
-from spinepose_mmpose.inference.pipeline.overlap import ahead
-from spinepose_mmpose.inference.pipeline.stream import stream_frames
-from spinepose_mmpose.inference.video import (
-    VideoWriter,
-    files_of,
-    is_image,
-    open_source,
-)
+from spinepose_mmpose.inference.images import is_image
+from spinepose_mmpose.inference.stream import FrameLoop, ahead, stream
+from spinepose_mmpose.inference.video import files_of, open_source
+from spinepose_mmpose.inference.video_writer import VideoWriter
 from spinepose_mmpose.utils import one_sentence, write_text
 
 import cv2
@@ -256,20 +252,15 @@ def video_table(args, estimators, images) -> str:
 
 def our_way(estimator, det_interval: int):
     def run(clip: str, drawn: str) -> int:
-        steps = stream_frames(
-            clip,
-            estimator,
-            tracker=Tracker(),
-            smoother=OneEuroSmoother(),
-            det_interval=det_interval,
-        )
+        loop = FrameLoop(estimator, Tracker(), OneEuroSmoother(), det_interval)
+        steps = stream(open_source(clip), loop)
         if not drawn:
-            return sum(len(result.people) for _, result in steps)
+            return sum(len(step.result.people) for step in steps)
         people, writer = 0, None
         style = DrawStyle(ids=False)
         overlays = (
             (draw_people(image, result.people, style=style), result)
-            for image, result in steps
+            for image, result, _ in steps
         )
         with closing(ahead(overlays, 2)) as overlays:
             for overlay, result in overlays:

@@ -26,6 +26,7 @@ OURS = 'spinepose-mmpose'
 OUTLINE_SHARE = 0.53
 # Errors of the reference trackers -> frames.
 FAILURES = Counter()
+BLANK = np.zeros((1, 1, 3), np.uint8)
 
 
 def parse_args():
@@ -57,31 +58,38 @@ def parse_args():
 
 class OurEstimator:
     """The model of a clip with the interface of SpinePoseEstimator; the
-    'image' is the number of the frame."""
+    ``frame`` is the number of the frame that is due."""
 
     def __init__(self, clip: Clip):
-        self.clip = clip
+        self.clip, self.frame = clip, 0
 
-    def predict(self, frame, bboxes=None, box_scores=None):
-        if bboxes is None:
-            bboxes, box_scores = self.clip.detections[frame]
-        poses = zip(*self.clip.poses(frame, bboxes))
-        return tuple(
-            Person(points, scores, np.float32(box), float(score))
-            for (points, scores), box, score in zip(poses, bboxes, box_scores)
-        )
+    def detect(self, image):
+        return self.clip.detections[self.frame]
+
+    def predict_batch(self, images, bboxes, box_scores):
+        poses = zip(*self.clip.poses(self.frame, bboxes[0]))
+        return [
+            tuple(
+                Person(points, scores, np.float32(box), float(score))
+                for (points, scores), box, score in zip(
+                    poses, bboxes[0], box_scores[0]
+                )
+            )
+        ]
 
 
 def run_ours(clip, det_frequency, max_gap=None):
     settings = {} if max_gap is None else dict(max_gap=max_gap)
+    estimator = OurEstimator(clip)
     tracker = PoseTracker(
-        OurEstimator(clip),
+        estimator,
         det_frequency=det_frequency,
         fps=clip.fps,
         tracker=Tracker(**settings),
     )
     for frame in range(len(clip.frames)):
-        tracker(frame)
+        estimator.frame = frame
+        tracker(BLANK)
         people = [p for p in tracker.people if p.track_id is not None]
         yield (
             [p.track_id for p in people],

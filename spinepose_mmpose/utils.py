@@ -2,15 +2,20 @@
 complete or absent, and where configs and tools lie."""
 
 import contextlib
+import hashlib
 import json
 import os
 import os.path as osp
+import platform
+import re
 import runpy
 import sys
 import traceback
 from pathlib import Path
 
 DEBUG = 'SPINEPOSE_DEBUG'
+# How the names of temporary files begin.
+TEMPORARY = '.spinepose-'
 # Errors that a user's input causes. Others are bugs and keep their traceback.
 USER_ERRORS = (ValueError, OSError, KeyError, FloatingPointError)
 OPENMMLAB = {'mmpose', 'mmengine', 'mmcv', 'mmdet'}
@@ -96,16 +101,57 @@ def run_mmpose_tool(name: str) -> None:
 def replaced(path: str):
     """Yield a temporary path beside ``path`` and rename it at the end.
 
-    An error within the block leaves an older file untouched.
+    A symbolic link is followed. An error within the block leaves an older
+    file untouched.
     """
-    stem, extension = osp.splitext(path)
-    temporary = f'{stem}.{os.getpid()}.tmp{extension}'
+    path = osp.realpath(path)
+    folder, name = osp.split(path)
+    # As short as the name of a file may be long.
+    key = _digest(name)
+    extension = osp.splitext(name)[1]
+    temporary = osp.join(
+        folder,
+        f'{TEMPORARY}{key}-{_digest(platform.node())}.{os.getpid()}.tmp'
+        f'{extension}',
+    )
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
         if osp.exists(temporary):
             os.remove(temporary)
+
+
+def sweep(folder: str) -> None:
+    """Remove what killed processes of this machine left of :func:`replaced`.
+
+    Args:
+        folder (str): to look in, not in folders within.
+    """
+    pattern = re.escape(TEMPORARY) + (
+        rf'[0-9a-f]+-{_digest(platform.node())}\.(\d+)\.tmp(\.\w+)?'
+    )
+    for name in os.listdir(folder):
+        found = re.fullmatch(pattern, name)
+        if found and not _runs(int(found[1])):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(osp.join(folder, name))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:12]
+
+
+def _runs(process: int) -> bool:
+    if os.name == 'nt':  # where a signal would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it runs, as another user
+        pass
+    return True
 
 
 def write_text(path: str, text: str) -> None:

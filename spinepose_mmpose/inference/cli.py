@@ -304,7 +304,7 @@ def make_run(
 
 
 def _draw(settings: Settings) -> Callable:
-    from .visualization import (
+    from .draw import (
         DrawStyle,
         draw_people,
         side_by_side,

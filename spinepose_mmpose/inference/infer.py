@@ -241,11 +241,11 @@ class PoseTracker:
                 'been made already'
             )
         if tracking and tracker is None:
-            from .tracking import Tracker
+            from .track import Tracker
 
             tracker = Tracker(max_gap=Settings.max_gap)
         if smoothing is True:
-            from .smoothing import OneEuroSmoother
+            from .smooth import OneEuroSmoother
 
             smoothing = OneEuroSmoother(Settings.min_cutoff, Settings.beta)
         self.estimator, self.fps = solution, float(fps)
@@ -333,7 +333,7 @@ def _check_folder(path) -> None:
 
 
 def _draw(image, people, spine_only: bool) -> np.ndarray:
-    from .visualization import draw_people
+    from .draw import draw_people
 
     return draw_people(image, people, spine_only=spine_only)
 

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Dict, Iterator, List, Sequence, Tuple
 
+from ..utils import sweep
 from .formats import FORMATS, Format
 from .images import is_image
 from .record import Record
@@ -259,10 +260,11 @@ def existing_outputs(job: Job, settings: Settings) -> List[str]:
 
 
 def make_folders(jobs: Sequence[Job], settings: Settings) -> None:
-    """Make every folder that outputs go to."""
+    """Make every folder that outputs go to, and sweep it."""
     paths = [path for job in jobs for path in _samples(job, settings)]
     for folder in {os.path.dirname(os.path.realpath(path)) for path in paths}:
         os.makedirs(folder, exist_ok=True)
+        sweep(folder)
 
 
 def _samples(job: Job, settings: Settings) -> List[str]:

@@ -43,6 +43,7 @@ class Run:
         digests (dict): of what the results depend on beside options and
             input.
         scratch (str): a folder that goes with the run.
+        is_single (bool): there is one job.
     """
 
     settings: Settings
@@ -53,6 +54,13 @@ class Run:
     draw: Optional[Callable[[np.ndarray, FrameResult], np.ndarray]] = None
     digests: dict = field(default_factory=dict)
     scratch: str = ''
+    is_single: bool = False
+
+    def failed(self, job: Job, error: Exception) -> None:
+        """Raise the error of the only job; report it where there are more."""
+        if self.is_single:
+            raise error
+        self.report.failed(job, error)
 
     def record(self, job: Job) -> Record:
         """Of a job; of one without outputs it is thrown away."""
@@ -101,6 +109,7 @@ def run_jobs(jobs: Sequence[Job], run: Run) -> None:
     Raises:
         ValueError, OSError, FloatingPointError: the only job failed.
     """
+    run.is_single = len(jobs) == 1
     with tempfile.TemporaryDirectory(prefix='spinepose-') as run.scratch:
         run_photos([job for job in jobs if job.kind == PHOTO], run)
         for job in jobs:
@@ -110,9 +119,7 @@ def run_jobs(jobs: Sequence[Job], run: Run) -> None:
                 with closing(run.record(job)) as record:
                     run_clip(job, run, record)
             except ERRORS as error:
-                if len(jobs) == 1:
-                    raise
-                run.report.failed(job, error)
+                run.failed(job, error)
 
 
 def look_back(
@@ -143,6 +150,7 @@ def look_back(
         check_same(record.facts['results'], facts['results'], job.source)
         if record.written is None and loop is not None:
             record.resume(loop)
+            record.facts = facts
             return RESUMED
         check_same(record.facts['files'], facts['files'], job.source)
         is_done = record.facts['targets'] == facts['targets'] and (
@@ -174,9 +182,7 @@ def run_photos(jobs: Sequence[Job], run: Run) -> None:
             else:
                 left.append((job, record, facts))
         except ValueError as error:
-            if len(jobs) == 1:
-                raise
-            report.failed(job, error)
+            run.failed(job, error)
     if not left:
         return
     report.begin('photographs', len(left))
@@ -184,9 +190,7 @@ def run_photos(jobs: Sequence[Job], run: Run) -> None:
     with closing(ahead(found, 2 * run.settings.batch_frames)) as photos:
         for (job, record, facts), image, result in photos:
             if result.error:
-                if len(jobs) == 1:
-                    raise ValueError(result.error)
-                report.failed(job, result.error)
+                run.failed(job, ValueError(result.error))
                 continue
             result = rounded_result(result)
             header = run.header(job, result.size)
@@ -287,7 +291,7 @@ def run_clip(job: Job, run: Run, record: Record) -> None:
         raise ValueError(f'{job.source} has no frame between --start and --end')
     results = record.results
     if is_late:
-        from .smoothing import smooth_tracks
+        from .smooth import smooth_tracks
 
         smooth = smooth_tracks(
             list(results()), cutoff=settings.cutoff, order=settings.order

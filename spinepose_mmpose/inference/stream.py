@@ -166,11 +166,11 @@ class FrameLoop:
         """The loop of some settings."""
         if not settings.tracking:
             return cls(estimator, boxes_of=boxes_of)
-        from .tracking import Tracker
+        from .track import Tracker
 
         smoother = None
         if settings.smooth == 'live':
-            from .smoothing import OneEuroSmoother
+            from .smooth import OneEuroSmoother
 
             smoother = OneEuroSmoother(settings.min_cutoff, settings.beta)
         searches = estimator.detector is not None

@@ -99,8 +99,11 @@ class VideoWriter:
         self.begin: Optional[float] = None
         self.last = -1
         encoder = find_encoder(path)
-        # Else a name with a colon would be taken for a protocol.
-        self.container = self.av.open(f'file:{path}', 'w')
+        # Without file: a name with a colon would be taken for a protocol,
+        # without bitexact Matroska draws a number by lot.
+        self.container = self.av.open(
+            f'file:{path}', 'w', options={'fflags': 'bitexact'}
+        )
         self.stream = self.container.add_stream(
             encoder, rate=rate, options=OPTIONS[encoder]
         )

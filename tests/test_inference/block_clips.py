@@ -2,9 +2,10 @@
 and an estimator that finds it."""
 
 from fractions import Fraction
+from types import SimpleNamespace
 
 from spinepose_mmpose.inference.results import Person
-from spinepose_mmpose.inference.video import VideoWriter
+from spinepose_mmpose.inference.video_writer import VideoWriter
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES
 
 import numpy as np
@@ -42,6 +43,7 @@ class BlockEstimator:
 
     names = KEYPOINT_NAMES
     model_name, licence = 'blocks', 'none'
+    files = SimpleNamespace(path=None)
 
     def __init__(self, *_, detector='auto', **__):
         self.detector = detector

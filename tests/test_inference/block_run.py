@@ -9,7 +9,7 @@ import sys
 import time
 
 from spinepose_mmpose.inference import estimator
-from spinepose_mmpose.inference.cli.main import main
+from spinepose_mmpose.inference.cli import main
 
 from block_clips import BlockEstimator
 

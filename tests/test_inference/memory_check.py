@@ -15,8 +15,10 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
 from spinepose_mmpose.inference import estimator  # noqa: E402
-from spinepose_mmpose.inference.cli.command import run_command  # noqa: E402
-from spinepose_mmpose.inference.cli.parser import build_parser  # noqa: E402
+from spinepose_mmpose.inference.cli import (  # noqa: E402
+    parse_args,
+    run_command,
+)
 
 from block_clips import BlockEstimator, make_clip  # noqa: E402
 
@@ -35,13 +37,13 @@ def measure(frames: int, folder: str, period: float, size=(320, 240)) -> list:
     """(share of the run, MB) over time."""
     clip = make_clip(Path(folder, 'long.mp4'), frames, size=size)
     out = Path(folder, 'out')
-    args = build_parser().parse_args(
+    settings = parse_args(
         ['-i', clip, '-o', f'{out}/a.mp4', '-s', f'{out}/', '--quiet']
         + ['--save-format', 'json,csv,trc']
     )
     estimator.SpinePoseEstimator = BlockEstimator
     samples, done = [], threading.Event()
-    journal = out / '.long.jsonl.spinepose' / 'journal.jsonl'
+    journal = out / '.spinepose' / 'long.jsonl.jsonl'
 
     def watch() -> None:
         while not done.wait(period):
@@ -51,7 +53,7 @@ def measure(frames: int, folder: str, period: float, size=(320, 240)) -> list:
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        run_command(args)
+        run_command(settings)
     finally:
         done.set()
         watcher.join()

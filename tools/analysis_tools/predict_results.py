@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spinepose_mmpose.evaluation.people import read_json
 from spinepose_mmpose.inference import SpinePoseEstimator
-from spinepose_mmpose.inference.formats.rounding import score_value, triplets
+from spinepose_mmpose.inference.formats import score_value, triplets
 from spinepose_mmpose.utils import one_sentence, write_text
 
 from tqdm import tqdm

@@ -168,18 +168,5 @@ def score_value(score: float) -> float:
     return float(rounded(score, SCORE_DIGITS))
 
 
-def person_of(points, box, box_score: float, track_id, names) -> Person:
-    """A person from plain values, ``points`` being (K, 3) or flat."""
-    table = np.asarray(points, np.float32).reshape(-1, 3)
-    return Person(
-        keypoints=table[:, :2].copy(),
-        scores=table[:, 2].copy(),
-        bbox=np.asarray(box, np.float32),
-        bbox_score=box_score,
-        track_id=track_id,
-        names=tuple(names),
-    )
-
-
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f'.{_module.name}', __name__)

@@ -7,11 +7,11 @@ without people has no row.
 """
 
 import csv
-from typing import Iterator, List, Sequence, Tuple
+from typing import List, Sequence
 
 from ...utils import replaced
 from ..results import FrameResult, Person
-from . import Format, box_values, person_of, score_value, triplets
+from . import Format, box_values, score_value, triplets
 
 FIXED = ('frame', 'time', 'id', 'box.x1', 'box.y1', 'box.x2', 'box.y2',
          'box.score')  # fmt: skip
@@ -39,30 +39,6 @@ def columns(names: Sequence[str]) -> List[str]:
     """Names of the columns for some keypoints."""
     parts = ('x', 'y', 'score')
     return [*FIXED, *(f'{name}.{part}' for name in names for part in parts)]
-
-
-def read_csv(path: str) -> Iterator[Tuple[int, float, Person]]:
-    """(frame, time, person) of every row.
-
-    Raises:
-        ValueError: the file has other columns.
-    """
-    with open(path, encoding='utf-8', newline='') as file:
-        reader = csv.reader(file)
-        head = next(reader, [])
-        names = [name[:-2] for name in head[len(FIXED) :: 3]]
-        if head != columns(names):
-            raise ValueError(f'{path} has other columns than expected')
-        for frame, time, track_id, *values in reader:
-            *box, score = map(float, values[:5])
-            person = person_of(
-                [float(value) for value in values[5:]],
-                box,
-                score,
-                int(track_id) if track_id else None,
-                names,
-            )
-            yield int(frame), float(time) if time else None, person
 
 
 def _row(result: FrameResult, person: Person) -> list:

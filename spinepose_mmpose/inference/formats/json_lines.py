@@ -8,11 +8,12 @@ read. Pixels of the frame, seconds from the start of the source.
 """
 
 import json
-from typing import Iterator, Tuple
+
+import numpy as np
 
 from ...utils import replaced
-from ..results import FrameResult
-from . import Format, Header, box_values, person_of, score_value, triplets
+from ..results import FrameResult, Person
+from . import Format, Header, box_values, score_value, triplets
 
 FORMAT, VERSION = 'spinepose-mmpose', 1
 
@@ -75,29 +76,14 @@ def frame_result(record: dict, header: Header) -> FrameResult:
     )
 
 
-def read_json_lines(path: str) -> Tuple[Header, Iterator[FrameResult]]:
-    """Header and frames, the latter one by one.
-
-    Raises:
-        ValueError: the file has another layout.
-    """
-    with open(path, encoding='utf-8') as file:
-        header = _loaded(path, file.readline())
-    if not isinstance(header, dict) or header.get('format') != FORMAT:
-        raise ValueError(f'{path} is no JSON Lines file of {FORMAT}')
-    header = Header.from_json(header)
-
-    def frames() -> Iterator[FrameResult]:
-        with open(path, encoding='utf-8') as file:
-            file.readline()
-            for line in file:
-                yield frame_result(_loaded(path, line), header)
-
-    return header, frames()
-
-
-def _loaded(path: str, line: str):
-    try:
-        return json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f'{path} is no JSON Lines file, or cut off') from error
+def person_of(points, box, box_score: float, track_id, names) -> Person:
+    """A person from plain values, ``points`` being (K, 3) or flat."""
+    table = np.asarray(points, np.float32).reshape(-1, 3)
+    return Person(
+        keypoints=table[:, :2].copy(),
+        scores=table[:, 2].copy(),
+        bbox=np.asarray(box, np.float32),
+        bbox_score=box_score,
+        track_id=track_id,
+        names=tuple(names),
+    )

@@ -9,13 +9,13 @@ without one), ``keypoint_names`` the names in the order of the numbers.
 import json
 import os
 import re
-from typing import Iterator, Sequence
+from typing import Sequence
 
 import numpy as np
 
 from ...utils import write_text
-from ..results import FrameResult, Person
-from . import Format, person_of, triplets
+from ..results import FrameResult
+from . import Format, triplets
 
 # Layout -> file of a frame: that of the ``spinepose`` client, and the one that
 # Pose2Sim's documents show (the last number is the frame).
@@ -86,27 +86,3 @@ def openpose_text(result: FrameResult, names: Sequence[str]) -> str:
     return json.dumps(
         {'version': 1.0, 'people': people, 'keypoint_names': list(names)}
     )
-
-
-def read_openpose(path: str, names: Sequence[str] = ()) -> Iterator[Person]:
-    """People of a file; boxes are those around the keypoints.
-
-    Args:
-        names (Sequence): of the keypoints, where the file has none.
-
-    Raises:
-        ValueError: the file has another layout.
-    """
-    with open(path, encoding='utf-8') as file:
-        content = json.load(file)
-    try:
-        names = tuple(content.get('keypoint_names', names))
-        for person in content['people']:
-            points = np.reshape(person['pose_keypoints_2d'], (-1, 3))
-            box = [*points[:, :2].min(axis=0), *points[:, :2].max(axis=0)]
-            track_id = person.get('person_id', [-1])[0]
-            yield person_of(
-                points, box, 1.0, None if track_id < 0 else track_id, names
-            )
-    except (AttributeError, KeyError, TypeError, IndexError) as error:
-        raise ValueError(f'{path} is no OpenPose JSON') from error

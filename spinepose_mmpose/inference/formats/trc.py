@@ -12,9 +12,7 @@ import os
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Dict, Optional, Tuple
-
-import numpy as np
+from typing import Dict, Optional
 
 from ...utils import replaced
 from ..results import FrameResult, Person
@@ -73,29 +71,6 @@ class Track:
         if abs(seconds - (self.rows - 1) / nominal) <= ROUNDING:
             return nominal
         return (self.rows - 1) / seconds
-
-
-def read_trc(path: str) -> Tuple[dict, np.ndarray, np.ndarray, np.ndarray]:
-    """Read a file.
-
-    Returns:
-        tuple: header fields with ``Markers``, frame numbers (T,), times (T,)
-        and coordinates (T, K, 3), NaN where missing.
-
-    Raises:
-        ValueError: it is no TRC file.
-    """
-    with open(path, encoding='utf-8') as file:
-        lines = [line.rstrip('\r\n').split('\t') for line in file]
-    if len(lines) < 5 or lines[0][0] != 'PathFileType':
-        raise ValueError(f'{path} is no TRC file')
-    fields = dict(zip(lines[1], lines[2]))
-    fields['Markers'] = [name for name in lines[3][2:] if name]
-    table = np.array(
-        [[float(v or 'nan') for v in row] for row in lines[5:] if row[0]]
-    )
-    values = table[:, 2:].reshape(len(table), len(fields['Markers']), 3)
-    return fields, table[:, 0].astype(int), table[:, 1], values
 
 
 def _tracks(frames: Frames) -> Dict[int, Track]:

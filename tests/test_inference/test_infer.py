@@ -1,14 +1,20 @@
+import inspect
+from dataclasses import fields
+
 from spinepose_mmpose.inference import (
+    PoseTracker,
     SpinePoseEstimator,
     infer_image,
     infer_video,
     iter_video,
 )
 from spinepose_mmpose.inference.results import SPINE_ONLY
+from spinepose_mmpose.inference.settings import Settings
 
 import cv2
 import numpy as np
 import pytest
+from moving_people import figure, person
 
 BOXES = [[100, 50, 250, 400], [300, 80, 500, 460]]
 IDS = [19, 26, 27, 28, 29, 30, 18, 35, 36]
@@ -105,7 +111,9 @@ def test_iter_video_is_the_estimator_frame_by_frame(estimator, clip):
     from spinepose_mmpose.inference.video import open_source
 
     images = [frame.image for frame in open_source(clip).frames()]
-    frames = iter_video(clip, use_smoothing=False, estimator=estimator)
+    frames = iter_video(
+        clip, use_smoothing=False, estimator=estimator, det_interval=1
+    )
     for i, (frame, image) in enumerate(zip(frames, images, strict=True)):
         assert (frame.frame_index, frame.size) == (i, (128, 96))
         assert frame.time == pytest.approx(i * 1001 / 30000)
@@ -178,3 +186,112 @@ def test_settings_of_a_video_are_checked_at_once(tiny_onnx, clip):
         iter_video(clip, model=tiny_onnx, backend='x')
     with pytest.raises(OSError, match='none.mp4'):
         iter_video('none.mp4', model=tiny_onnx)
+
+
+def test_defaults_are_those_of_the_settings():
+    for function in (infer_image, infer_video, iter_video, PoseTracker):
+        parameters = inspect.signature(function).parameters
+        for name in set(parameters) & {f.name for f in fields(Settings)}:
+            if name not in ('input_path', 'vis_path'):
+                expected = getattr(Settings, name)
+                assert parameters[name].default == expected, name
+    assert inspect.signature(PoseTracker).parameters[
+        'det_frequency'
+    ].default == Settings.det_interval
+    estimator = inspect.signature(SpinePoseEstimator).parameters
+    for spec in fields(Settings):
+        if 'keyword' in spec.metadata:
+            keyword = spec.metadata['keyword']
+            assert estimator[keyword].default == spec.default, keyword
+
+
+# --- PoseTracker --------------------------------------------------------------
+
+
+IMAGE = np.zeros((4, 4, 3), np.uint8)
+
+
+class Estimator:
+    """Two people; remembers what it was asked."""
+
+    def __init__(self, mode='medium'):
+        self.mode, self.calls = mode, []
+        self.people = [person(figure(i) + (400 * i, 0)) for i in range(2)]
+
+    def detect(self, image):
+        self.calls.append('detect')
+        boxes = np.array([p.bbox for p in self.people]).reshape(-1, 4)
+        return boxes, np.full(len(boxes), 0.9)
+
+    def predict_batch(self, images, bboxes, bbox_scores):
+        self.calls.append(bboxes[0])
+        np.testing.assert_allclose(bbox_scores[0], [0.9] * len(bboxes[0]))
+        return [tuple(self.people)]
+
+
+def test_pose_tracker_detects_every_nth_frame_and_orders_rows():
+    tracker = PoseTracker(Estimator, det_frequency=3, mode='small')
+    estimator = tracker.estimator
+    assert estimator.mode == 'small'
+    for _ in range(7):
+        keypoints, scores = tracker(IMAGE)
+        estimator.people.reverse()
+        assert keypoints.shape == (2, 37, 2) and scores.shape == (2, 37)
+        assert tracker.track_ids == (1, 2)
+        np.testing.assert_array_equal(keypoints[1], tracker.people[1].keypoints)
+        assert keypoints[1, :, 0].mean() > 300
+    detections = [isinstance(call, str) for call in estimator.calls]
+    assert detections == [True, False, False, False] * 2 + [True, False]
+    assert estimator.calls[2].shape == (2, 4)
+
+
+def test_pose_tracker_without_tracking_and_with_nobody():
+    tracker = PoseTracker(Estimator(), tracking=False)
+    tracker(IMAGE)
+    assert tracker.track_ids == (None, None)
+    tracker.estimator.people = []
+    keypoints, scores = tracker(IMAGE)
+    assert keypoints.shape == (0, 37, 2) and scores.shape == (0, 37)
+
+
+def test_pose_tracker_smooths_and_starts_anew():
+    tracker = PoseTracker(Estimator(), smoothing=True)
+    tracker(IMAGE)
+    estimator = tracker.estimator
+    estimator.people = [person(p.keypoints + (3, 0)) for p in estimator.people]
+    smooth, _ = tracker(IMAGE)
+    moved = smooth - (estimator.people[0].keypoints - (3, 0))[None]
+    assert 0 < moved[0, 0, 0] < 3
+    tracker.reset()
+    fresh, _ = tracker(IMAGE)
+    np.testing.assert_array_equal(fresh[0], estimator.people[0].keypoints)
+    assert tracker.track_ids == (1, 2)
+
+
+def test_pose_tracker_errors():
+    with pytest.raises(ValueError, match='det_interval.*0'):
+        PoseTracker(Estimator(), det_frequency=0)
+    with pytest.raises(ValueError, match='tracking should be True'):
+        PoseTracker(Estimator(), tracking=False, smoothing=True)
+    with pytest.raises(ValueError, match='tracking should be True'):
+        PoseTracker(Estimator(), tracking=False, det_frequency=3)
+    with pytest.raises(ValueError, match='mode should go to the estimator'):
+        PoseTracker(Estimator(), mode='small')
+    with pytest.raises(ValueError, match='fps'):
+        PoseTracker(Estimator(), fps=0)
+
+
+@pytest.mark.slow
+def test_pose_tracker_with_the_estimator_itself(tiny_onnx, people_image):
+    tracker = PoseTracker(
+        SpinePoseEstimator,
+        det_frequency=2,
+        smoothing=True,
+        model=tiny_onnx,
+        detector=None,
+    )
+    for _ in range(3):
+        keypoints, scores = tracker(people_image)
+    assert keypoints.shape[1:] == (37, 2) and scores.shape[1:] == (37,)
+    drawn = tracker.visualize(people_image, keypoints, scores)
+    assert drawn.shape == people_image.shape

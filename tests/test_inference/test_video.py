@@ -4,13 +4,8 @@ import threading
 from fractions import Fraction
 from functools import partial
 
-from spinepose_mmpose.inference.video import (
-    Position,
-    Span,
-    files_of,
-    open_source,
-    parse_position,
-)
+from spinepose_mmpose.inference.settings import Position, Span
+from spinepose_mmpose.inference.video import files_of, open_source
 
 import av
 import cv2
@@ -103,7 +98,7 @@ def test_going_on_behind_a_frame(uneven, last):
     source = open_source(uneven[0])
     span = Span(Position(index=5), None, 2)
     whole = list(source.frames(span))
-    rest = list(source.frames(span, (whole[last].index, whole[last].time)))
+    rest = list(source.frames(span, whole[last].index))
     assert [(f.index, f.time) for f in rest] == [
         (f.index, f.time) for f in whole[last + 1 :]
     ]
@@ -235,7 +230,7 @@ def test_stills_as_a_clip(tmp_path):
     assert positions(good) == [i for i in range(12) if i != 7]
     assert [f.index for f in frames if f.error] == [7]
     assert frames[3].time == pytest.approx(0.24)
-    rest = source.frames(Span(stride=2), (4, frames[4].time))
+    rest = source.frames(Span(stride=2), 4)
     assert [f.index for f in rest] == [6, 8, 10]
 
 
@@ -296,23 +291,3 @@ def test_a_stream(tmp_path):
 def test_a_camera_that_does_not_exist():
     with pytest.raises(ValueError, match='camera 87 cannot be opened'):
         open_source('87')
-
-
-@pytest.mark.parametrize(
-    'text, place',
-    [
-        ('12.5', Position(time=12.5)),
-        ('1:30', Position(time=90.0)),
-        ('0:01:30.5', Position(time=90.5)),
-        ('250f', Position(index=250)),
-        ('0', Position(time=0.0)),
-    ],
-)
-def test_places(text, place):
-    assert parse_position(text) == place
-
-
-@pytest.mark.parametrize('text', ['', 'x', '-1', 'nan', 'inf', '1.5f', '-3f'])
-def test_no_places(text):
-    with pytest.raises(ValueError, match='is no place in a video'):
-        parse_position(text)
