@@ -214,9 +214,8 @@ def run_command(
     _check(settings)
     index, count = settings.shard or find_shard(environment)
     found, others = find_jobs(settings)
-    jobs = plan_outputs(found, settings)
-    check_outputs(jobs, settings)
-    jobs = jobs[index::count]
+    jobs = plan_outputs(found, settings)[index::count]
+    check_outputs(jobs, [job.source for job in found], settings)
     if settings.show:
         check_window()
     report = Report(settings.quiet, settings.log_json, bar=index == 0)

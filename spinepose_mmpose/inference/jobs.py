@@ -215,15 +215,21 @@ def _results(
     return path
 
 
-def check_outputs(jobs: Sequence[Job], settings: Settings) -> None:
+def check_outputs(
+    jobs: Sequence[Job], sources: Sequence[str], settings: Settings
+) -> None:
     """Complain about outputs that cannot or must not be written.
+
+    Args:
+        jobs (Sequence): of this process.
+        sources (Sequence): inputs of all processes.
+        settings (Settings): of the run.
 
     Raises:
         ValueError: an output is an input, exists, or has no usable name.
         OSError: a folder may not be written, or is a file.
     """
-    inputs = [job.source for job in jobs]
-    inputs += [settings.boxes, settings.model, settings.config]
+    inputs = [*sources, settings.boxes, settings.model, settings.config]
     inputs += [settings.checkpoint, settings.detector, settings.detector_config]
     taken = {os.path.realpath(p): p for p in inputs if p and os.path.exists(p)}
     for job in jobs:

@@ -104,9 +104,7 @@ def test_a_video_as_the_client_writes_it():
 )
 def test_a_video_for_pose2sim(folder, inside):
     run('-i', 'walk.mp4', '-s', folder, '--json-layout', 'pose2sim')
-    assert listed(inside) == [
-        f'walk_{i:06d}.json' for i in range(12)
-    ]
+    assert listed(inside) == [f'walk_{i:06d}.json' for i in range(12)]
 
 
 def test_all_formats_at_once():
@@ -267,7 +265,10 @@ def test_progress_tells_what_was_written(capsys):
         (['-i', 'walk.mp4'], 'nothing would be written'),
         (['-i', 'none.mp4', '-s', 'a.csv'], 'no such file or folder: none.mp4'),
         (['-i', '*.mov', '-s', 'a.csv'], r'no file matches \*.mov'),
-        (['-i', 'walk.mp4', '-s', 'a.json'], 'one file per frame: name a folder'),
+        (
+            ['-i', 'walk.mp4', '-s', 'a.json'],
+            'one file per frame: name a folder',
+        ),
         (['-i', 'walk.mp4', '-s', 'a.txt'], "files that end in '.txt'"),
         (['-i', 'walk.mp4', '-o', 'a.jpg'], 'which is a video'),
         (['-i', 'photo.png', '-o', 'a.mp4'], 'which is a photograph'),
@@ -303,7 +304,10 @@ def test_progress_tells_what_was_written(capsys):
             ['-i', 'walk.mp4', '-s', 'a', '--enable-lifting'],
             'belongs to 3D lifting',
         ),
-        (['-i', 'walk.mp4', '-s', 'a', '--resume', '--overwrite'], 'contradict'),
+        (
+            ['-i', 'walk.mp4', '-s', 'a', '--resume', '--overwrite'],
+            'contradict',
+        ),
         (['-s', 'a'], 'required: -i/--input-path'),
         (['-i', 'walk.mp4', '-s', 'a', '--what'], '--what'),
     ],
@@ -405,3 +409,68 @@ def test_the_clients_spelling(spelled):
 def test_every_option_has_help():
     for action in build_parser()._actions:
         assert action.help, action.option_strings
+
+
+# --- several processes --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    'environment, shard',
+    [
+        ({}, (0, 1)),
+        ({'RANK': '2', 'WORLD_SIZE': '4'}, (2, 4)),
+        ({'SLURM_PROCID': '1', 'SLURM_NTASKS': '3'}, (1, 3)),
+        (
+            {'SLURM_ARRAY_TASK_ID': '5', 'SLURM_ARRAY_TASK_COUNT': '9'},
+            (5, 9),
+        ),
+        # --array 1-9, two tasks in each.
+        (
+            {
+                'SLURM_ARRAY_TASK_ID': '9',
+                'SLURM_ARRAY_TASK_COUNT': '9',
+                'SLURM_ARRAY_TASK_MIN': '1',
+                'SLURM_PROCID': '1',
+                'SLURM_NTASKS': '2',
+            },
+            (17, 18),
+        ),
+        # torchrun on several nodes counts the processes of all of them.
+        (
+            {
+                'RANK': '5',
+                'WORLD_SIZE': '8',
+                'SLURM_PROCID': '1',
+                'SLURM_NTASKS': '2',
+            },
+            (5, 8),
+        ),
+        ({'RANK': '0', 'WORLD_SIZE': '1'}, (0, 1)),
+        ({'RANK': 'x', 'WORLD_SIZE': '2'}, (0, 1)),
+        ({'RANK': '2', 'WORLD_SIZE': '2'}, (0, 1)),
+    ],
+)
+def test_what_the_scheduler_says(environment, shard):
+    assert find_shard(environment) == shard
+
+
+def test_parts_make_the_whole(monkeypatch):
+    os.mkdir('in')
+    for i in range(3):
+        make_clip(f'in/clip{i}.mp4', 4 + i)
+        cv2.imwrite(f'in/photo{i}.png', block_image(i))
+    given = ['-i', 'in', '--save-format', 'csv']
+    run(*given, '-s', 'whole')
+    done = []
+    for part in ('1/3', '2/3', '3/3'):
+        run(*given, '-s', 'parts', '--shard', part)
+        done.append(len(listed('parts')))
+    assert done == [2, 4, 6]
+    for name in listed('whole'):
+        assert open(f'parts/{name}').read() == open(f'whole/{name}').read()
+    # A rerun finds everything done; a scheduler's variables do the same.
+    monkeypatch.setenv('RANK', '1')
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    run(*given, '-s', 'parts', '--resume')
+    run(*given, '-s', 'half')
+    assert len(listed('half')) == 3

@@ -72,7 +72,9 @@ def test_real_images(folder, tiny_onnx, sample_dir, detector_file):
     images = sorted(p.stem for p in sample_dir.glob('*.jpg'))
     made = sorted(p.stem for p in (folder / 'out').glob('*.json'))
     assert (
-        made == images == sorted(p.stem for p in (folder / 'drawn').glob('*.jpg'))
+        made
+        == images
+        == sorted(p.stem for p in (folder / 'drawn').glob('*.jpg'))
     )
     for stem in images:
         assert any(True for _ in read_openpose(f'out/{stem}.json')), stem

@@ -128,11 +128,10 @@ def test_infer_video_orders_by_identity(estimator, clip):
     frames = iter_video(clip, use_smoothing=False, estimator=estimator)
     assert [p.shape for p in poses] == [(2, 37, 3)] * 6
     for of_frame, frame in zip(poses, frames):
-        for row, person in zip(
-            of_frame, sorted(frame.people, key=lambda p: p.track_id)
-        ):
-            np.testing.assert_array_equal(row[:, :2], person.keypoints)
-            np.testing.assert_array_equal(row[:, 2], person.scores)
+        people = sorted(frame.people, key=lambda p: p.track_id)
+        for row, one in zip(of_frame, people):
+            np.testing.assert_array_equal(row[:, :2], one.keypoints)
+            np.testing.assert_array_equal(row[:, 2], one.scores)
     spine = infer_video(
         clip, spine_only=True, use_smoothing=False, estimator=estimator
     )
@@ -195,9 +194,10 @@ def test_defaults_are_those_of_the_settings():
             if name not in ('input_path', 'vis_path'):
                 expected = getattr(Settings, name)
                 assert parameters[name].default == expected, name
-    assert inspect.signature(PoseTracker).parameters[
-        'det_frequency'
-    ].default == Settings.det_interval
+    assert (
+        inspect.signature(PoseTracker).parameters['det_frequency'].default
+        == Settings.det_interval
+    )
     estimator = inspect.signature(SpinePoseEstimator).parameters
     for spec in fields(Settings):
         if 'keyword' in spec.metadata:
