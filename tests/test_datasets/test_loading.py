@@ -152,9 +152,11 @@ def test_training_draws_another_sample(broken, tmp_path, monkeypatch):
     np.random.seed(0)
     dataset = DATASETS.build(
         dict(
-            type='CombinedDataset',
+            type='mmpose.CombinedDataset',
             metainfo=dict(from_file='configs/_base_/datasets/spinetrack.py'),
-            datasets=[dict(type='SpineTrackDataset', **broken.settings())],
+            datasets=[
+                dict(type='mmpose.SpineTrackDataset', **broken.settings())
+            ],
             pipeline=[dict(type='mmpose.LoadPoseImage', on_bad_image='skip')],
         )
     )
