@@ -1,0 +1,339 @@
+"""From keypoints to measures over time, each with its interval or the reason
+why there is none, and what follows from a whole movement."""
+
+from dataclasses import dataclass, field
+from typing import Dict, List, NamedTuple, Optional, Sequence
+
+import numpy as np
+
+from ..metainfo import KEYPOINT_IDS, KEYPOINT_NAMES, NUM_KEYPOINTS
+from .measures import DEGREES, MEASURES, Measure, View, wrap
+from .planes import (
+    FRONTAL,
+    MOST_FRONT,
+    SAGITTAL,
+    TRANSVERSE,
+    VIEW_LIMIT,
+    Planes,
+    planes_of,
+    trunk_length,
+)
+
+# Keypoints with a lower score count as not seen.
+MIN_SCORE = 0.3
+# Standard deviation of a keypoint, in lengths of the spine from S1 to C7, at
+# these scores; between them it is interpolated. Measured by
+# benchmarks/posture.py --model on synthetic people.
+SCORES = (0.3, 0.5, 0.7, 0.9)
+DEVIATIONS = (0.10, 0.06, 0.04, 0.025)
+Z_95 = 1.96
+# A movement needs so many frames with a value.
+LEAST_FRAMES = 5
+# Of the leg's length: how far a foot swings at least in a step, and seconds
+# between two steps of a foot.
+LEAST_SWING, LEAST_STRIDE = 0.2, 0.5
+# Share of the events of a walk that come in their order.
+LEAST_ORDER = 0.8
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """A measure over T frames.
+
+    Attributes:
+        measure (Measure): what it is.
+        values (np.ndarray): (T,) in the measure's unit, NaN where unknown.
+        deviation (np.ndarray): (T,) standard deviation that the keypoints'
+            scores let expect; 95 % of values lie within 1.96 of it.
+        reasons (np.ndarray): (T,) why there is no value, '' where there is.
+    """
+
+    measure: Measure
+    values: np.ndarray
+    deviation: np.ndarray
+    reasons: np.ndarray
+
+    @property
+    def low(self) -> np.ndarray:
+        """(T,) lower end of the 95 % interval."""
+        return self.values - Z_95 * self.deviation
+
+    @property
+    def high(self) -> np.ndarray:
+        """(T,) upper end of the 95 % interval."""
+        return self.values + Z_95 * self.deviation
+
+
+def posture(
+    points: np.ndarray,
+    scores: Optional[np.ndarray] = None,
+    names: Sequence[str] = tuple(MEASURES),
+    up: Sequence[float] = (0, -1, 0),
+    any_view: bool = False,
+) -> Dict[str, Series]:
+    """Measures of one person.
+
+    Args:
+        points (np.ndarray): (T, 37, 2) pixels, y downwards, or (T, 37, 3)
+            metres; NaN for what is missing.
+        scores (np.ndarray, optional): (T, 37) of the keypoints; without them
+            all are seen, and exact.
+        names (Sequence): of :data:`MEASURES`.
+        up (Sequence): of 3D points, where up is.
+        any_view (bool): measure also where the camera misses the view.
+
+    Raises:
+        ValueError: the points are no (T, 37, 2 or 3), or not as many as the
+            scores.
+        KeyError: there is no such measure.
+    """
+    points = np.array(points, float)
+    if points.ndim != 3 or points.shape[1:] not in (
+        (NUM_KEYPOINTS, 2),
+        (NUM_KEYPOINTS, 3),
+    ):
+        raise ValueError(
+            f'points of the shape {points.shape}: (frames, {NUM_KEYPOINTS}, 2 '
+            'or 3) expected'
+        )
+    deviation = np.zeros(points.shape[:2])
+    if scores is not None:
+        scores = np.asarray(scores, float)
+        if scores.shape != points.shape[:2]:
+            raise ValueError(
+                f'scores of the shape {scores.shape}, but points of '
+                f'{points.shape}: {points.shape[:2]} expected'
+            )
+        points[~(scores >= MIN_SCORE)] = np.nan
+        deviation = np.interp(scores, SCORES, DEVIATIONS)
+    with np.errstate(invalid='ignore'):
+        planes = planes_of(points, up)
+        length = trunk_length(points)
+        deviation = deviation * length[:, None]
+        return {
+            name: _series(MEASURES[name], points, planes, deviation, any_view)
+            for name in names
+        }
+
+
+def _series(measure, points, planes: Planes, deviation, any_view) -> Series:
+    view = View(planes.points[measure.plane])
+    values = measure.function(view)
+    used = [KEYPOINT_IDS[name] for name in dict.fromkeys(view.used)]
+    reasons = _reasons(measure, points, used, planes, values, any_view)
+    known = reasons == ''
+    values = np.where(known, values, np.nan)
+    square = np.zeros(len(values))
+    for k in used if deviation.any() else ():
+        for axis in range(view.points.shape[2]):
+            moved = view.points.copy()
+            moved[:, k, axis] += deviation[:, k]
+            change = measure.function(View(moved)) - values
+            if measure.unit == DEGREES:
+                change = wrap(change, 180)
+            # A point of the spine that the curve does without moves nothing.
+            square += np.where(np.isfinite(change), change, 0) ** 2
+    spread = np.where(known, np.sqrt(square), np.nan)
+    return Series(measure, values, spread, reasons)
+
+
+def _reasons(measure, points, used, planes, values, any_view) -> np.ndarray:
+    """(T,) text, '' where the value holds."""
+    reasons = np.full(len(values), '', object)
+    lost = np.isnan(points).any(-1)
+    off = planes.off(measure.plane)
+    is_frontal = measure.plane == FRONTAL
+    side = 'front or back' if is_frontal else 'side'
+    holds = np.full(len(values), True)
+    if not any_view:
+        holds = off <= VIEW_LIMIT
+        if is_frontal:
+            holds &= ~(np.abs(planes.front) > MOST_FRONT)
+    for t in np.flatnonzero(np.isnan(values) | ~holds):
+        missing = [KEYPOINT_NAMES[k] for k in used if lost[t, k]]
+        if lost[t].all():
+            reasons[t] = 'the person is not seen'
+        elif np.ptp(points[t, ~lost[t]], 0).max() == 0:
+            reasons[t] = 'all points coincide: the person has no size'
+        elif np.isnan(values[t]) and missing:
+            reasons[t] = f'not seen: {", ".join(missing)}'
+        elif measure.plane == TRANSVERSE and not planes.is_3d:
+            reasons[t] = 'it needs 3D points'
+        elif holds[t]:
+            reasons[t] = 'its points coincide, or there is no such bend'
+        elif np.isnan(off[t]):
+            reasons[t] = f'it is unknown whether this is the {side}'
+        elif off[t] > VIEW_LIMIT:
+            reasons[t] = (
+                f'seen {off[t]:.0f} degrees off the {side}, '
+                f'{VIEW_LIMIT:.0f} at most'
+            )
+        else:
+            reasons[t] = 'the trunk leans towards the camera or away from it'
+    return reasons
+
+
+class Range(NamedTuple):
+    """Range of motion. NaN and a reason where there are too few frames."""
+
+    low: float = np.nan
+    high: float = np.nan
+    mean: float = np.nan
+    frames: int = 0
+    reason: str = ''
+
+    @property
+    def range(self) -> float:
+        return self.high - self.low
+
+
+def range_of_motion(series: Series) -> Range:
+    """Smallest, largest and mean value of a series."""
+    values = series.values[np.isfinite(series.values)]
+    if len(values) < LEAST_FRAMES:
+        reason = most_frequent(series.reasons) or 'too few frames'
+        return Range(frames=len(values), reason=reason)
+    return Range(values.min(), values.max(), values.mean(), len(values))
+
+
+def most_frequent(reasons: np.ndarray) -> str:
+    """The reason that most frames have, '' if none has one."""
+    texts = [text for text in reasons if text]
+    # Angles in the text differ from frame to frame: its kind counts.
+    kinds = [text.rpartition(' degrees ')[2] for text in texts]
+    if not kinds:
+        return ''
+    most = max(dict.fromkeys(kinds), key=kinds.count)
+    return texts[kinds.index(most)]
+
+
+def symmetry(left: Series, right: Series) -> float:
+    """Symmetry index of the ranges of motion: their difference, right minus
+    left, in percent of their mean; 0 is symmetric (Robinson, Herzog, Nigg,
+    1987). NaN where either is unknown or neither moves."""
+    a, b = (range_of_motion(side).range for side in (left, right))
+    mean = (a + b) / 2
+    return float(100 * (b - a) / mean) if mean > 0 else np.nan
+
+
+class GaitEvent(NamedTuple):
+    """A foot touches the ground with its heel, or leaves it with its toes."""
+
+    frame: int
+    side: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Gait:
+    """A walk.
+
+    Attributes:
+        events (list): in order of time.
+        cadence (float): steps per minute.
+        stride (float): seconds from a contact to the next of the same foot,
+            median.
+        stance (dict): side -> share of the stride, in percent, that the foot
+            is on the ground.
+        reason (str): why there is no walk.
+    """
+
+    events: List[GaitEvent] = field(default_factory=list)
+    cadence: float = np.nan
+    stride: float = np.nan
+    stance: Dict[str, float] = field(default_factory=dict)
+    reason: str = ''
+
+
+def gait(
+    points: np.ndarray, rate: float, up: Sequence[float] = (0, -1, 0)
+) -> Gait:
+    """Contacts and toe-offs from where the feet are before and behind S1: a
+    heel touches the ground where it is farthest ahead, toes leave it where
+    they are farthest behind (Zeni, Richards, Higginson, Gait & Posture, 2008).
+
+    Args:
+        points (np.ndarray): (T, 37, 2 or 3), smoothed, NaN for what is
+            missing; gaps between frames are interpolated.
+        rate (float): frames per second.
+        up (Sequence): of 3D points, where up is.
+    """
+    with np.errstate(invalid='ignore'):
+        planes = planes_of(np.asarray(points, float), up)
+        p = View(planes.points[SAGITTAL])
+        lost = ~np.isfinite(p['hip'][:, 0] + p['left_heel'][:, 0]
+                            + p['right_heel'][:, 0])  # fmt: skip
+        if (~lost).sum() < LEAST_FRAMES:
+            return Gait(reason='hip, heels or the walking direction not seen')
+        if not np.nanmedian(planes.off(SAGITTAL)) <= VIEW_LIMIT:
+            return Gait(reason='the walk is not seen from the side')
+        leg = np.nanmedian(
+            np.linalg.norm(p['left_knee'] - p['left_hip'], axis=-1)
+            + np.linalg.norm(p['left_ankle'] - p['left_knee'], axis=-1)
+        )
+    if not leg > 0:
+        return Gait(reason='the left leg is not seen')
+    events = []
+    for side in ('left', 'right'):
+        for kind, name, sign in (
+            ('contact', f'{side}_heel', 1),
+            ('toe-off', f'{side}_big_toe', -1),
+        ):
+            ahead = sign * (p[name] - p['hip'])[:, 0] / leg
+            events += [
+                GaitEvent(int(frame), side, kind)
+                for frame in _peaks(ahead, LEAST_STRIDE * rate)
+            ]
+    events.sort()
+    contacts = [e for e in events if e.kind == 'contact']
+    strides = {
+        side: np.diff([e.frame for e in contacts if e.side == side]) / rate
+        for side in ('left', 'right')
+    }
+    every = np.concatenate(list(strides.values()))
+    if not len(every):
+        return Gait(events, reason='there is no whole stride')
+    if _order(events) < LEAST_ORDER:
+        return Gait(
+            events,
+            reason='contacts and toe-offs do not alternate: left and right '
+            'legs may be exchanged',
+        )
+    stride = float(np.median(every))
+    stance = {side: _stance(events, side) for side in strides}
+    return Gait(events, 120 / stride, stride, stance)
+
+
+def _peaks(values: np.ndarray, distance: float) -> np.ndarray:
+    from scipy.signal import find_peaks
+
+    known = np.isfinite(values)
+    if known.sum() < LEAST_FRAMES:
+        return np.zeros(0, int)
+    frames = np.arange(len(values))
+    filled = np.interp(frames, frames[known], values[known])
+    found = find_peaks(
+        filled, prominence=LEAST_SWING, distance=max(1, distance)
+    )[0]
+    return found[known[found]]
+
+
+def _order(events: Sequence[GaitEvent]) -> float:
+    """Share of the events that follow as they do in walking: those of a foot
+    alternate, and so do the contacts of both."""
+    rows = [[e.kind for e in events if e.side == s] for s in ('left', 'right')]
+    rows.append([e.side for e in events if e.kind == 'contact'])
+    pairs = [pair for row in rows for pair in zip(row, row[1:])]
+    return sum(a != b for a, b in pairs) / max(len(pairs), 1)
+
+
+def _stance(events: Sequence[GaitEvent], side: str) -> float:
+    """Median share of a foot's strides, in percent, before its toe-off."""
+    own = [e for e in events if e.side == side]
+    shares = [
+        100 * (off.frame - down.frame) / (again.frame - down.frame)
+        for down, off, again in zip(own, own[1:], own[2:])
+        if (down.kind, off.kind, again.kind)
+        == ('contact', 'toe-off', 'contact')
+    ]
+    return float(np.median(shares)) if shares else np.nan

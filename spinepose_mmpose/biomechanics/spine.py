@@ -1,0 +1,149 @@
+"""A smooth curve through the nine points of the spine.
+
+The curve's parameter u runs from 0 at S1 to 1 at C7 and on to C1, and each
+point has a fixed place on it, that of the marker model: so the curve, its
+tangents and its curvature are linear in the points, and a matrix serves all
+frames in which the same points are seen.
+"""
+
+from functools import lru_cache
+from typing import Dict, Tuple
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from ..metainfo import KEYPOINT_IDS, MARKERS, SPINE_CHAIN
+
+LEVELS = tuple(reversed(SPINE_CHAIN))  # S1 to C1
+IDS = [KEYPOINT_IDS[name] for name in LEVELS]
+_STEPS = np.linalg.norm(np.diff([MARKERS[n] for n in LEVELS], axis=0), axis=1)
+_PLACES = np.append(0, np.cumsum(_STEPS))
+# Point -> u.
+PLACE: Dict[str, float] = dict(
+    zip(LEVELS, _PLACES / _PLACES[LEVELS.index('neck')])
+)
+S1, T12, T3, C7, C1 = (
+    PLACE[name] for name in ('hip', 'spine_03', 'spine_05', 'neck', 'neck_03')
+)
+# Fewer points make no curve.
+LEAST_POINTS = 6
+# Weight of the squared second derivative beside the squared distance from the
+# points: so much that a bend as long as a vertebra is dampened.
+SMOOTHING = 2e-5
+SAMPLES = np.linspace(0, C1, 73)
+
+
+@lru_cache(maxsize=600)
+def _matrix(seen: Tuple[bool, ...], at: Tuple[float, ...], order: int):
+    """(M, 9): from the points to the curve (order 0) or its derivative in u.
+
+    A natural cubic smoothing spline (Reinsch, Smoothing by spline functions,
+    1967).
+    """
+    index = np.flatnonzero(seen)
+    knots = np.array(list(PLACE.values()))[index]
+    basis = CubicSpline(knots, np.eye(len(index)), bc_type='natural')
+    bend = basis(knots, 2)
+    h = np.diff(knots)
+    mass = np.zeros((len(index), len(index)))  # of the linear second derivative
+    for i, step in enumerate(h):
+        mass[i : i + 2, i : i + 2] += step / 6 * np.array([[2, 1], [1, 2]])
+    smooth = np.linalg.inv(
+        np.eye(len(index)) + SMOOTHING * bend.T @ mass @ bend
+    )
+    matrix = np.zeros((len(at), len(seen)))
+    matrix[:, index] = basis(np.array(at), order) @ smooth
+    return matrix
+
+
+def spine_curve(points: np.ndarray, at=SAMPLES, order: int = 0) -> np.ndarray:
+    """The curve, or a derivative of it, in each frame.
+
+    Args:
+        points (np.ndarray): (T, 9, D) from S1 to C1, NaN for what is missing.
+        at (Sequence): M places u.
+        order (int): 0 the curve, 1 or 2 its derivatives in u.
+
+    Returns:
+        np.ndarray: (T, M, D). NaN where fewer than :data:`LEAST_POINTS` points
+        are seen, and beyond the outermost that are.
+    """
+    at = tuple(np.atleast_1d(at).tolist())
+    seen = np.isfinite(points).all(-1)
+    out = np.full((len(points), len(at), points.shape[2]), np.nan)
+    filled = np.where(seen[..., None], points, 0)
+    places = np.array(list(PLACE.values()))
+    for mask in np.unique(seen, axis=0):
+        if mask.sum() < LEAST_POINTS:
+            continue
+        frames = (seen == mask).all(1)
+        matrix = _matrix(tuple(mask.tolist()), at, order)
+        curve = np.einsum('mk,tkd->tmd', matrix, filled[frames])
+        low, high = places[mask].min(), places[mask].max()
+        curve[:, (np.array(at) < low) | (np.array(at) > high)] = np.nan
+        out[frames] = curve
+    return out
+
+
+def tangent_angles(points: np.ndarray, at=SAMPLES) -> np.ndarray:
+    """(T, M) degrees between the curve and the vertical, positive towards the
+    first axis, continuous along the curve.
+
+    Args:
+        points (np.ndarray): (T, 9, 2) from S1 to C1, second axis upwards.
+        at (Sequence): M places u, increasing.
+    """
+    slope = spine_curve(points, at, 1)
+    angles = np.arctan2(slope[..., 0], slope[..., 1])
+    moving = np.linalg.norm(slope, axis=-1) > 0
+    return np.degrees(np.unwrap(np.where(moving, angles, np.nan), axis=1))
+
+
+def curvature(points: np.ndarray, at=SAMPLES) -> np.ndarray:
+    """(T, M) curvature times the length of the curve from S1 to C7, so that
+    neither distance nor body height counts; positive where the spine bends
+    forwards, as in kyphosis.
+
+    Args:
+        points (np.ndarray): (T, 9, 2) from S1 to C1, [forwards, up].
+        at (Sequence): M places u.
+    """
+    first, second = (spine_curve(points, at, order) for order in (1, 2))
+    turn = first[..., 1] * second[..., 0] - first[..., 0] * second[..., 1]
+    speed = np.linalg.norm(first, axis=-1)
+    whole = spine_curve(points, np.linspace(S1, C7, 41))
+    length = np.linalg.norm(np.diff(whole, axis=1), axis=-1).sum(1)
+    with np.errstate(invalid='ignore', divide='ignore'):
+        return turn / np.where(speed > 0, speed, np.nan) ** 3 * length[:, None]
+
+
+def bend_between_inflections(points: np.ndarray, sign: int) -> np.ndarray:
+    """(T,) degrees by which the tangent turns between the two inflections
+    around the sharpest bend of one sign.
+
+    Args:
+        points (np.ndarray): (T, 9, 2) from S1 to C1, [forwards, up].
+        sign (int): 1 for kyphosis, looked for from T12/L1 to C7; -1 for
+            lordosis, from S1 to T12/L1.
+
+    Returns:
+        np.ndarray: NaN where the spine does not bend that way there.
+    """
+    bends = curvature(points) * sign
+    angles = tangent_angles(points) * sign
+    low, high = (T12, C7) if sign > 0 else (S1, T12)
+    inside = (SAMPLES >= low) & (SAMPLES <= high)
+    out = np.full(len(points), np.nan)
+    for t, (bend, angle) in enumerate(zip(bends, angles)):
+        if not np.isfinite(bend[inside]).all():
+            continue
+        apex = np.argmax(np.where(inside, bend, -np.inf))
+        if bend[apex] <= 0:
+            continue
+        away = ~(bend > 0)
+        below = np.flatnonzero(away[:apex])
+        above = np.flatnonzero(away[apex:])
+        first = below[-1] + 1 if len(below) else 0
+        last = apex + above[0] - 1 if len(above) else len(bend) - 1
+        out[t] = angle[last] - angle[first]
+    return out
