@@ -20,6 +20,8 @@ PACKAGES = (
     'torch',
     'torchvision',
     'numpy',
+    'huggingface_hub',
+    'pooch',
     'opencv-python',
     'opencv-python-headless',
     'pycocotools',
@@ -50,6 +52,8 @@ _CURES = {
     'torch': 'pip install torch',
     'cv2': 'pip install opencv-python-headless',
     'numpy': 'pip install numpy',
+    'huggingface_hub': 'pip install huggingface_hub',
+    'pooch': 'pip install pooch',
     'mmdeploy': 'pip install --no-deps mmdeploy==1.3.1 && pip install onnx '
     'prettytable multiprocess dill aenum',
     'onnx': 'pip install onnx',
@@ -87,6 +91,7 @@ FEATURES = (
         main=True,
     ),
     Feature('mim command', ('mim',)),
+    Feature('download by name', ('huggingface_hub', 'pooch')),
     Feature('infer through ONNX Runtime', ('numpy', 'cv2', 'onnxruntime')),
     Feature(
         'export (mmdeploy, ONNX)', ('torch', 'mmpose', 'mmdeploy.apis', 'onnx')

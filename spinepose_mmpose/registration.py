@@ -5,9 +5,21 @@ right after the package of MMPose that holds their kind, which its registries
 import on first use.
 """
 
+import contextlib
 import importlib
+import pickle
+import re
 
 from .compat.import_hooks import after_import, before_import
+from .downloads import DownloadError
+from .zoo import (
+    OPENMMLAB,
+    SCHEME,
+    SPINEPOSE,
+    UnknownModel,
+    find_model,
+    resolve_weights,
+)
 
 # imported module -> ours that register then
 MODULES = {
@@ -53,8 +65,53 @@ def _import(ours: tuple) -> None:
 
 
 def _register_downloads() -> None:
-    """``spinepose://NAME`` and checked downloads wherever MMEngine loads a
-    checkpoint."""
-    from .model_zoo import register_loader
+    """Checked downloads wherever MMEngine loads a checkpoint.
 
-    register_loader()
+    MMEngine fetches checkpoints through torch.hub without a look at their
+    digest, by a loader for the longest prefix that fits. ``spinepose://NAME``,
+    the SpinePose repository, and OpenMMLab's host with the digest in its file
+    names get one of their own: it serves ``load_from``,
+    ``init_cfg=dict(type='Pretrained')`` and the inferencers.
+    """
+    from mmengine.runner.checkpoint import CheckpointLoader
+
+    # MMEngine matches prefixes as regular expressions.
+    prefixes = [re.escape(p) for p in (SCHEME, SPINEPOSE, OPENMMLAB)]
+    CheckpointLoader.register_scheme(prefixes, load_from_zoo, force=True)
+
+
+# MMEngine logs the part of the name after 'load_from_'.
+def load_from_zoo(filename: str, map_location=None) -> dict:
+    """Load a checkpoint by model name or URL.
+
+    In distributed training one process of a machine downloads, the others
+    wait for its file lock.
+
+    Args:
+        filename (str): ``spinepose://NAME`` or a URL.
+        map_location: as in :func:`torch.load`.
+
+    Raises:
+        DownloadError: the file cannot be had, or is no checkpoint.
+    """
+    import torch
+
+    try:
+        path = resolve_weights(filename)
+    except DownloadError as error:
+        with contextlib.suppress(UnknownModel):
+            name = filename.removeprefix(SCHEME)
+            if find_model(name).family == 'teacher':  # read by training alone
+                raise DownloadError(
+                    f'{error}. To train from scratch without a download, add '
+                    '--cfg-options load_from=None model.beta=0'
+                ) from error
+        raise
+    try:
+        return torch.load(path, map_location=map_location, weights_only=True)
+    except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
+        reason = str(error).split('. ')[0] or type(error).__name__
+        raise DownloadError(
+            f'{path} is no checkpoint that can be read ({reason}): delete it '
+            'to have it downloaded again'
+        ) from error

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spinepose_mmpose.evaluation.published import model_complexity
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES, METAINFO
-from spinepose_mmpose.model_zoo import all_models, find_model
+from spinepose_mmpose.zoo import all_models, find_model
 
 import cv2
 import numpy as np

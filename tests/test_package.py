@@ -67,7 +67,7 @@ def test_works_without_anything_installed():
         '-c',
         BLOCK.format(names=HEAVY) + 'import json, spinepose_mmpose\n'
         'from spinepose_mmpose.metainfo import METAINFO\n'
-        'from spinepose_mmpose.model_zoo import find_model\n'
+        'from spinepose_mmpose.zoo import find_model\n'
         'from spinepose_mmpose.compat import active, probed\n'
         'print(json.dumps([len(METAINFO["sigmas"]), '
         'find_model("spinepose-m").name, list(active), list(probed)]))',

@@ -7,7 +7,7 @@ import sys
 import traceback
 
 from spinepose_mmpose import utils
-from spinepose_mmpose.model_zoo import DownloadError
+from spinepose_mmpose.downloads import DownloadError
 
 import pytest
 

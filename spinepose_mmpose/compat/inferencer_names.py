@@ -19,8 +19,8 @@ def index_entries() -> Iterator[dict]:
     The weights are given by name, so that they come through the checked
     download; a model without published weights says so when they are wanted.
     """
-    from ..model_zoo.models import all_models
     from ..utils import config_file
+    from ..zoo import all_models
 
     for model in all_models('spinepose'):
         yield dict(

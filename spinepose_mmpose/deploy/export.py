@@ -18,8 +18,7 @@ from mmdeploy.utils import Backend, get_ir_config
 from mmengine import Config
 from onnx import TensorProto, helper, numpy_helper
 
-from ..model_zoo import UnknownModel, find_model, resolve_weights
-from ..model_zoo.weights import SCHEME
+from ..zoo import SCHEME, UnknownModel, find_model, resolve_weights
 from .checks import (
     check_backend,
     check_checkpoint,

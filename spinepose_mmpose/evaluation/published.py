@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass
 from typing import Dict, Tuple
 
-from ..model_zoo.models import OPENMMLAB, find_model
+from ..zoo import OPENMMLAB, find_model
 
 # Columns of the table: COCO and Halpe26 with the boxes of a detector, then the
 # subsets of SpineTrack val.

@@ -10,7 +10,7 @@ from typing import Dict, Optional, Protocol, Tuple
 import cv2
 import numpy as np
 
-from ..model_zoo import DownloadError, cache_dir, fetch
+from ..downloads import DownloadError, cache_dir, fetch, file_name
 from ..utils import replaced
 from .backends.onnxruntime import OnnxSession
 from .model_files import EXPORTED, said_beside
@@ -184,12 +184,11 @@ def find_detector(name: str, size: str = 'm', progress: bool = True) -> Path:
 def _published_file(name: str, progress: bool) -> Path:
     """The ONNX file of a published detector, downloaded if need be."""
     url = PUBLISHED[name]
-    download = cache_dir() / url.rsplit('/', 1)[1]
-    path = download.with_suffix('.onnx')
+    path = (cache_dir() / file_name(url)).with_suffix('.onnx')
     if path.is_file():
         return path
     try:
-        download = fetch([url], download, progress=progress)
+        download = fetch([url], progress=progress)
     except DownloadError as error:
         raise DownloadError(
             f'the person detector {name} is not here: {error}; or name a '

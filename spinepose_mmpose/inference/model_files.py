@@ -11,9 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Iterable, Optional
 
-from ..model_zoo import ModelInfo, find_model, resolve_weights
-from ..model_zoo.models import UnknownModel, all_models
 from ..utils import config_file
+from ..zoo import (
+    ModelInfo,
+    UnknownModel,
+    all_models,
+    find_model,
+    resolve_weights,
+)
 from .backends import backend_names, backends_for
 from .network import read_pipeline
 

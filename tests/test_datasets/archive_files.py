@@ -1,26 +1,16 @@
-"""Small SpineTrack archives, and the misbehaving server of the model zoo."""
+"""Small SpineTrack archives."""
 
-import importlib.util
 import io
 import json
 import random
 import zipfile
 from pathlib import Path
 
-from spinepose_mmpose.datasets.preparation import SPLITS
-
-_PATH = Path(__file__).parents[1] / 'test_model_zoo' / 'conftest.py'
-
-
-def load_server_module():
-    spec = importlib.util.spec_from_file_location('file_server', _PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from spinepose_mmpose.datasets.download import SPLITS
 
 
 def image_bytes(name: str) -> bytes:
-    """No picture, but as incompressible as one."""
+    """No image, but as incompressible as one."""
     return random.Random(name).randbytes(3000)
 
 

@@ -1,6 +1,7 @@
 import json
 import zipfile
 
+from spinepose_mmpose.downloads import DownloadError
 from spinepose_mmpose.inference.detectors import (
     OnnxDetector,
     create_detector,
@@ -10,7 +11,6 @@ from spinepose_mmpose.inference.detectors import (
     letterbox,
 )
 from spinepose_mmpose.inference.images import read_image
-from spinepose_mmpose.model_zoo import DownloadError
 
 import cv2
 import numpy as np
@@ -18,18 +18,14 @@ import pytest
 
 
 @pytest.fixture
-def empty_mirror(monkeypatch, tmp_path):
-    """A mirror without files, an empty cache, and no network."""
-    import spinepose_mmpose.model_zoo.mirrors as mirrors
-
-    def download_file(url, *args, **kwargs):
-        raise DownloadError(f'{url}: no network')
+def empty_mirror(hub, monkeypatch, tmp_path):
+    """A mirror without files, empty caches, and no network."""
+    from huggingface_hub import constants
 
     (tmp_path / 'mirror').mkdir()
     monkeypatch.setenv('SPINEPOSE_MIRROR', str(tmp_path / 'mirror'))
-    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
+    monkeypatch.setattr(constants, 'HF_HUB_OFFLINE', True)
     monkeypatch.delenv('SPINEPOSE_DETECTOR', raising=False)
-    monkeypatch.setattr(mirrors, 'download_file', download_file)
     return tmp_path / 'mirror'
 
 

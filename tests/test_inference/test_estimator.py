@@ -98,7 +98,7 @@ def test_real_images_equal_mmpose(
 @pytest.mark.parametrize('flip_test', [False, True])
 def test_the_demo_model_equals_mmpose(sample_dir, flip_test):
     """A trained one, by name, with the ONNX file that comes with it."""
-    from spinepose_mmpose.model_zoo import resolve_weights
+    from spinepose_mmpose.zoo import resolve_weights
 
     from mmpose.apis import init_model
 

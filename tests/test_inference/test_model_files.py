@@ -1,11 +1,11 @@
 import json
 
+from spinepose_mmpose.downloads import DownloadError
 from spinepose_mmpose.inference import model_files
 from spinepose_mmpose.inference.model_files import (
     find_files,
     find_pose_model,
 )
-from spinepose_mmpose.model_zoo import DownloadError
 
 import pytest
 
@@ -80,13 +80,7 @@ def test_a_published_checkpoint_for_pytorch(offline, monkeypatch):
     assert files.config.endswith('configs/spinepose-m.py')
 
 
-def test_weights_that_cannot_be_had(monkeypatch, offline):
-    import spinepose_mmpose.model_zoo.mirrors as mirrors
-
-    def download_file(url, *args, **kwargs):
-        raise DownloadError(f'{url}: no network')
-
-    monkeypatch.setattr(mirrors, 'download_file', download_file)
+def test_weights_that_cannot_be_had(hub):
     name = 'spinepose-s_32xb256-10e_simspine-256x192.onnx'
     place = f'put it at .*{name}'
     with pytest.raises(DownloadError, match=f'https://.*/{name}.*{place}'):

@@ -1,8 +1,8 @@
 """Bring SpineTrack to this machine, in the layout that the configs expect.
 
-Fetches annotations.zip (24.8 MB) and images.zip (19.4 GB) from
-huggingface.co/datasets/saifkhichi96/spinetrack (CC-BY-NC-4.0), checks and
-unpacks them. Run it again after any interruption: it goes on.
+Reads the files of annotations.zip (24.8 MB) and images.zip (19.4 GB) at
+huggingface.co/datasets/saifkhichi96/spinetrack (CC-BY-NC-4.0) and checks them.
+Run it again after any interruption: it goes on.
 """
 
 import argparse
@@ -11,16 +11,18 @@ import os
 import sys
 from pathlib import Path
 
-from spinepose_mmpose.datasets.preparation import (
+from spinepose_mmpose.datasets.download import (
+    LICENCE,
     PARTS,
     SPLITS,
     Options,
+    describe,
     prepare,
 )
-from spinepose_mmpose.datasets.preparation.contents import describe
-from spinepose_mmpose.datasets.preparation.layout import LICENCE
-from spinepose_mmpose.model_zoo import MIRROR_VARIABLE
+from spinepose_mmpose.downloads import MIRROR_VARIABLE
 from spinepose_mmpose.utils import one_sentence
+
+TIMEOUT_VARIABLE = 'HF_HUB_DOWNLOAD_TIMEOUT'  # of huggingface_hub
 
 
 def parse_args():
@@ -57,15 +59,15 @@ def parse_args():
     parser.add_argument(
         '--stream',
         action=argparse.BooleanOptionalAction,
+        default=True,
         help='read the wanted files out of the archive on the server, several\n'
-        'at once, and keep no copy of the archive (half the space); default\n'
-        'where --splits leaves something out. The digest of the archive\n'
-        'cannot be checked then, the checksum of every file is',
+        'at once, and keep no copy of the archive (half the space); the\n'
+        'default',
     )
     parser.add_argument(
         '--verify',
         action='store_true',
-        help='read every file that was unpacked before and compare its CRC',
+        help='read every file that is there and compare its checksum',
     )
     parser.add_argument(
         '--overwrite',
@@ -79,15 +81,16 @@ def parse_args():
     )
     parser.add_argument(
         '--timeout',
-        type=float,
-        default=30.0,
-        help='seconds without an answer until an attempt is given up',
+        type=int,
+        default=30,
+        help='seconds without an answer until an attempt is given up; as the\n'
+        f'environment variable {TIMEOUT_VARIABLE}',
     )
     parser.add_argument(
         '--retries',
         type=int,
         default=5,
-        help='attempts after failures that brought nothing new',
+        help='further attempts after a failure, which go on from there',
     )
     parser.add_argument('--quiet', action='store_true', help='show no progress')
     return parser.parse_args()
@@ -98,6 +101,7 @@ def main():
     logging.basicConfig(format='%(message)s', level=logging.WARNING)
     if args.mirror:
         os.environ[MIRROR_VARIABLE] = args.mirror
+    os.environ[TIMEOUT_VARIABLE] = str(args.timeout)  # before it is imported
     with one_sentence():
         options = Options(
             parts=(args.only,) if args.only else PARTS,
@@ -109,7 +113,6 @@ def main():
             verify=args.verify,
             remove_archives=args.remove_archives,
             progress=not args.quiet,
-            timeout=args.timeout,
             retries=args.retries,
         )
         statuses = prepare(args.out, options)

@@ -82,7 +82,7 @@ def run(args) -> dict:
     )
     from spinepose_mmpose.deploy.export import read_config
     from spinepose_mmpose.deploy.pose_detection import deployed_config
-    from spinepose_mmpose.model_zoo import resolve_weights
+    from spinepose_mmpose.zoo import resolve_weights
 
     import torch
     from mmengine.logging import MMLogger

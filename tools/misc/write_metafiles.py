@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from spinepose_mmpose.model_zoo import all_models
+from spinepose_mmpose.zoo import all_models
 
 import yaml
 

@@ -87,7 +87,7 @@ def convert(args) -> str:
 
 def load(source: str) -> dict:
     """A checkpoint of data alone: no code in it is run."""
-    from spinepose_mmpose.model_zoo import resolve_weights
+    from spinepose_mmpose.zoo import resolve_weights
 
     import torch
 

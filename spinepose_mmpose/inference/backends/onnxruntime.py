@@ -208,7 +208,7 @@ def _providers(kind: str, index: int, half: bool) -> list:
     if kind != 'cpu':
         chain.insert(0, (PROVIDERS['cuda'], {'device_id': index}))
     if kind == 'tensorrt':
-        from ...model_zoo import cache_dir
+        from ...downloads import cache_dir
 
         # Building an engine takes minutes, reading it back a second.
         engines = cache_dir() / 'tensorrt'

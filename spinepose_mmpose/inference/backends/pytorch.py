@@ -165,8 +165,8 @@ def load_all_weights(model, checkpoint) -> dict:
     """
     import torch
 
-    from ...model_zoo import resolve_weights
     from ...models.head_extension import checkpoint_weights, find_mismatch
+    from ...zoo import resolve_weights
 
     name = os.fspath(checkpoint)
     path = resolve_weights(name) if '://' in name else name

@@ -1,17 +1,10 @@
-"""MMPoseInferencer finds SpinePose by name, up to the JSON and the picture."""
+"""MMPoseInferencer finds SpinePose by name, up to the JSON and the image."""
 
-import dataclasses
-import hashlib
 import json
 from pathlib import Path
 
-from spinepose_mmpose.model_zoo import (
-    DownloadError,
-    all_models,
-    find_model,
-    models,
-)
 from spinepose_mmpose.utils import config_file
+from spinepose_mmpose.zoo import all_models
 
 import cv2
 import numpy as np
@@ -52,32 +45,16 @@ def checkpoint(network, tmp_path_factory):
 
 
 @pytest.fixture
-def mirror(server, checkpoint, monkeypatch):
+def mirror(hub, checkpoint, monkeypatch):
     """A server that has the file of spinepose-s-v2."""
-    server.files[FILE] = checkpoint
-    monkeypatch.setenv('SPINEPOSE_MIRROR', server.address)
-    return server
-
-
-@pytest.fixture
-def change(monkeypatch):
-    """Change the row of a model in the table."""
-
-    def change_row(name, **fields):
-        old = find_model(name)
-        new = dataclasses.replace(old, **fields)
-        monkeypatch.setattr(
-            models,
-            '_TABLE',
-            tuple(new if m is old else m for m in models._TABLE),
-        )
-
-    return change_row
+    hub.files[FILE] = checkpoint
+    monkeypatch.setenv('SPINEPOSE_MIRROR', hub.address)
+    return hub
 
 
 @pytest.fixture
 def photo(tmp_path, monkeypatch):
-    """A picture, in another working directory."""
+    """An image, in another working directory."""
     monkeypatch.chdir(tmp_path)
     path = tmp_path / 'photo.png'
     noise = np.random.default_rng(0).integers(
@@ -95,7 +72,7 @@ def test_from_a_name_to_files(mirror, network, photo, home, tmp_path):
     inferencer = MMPoseInferencer(
         'spinepose-s-v2', det_model='whole_image', device='cpu'
     )
-    assert [request[0] for request in mirror.requests] == [FILE]
+    assert mirror.asked() == [FILE]
     assert (home / FILE).is_file()
     loaded = inferencer.inferencer.model.state_dict()
     assert loaded.keys() == network.keys()
@@ -288,93 +265,10 @@ def test_default_detector_is_that_for_people(monkeypatch):
     assert inferencer.detector is None
 
 
-def start(name='spinepose-s-v2'):
-    return MMPoseInferencer(name, det_model='whole_image', device='cpu')
-
-
-def test_a_digest_that_is_not_the_published_one(
-    mirror, checkpoint, change, home
-):
-    """v1 has a digest in the table: random weights are refused, those of the
-    next address are taken if they are right."""
-    model = find_model('spinepose-s')
-    file = f'{model.aliases[0]}.pth'
-    mirror.files[file] = checkpoint
-    change('spinepose-s', size=None, weights=(mirror.url(f'absent/{file}'),))
-    with pytest.raises(DownloadError, match=f'expected {model.sha256}'):
-        start('spinepose-s')
-    assert list(home.glob('*.pth')) == []
-
-    mirror.files[file] = checkpoint[:-1] + b'!'
-    mirror.files[f'right/{file}'] = checkpoint
-    change(
-        'spinepose-s',
-        sha256=hashlib.sha256(checkpoint).hexdigest(),
-        weights=(mirror.url(f'right/{file}'),),
-    )
-    start('spinepose-s')
-    assert (home / file).read_bytes() == checkpoint
-
-
-def test_broken_off(mirror, checkpoint, change, home):
-    """Goes on where it broke off; without an end in sight it says so, and the
-    next call goes on."""
-    mirror.cuts = [1_000_000, 2_000_000]
-    start()
-    assert (home / FILE).read_bytes() == checkpoint
-    assert [r[1] for r in mirror.requests] == [
-        None,
-        'bytes=1000000-',
-        'bytes=3000000-',
-    ]
-    for path in home.iterdir():
-        path.unlink()
-    change('spinepose-s-v2', weights=(mirror.url(FILE),))
-    mirror.cuts = [500_000] + [0] * 20
-    with pytest.raises(DownloadError) as error:
-        start()
-    assert FILE in str(error.value) and str(home / FILE) in str(error.value)
-    assert [p.name for p in home.glob('*.pth')] == []
-    mirror.cuts = []
-    mirror.requests.clear()
-    start()
-    assert mirror.requests[0][1] == 'bytes=500000-'
-    assert (home / FILE).read_bytes() == checkpoint
-
-
-def test_a_page_for_a_file(mirror, change, home):
-    mirror.files[FILE] = b'<html>Log in to download</html>'
-    change('spinepose-s-v2', weights=(mirror.url(FILE),))
-    with pytest.raises(DownloadError, match=f'could not get {FILE}'):
-        start()
-    assert list(home.glob('*.pth')) == []
-
-
-@pytest.mark.parametrize('content', [bytes(3000), b'PK\x03\x04' * 99])
-def test_a_file_that_is_no_checkpoint(content, mirror, home):
-    """Of v2 no digest is known: what arrives is only seen when it is read."""
-    mirror.files[FILE] = content
-    with pytest.raises(DownloadError) as error:
-        start()
-    assert f'{home / FILE} is no checkpoint' in str(error.value)
-    assert 'delete it' in str(error.value)
-
-
-def test_without_network(change, home, monkeypatch):
-    change('spinepose-s-v2', weights=(f'http://127.0.0.1:9/a/{FILE}',))
-    with pytest.raises(DownloadError) as error:
-        start()
-    message = str(error.value)
-    assert f'could not get {FILE}' in message
-    assert f'Download it from http://127.0.0.1:9/a/{FILE}' in message
-    assert f'put it at {home / FILE}' in message
-    assert 'SPINEPOSE_MIRROR' in message
-
-
 def test_model_without_published_weights():
     with pytest.raises(
         ValueError,
         match='spinepose-t has no published weights'
         ': train it .*pose2d_weights=PATH',
     ):
-        start('spinepose-t')
+        MMPoseInferencer('spinepose-t', det_model='whole_image', device='cpu')

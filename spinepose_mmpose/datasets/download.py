@@ -1,0 +1,531 @@
+"""SpineTrack by split, out of its published archives.
+
+The archives are read where they are: in a folder, or on a server by ranges of
+bytes. A file is complete or absent, so that a further run goes on.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import re
+import shutil
+import stat
+import threading
+import zipfile
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import (
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
+
+from ..downloads import (
+    DownloadError,
+    fetch,
+    hub_file,
+    mirror,
+    patience,
+    sentences,
+    session,
+    with_mirror,
+)
+from ..utils import replaced, sweep
+
+logger = logging.getLogger(__name__)
+
+SPLITS = ('train-real-coco', 'train-real-yoga', 'train-unreal', 'val2017')
+PARTS = ('annotations', 'images')
+HOME = 'https://huggingface.co/datasets/saifkhichi96/spinetrack/resolve/main'
+LICENCE = 'CC-BY-NC-4.0'
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
+QUOTED = 3  # names in a message
+# Deflate reaches 1032:1; annotations with many zeros stay below 40:1.
+MAX_RATIO = 200
+LOCAL_HEADER = 30  # bytes before an entry's name
+BLOCK = 4 << 20  # bytes that are asked for at once
+RUN = 64 << 20  # bytes that one thread reads from front to back
+# How files begin that are found in the place of an archive.
+INSTEAD = (
+    (b'<', 'is a web page, not a zip archive (a login or an error page?)'),
+    (b'version https://git-lfs', 'is a Git LFS pointer, not the archive'),
+    (b'pk', 'is cut off or damaged: it lacks the directory at its end'),
+)
+Source = Union[str, Path]  # where an archive is: an address or a file
+
+
+class BadArchive(ValueError):
+    """An archive cannot be used; the message is a sentence with its path."""
+
+
+class NoSpace(OSError):
+    """There is not enough room; nothing was begun."""
+
+
+class SplitStatus(NamedTuple):
+    """``listed`` images in the annotations (None: they are not there), of
+    which ``missing`` are not in the folder (None: not looked for)."""
+
+    split: str
+    people: Optional[int]
+    listed: Optional[int]
+    missing: Optional[List[str]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of :func:`prepare`.
+
+    Attributes:
+        parts (sequence): of ``PARTS``.
+        splits (sequence): of ``SPLITS``.
+        archives (Path, optional): folder that holds the archives; else they
+            are looked for in the data set's folder, the mirror and at their
+            published address.
+        workers (int): threads that unpack.
+        stream (bool): read entries out of an archive on a server; False
+            downloads the archive into the data set's folder first.
+        overwrite (bool): replace annotation files that differ from the
+            archive's; they are kept otherwise, they may be corrected ones.
+        verify (bool): compare the CRC-32 of every file that is there.
+        remove_archives (bool): delete downloaded archives at the end.
+        retries (int): further attempts after a failed download.
+        progress (bool): show progress on stderr.
+    """
+
+    parts: Sequence[str] = PARTS
+    splits: Sequence[str] = SPLITS
+    archives: Optional[Path] = None
+    workers: int = min(8, 2 * (os.cpu_count() or 1))
+    stream: bool = True
+    overwrite: bool = False
+    verify: bool = False
+    remove_archives: bool = False
+    retries: int = 5
+    progress: bool = True
+
+    def __post_init__(self):
+        for what, given, choices in (
+            ('part', self.parts, PARTS),
+            ('split', self.splits, SPLITS),
+        ):
+            unknown = [name for name in given if name not in choices]
+            if unknown or not given:
+                raise ValueError(
+                    f'{what} is {", ".join(unknown) or "empty"}, expected one '
+                    f'or more of {", ".join(choices)}'
+                )
+        if self.workers < 1:
+            raise ValueError(f'workers is {self.workers}, expected 1 or more')
+
+
+def prepare(root, options: Options) -> List[SplitStatus]:
+    """Fetch and unpack what is not there yet.
+
+    Safe to call again after any failure, and from several processes at once:
+    one works, the others wait and find it done. Nothing of the user's is
+    overwritten but images of another size than the archive's.
+
+    Returns:
+        list[SplitStatus]: do annotations and images of a split fit together?
+
+    Raises:
+        NoSpace: before anything is unpacked, when it will not fit.
+        DownloadError, BadArchive, OSError, ValueError: one sentence each.
+    """
+    from filelock import FileLock
+
+    root = Path(root).expanduser()
+    if root.exists() and not root.is_dir():
+        raise NotADirectoryError(f'{root} is no folder, a folder expected')
+    root.mkdir(parents=True, exist_ok=True)
+    with FileLock(root / '.prepare.lock'):
+        for left in reversed(range(options.retries + 1)):
+            try:
+                _bring(root, options)
+                break
+            except DownloadError as error:
+                if not left or error.local:
+                    raise
+                logger.warning('%s; trying again', error)
+    images = 'images' in options.parts
+    return [split_status(root, split, images) for split in options.splits]
+
+
+def _bring(root: Path, options: Options) -> None:
+    plan = []
+    for part in options.parts:
+        done = all(_is_complete(root, part, split) for split in options.splits)
+        if done and not (options.verify or options.overwrite):
+            continue
+        source = _find(part, root, options)
+        with sentences(), _open(source) as archive:
+            members = checked_members(source, archive)
+        wanted = wanted_entries(source, part, members, options.splits)
+        plan.append((source, _missing(root, wanted, options)))
+    files = [info for _, jobs in plan for info in jobs.values()]
+    need, free = sum(i.file_size for i in files), shutil.disk_usage(root).free
+    if need > free:
+        raise NoSpace(
+            f'no room for {len(files)} files in {root}: {need / 1e9:.1f} GB '
+            f'needed, {free / 1e9:.1f} GB free; nothing was begun'
+        )
+    for source, jobs in plan:
+        with sentences():
+            _unpack(source, jobs, options)
+        if options.remove_archives and source == root / source.name:
+            source.unlink()
+
+
+def _find(part: str, root: Path, options: Options) -> Source:
+    """Where an archive is; it is downloaded if that is asked for."""
+    name, folders = f'{part}.zip', [root, mirror()]
+    if options.archives is not None:
+        folders = [options.archives]
+        if not (options.archives / name).is_file():
+            raise FileNotFoundError(f'{options.archives} does not hold {name}')
+    for folder in folders:
+        if isinstance(folder, Path) and (folder / name).is_file():
+            return folder / name
+    if not options.stream:
+        return fetch([f'{HOME}/{name}'], None, options.progress, root)
+    *others, home = with_mirror([f'{HOME}/{name}'])
+    for url in others:
+        try:
+            with sentences(), _remote(url):
+                return url
+        except DownloadError as error:
+            logger.warning('%s: %s', url, error)
+    return home
+
+
+def _remote(url: str):
+    """A file on a server, read in pieces as if it were here."""
+    from fsspec.spec import AbstractBufferedFile
+
+    client, parts = session(), hub_file(url)
+    if parts:
+        from huggingface_hub import HfApi, HfFileSystem
+
+        # Of a commit: the file cannot change while it is read.
+        commit = HfApi().dataset_info(parts['repo_id']).sha
+        path = f'datasets/{parts["repo_id"]}@{commit}/{parts["filename"]}'
+        return HfFileSystem().open(path, block_size=BLOCK)
+
+    def ask(start: int, end: int):
+        head = {'Range': f'bytes={start}-{end - 1}'}
+        head['Accept-Encoding'] = 'identity'
+        with client.stream(
+            'GET', url, headers=head, timeout=patience()
+        ) as reply:
+            reply.raise_for_status()
+            if reply.status_code != 206:
+                raise DownloadError('the server does not send parts of a file')
+            return reply.read(), reply.headers
+
+    _, first = ask(0, 1)
+
+    class File(AbstractBufferedFile):
+        def _fetch_range(self, start: int, end: int) -> bytes:
+            content, head = ask(start, end)
+            if head.get('ETag') != first.get('ETag'):
+                raise DownloadError(
+                    f'{url}: the file changed on the server meanwhile'
+                )
+            return content
+
+    size = int(first['Content-Range'].rpartition('/')[2])
+    return File(None, url, 'rb', BLOCK, size=size)
+
+
+@contextlib.contextmanager
+def _open(source: Source) -> Iterator[zipfile.ZipFile]:
+    """
+    Raises:
+        BadArchive: it is no zip archive, saying what it is instead.
+    """
+    local = isinstance(source, Path)
+    with open(source, 'rb') if local else _remote(source) as file:
+        try:
+            archive = zipfile.ZipFile(file)
+        # ValueError: fsspec's for a file that is shorter than a directory.
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None  # not of the content
+            file.seek(0)
+            start = file.read(512).lstrip()
+            known = (w for mark, w in INSTEAD if start.lower().startswith(mark))
+            other = f'is no zip archive: it begins with {start[:12]!r}'
+            raise BadArchive(f'{source} {next(known, other)}') from error
+        with archive:
+            yield archive
+
+
+def checked_members(
+    source: Source, archive: zipfile.ZipFile
+) -> List[zipfile.ZipInfo]:
+    """The files of an archive, without folders.
+
+    Raises:
+        BadArchive: an entry would land outside of the folder it is unpacked
+            to, is a link or a device, is encrypted, overlaps another one, or
+            unpacks to an implausible size.
+    """
+    files, end = [], 0
+    for info in sorted(archive.infolist(), key=lambda i: i.header_offset):
+        # Before zipfile replaced separators and cut the name at a NUL.
+        name = info.orig_filename
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        reason = ''
+        if re.search(r'\0|^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)', name):
+            reason = 'leads out of the folder'
+        elif kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            reason = 'is a link or no ordinary file'
+        elif info.flag_bits & 1:
+            reason = 'is encrypted'
+        elif info.file_size > MAX_RATIO * max(info.compress_size, 1):
+            reason = f'unpacks to more than {MAX_RATIO} times its bytes'
+        elif info.header_offset < end:
+            reason = 'overlaps another one'
+        if reason:
+            raise BadArchive(
+                f'{source} is refused: its entry {name!r} {reason}'
+            )
+        if not info.is_dir():
+            end = info.header_offset + LOCAL_HEADER + info.compress_size
+            files.append(info)
+    return files
+
+
+def place_of(member: str, part: str) -> Optional[Tuple[str, str]]:
+    """The split of a file in an archive, and its place in the data set.
+
+    What stands before the split's name does not matter: an archive may hold
+    ``images/val2017/1.jpg``, ``spinetrack/images/val2017/1.jpg`` or
+    ``val2017/1.jpg``.
+
+    Returns:
+        tuple: (split, relative path with slashes), or None for a file that is
+        no part of the set (a readme, what macOS adds).
+    """
+    path = PurePosixPath(member)
+    if '__MACOSX' in path.parts or path.name.startswith('.'):
+        return None
+    for split in SPLITS:
+        if part == 'annotations':
+            if path.name == annotation_path('', split).name:
+                return split, f'annotations/{path.name}'
+        elif split in path.parts[:-1]:
+            if path.suffix.lower() in IMAGE_SUFFIXES:
+                inner = path.parts[path.parts.index(split) :]
+                return split, '/'.join(('images', *inner))
+    return None
+
+
+def wanted_entries(
+    source: Source,
+    part: str,
+    members: Sequence[zipfile.ZipInfo],
+    splits: Sequence[str],
+) -> Dict[str, zipfile.ZipInfo]:
+    """Entries by their place in the data set.
+
+    Raises:
+        BadArchive: a split is absent or a file is there twice.
+    """
+    wanted: Dict[str, zipfile.ZipInfo] = {}
+    absent = set(splits)
+    for info in members:
+        split, target = place_of(info.filename, part) or (None, None)
+        if split not in splits:
+            continue
+        absent.discard(split)
+        other = wanted.setdefault(target, info)
+        if (other.file_size, other.CRC) != (info.file_size, info.CRC):
+            raise BadArchive(
+                f'{source} is refused: it holds two different files for '
+                f'{target}'
+            )
+    if absent:
+        found = ', '.join(info.filename for info in members[:QUOTED])
+        raise BadArchive(
+            f'{source} holds no {part} of {", ".join(sorted(absent))}; its '
+            f'first files are {found or "none"}'
+        )
+    return wanted
+
+
+def _missing(root: Path, wanted: dict, options: Options) -> dict:
+    """Entries to unpack, by the path that they go to."""
+    jobs, kept = {}, []
+    for target, info in wanted.items():
+        path = root / target
+        there = path.is_file()
+        if there and path.stat().st_size == info.file_size:
+            if not options.verify or _crc(path) == info.CRC:
+                continue
+        if there and path.suffix == '.json' and not options.overwrite:
+            if _is_readable(path):
+                kept.append(target)
+                continue
+        jobs[path] = info
+    if kept:
+        logger.warning(
+            'kept %s, which differ from the archive; --overwrite replaces them',
+            ', '.join(kept),
+        )
+    return jobs
+
+
+def _unpack(source: Source, jobs: dict, options: Options) -> None:
+    """Unpack entries, several at once, each complete or absent."""
+    from tqdm.auto import tqdm
+
+    for folder in {path.parent for path in jobs}:
+        folder.mkdir(parents=True, exist_ok=True)
+        sweep(str(folder))
+    runs: Dict[int, list] = {}  # neighbours in the archive together
+    for job in jobs.items():
+        runs.setdefault(job[1].header_offset // RUN, []).append(job)
+    bar = tqdm(
+        desc=f'unpacking {getattr(source, "name", source)}',
+        total=sum(info.file_size for info in jobs.values()),
+        unit='B',
+        unit_scale=True,
+        disable=not options.progress,
+    )
+    lock = threading.Lock()
+
+    def work(run: list) -> None:
+        with _open(source) as archive:
+            for path, info in sorted(run, key=lambda j: j[1].header_offset):
+                _unpack_one(source, archive, info, path)
+                with lock:
+                    bar.update(info.file_size)
+
+    with bar, ThreadPoolExecutor(options.workers) as pool:
+        for _ in pool.map(work, runs.values()):
+            pass
+
+
+def _unpack_one(source: Source, archive, info, path: Path) -> None:
+    try:
+        with replaced(str(path)) as temporary:
+            with archive.open(info) as entry, open(temporary, 'wb') as file:
+                # Ends with a comparison of the CRC-32.
+                shutil.copyfileobj(entry, file, 1 << 20)
+            if os.path.getsize(temporary) != info.file_size:
+                raise zipfile.BadZipFile('it ends too early')
+            if path.suffix == '.json' and not _is_readable(temporary):
+                raise zipfile.BadZipFile('it is no complete COCO JSON')
+    except OSError as error:
+        if error.errno:  # a full disk names no file
+            error.filename = str(path)
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as e:
+        raise BadArchive(
+            f'{source} is damaged: its entry {info.filename!r} '
+            f'cannot be unpacked ({e}); the files unpacked so far are kept'
+        ) from e
+
+
+def _crc(path: Path) -> int:
+    crc = 0
+    with open(path, 'rb') as file:
+        for chunk in iter(lambda: file.read(1 << 20), b''):
+            crc = zlib.crc32(chunk, crc)
+    return crc
+
+
+def annotation_path(root, split: str) -> Path:
+    return Path(root) / 'annotations' / f'person_keypoints_{split}.json'
+
+
+def read_annotations(path) -> dict:
+    """A COCO-format file.
+
+    Raises:
+        ValueError: it is no complete JSON or has no images or annotations.
+    """
+    with open(path, encoding='utf-8') as file:
+        try:
+            content = json.load(file)
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(
+                f'{path} is no complete JSON, it may be cut off: {error}'
+            ) from None
+    for key in ('images', 'annotations'):
+        if not isinstance(content, dict) or not isinstance(
+            content.get(key), list
+        ):
+            raise ValueError(
+                f'{path} has no list {key!r}, COCO annotations expected'
+            )
+    return content
+
+
+def _is_readable(path) -> bool:
+    try:
+        return bool(read_annotations(path))
+    except (OSError, ValueError):
+        return False
+
+
+def _is_complete(root: Path, part: str, split: str) -> bool:
+    """Whether the annotations, or all images that they list, are there."""
+    if not _is_readable(annotation_path(root, split)):
+        return False
+    status = split_status(root, split, part == 'images')
+    return bool(status.listed) and not status.missing
+
+
+def split_status(root: Path, split: str, images: bool) -> SplitStatus:
+    """Compare a split's annotations with its images.
+
+    Args:
+        images (bool): look for the image files.
+    """
+    path = annotation_path(root, split)
+    if not path.is_file():
+        return SplitStatus(split, None, None, None)
+    content = read_annotations(path)
+    names = [
+        image['file_name']
+        for image in content['images']
+        if isinstance(image, dict) and 'file_name' in image
+    ]
+    missing = None
+    if images:
+        folder = Path(root) / 'images' / split
+        # An empty file is what a power cut leaves.
+        there = {
+            file.relative_to(folder).as_posix()
+            for file in folder.rglob('*')
+            if file.is_file() and file.stat().st_size
+        }
+        missing = [name for name in names if name not in there]
+    return SplitStatus(split, len(content['annotations']), len(names), missing)
+
+
+def describe(status: SplitStatus) -> str:
+    """One line for people."""
+    if status.listed is None:
+        return f'{status.split}: no annotations'
+    text = f'{status.split}: {status.people} people, {status.listed} images'
+    if status.missing is None:
+        return f'{text} listed, not looked for'
+    if not status.missing:
+        return f'{text}, all there'
+    more = ', ...' if len(status.missing) > QUOTED else ''
+    return (
+        f'{text}, {len(status.missing)} of them MISSING '
+        f'({", ".join(status.missing[:QUOTED])}{more})'
+    )

@@ -1,0 +1,377 @@
+"""How files get here: from a mirror, the Hugging Face Hub or a web server.
+
+Files on the Hub come through ``huggingface_hub`` and its cache, whose
+environment variables hold (``HF_HOME``, ``HF_ENDPOINT``, ``HF_TOKEN``,
+``HF_HUB_OFFLINE``, ``HF_HUB_DOWNLOAD_TIMEOUT``), all others through ``pooch``
+into the folder of ``torch.hub``. ``SPINEPOSE_MIRROR`` names a folder or a base
+URL that holds files under their own names, without sub-folders. It is looked in
+first; what it lacks comes from the published address.
+
+Both libraries are imported when something has to be downloaded.
+"""
+
+import contextlib
+import hashlib
+import importlib
+import logging
+import os
+import re
+import time
+from pathlib import Path
+from typing import Iterator, Optional, Sequence, Tuple, Union
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import url2pathname
+
+logger = logging.getLogger(__name__)
+
+MIRROR_VARIABLE = 'SPINEPOSE_MIRROR'
+HUB = 'https://huggingface.co/'
+SLOWEST = 1000  # bytes per second, below which a server is given up
+# mmengine's publish_model: <name>-<8 hex>_<date>.pth, older files and
+# torchvision: <name>-<8 hex>.pth. Archives repeat the digest of the .pth
+# that was packed into them, hence checkpoints only.
+_DIGEST = re.compile(
+    r'-(?!(?:19|20)\d{6}\.)([0-9a-f]{8})(_\d{8})?\.(?:pth|pt)$'
+)
+_HUB_FILE = re.compile(
+    rf'{HUB}(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/([^?]+)'
+)
+
+
+class DownloadError(OSError):
+    """A file could not be had; the message says which, from where and why.
+
+    Attributes:
+        local (bool): the trouble lies on this machine, so that no other
+            address would help.
+    """
+
+    def __init__(self, message: str, local: bool = False):
+        super().__init__(message)
+        self.local = local
+
+
+class DigestMismatch(DownloadError):
+    """A file is not the one that was expected."""
+
+
+def digest_in_name(name: str) -> Optional[str]:
+    """The 8 digits that OpenMMLab puts into a checkpoint's name, or None.
+
+    ``model-4d3e73dd_20230605.pth`` and ``model-4d3e73dd.pth`` give
+    ``'4d3e73dd'``; a lone date (``model-20230605.pth``) gives None.
+    """
+    match = _DIGEST.search(name)
+    return match and match.group(1)
+
+
+def cache_dir() -> Path:
+    """The folder that torch.hub caches checkpoints in.
+
+    ``$TORCH_HOME/hub/checkpoints``, else below ``$XDG_CACHE_HOME/torch``,
+    else below ``~/.cache/torch``; as ``torch.hub.get_dir()`` says, without
+    importing torch.
+    """
+    cache = os.getenv('XDG_CACHE_HOME', '~/.cache')
+    home = os.getenv('TORCH_HOME', os.path.join(cache, 'torch'))
+    return Path(home).expanduser() / 'hub' / 'checkpoints'
+
+
+def mirror() -> Union[str, Path, None]:
+    """The mirror that is set: a base URL, a folder, or None.
+
+    Raises:
+        FileNotFoundError: it is a folder that does not exist.
+    """
+    value = os.getenv(MIRROR_VARIABLE, '').strip()
+    if not value:
+        return None
+    parts = urlsplit(value)
+    if parts.scheme.lower() in ('http', 'https'):
+        return value.rstrip('/')
+    is_url = parts.scheme.lower() == 'file'
+    folder = Path(url2pathname(parts.path) if is_url else value).expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f'{MIRROR_VARIABLE}={value}: no such folder; an existing folder '
+            'or a URL that starts with http:// or https:// expected'
+        )
+    return folder
+
+
+def with_mirror(urls: Sequence[str]) -> Tuple[str, ...]:
+    """Addresses of one file, that of a mirror on a server first."""
+    place = mirror()
+    if not isinstance(place, str):
+        return tuple(urls)
+    return (f'{place}/{quote(file_name(urls[0]))}', *urls)
+
+
+def file_name(url: str) -> str:
+    return unquote(urlsplit(url).path).rsplit('/', 1)[-1]
+
+
+def hub_file(url: str) -> Optional[dict]:
+    """What huggingface_hub calls the file at an address, None for one that is
+    not on the Hub."""
+    match = _HUB_FILE.match(url)
+    return match and dict(
+        repo_id=match[2],
+        filename=unquote(match[4]),
+        revision=match[3],
+        repo_type='dataset' if match[1] else 'model',
+    )
+
+
+def check_digest(path, sha256: Optional[str]) -> None:
+    """
+    Raises:
+        DigestMismatch: the file has another digest than ``sha256``, or does
+            not begin with it.
+    """
+    if sha256 is None:
+        return
+    with open(path, 'rb') as file:
+        got = hashlib.new('sha256')
+        for chunk in iter(lambda: file.read(1 << 20), b''):
+            got.update(chunk)
+    if not got.hexdigest().startswith(sha256):
+        raise DigestMismatch(
+            f'{path} is not the file it should be: sha256 {got.hexdigest()}, '
+            f'expected {sha256}; delete it to have it downloaded again',
+            local=True,
+        )
+
+
+def find_local(
+    urls: Sequence[str], sha256: Optional[str] = None
+) -> Optional[Path]:
+    """A file that is here: in the mirror's folder, or downloaded before.
+
+    Raises:
+        DigestMismatch: it is not the file that it should be.
+    """
+    place, name = mirror(), file_name(urls[0])
+    folders = [cache_dir()]
+    if isinstance(place, Path):
+        folders.insert(0, place)
+    found = next((f / name for f in folders if (f / name).is_file()), None)
+    on_hub = [parts for parts in map(hub_file, urls) if parts]
+    if found is None and on_hub:
+        from huggingface_hub import try_to_load_from_cache
+
+        cached = (try_to_load_from_cache(**parts) for parts in on_hub)
+        found = next((Path(c) for c in cached if isinstance(c, str)), None)
+    if found is not None:
+        check_digest(found, sha256)
+    return found
+
+
+def fetch(
+    urls: Sequence[str],
+    sha256: Optional[str] = None,
+    progress: bool = True,
+    folder: Optional[Path] = None,
+) -> Path:
+    """A file that is here already, or from the mirror, or from ``urls``.
+
+    Safe to call from several processes at once: one downloads, the others wait.
+
+    Args:
+        urls (sequence): addresses of one and the same file, tried in order.
+        sha256 (str, optional): its digest, or the first 8 or more digits.
+        progress (bool): show progress on stderr.
+        folder (Path, optional): where it has to be; by default the cache of
+            the library that downloads it.
+
+    Returns:
+        Path: the file.
+
+    Raises:
+        DownloadError: no source has it, saying which file to put where.
+    """
+    name = file_name(urls[0])
+    found = None if folder else find_local(urls, sha256)
+    if found is not None:
+        return found
+    reasons: dict = {}
+    for url in with_mirror(urls):
+        try:
+            with sentences():
+                return _download(url, sha256, progress, folder)
+        except DownloadError as error:
+            if error.local:
+                raise
+            reasons.setdefault(str(error), []).append(url)
+            # A bad copy or an incomplete mirror should be heard of; that
+            # there is no network is said once, at the end.
+            if isinstance(error, DigestMismatch) or url not in urls:
+                logger.warning('%s: %s', url, error)
+    why = '; '.join(
+        f'{tried[0]}: {reason}'
+        + (f' ({len(tried)} addresses tried)' if len(tried) > 1 else '')
+        for reason, tried in reasons.items()
+    )
+    place = mirror()
+    hint = f' ({MIRROR_VARIABLE} is {place})' if place else ''
+    raise DownloadError(
+        f'could not get {name}{hint}: {why}. Download it from {urls[0]} where '
+        f'there is a network and put it at {(folder or cache_dir()) / name}, '
+        f'or set {MIRROR_VARIABLE} to a folder or URL that holds it'
+    )
+
+
+def _download(
+    url: str, sha256: Optional[str], progress: bool, folder: Optional[Path]
+) -> Path:
+    parts = hub_file(url)
+    if parts:
+        return _from_hub(parts, sha256, progress, folder)
+    import pooch
+    from filelock import FileLock
+
+    name, folder = file_name(url), folder or cache_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    pooch.get_logger().setLevel(logging.WARNING)
+
+    def download(url, target, _):
+        _stream(url, target, name, progress)
+        _check_received(Path(target), sha256)
+
+    with FileLock(folder / f'{name}.lock'):
+        return Path(pooch.retrieve(url, None, name, folder, None, download))
+
+
+def _from_hub(
+    parts: dict, sha256: Optional[str], progress: bool, folder: Optional[Path]
+) -> Path:
+    import huggingface_hub as hub
+    from tqdm.auto import tqdm
+
+    class Bar(tqdm):
+        def __init__(self, *args, **kwargs):
+            kwargs.pop('name', None)
+            super().__init__(*args, **{**kwargs, 'disable': not progress})
+
+    session()
+    url, token = hub.hf_hub_url(**parts), hub.get_token()
+    stated = hub.get_hf_file_metadata(url, token).etag or ''
+    if not re.fullmatch('[0-9a-f]{64}', stated):  # not kept in Git LFS
+        stated = sha256
+    elif sha256 and not stated.startswith(sha256):
+        raise DigestMismatch(
+            f'the host offers another file: sha256 {stated}, expected '
+            f'{sha256}; nothing was downloaded'
+        )
+    path = Path(hub.hf_hub_download(**parts, local_dir=folder, tqdm_class=Bar))
+    # The library goes on after an interruption without asking whether the
+    # file is still the same, and compares its size alone.
+    _check_received(path, stated)
+    return path
+
+
+def _check_received(path: Path, sha256: Optional[str]) -> None:
+    try:
+        check_digest(path, sha256)
+    except DigestMismatch as error:
+        for each in {path.resolve(), path}:
+            each.unlink(missing_ok=True)
+        got = re.search('sha256 [0-9a-f]+', str(error)).group()
+        raise DigestMismatch(
+            f'the file received has {got}, expected {sha256}; it is deleted'
+        ) from None
+
+
+def _stream(url: str, target: str, name: str, progress: bool) -> None:
+    """Write a plain file of a web server to ``target``."""
+    from tqdm.auto import tqdm
+
+    head = {'Accept-Encoding': 'identity'}
+    with session().stream(
+        'GET', url, headers=head, timeout=patience()
+    ) as reply:
+        reply.raise_for_status()
+        if reply.headers.get('Content-Type', '').startswith('text/html'):
+            raise DownloadError(
+                f'the server answered with a web page instead of {name} (a '
+                'login, a proxy or an error page?)'
+            )
+        size = int(reply.headers.get('Content-Length', 0)) or None
+        options = dict(unit='B', unit_scale=True, disable=not progress)
+        with open(target, 'wb') as file, tqdm(total=size, **options) as bar:
+            bar.set_description(name)
+            for chunk in reply.iter_raw():
+                file.write(chunk)
+                bar.update(len(chunk))
+
+
+def patience() -> float:
+    """Seconds without an answer until a server is given up."""
+    from huggingface_hub import constants
+
+    return constants.HF_HUB_DOWNLOAD_TIMEOUT
+
+
+def session():
+    """The HTTP client of huggingface_hub, which gives up slow servers."""
+    from huggingface_hub import get_session
+
+    client = get_session()
+    if _watch not in client.event_hooks['response']:
+        client.event_hooks['response'].append(_watch)
+    return client
+
+
+def _http():
+    """The module of huggingface_hub's HTTP client, httpx or its successor."""
+    from huggingface_hub import get_session
+
+    name = type(get_session()).__mro__[-3].__module__
+    return importlib.import_module(name.partition('.')[0])
+
+
+def _watch(response) -> None:
+    """End a reply that keeps coming but too slowly for any use.
+
+    A time limit of the client's own counts from one byte to the next.
+    """
+
+    class Watched(_http().SyncByteStream):
+        def __iter__(self):
+            start, received, limit = time.monotonic(), 0, patience()
+            for chunk in stream:
+                yield chunk
+                received += len(chunk)
+                if time.monotonic() - start > limit:
+                    if received < SLOWEST * limit:
+                        raise DownloadError(
+                            f'the server sent {received} bytes in {limit:g} s '
+                            'and was given up'
+                        )
+                    start, received = time.monotonic(), 0
+
+        def close(self):
+            stream.close()
+
+    stream, response.stream = response.stream, Watched()
+
+
+@contextlib.contextmanager
+def sentences() -> Iterator[None]:
+    """Turn failures of the download libraries into a DownloadError."""
+    failures = (OSError, _http().HTTPError)
+    try:
+        yield
+    except DownloadError:
+        raise
+    except failures as error:
+        status = getattr(getattr(error, 'response', None), 'status_code', None)
+        if status is not None:
+            meaning = ' (no such file there)' if status == 404 else ''
+            raise DownloadError(f'HTTP {status}{meaning}') from error
+        if getattr(error, 'errno', None):  # of the network they have none
+            raise DownloadError(
+                f'cannot write {error.filename}: {error.strerror}', local=True
+            ) from error
+        text = str(error).strip().splitlines() or [type(error).__name__]
+        raise DownloadError(text[0]) from error
