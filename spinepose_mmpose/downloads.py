@@ -11,7 +11,6 @@ Both libraries are imported when something has to be downloaded.
 """
 
 import contextlib
-import hashlib
 import importlib
 import logging
 import os
@@ -123,24 +122,36 @@ def hub_file(url: str) -> Optional[dict]:
     )
 
 
-def check_digest(path, sha256: Optional[str]) -> None:
-    """
+def check_digest(
+    path: Path, sha256: Optional[str], received: bool = False
+) -> None:
+    """Check a file against its digest, or the first digits of it.
+
+    Args:
+        received (bool): it was downloaded just now, and is deleted if wrong.
+
     Raises:
-        DigestMismatch: the file has another digest than ``sha256``, or does
-            not begin with it.
+        DigestMismatch: it is another file.
     """
-    if sha256 is None:
+    if not sha256:
         return
-    with open(path, 'rb') as file:
-        got = hashlib.new('sha256')
-        for chunk in iter(lambda: file.read(1 << 20), b''):
-            got.update(chunk)
-    if not got.hexdigest().startswith(sha256):
+    import pooch
+
+    got = pooch.file_hash(str(path), 'sha256')
+    if got.startswith(sha256):
+        return
+    if received:
+        for each in {path.resolve(), path}:
+            each.unlink(missing_ok=True)
         raise DigestMismatch(
-            f'{path} is not the file it should be: sha256 {got.hexdigest()}, '
-            f'expected {sha256}; delete it to have it downloaded again',
-            local=True,
+            f'the file received has sha256 {got}, expected {sha256}; it is '
+            'deleted'
         )
+    raise DigestMismatch(
+        f'{path} is not the file it should be: sha256 {got}, expected '
+        f'{sha256}; delete it to have it downloaded again',
+        local=True,
+    )
 
 
 def find_local(
@@ -236,7 +247,7 @@ def _download(
 
     def download(url, target, _):
         _stream(url, target, name, progress)
-        _check_received(Path(target), sha256)
+        check_digest(Path(target), sha256, received=True)
 
     with FileLock(folder / f'{name}.lock'):
         return Path(pooch.retrieve(url, None, name, folder, None, download))
@@ -250,7 +261,6 @@ def _from_hub(
 
     class Bar(tqdm):
         def __init__(self, *args, **kwargs):
-            kwargs.pop('name', None)
             super().__init__(*args, **{**kwargs, 'disable': not progress})
 
     session()
@@ -266,20 +276,8 @@ def _from_hub(
     path = Path(hub.hf_hub_download(**parts, local_dir=folder, tqdm_class=Bar))
     # The library goes on after an interruption without asking whether the
     # file is still the same, and compares its size alone.
-    _check_received(path, stated)
+    check_digest(path, stated, received=True)
     return path
-
-
-def _check_received(path: Path, sha256: Optional[str]) -> None:
-    try:
-        check_digest(path, sha256)
-    except DigestMismatch as error:
-        for each in {path.resolve(), path}:
-            each.unlink(missing_ok=True)
-        got = re.search('sha256 [0-9a-f]+', str(error)).group()
-        raise DigestMismatch(
-            f'the file received has {got}, expected {sha256}; it is deleted'
-        ) from None
 
 
 def _stream(url: str, target: str, name: str, progress: bool) -> None:
@@ -324,10 +322,9 @@ def session():
 
 def _http():
     """The module of huggingface_hub's HTTP client, httpx or its successor."""
-    from huggingface_hub import get_session
+    from huggingface_hub.errors import HTTPError
 
-    name = type(get_session()).__mro__[-3].__module__
-    return importlib.import_module(name.partition('.')[0])
+    return importlib.import_module(HTTPError.__module__.partition('.')[0])
 
 
 def _watch(response) -> None:
@@ -357,21 +354,31 @@ def _watch(response) -> None:
 
 
 @contextlib.contextmanager
-def sentences() -> Iterator[None]:
-    """Turn failures of the download libraries into a DownloadError."""
-    failures = (OSError, _http().HTTPError)
+def sentences(where='') -> Iterator[None]:
+    """Turn failures of the download libraries into a DownloadError.
+
+    Args:
+        where (str | Path): what the sentence begins with.
+    """
+    where = f'{where}: ' if where else ''
     try:
         yield
-    except DownloadError:
-        raise
-    except failures as error:
+    except (OSError, _http().HTTPError) as error:
         status = getattr(getattr(error, 'response', None), 'status_code', None)
+        if getattr(error, 'local', False):
+            raise
         if status is not None:
-            meaning = ' (no such file there)' if status == 404 else ''
-            raise DownloadError(f'HTTP {status}{meaning}') from error
-        if getattr(error, 'errno', None):  # of the network they have none
+            reason = f'HTTP {status}'
+            reason += ' (no such file there)' if status == 404 else ''
+        elif getattr(error, 'errno', None):  # of the network they have none
             raise DownloadError(
-                f'cannot write {error.filename}: {error.strerror}', local=True
+                f'cannot write {error.filename or "the file"}: '
+                f'{error.strerror}',
+                local=True,
             ) from error
-        text = str(error).strip().splitlines() or [type(error).__name__]
-        raise DownloadError(text[0]) from error
+        else:  # the first line of what may be a page
+            reason = f'{error}'.strip().partition('\n')[0]
+        kind = (
+            type(error) if isinstance(error, DownloadError) else DownloadError
+        )
+        raise kind(f'{where}{reason or type(error).__name__}') from error

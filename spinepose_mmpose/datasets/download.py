@@ -51,8 +51,8 @@ QUOTED = 3  # names in a message
 # Deflate reaches 1032:1; annotations with many zeros stay below 40:1.
 MAX_RATIO = 200
 LOCAL_HEADER = 30  # bytes before an entry's name
-BLOCK = 4 << 20  # bytes that are asked for at once
-RUN = 64 << 20  # bytes that one thread reads from front to back
+BLOCK = 8 << 20  # bytes that are asked for at once
+RUN = 256 << 20  # bytes that one thread reads from front to back
 # How files begin that are found in the place of an archive.
 INSTEAD = (
     (b'<', 'is a web page, not a zip archive (a login or an error page?)'),
@@ -112,20 +112,6 @@ class Options:
     retries: int = 5
     progress: bool = True
 
-    def __post_init__(self):
-        for what, given, choices in (
-            ('part', self.parts, PARTS),
-            ('split', self.splits, SPLITS),
-        ):
-            unknown = [name for name in given if name not in choices]
-            if unknown or not given:
-                raise ValueError(
-                    f'{what} is {", ".join(unknown) or "empty"}, expected one '
-                    f'or more of {", ".join(choices)}'
-                )
-        if self.workers < 1:
-            raise ValueError(f'workers is {self.workers}, expected 1 or more')
-
 
 def prepare(root, options: Options) -> List[SplitStatus]:
     """Fetch and unpack what is not there yet.
@@ -167,22 +153,22 @@ def _bring(root: Path, options: Options) -> None:
         if done and not (options.verify or options.overwrite):
             continue
         source = _find(part, root, options)
-        with sentences(), _open(source) as archive:
+        with sentences(source), _open(source) as archive:
             members = checked_members(source, archive)
         wanted = wanted_entries(source, part, members, options.splits)
-        plan.append((source, _missing(root, wanted, options)))
-    files = [info for _, jobs in plan for info in jobs.values()]
+        plan.append((part, source, _missing(root, wanted, options)))
+    files = [info for _, _, jobs in plan for info in jobs.values()]
     need, free = sum(i.file_size for i in files), shutil.disk_usage(root).free
     if need > free:
         raise NoSpace(
             f'no room for {len(files)} files in {root}: {need / 1e9:.1f} GB '
             f'needed, {free / 1e9:.1f} GB free; nothing was begun'
         )
-    for source, jobs in plan:
-        with sentences():
+    for part, source, jobs in plan:
+        with sentences(source):
             _unpack(source, jobs, options)
-        if options.remove_archives and source == root / source.name:
-            source.unlink()
+        if options.remove_archives:  # not those of other folders
+            (root / f'{part}.zip').unlink(missing_ok=True)
 
 
 def _find(part: str, root: Path, options: Options) -> Source:
@@ -200,10 +186,10 @@ def _find(part: str, root: Path, options: Options) -> Source:
     *others, home = with_mirror([f'{HOME}/{name}'])
     for url in others:
         try:
-            with sentences(), _remote(url):
+            with sentences(url), _remote(url):
                 return url
         except DownloadError as error:
-            logger.warning('%s: %s', url, error)
+            logger.warning('%s', error)
     return home
 
 
@@ -237,9 +223,7 @@ def _remote(url: str):
         def _fetch_range(self, start: int, end: int) -> bytes:
             content, head = ask(start, end)
             if head.get('ETag') != first.get('ETag'):
-                raise DownloadError(
-                    f'{url}: the file changed on the server meanwhile'
-                )
+                raise DownloadError('the file changed on the server meanwhile')
             return content
 
     size = int(first['Content-Range'].rpartition('/')[2])
@@ -402,18 +386,23 @@ def _unpack(source: Source, jobs: dict, options: Options) -> None:
         unit_scale=True,
         disable=not options.progress,
     )
-    lock = threading.Lock()
+    lock, stop = threading.Lock(), threading.Event()
 
     def work(run: list) -> None:
         with _open(source) as archive:
             for path, info in sorted(run, key=lambda j: j[1].header_offset):
+                if stop.is_set():
+                    return
                 _unpack_one(source, archive, info, path)
                 with lock:
                     bar.update(info.file_size)
 
     with bar, ThreadPoolExecutor(options.workers) as pool:
-        for _ in pool.map(work, runs.values()):
-            pass
+        try:
+            for _ in pool.map(work, runs.values()):
+                pass
+        finally:  # the others end with the file that they are at
+            stop.set()
 
 
 def _unpack_one(source: Source, archive, info, path: Path) -> None:

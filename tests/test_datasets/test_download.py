@@ -141,7 +141,7 @@ def test_what_a_mirror_cannot_do_the_hub_does(
 ):
     monkeypatch.setenv('SPINEPOSE_MIRROR', server.url('m'))
     server.files['m/images.zip'], server.whole = b'whole', {'m/images.zip'}
-    prepare(root, OPTIONS)
+    prepare(root, dataclasses.replace(OPTIONS, remove_archives=True))
     assert 'm/annotations.zip: HTTP 404' in caplog.text
     assert 'm/images.zip: the server does not send parts' in caplog.text
     assert data_of(root) == expected_files()
@@ -206,7 +206,7 @@ def test_a_further_attempt_goes_on(server, root, monkeypatch, caplog):
 def test_a_server_that_drips_is_given_up(server, root):
     server.drip = 0.05
     with pytest.raises(
-        DownloadError, match='sent .. bytes in 1 s and was given'
+        DownloadError, match='zip: the server sent .. bytes in 1 s'
     ):
         prepare(root, OPTIONS)
 
@@ -345,19 +345,6 @@ def test_two_at_once_prepare_one_folder(server, root):
     for thread in threads:
         thread.join()
     assert data_of(root) == expected_files()
-
-
-@pytest.mark.parametrize(
-    'settings, words',
-    [
-        (dict(splits=('val',)), 'split is val, expected one or more of train'),
-        (dict(parts=()), 'part is empty'),
-        (dict(workers=0), 'workers is 0'),
-    ],
-)
-def test_bad_options(settings, words):
-    with pytest.raises(ValueError, match=words):
-        Options(**settings)
 
 
 def test_file_in_place_of_the_folder(tmp_path):
