@@ -15,7 +15,6 @@ import os
 import statistics
 import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
@@ -39,12 +38,7 @@ from mmengine.registry import init_default_scope
 from mmpose.models.data_preprocessors import PoseDataPreprocessor
 from torch.utils.data import DataLoader
 
-STOCK, CV2, TURBO, CACHE = (
-    "MMPose's own",
-    'fast, OpenCV',
-    'fast, simplejpeg',
-    'fast, cached',
-)
+STOCK, FAST, CACHE = "MMPose's own", 'fast', 'fast, cached'
 WHOLE, NEEDED = 'decode alone, whole', 'decode alone, what fast needs'
 
 
@@ -88,22 +82,8 @@ def pipelines(config, cache_folder):
     def fast(**cache):
         return Compose([dict(steps[0], lazy=True, **cache), *steps[1:]])
 
-    ways = {STOCK: Compose(stock), CV2: fast()}
-    if loading.simplejpeg:
-        ways[TURBO] = ways[CV2]
-    ways[CACHE] = fast(cache=dict(folder=cache_folder, max_gib=8))
-    return ways
-
-
-@contextmanager
-def decoder(way):
-    """OpenCV's where it is asked for, although simplejpeg is there."""
-    turbo = loading.simplejpeg
-    loading.simplejpeg = None if way == CV2 else turbo
-    try:
-        yield
-    finally:
-        loading.simplejpeg = turbo
+    cache = dict(folder=cache_folder, max_gib=8)
+    return {STOCK: Compose(stock), FAST: fast(), CACHE: fast(cache=cache)}
 
 
 def needed_decode(pipeline, person, seed):
@@ -128,15 +108,14 @@ def needed_decode(pipeline, person, seed):
 
 def turns_table(title, ways, people, rounds):
     """Of one process."""
-    decodes = [needed_decode(ways[CV2], p, i) for i, p in enumerate(people)]
+    decodes = [needed_decode(ways[FAST], p, i) for i, p in enumerate(people)]
     decodes = [d for d in decodes if d]
 
     def task(way):
         def run():
-            with decoder(way):
-                for i, person in enumerate(people):
-                    np.random.seed(i)  # the same augmentations for all
-                    ways[way](dict(person))
+            for i, person in enumerate(people):
+                np.random.seed(i)  # the same augmentations for all
+                ways[way](dict(person))
 
         return run
 
@@ -168,21 +147,20 @@ def workers_table(title, ways, people, args):
             count = max(len(people), 128 * workers)
             dataset = People(people, pipeline, count)
             rates, memory = [], []
-            with decoder(way):
-                loader = DataLoader(
-                    dataset,
-                    batch_size=16,
-                    num_workers=workers,
-                    persistent_workers=True,
-                    collate_fn=collate_of(way),
-                )
-                for _ in range(args.epochs + 1):
-                    batches = iter(loader)
-                    start = time.perf_counter()
-                    for _ in batches:
-                        pass
-                    rates.append(count / (time.perf_counter() - start))
-                    memory.append(max(map(private_mib, batches._workers)))
+            loader = DataLoader(
+                dataset,
+                batch_size=16,
+                num_workers=workers,
+                persistent_workers=True,
+                collate_fn=collate_of(way),
+            )
+            for _ in range(args.epochs + 1):
+                batches = iter(loader)
+                start = time.perf_counter()
+                for _ in batches:
+                    pass
+                rates.append(count / (time.perf_counter() - start))
+                memory.append(max(map(private_mib, batches._workers)))
             rate = f'{statistics.median(rates[1:]):.0f}'
             memory = [f'{memory[1]:.0f}', f'{memory[-1]:.0f}']
             rows.append([way, workers, rate, *memory])

@@ -13,8 +13,8 @@ from scipy.optimize import linear_sum_assignment
 
 from ..evaluation.people import AREA_OF_BOX
 from ..metainfo import KEYPOINT_IDS, KEYPOINT_NAMES, NUM_KEYPOINTS
+from .annotations import Content, DataSet
 from .check import check_content
-from .check_content import Content, DataSet
 from .pseudo_label import spinetrack_file
 
 SUSPICIONS = (

@@ -16,7 +16,7 @@ from mmpose.datasets.datasets import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
 from ..metainfo import METAINFO
-from .check_content import Fault, find_fault
+from .annotations import Fault, find_fault
 
 CHOICES = ('error', 'skip')
 # File names that a warning quotes for each kind of fault.
@@ -156,7 +156,7 @@ class SpineTrackDataset(BaseCocoStyleDataset):
         place = f'{self.ann_file}: annotation {annotation.get("id")}'
         if self.on_bad_annotation == 'error':
             raise ValueError(
-                f'{place} is bad: {fault.detail}. Mend the file, or set '
+                f'{place} is bad: {fault.detail}. Fix the file, or set '
                 "on_bad_annotation='skip' to leave such people out."
             )
         self._faults[fault.kind].append(

@@ -1,46 +1,40 @@
 """Labelled people to look at: images, crops, augmentations, on a page."""
 
+import contextlib
 import json
-import os
-import os.path as osp
 import random
-from html import escape
 from pathlib import Path
-from typing import (
-    Callable,
-    Dict,
-    Iterable,
-    List,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Tuple,
-)
-from urllib.parse import quote
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
 from spinepose_mmpose.metainfo import (
     KEYPOINT_COLORS,
     KEYPOINT_IDS,
+    NUM_KEYPOINTS,
     SKELETON,
     SPINE_CHAIN,
 )
-from spinepose_mmpose.utils import replaced, write_text
+from spinepose_mmpose.utils import replaced, sentence, write_text
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
-from . import browse as html
-from .check_content import Content, DataSet, People, pack
+from .annotations import Content, DataSet, numbers
+from .page import render
 
 SPINE = {KEYPOINT_IDS[name] for name in SPINE_CHAIN}
 # BGR
 BOX_COLOR, MARK_COLOR, EMPTY = (255, 255, 255), (0, 0, 255), (205, 205, 205)
-FONT = cv2.FONT_HERSHEY_SIMPLEX
 # Around a box, in box sizes.
 MARGIN = 0.2
+# Pixels from the image, further than which OpenCV is not to draw: its
+# fixed-point coordinates wrap around.
+FARTHEST = 10**6
 
 
+# Numbers that overflow are far outside of everything, too.
+@np.errstate(over='ignore', invalid='ignore')
 def draw_person(
     image: np.ndarray,
     keypoints: np.ndarray,
@@ -51,61 +45,48 @@ def draw_person(
     """Draw one person's labels into ``image``.
 
     Points that are labelled as hidden (1) are rings, visible ones (2) discs.
+    What is no number is not drawn.
 
     Args:
-        keypoints: (K, 3), [x, y] in pixels and visibility; 0 is not drawn.
-        box: x, y, w, h.
-        marked: keypoints to circle in red, without a label too.
-        size: factor of line widths and radii.
+        image (np.ndarray): (H, W, 3) uint8 BGR.
+        keypoints (np.ndarray): (K, 3), [x, y] in pixels and visibility; 0 is
+            not drawn.
+        box (Sequence, optional): x, y, w, h.
+        marked (Sequence): keypoints to circle in red, without a label too.
+        size (float): factor of line widths and radii.
     """
-    if box is not None:
-        x, y, w, h = box
-        cv2.rectangle(
-            image, _pixel((x, y)), _pixel((x + w, y + h)), BOX_COLOR, 1
-        )
+    whole = (0, 0, image.shape[1], image.shape[0])
+    if box is not None and np.isfinite(box).all():
+        # Edges outside of the image are not seen, wherever they are.
+        ends = np.array([box[:2], np.add(box[:2], box[2:])])
+        ends = ends.clip(-10, np.add(whole[2:], 10)).round().astype(int)
+        cv2.rectangle(image, *ends.tolist(), BOX_COLOR, 1)
     good = np.isfinite(keypoints).all(axis=1)
     shown = good & (keypoints[:, 2] > 0)
+    places = np.where(good[:, None], keypoints[:, :2], 0)
+    places = places.clip(-FARTHEST, FARTHEST).round().astype(int)
     width = max(1, round(size))
     for (start, end), color in SKELETON:
         a, b = KEYPOINT_IDS[start], KEYPOINT_IDS[end]
-        if shown[a] and shown[b]:
-            cv2.line(
-                image,
-                _pixel(keypoints[a]),
-                _pixel(keypoints[b]),
-                color[::-1],
-                width + (a in SPINE and b in SPINE),
-                cv2.LINE_AA,
-            )
+        if not (shown[a] and shown[b]):
+            continue
+        seen, *ends = cv2.clipLine(whole, *places[[a, b]].tolist())
+        if seen:
+            thick = width + (a in SPINE and b in SPINE)
+            cv2.line(image, *ends, color[::-1], thick, cv2.LINE_AA)
     radius = max(2, round(2.2 * size))
-    for k in np.flatnonzero(shown):
-        hidden = keypoints[k, 2] == 1
-        color = KEYPOINT_COLORS[k][::-1]
-        place = _pixel(keypoints[k])
-        cv2.circle(
-            image,
-            place,
-            radius,
-            BOX_COLOR if hidden else color,
-            -1,
-            cv2.LINE_AA,
-        )
+    reach = 3 * radius
+    near = (places > -reach) & (places < np.add(whole[2:], reach))
+    near = near.all(axis=1)
+    for k in np.flatnonzero(shown & near):
+        place, color = places[k].tolist(), KEYPOINT_COLORS[k][::-1]
+        filling = BOX_COLOR if keypoints[k, 2] == 1 else color
+        cv2.circle(image, place, radius, filling, -1, cv2.LINE_AA)
         cv2.circle(image, place, radius, color, 1, cv2.LINE_AA)
     for k in marked:
-        if good[k]:
-            cv2.circle(
-                image,
-                _pixel(keypoints[k]),
-                3 * radius - 1,
-                MARK_COLOR,
-                1,
-                cv2.LINE_AA,
-            )
-
-
-def _pixel(point) -> Tuple[int, int]:
-    # Far outside, OpenCV's fixed-point coordinates would wrap around.
-    return tuple(int(v) for v in np.clip(np.round(point[:2]), -30000, 30000))
+        if good[k] and near[k]:
+            place = places[k].tolist()
+            cv2.circle(image, place, reach - 1, MARK_COLOR, 1, cv2.LINE_AA)
 
 
 def crop_transform(
@@ -120,6 +101,8 @@ def crop_transform(
     return np.array([[scale, 0, offset[0]], [0, scale, offset[1]]])
 
 
+# Numbers that overflow are far outside of everything, too.
+@np.errstate(over='ignore', invalid='ignore')
 def person_view(
     image: Optional[np.ndarray],
     keypoints: np.ndarray,
@@ -130,20 +113,26 @@ def person_view(
     """A person's surroundings with the labels, ``size`` (w, h) pixels.
 
     Args:
-        image: None gives a grey ground.
+        image (np.ndarray, optional): None gives a grey ground.
+        keypoints, box, marked: see :func:`draw_person`.
+        size (tuple): w, h.
     """
     box = np.asarray(box, float)
+    region = box
     if not (np.isfinite(box).all() and (box[2:] > 0).all()):
-        box = box_of_points(keypoints)
-    matrix = crop_transform(box, size)
-    if image is None:
-        view = np.full((size[1], size[0], 3), EMPTY, np.uint8)
-    else:
-        shrinks = matrix[0, 0] < 0.5
-        view = (
-            _shrunk(image, matrix, size)
-            if shrinks
-            else _warp(image, matrix, size)
+        region = box_of_points(keypoints)
+    view = np.full((size[1], size[0], 3), EMPTY, np.uint8)
+    if image is not None:
+        region = _near_image(region, image.shape[1::-1])
+    matrix = crop_transform(region, size)
+    if image is not None:
+        scale = matrix[0, 0]
+        shrunk, shift = image, matrix.copy()
+        if scale < 0.5:  # without the aliasing of a warp
+            shrunk = _resized(image, scale)
+            shift[:, :2] = np.eye(2)
+        view = cv2.warpAffine(
+            shrunk, shift, size, flags=cv2.INTER_LINEAR, borderValue=EMPTY
         )
     points = transform_points(keypoints, matrix)
     corner = matrix[:, :2] @ box[:2] + matrix[:, 2]
@@ -151,20 +140,20 @@ def person_view(
     return view
 
 
-def _warp(image, matrix, size):
-    return cv2.warpAffine(
-        image, matrix, size, flags=cv2.INTER_LINEAR, borderValue=EMPTY
-    )
+def _near_image(box: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
+    """The part of a box that is at most the image's size away from it; the
+    whole image where there is none."""
+    size = np.asarray(size, float)
+    low = np.maximum(box[:2], -size)
+    high = np.minimum(box[:2] + box[2:], 2 * size)
+    if (low >= high).any():
+        return np.array([0, 0, *size])
+    return np.concatenate([low, high - low])
 
 
-def _shrunk(image, matrix, size):
-    """Without the aliasing of a warp that leaves pixels out."""
-    scale = matrix[0, 0]
-    small = cv2.resize(
-        image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
-    )
-    shift = np.array([[1, 0, matrix[0, 2]], [0, 1, matrix[1, 2]]])
-    return _warp(small, shift, size)
+def _resized(image: np.ndarray, factor: float) -> np.ndarray:
+    sides = [max(1, round(side * factor)) for side in image.shape[1::-1]]
+    return cv2.resize(image, sides, interpolation=cv2.INTER_AREA)
 
 
 def transform_points(keypoints: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -183,104 +172,113 @@ def box_of_points(keypoints: np.ndarray) -> np.ndarray:
     return np.concatenate([low, np.maximum(high - low, 1)])
 
 
-def fitted(image: np.ndarray, longest: int) -> Tuple[np.ndarray, float]:
-    """An image shrunk so that its longer side has at most so many pixels, and
-    the factor."""
-    factor = min(1.0, longest / max(image.shape[:2]))
-    if factor == 1.0:
-        return image.copy(), factor
-    size = [max(1, round(side * factor)) for side in image.shape[1::-1]]
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), factor
+def fitted(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
+    """The image, shrunk to fit into ``size`` (w, h)."""
+    factor = min(size[0] / image.shape[1], size[1] / image.shape[0])
+    return image.copy() if factor >= 1 else _resized(image, factor)
 
 
-def write_image(path: str, image: np.ndarray) -> None:
-    """
+def write_image(path, image: np.ndarray) -> None:
+    """Write an image so that the file is complete or absent.
+
     Raises:
         OSError: if it cannot be written.
     """
-    done = False
+    with replaced(str(path)) as temporary:
+        if not cv2.imwrite(temporary, image):
+            raise OSError(f'cannot write the image {path}')
+
+
+def read_image(path: Optional[Path]) -> Optional[np.ndarray]:
+    """(H, W, 3) uint8 BGR, or None where there is no such image."""
     try:
-        done = cv2.imwrite(path, image)
-    except cv2.error as error:
-        raise OSError(f'cannot write the image {path}: {error.err}') from None
-    if not done:
-        raise OSError(f'cannot write the image {path}')
+        content = path.read_bytes() if path is not None else b''
+    except (OSError, ValueError):  # no name that a file can have
+        return None
+    if not content:
+        return None
+    return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+
+
+def empty_folder(folder: Path) -> Path:
+    """Make it, or remove the images of an older report from it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob('*.jpg'):
+        path.unlink()
+    return folder
+
+
+def drawable(annotation: dict) -> Tuple[np.ndarray, np.ndarray]:
+    """What can be drawn of an annotation that may have faults.
+
+    Returns:
+        tuple: (K, 3) keypoints and (4,) box, NaN where they are no numbers.
+
+    Raises:
+        ValueError: if it has not 37 keypoints.
+    """
+    points = numbers(annotation.get('keypoints'))
+    if points is None or points.shape != (3 * NUM_KEYPOINTS,):
+        raise ValueError(f'it has no {NUM_KEYPOINTS} keypoints to draw')
+    box = numbers(annotation.get('bbox'))
+    if box is None or box.shape != (4,):
+        box = np.full(4, np.nan)
+    return points.reshape(-1, 3), box
 
 
 class Sample(NamedTuple):
-    """A person: the split, its annotation's id, its place in the arrays."""
+    """A person: the split and the annotation's row in its file."""
 
     split: str
-    annotation: object
-    place: int
+    row: int
     note: str = ''
 
 
-class Loaded:
-    """A data set's files with their people as arrays."""
-
-    def __init__(self, sets: Sequence[DataSet]):
-        self.contents: Dict[str, Content] = {s.name: s.load() for s in sets}
-        self.people: Dict[str, People] = {
-            name: pack(content)[0] for name, content in self.contents.items()
-        }
-
-    def annotation(self, sample: Sample) -> dict:
-        row = self.people[sample.split].rows[sample.place]
-        return self.contents[sample.split].annotations[row]
-
-    def image_entry(self, sample: Sample) -> Optional[dict]:
-        row = self.people[sample.split].image_rows[sample.place]
-        return None if row < 0 else self.contents[sample.split].images[row]
-
-    def image_path(self, sample: Sample) -> Optional[Path]:
-        entry = self.image_entry(sample)
-        if entry is None:
-            return None
-        return self.contents[sample.split].path_of(entry)
-
-    def others(self, sample: Sample) -> List[int]:
-        """Places of all people in the sample's image, its own too."""
-        rows = self.people[sample.split].image_rows
-        return [int(i) for i in np.flatnonzero(rows == rows[sample.place])]
+def load_contents(sets: Sequence[DataSet]) -> Dict[str, Content]:
+    """The files of a dataset by split."""
+    return {data_set.name: data_set.load() for data_set in sets}
 
 
-def by_seed(loaded: Loaded, count: int, seed: int) -> List[Sample]:
+def by_seed(
+    contents: Dict[str, Content], count: int, seed: int
+) -> List[Sample]:
     """``count`` people with a label, all splits alike to choose from."""
     choices = [
-        (split, int(place))
-        for split, people in loaded.people.items()
-        for place in np.flatnonzero(people.labelled.any(axis=1))
+        Sample(split, int(row))
+        for split, content in contents.items()
+        for row in content.people.rows[content.people.labelled.any(axis=1)]
     ]
     if not choices:
         raise ValueError('no person has a labelled keypoint')
     rng = np.random.default_rng(seed)
-    chosen = rng.permutation(len(choices))[:count]
-    return [_sample(loaded, *choices[i]) for i in chosen]
+    return [choices[i] for i in rng.permutation(len(choices))[:count]]
 
 
-def by_ids(loaded: Loaded, ids: Sequence[str]) -> List[Sample]:
+def by_ids(contents: Dict[str, Content], ids: Sequence[str]) -> List[Sample]:
     """People by annotation id, in that order.
 
     Raises:
         ValueError: if an id is not there.
     """
-    places = {
-        str(content.annotations[row].get('id')): (split, place)
-        for split, content in loaded.contents.items()
-        for place, row in enumerate(loaded.people[split].rows)
+    samples = {
+        str(annotation.get('id')): Sample(split, row)
+        for split, content in contents.items()
+        for row, annotation in enumerate(content.annotations)
     }
-    absent = [i for i in ids if str(i) not in places]
+    absent = [str(i) for i in ids if str(i) not in samples]
     if absent:
         raise ValueError(
-            f'no annotation with the id {", ".join(map(str, absent))} in '
-            f'{", ".join(loaded.contents)}, or it has no 37 keypoints'
+            f'no annotation with the id {", ".join(absent)} in '
+            f'{", ".join(contents)}'
         )
-    return [_sample(loaded, *places[str(i)]) for i in ids]
+    return [samples[str(i)] for i in ids]
 
 
 def by_report(
-    loaded: Loaded, report, count: int, kind: Optional[str] = None
+    contents: Dict[str, Content],
+    report,
+    count: int,
+    kind: Optional[str] = None,
 ) -> List[Sample]:
     """The people that ``check.json`` lists first, errors before warnings and
     the kinds in turn, so that none fills the page alone.
@@ -291,54 +289,39 @@ def by_report(
     path = Path(report)
     if path.is_dir():
         path = path / 'check.json'
+    queues: Dict[str, List[Sample]] = {}
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
-        findings = [f for f in content['findings'] if 'annotation' in f]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        for finding in content['findings']:
+            split, row = finding['split'], finding.get('row')
+            if finding.get('about_image') or row is None:
+                continue
+            sample = Sample(
+                split, row, f'{finding["kind"]}: {finding["detail"]}'
+            )
+            if split in contents and row < len(contents[split].annotations):
+                queues.setdefault(finding['kind'], []).append(sample)
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f'{path} is no check.json of check_dataset.py ({error})'
         ) from None
-    kinds = list(dict.fromkeys(f['kind'] for f in findings))
-    if kind is not None and kind not in kinds:
+    if kind is not None and kind not in queues:
         raise ValueError(
             f'{path} has no people with findings of the kind {kind!r}, choose '
-            f'from {", ".join(kinds) or "none"}'
+            f'from {", ".join(queues) or "none"}'
         )
-    places = {
-        (split, int(row)): place
-        for split, people in loaded.people.items()
-        for place, row in enumerate(people.rows)
-    }
-    queues: Dict[str, List[Sample]] = {}
-    for finding in findings:
-        key = (finding['split'], finding.get('row'))
-        if key not in places:
-            continue
-        if kind in (None, finding['kind']):
-            note = f'{finding["kind"]}: {finding["detail"]}'
-            sample = _sample(loaded, key[0], places[key], note)
-            queues.setdefault(finding['kind'], []).append(sample)
-    return _in_turn(list(queues.values()), count)
-
-
-def _in_turn(queues: List[List[Sample]], count: int) -> List[Sample]:
-    chosen: List[Sample] = []
-    seen = set()
-    for turn in range(max(map(len, queues), default=0)):
-        for queue in queues:
-            if turn >= len(queue):
-                continue
-            sample = queue[turn]
-            if (sample.split, sample.place) not in seen:
-                seen.add((sample.split, sample.place))
-                chosen.append(sample)
-    return chosen[:count]
-
-
-def _sample(loaded: Loaded, split: str, place: int, note: str = '') -> Sample:
-    row = loaded.people[split].rows[place]
-    annotation = loaded.contents[split].annotations[row]
-    return Sample(split, annotation.get('id'), place, note)
+    if kind is not None:
+        queues = {kind: queues[kind]}
+    turns = sorted(
+        (turn, place)
+        for place, queue in enumerate(queues.values())
+        for turn in range(len(queue))
+    )
+    chosen: Dict[tuple, Sample] = {}
+    for turn, place in turns:
+        sample = list(queues.values())[place][turn]
+        chosen.setdefault((sample.split, sample.row), sample)
+    return list(chosen.values())[:count]
 
 
 # What follows the last change to the picture, FastGenerateTarget too.
@@ -434,186 +417,130 @@ def _augmented(result: dict) -> Augmented:
     )
 
 
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff;
-  max-width: 1600px; margin: 24px auto; padding: 0 20px; }
-h1 { font-size: 24px; } h2 { font-size: 19px; margin-top: 32px; }
-table { border-collapse: collapse; margin: 12px 0; }
-th, td { text-align: right; padding: 3px 12px; border-bottom: 1px solid #ddd;
-  vertical-align: top; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
-td.text, th.text { text-align: left; }
-.grid { display: flex; flex-wrap: wrap; gap: 14px; margin: 12px 0; }
-figure { margin: 0; }
-figure img { display: block; max-width: 100%; height: auto;
-  background: #eee; }
-figcaption { font-size: 13px; color: #444; margin-top: 4px;
-  overflow-wrap: anywhere; }
-.error { color: #a11; } .warning { color: #965c00; } .good { color: #1a7a2e; }
-.note { color: #555; }
+# Pixels, w and h: whole images, the view of a person.
+WHOLE, VIEW = (640, 640), (288, 384)
+_TEMPLATE = """
+<p class="note">Green is the left side of the body, orange the right, blue the
+middle; discs are points labelled as visible, rings as hidden.
+{% if augmented %}
+After augmentation: the network input, enlarged; all labelled points are discs.
+{% endif %}
+</p>
+{% for person in people %}
+<h2>{{ person.title }}</h2>
+{% if person.note %}
+<p>{{ person.note }}</p>
+{% endif %}
+<p class="note">{{ person.facts }}</p>
+<div class="grid">
+{% for path, caption, width in person.figures %}
+{{ parts.figure(path, caption, width) }}
+{% endfor %}
+</div>
+{% endfor %}
 """
 
 
-def page(title: str, body: Iterable[str]) -> str:
-    """A whole HTML file; ``body`` is HTML already."""
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<title>{escape(title)}</title>\n<style>{_STYLE}</style></head>\n'
-        f'<body>\n<h1>{escape(title)}</h1>\n' + '\n'.join(body) + '\n'
-        '</body></html>\n'
-    )
-
-
-def heading(text: str, css: str = '') -> str:
-    return f'<h2 class="{css}">{escape(text)}</h2>'
-
-
-def paragraph(text: str, css: str = '') -> str:
-    return f'<p class="{css}">{escape(text)}</p>'
-
-
-def figure(source: str, caption: str, width: int) -> str:
-    """A picture by its path relative to the page."""
-    return (
-        f'<figure style="width:{width}px"><a href="{quote(source)}">'
-        f'<img src="{quote(source)}" width="{width}" loading="lazy" '
-        f'alt="{escape(caption, quote=True)}"></a>'
-        f'<figcaption>{escape(caption)}</figcaption></figure>'
-    )
-
-
-def grid(figures: Iterable[str]) -> str:
-    return '<div class="grid">' + '\n'.join(figures) + '</div>'
-
-
-def table(
-    header: Sequence[str], rows: Iterable[Sequence], text: Sequence[int] = ()
-) -> str:
-    """Numbers to the right; the first column and those in ``text`` left."""
-
-    def cells(row, tag) -> List[str]:
-        return [
-            f'<{tag}{" class=text" if i in text else ""}>{escape(str(v))}'
-            f'</{tag}>'
-            for i, v in enumerate(row)
-        ]
-
-    lines = ['<table>', '<tr>', *cells(header, 'th'), '</tr>']
-    for row in rows:
-        lines += ['<tr>', *cells(row, 'td'), '</tr>']
-    return ''.join([*lines, '</table>'])
-
-
-# Pixels: the longer side of whole images, the view of a person (w, h).
-WHOLE, VIEW = 640, (288, 384)
-
-
 def write_gallery(
-    folder: str,
-    loaded: Loaded,
+    folder,
+    contents: Dict[str, Content],
     samples: Sequence[Sample],
-    sources: Sequence[DataSet],
-    augmenter=None,
+    augmenter: Optional[Augmenter] = None,
     draws: int = 3,
     seed: int = 0,
-    on_done: Callable[[], None] = lambda: None,
 ) -> List[str]:
     """Write ``index.html`` and, for each sample, the whole image, the person,
-    and draws of the augmentation.
+    and draws of the augmentation. What cannot be drawn is said there.
 
     Args:
-        folder: made where it is missing; pictures of an older gallery go.
-        augmenter: an :class:`.Augmenter`, or None.
+        folder (str | Path): made where it is missing; images of an older
+            gallery go.
+        contents (dict): see :func:`load_contents`.
+        samples (Sequence): the people.
+        augmenter (Augmenter, optional): draws ``draws`` views of each.
+        draws, seed (int): of the augmenter.
 
     Returns:
-        Names of the files.
+        list[str]: names of the files.
     """
-    os.makedirs(osp.join(folder, 'pictures'), exist_ok=True)
-    for name in os.listdir(osp.join(folder, 'pictures')):
-        if name.endswith('.jpg'):
-            os.remove(osp.join(folder, 'pictures', name))
-    by_name = {source.name: source for source in sources}
-    body, written = [_legend(augmenter is not None)], []
-    for number, sample in enumerate(samples, 1):
-        pictures = _pictures(loaded, sample)
-        if augmenter is not None:
-            views = augmenter.views(
-                by_name[sample.split], sample.annotation, draws, seed + number
-            )
-            pictures += [
-                (f'augmented-{i}', f'after augmentation {i}', _enlarged(view))
-                for i, view in enumerate(views, 1)
-            ]
-        figures = []
-        for name, caption, picture in pictures:
+    folder = Path(folder)
+    empty_folder(folder / 'pictures')
+    people, written = [], ['index.html']
+    progress = tqdm(samples, leave=False, disable=None)
+    for number, sample in enumerate(progress, 1):
+        content = contents[sample.split]
+        identity = content.annotations[sample.row].get('id')
+        facts, views, figures = [], [], []
+        try:
+            views.extend(_views(content, sample.row))
+            facts.append(_facts(content, sample.row))
+            if augmenter is not None:
+                augmented = augmenter.views(
+                    content.source, identity, draws, seed + number
+                )
+                views += [
+                    (f'augmented-{i}', f'after augmentation {i}', _enlarged(v))
+                    for i, v in enumerate(augmented, 1)
+                ]
+        except Exception as error:  # one person ends no page
+            facts.append(f'It could not be drawn: {sentence(error)}.')
+        for name, caption, image in views:
             path = f'pictures/{number:04d}-{name}.jpg'
-            with replaced(osp.join(folder, path)) as temporary:
-                write_image(temporary, picture)
-            figures.append(html.figure(path, caption, picture.shape[1]))
+            write_image(folder / path, image)
+            figures.append((path, caption, image.shape[1]))
             written.append(path)
-        body += [
-            html.heading(f'{sample.split}, annotation {sample.annotation}'),
-            html.paragraph(sample.note) if sample.note else '',
-            html.paragraph(_facts(loaded, sample), 'note'),
-            html.grid(figures),
-        ]
-        on_done()
-    write_text(
-        osp.join(folder, 'index.html'), html.page('Labelled people', body)
-    )
-    return ['index.html', *written]
-
-
-def _legend(augmented: bool) -> str:
-    text = (
-        'Green is the left side of the body, orange the right, blue the '
-        'middle; discs are points labelled as visible, rings as hidden.'
-    )
-    if augmented:
-        text += (
-            ' After augmentation: the network input, enlarged; all labelled '
-            'points are discs.'
+        people.append(
+            dict(
+                title=f'{sample.split}, annotation {identity}',
+                note=sample.note,
+                facts=' '.join(facts),
+                figures=figures,
+            )
         )
-    return html.paragraph(text, 'note')
-
-
-def _facts(loaded: Loaded, sample: Sample) -> str:
-    people = loaded.people[sample.split]
-    entry = loaded.image_entry(sample)
-    w, h = people.boxes[sample.place, 2:]
-    values = people.keypoints[sample.place, :, 2]
-    return (
-        f'{entry.get("file_name") if entry else "no image entry"}; box '
-        f'{w:.0f} x {h:.0f} px; {int((values == 2).sum())} points visible, '
-        f'{int((values == 1).sum())} hidden, {int((values == 0).sum())} '
-        'without label'
+    page = render(
+        'Labelled people',
+        _TEMPLATE,
+        people=people,
+        augmented=augmenter is not None,
     )
+    write_text(str(folder / 'index.html'), page)
+    return written
 
 
-def _pictures(loaded: Loaded, sample: Sample):
-    """(name, caption, image) before augmentation."""
-    people = loaded.people[sample.split]
-    image = _read(loaded.image_path(sample))
-    view = person_view(
-        image, people.keypoints[sample.place], people.boxes[sample.place], VIEW
-    )
-    pictures = [('person', 'the person', view)]
+def _views(content: Content, row: int) -> Iterator[Tuple[str, str, np.ndarray]]:
+    """(name, caption, image) before augmentation: the whole image with
+    everybody in it, and the person."""
+    rows = content.rows_of_people
+    image = read_image(content.path_of(content.image_of(row)))
     if image is not None:
-        whole, factor = fitted(image, WHOLE)
-        for place in loaded.others(sample):
-            points = people.keypoints[place] * (factor, factor, 1)
-            box = people.boxes[place] * factor
-            draw_person(whole, points, box if place == sample.place else None)
-        pictures.insert(0, ('image', 'the whole image', whole))
-    return pictures
+        whole = fitted(image, WHOLE)
+        factor = whole.shape[1] / image.shape[1]
+        for other in np.flatnonzero(np.array(rows, float) == rows[row]):
+            with contextlib.suppress(ValueError):
+                points, box = drawable(content.annotations[other])
+                points = points * (factor, factor, 1)
+                draw_person(
+                    whole, points, box * factor if other == row else None
+                )
+        yield 'image', 'the whole image', whole
+    yield (
+        'person',
+        'the person',
+        person_view(image, *drawable(content.annotations[row]), VIEW),
+    )
 
 
-def _read(path) -> Optional[np.ndarray]:
-    return None if path is None else cv2.imread(str(path))
+def _facts(content: Content, row: int) -> str:
+    points, (_, _, w, h) = drawable(content.annotations[row])
+    entry = content.image_of(row) or {}
+    visible, hidden, none = ((points[:, 2] == v).sum() for v in (2, 1, 0))
+    return (
+        f'{entry.get("file_name", "no image entry")}; box {w:.0f} x {h:.0f} '
+        f'px; {visible} points visible, {hidden} hidden, {none} without label.'
+    )
 
 
-def _enlarged(view) -> np.ndarray:
+def _enlarged(view: Augmented) -> np.ndarray:
     """To the height of the person's view, so that labels can be seen."""
     factor = max(1.0, VIEW[1] / view.image.shape[0])
     image = cv2.resize(

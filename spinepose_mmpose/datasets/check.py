@@ -1,35 +1,26 @@
-"""All checks of a data set, one file after another."""
+"""All checks of a dataset."""
 
+import hashlib
+import io
 import os
-from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Sequence
+import warnings
+from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from .check_content import ERROR, Content, DataSet, Finding, People, pack
+from spinepose_mmpose.metainfo import KEYPOINT_NAMES
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from .annotations import Content, DataSet, People, key_of, number
 from .check_geometry import check_sides, check_spine
-from .check_labels import (
-    check_boxes,
-    check_duplicate_people,
-    check_images,
-    check_names,
-    check_points,
-    check_structure,
-    check_unusable,
-    entries_of,
-    usable,
-)
+from .findings import ERROR, Finding, about_image, about_person
 
-
-@dataclass(frozen=True)
-class CheckOptions:
-    """Settings of :func:`check_dataset`.
-
-    Attributes:
-        images: read every image file.
-        workers: threads that read them.
-    """
-
-    images: bool = True
-    workers: int = min(8, os.cpu_count() or 1)
+WORKERS = min(8, os.cpu_count() or 1)
 
 
 @dataclass
@@ -37,103 +28,440 @@ class CheckResult:
     """What was found, and how much was looked at.
 
     Attributes:
-        findings: in the order of the splits.
-        counts: by split: ``images``, ``people``, ``labelled`` (people with a
-            labelled keypoint), ``crowds``, ``empty_images``.
-        sets: by name.
+        contents (dict): the files by split.
+        counts (dict): by split: ``images``, ``people``, ``labelled`` (people
+            with a labelled keypoint), ``crowds``, ``empty_images``.
+        findings (list): in the order of the splits.
     """
 
-    sets: Dict[str, DataSet]
-    counts: Dict[str, Dict[str, int]] = field(default_factory=dict)
-    findings: List[Finding] = field(default_factory=list)
+    contents: Dict[str, Content]
+    counts: Dict[str, Dict[str, int]]
+    findings: List[Finding]
 
     @property
     def num_errors(self) -> int:
         return sum(f.severity == ERROR for f in self.findings)
 
-    def by_kind(self) -> Dict[str, List[Finding]]:
-        """Errors first, then as in ``KINDS``; the worst of a kind first."""
-        from .check_content import KINDS
-
-        groups: Dict[str, List[Finding]] = {}
-        for severity in (ERROR, 'warning'):
-            for name, kind in KINDS.items():
-                if kind.severity == severity:
-                    groups[name] = []
-        for finding in self.findings:
-            groups[finding.kind].append(finding)
-        return {
-            name: sorted(found, key=lambda f: -f.score)
-            for name, found in groups.items()
-            if found
-        }
-
 
 def check_dataset(
-    sets: Sequence[DataSet],
-    options: CheckOptions = CheckOptions(),  # noqa: B008  frozen
-    on_step: Callable[[str, int, int], None] = lambda what, done, total: None,
+    sets: Sequence[DataSet], images: bool = True, workers: int = WORKERS
 ) -> CheckResult:
     """Look at every annotation and, if asked for, every image.
 
     Args:
-        sets: annotation files; training and validation are told by name.
-        on_step: called with what is being done, and how far it is.
+        sets (Sequence): annotation files; training and validation are told
+            by name.
+        images (bool): read every image file.
+        workers (int): threads that read them.
 
     Raises:
         FileNotFoundError, ValueError: if a file is no COCO-format JSON.
     """
-    result = CheckResult({data_set.name: data_set for data_set in sets})
-    entries = []
-    for number, data_set in enumerate(sets):
-        on_step('annotations', number, len(sets))
-        content = data_set.load()
-        result.findings += check_content(content)
-        result.counts[data_set.name] = _counts(content)
-        entries += entries_of(content)
-    on_step('annotations', len(sets), len(sets))
-    result.findings += check_names(entries)
-    if options.images:
-        done = [0]
-
-        def on_done(count):
-            done[0] += count
-            on_step('images', done[0], len(entries))
-
-        result.findings += check_images(entries, options.workers, on_done)
-    return result
+    contents, findings = [], []
+    for data_set in tqdm(sets, 'annotations', leave=False, disable=None):
+        contents.append(data_set.load())
+        findings += check_content(contents[-1])
+    findings += check_names(contents)
+    if images:
+        findings += check_images(contents, workers)
+    return CheckResult(
+        {content.name: content for content in contents},
+        {content.name: _counts(content) for content in contents},
+        findings,
+    )
 
 
+# Numbers that overflow are far outside of everything, too.
+@np.errstate(over='ignore', invalid='ignore')
 def check_content(content: Content) -> List[Finding]:
     """All checks of one file that need no images."""
-    people, unpacked = pack(content)
-    findings = [*check_structure(content)]
-    findings += check_unusable(content, people, unpacked)
-    good: People = usable(people)
-    for check in (
-        check_boxes,
-        check_points,
+    checks = (
+        _check_order,
+        _check_image_entries,
+        _check_ids,
+        _check_faults,
+        _check_boxes,
+        _check_points,
         check_sides,
         check_spine,
-        check_duplicate_people,
-    ):
-        findings += check(content, good)
-    return findings
+        _check_doubles,
+    )
+    return [finding for check in checks for finding in check(content)]
 
 
 def _counts(content: Content) -> Dict[str, int]:
-    used = {row for row in content.rows_of_people if row is not None}
+    def is_labelled(annotation):
+        keypoints = annotation.get('keypoints')
+        return isinstance(keypoints, list) and any(
+            v in (1, 2) for v in keypoints[2::3]
+        )
+
+    used = set(content.rows_of_people) - {None}
     return dict(
         images=len(content.images),
         people=len(content.annotations),
-        labelled=sum(_is_labelled(a) for a in content.annotations),
+        labelled=sum(map(is_labelled, content.annotations)),
         crowds=sum(bool(a.get('iscrowd')) for a in content.annotations),
         empty_images=len(content.images) - len(used),
     )
 
 
-def _is_labelled(annotation: dict) -> bool:
-    keypoints = annotation.get('keypoints')
-    if not isinstance(keypoints, list):
-        return False
-    return any(v in (1, 2) for v in keypoints[2::3])
+# --- ids and entries ----------------------------------------------------------
+
+
+def _check_order(content: Content) -> Iterator[Finding]:
+    names = content.keypoint_names
+    if names is None:
+        yield Finding(
+            'keypoint-names',
+            content.name,
+            f'{content.source.ann_file.name} has no category with keypoints',
+        )
+    elif names != list(KEYPOINT_NAMES):
+        length = max(len(names), len(KEYPOINT_NAMES))
+        pairs = [
+            [repr(row[i]) if i < len(row) else 'nothing' for i in range(length)]
+            for row in (names, KEYPOINT_NAMES)
+        ]
+        place = next(i for i, (a, b) in enumerate(zip(*pairs)) if a != b)
+        yield Finding(
+            'keypoint-order',
+            content.name,
+            f'keypoint {place} is {pairs[0][place]}, expected '
+            f'{pairs[1][place]}',
+        )
+
+
+def _check_image_entries(content: Content) -> Iterator[Finding]:
+    counts = Counter(key_of(e.get('id')) for e in content.images)
+    for row, entry in enumerate(content.images):
+        count = counts[key_of(entry.get('id'))]
+        if count > 1:
+            detail = f'{count} images have the id {entry.get("id")}'
+            yield about_image(content, row, 'duplicate-image-id', detail)
+        absent = [
+            k for k in ('width', 'height') if not number(entry.get(k)) > 0
+        ]
+        name = entry.get('file_name')
+        if not isinstance(name, str) or not name:
+            absent.insert(0, 'file_name')
+        if absent:
+            detail = f'it has no {", ".join(absent)}'
+            yield about_image(content, row, 'image-entry', detail)
+
+
+def _check_ids(content: Content) -> Iterator[Finding]:
+    counts = Counter(key_of(a.get('id')) for a in content.annotations)
+    for row, annotation in enumerate(content.annotations):
+        count = counts[key_of(annotation.get('id'))]
+        if count > 1:
+            detail = f'{count} annotations have its id'
+            yield about_person(content, row, 'duplicate-id', detail)
+        if content.rows_of_people[row] is None:
+            yield about_person(
+                content,
+                row,
+                'no-image-entry',
+                f'its image id {annotation.get("image_id")!r} is not among '
+                "the file's images",
+            )
+
+
+# --- boxes and points ---------------------------------------------------------
+
+# Faults of find_fault -> kinds.
+_KINDS = {
+    'incomplete': 'incomplete',
+    'malformed': 'malformed',
+    'with another keypoint count': 'keypoint-count',
+    'with NaN or infinity': 'not-finite',
+    'with a wrong visibility': 'visibility',
+    'with an empty box': 'empty-box',
+    'with a box outside the image': 'box-outside',
+}
+# Pixels by which rounding may push boxes and points over the edge.
+SLACK = 1.0
+# Boxes are drawn around the visible body: points may lie outside, up to this
+# share of the box's longer side.
+OUTSIDE_BOX = 0.25
+# Areas of polygons may exceed the box a little by rounding.
+AREA_SLACK = 1.02
+# Mean distance of the common labels of two that are one person, in box sizes,
+# and how many labels there must be.
+NEAR, LEAST_COMMON = 0.02, 6
+
+
+def _check_faults(content: Content) -> Iterator[Finding]:
+    """People that SpineTrackDataset refuses, with its reasons."""
+    for row, fault in content.faults.items():
+        yield about_person(content, row, _KINDS[fault.kind], fault.detail)
+
+
+def _check_boxes(content: Content) -> Iterator[Finding]:
+    people = content.people
+    x, y, w, h = people.boxes.T
+    width, height = people.image_sizes.T
+    beyond = np.max([-x, -y, x + w - width, y + h - height], axis=0)
+    for i in np.flatnonzero(beyond > SLACK):
+        yield about_person(
+            content,
+            people.rows[i],
+            'box-beyond-image',
+            f'its box {_text(people.boxes[i])} reaches {beyond[i]:.1f} px '
+            f'beyond the {width[i]:g}x{height[i]:g} image',
+            beyond[i] / people.scales[i],
+        )
+    good = (people.areas > 0) & np.isfinite(people.areas)
+    for row in people.rows[~good]:
+        area = content.annotations[row].get('area')
+        detail = f'its area is {area!r}, expected a positive number'
+        yield about_person(content, row, 'area', detail)
+    ratio = people.areas / np.maximum(w * h, 1e-9)
+    for i in np.flatnonzero(good & (ratio > AREA_SLACK)):
+        yield about_person(
+            content,
+            people.rows[i],
+            'area-large',
+            f'its area {people.areas[i]:g} is {ratio[i]:.2f} times that of '
+            f'its box {_text(people.boxes[i])}',
+            ratio[i],
+        )
+
+
+def _check_points(content: Content) -> Iterator[Finding]:
+    """Labelled points outside of image and box, at 0, 0; their number."""
+    people = content.people
+    xy, labelled = people.keypoints[..., :2], people.labelled
+    origin = labelled & (xy == 0).all(axis=2)
+    for i in np.flatnonzero(origin.any(axis=1)):
+        ids = np.flatnonzero(origin[i])
+        yield about_person(
+            content,
+            people.rows[i],
+            'point-at-origin',
+            f'{len(ids)} labelled points are at 0, 0: '
+            f'{", ".join(KEYPOINT_NAMES[k] for k in ids)}',
+            len(ids),
+            ids,
+        )
+    low = people.boxes[:, None, :2]
+    longest = people.boxes[:, None, 2:].max(axis=2)
+    for what, counted, beyond, limit in (
+        (
+            'image',
+            labelled,
+            np.maximum(-xy, xy - people.image_sizes[:, None]).max(axis=2),
+            SLACK,
+        ),
+        (
+            'box',
+            labelled & ~origin,
+            np.maximum(low - xy, xy - low - people.boxes[:, None, 2:]).max(
+                axis=2
+            ),
+            OUTSIDE_BOX * longest,
+        ),
+    ):
+        far = counted & (beyond > limit)  # N, K
+        for i in np.flatnonzero(far.any(axis=1)):
+            k = int(np.where(far[i], beyond[i], -np.inf).argmax())
+            others = far[i].sum() - 1
+            yield about_person(
+                content,
+                people.rows[i],
+                f'point-outside-{what}',
+                f'{KEYPOINT_NAMES[k]} lies {beyond[i, k]:.0f} px outside the '
+                f'{what}' + (f', and {others} others' if others else ''),
+                beyond[i, k] / people.scales[i],
+                np.flatnonzero(far[i]),
+            )
+    for row, count in zip(people.rows, labelled.sum(axis=1).tolist()):
+        stated = content.annotations[row].get('num_keypoints')
+        if stated is not None and stated != count:
+            detail = f'num_keypoints is {stated!r}, but {count} are labelled'
+            yield about_person(content, row, 'num-keypoints', detail)
+
+
+def _text(box) -> str:
+    return '[' + ', '.join(f'{v:g}' for v in box) + ']'
+
+
+def _check_doubles(content: Content) -> Iterator[Finding]:
+    """People whose labels are those of another in the same image."""
+    people = content.people
+    for i, j, distance in doubles(people):
+        other = content.annotations[people.rows[i]].get('id')
+        how = 'exactly' if distance == 0 else f'to {100 * distance:.1f} %'
+        yield about_person(
+            content,
+            people.rows[j],
+            'person-twice',
+            f'its points are those of annotation {other} {how}',
+            1 - distance,
+        )
+
+
+def doubles(people: People) -> List[Tuple[int, int, float]]:
+    """(first, second, distance in box sizes), places in ``people``."""
+    found = []
+    order = np.argsort(people.image_rows, kind='stable')
+    images = people.image_rows[order]
+    keypoints, labelled = people.keypoints[..., :2], people.labelled
+    for step in range(1, len(people)):
+        pairs = np.flatnonzero(images[step:] == images[:-step])
+        if not len(pairs):
+            break
+        first, second = order[pairs], order[pairs + step]
+        common = labelled[first] & labelled[second]
+        counts = common.sum(axis=1)
+        apart = np.linalg.norm(keypoints[first] - keypoints[second], axis=2)
+        mean = np.where(common, apart, 0).sum(axis=1) / np.maximum(counts, 1)
+        mean /= people.scales[first]
+        near = (mean < NEAR) & (counts >= LEAST_COMMON)
+        found += zip(first[near], second[near], mean[near])
+    return sorted(found)
+
+
+# --- image files --------------------------------------------------------------
+
+ORIENTATION = 0x0112  # EXIF
+# EXIF orientations that turn the image by a quarter.
+TURNED = (5, 6, 7, 8)
+# Decoded at an eighth of the size: every byte is read, few pixels are made.
+DRAFT = 8
+
+
+class ImageState(NamedTuple):
+    """``fault`` is a kind of finding or '', ``detail`` says more; ``size`` is
+    (w, h) as OpenCV loads it; ``digest`` that of the bytes, if asked for."""
+
+    fault: str = ''
+    detail: str = ''
+    size: Optional[Tuple[int, int]] = None
+    digest: Optional[str] = None
+
+
+def read_image(path: Optional[Path], hashed: bool) -> ImageState:
+    """Decode a file and say what is wrong with it."""
+    if path is None:
+        return ImageState()
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return ImageState('image-missing', f'{path} does not exist')
+    except (OSError, ValueError) as error:  # no name that a file can have
+        reason = getattr(error, 'strerror', None) or error
+        return ImageState(
+            'image-unreadable', f'{path} cannot be read: {reason}'
+        )
+    if not content:
+        return ImageState('image-truncated', f'{path} is empty')
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of odd EXIF and large images
+            image = Image.open(io.BytesIO(content))
+            size = image.size
+            if image.getexif().get(ORIENTATION) in TURNED:
+                size = size[::-1]
+            image.draft('L', (size[0] // DRAFT, size[1] // DRAFT))
+            image.load()
+    except Exception as error:  # Pillow's plugins raise what they like
+        text = str(error) or type(error).__name__
+        cut = 'truncated' in text.lower()
+        if 'cannot identify' in text:
+            text = 'it is no image'
+        return ImageState(
+            'image-truncated' if cut else 'image-unreadable', f'{path}: {text}'
+        )
+    digest = hashlib.blake2b(content).hexdigest() if hashed else None
+    return ImageState(size=size, digest=digest)
+
+
+def check_images(
+    contents: Sequence[Content], workers: int
+) -> Iterator[Finding]:
+    """Read every file once; equal files are told by size, then by content."""
+    entries = [(c, row) for c in contents for row in range(len(c.images))]
+    paths = [c.path_of(c.images[row]) for c, row in entries]
+    sizes = list(map(_file_size, paths))
+    shared = Counter(sizes)
+    hashed = [size > 0 and shared[size] > 1 for size in sizes]
+    same = defaultdict(list)
+    with ThreadPoolExecutor(workers) as pool:
+        states = tqdm(
+            pool.map(read_image, paths, hashed),
+            'images',
+            len(paths),
+            leave=False,
+            disable=None,
+        )
+        try:
+            for (content, row), path, state in zip(entries, paths, states):
+                yield from _check_state(content, row, state)
+                if state.digest:
+                    same[state.digest].append((path, content, row))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    for group in same.values():
+        # One file under two entries is no second file.
+        if len({path for path, _, _ in group}) > 1:
+            yield from _check_equal([(c, row) for _, c, row in group])
+
+
+def _check_state(
+    content: Content, row: int, state: ImageState
+) -> Iterator[Finding]:
+    if state.fault:
+        yield about_image(content, row, state.fault, state.detail)
+    entry = content.images[row]
+    stated = [number(entry.get(key)) for key in ('width', 'height')]
+    if state.size and min(stated) > 0 and list(state.size) != stated:
+        yield about_image(
+            content,
+            row,
+            'image-size',
+            f'the file has {state.size[0]}x{state.size[1]} pixels, its entry '
+            f'says {stated[0]:g}x{stated[1]:g}',
+        )
+
+
+def _check_equal(group: List[Tuple[Content, int]]) -> Iterator[Finding]:
+    """Of files with the same bytes."""
+    val = [entry for entry in group if entry[0].source.is_validation]
+    first, number_of_first = (val or group)[0]
+    file = first.images[number_of_first].get('file_name')
+    detail = f'its bytes are those of {first.name}/{file}'
+    for content, row in group:
+        if val and not content.source.is_validation:
+            yield about_image(content, row, 'train-val-image', detail)
+        elif not val and (content, row) != group[0]:
+            yield about_image(content, row, 'image-twice', detail)
+
+
+def _file_size(path: Optional[Path]) -> int:
+    try:
+        return path.stat().st_size if path is not None else 0
+    except (OSError, ValueError):
+        return 0
+
+
+def check_names(contents: Sequence[Content]) -> Iterator[Finding]:
+    """File names of training images that a validation set has too."""
+
+    def names(content):
+        for row, entry in enumerate(content.images):
+            if entry.get('file_name'):
+                yield row, Path(str(entry['file_name'])).name
+
+    val = {
+        name: content.name
+        for content in contents
+        if content.source.is_validation
+        for _, name in names(content)
+    }
+    for content in contents:
+        for row, name in names(content):
+            if name in val and not content.source.is_validation:
+                detail = f'{val[name]} has the same file name'
+                yield about_image(content, row, 'train-val-name', detail)

@@ -11,8 +11,8 @@ from spinepose_mmpose.metainfo import (
 
 import numpy as np
 
-from .check_content import Content, Finding, People
-from .check_labels import finding_of
+from .annotations import Content
+from .findings import Finding, about_person
 
 # Same-side distances that hold a pair in place, beside the skeleton's bones.
 _FURTHER = (
@@ -50,17 +50,15 @@ TOGETHER = (
 LEAST_WIDTH = 3.0
 
 
-def check_sides(content: Content, people: People) -> Iterator[Finding]:
-    """Suspected exchanges, the clearest of each sign a person."""
-    xy, labelled, scales = (
-        people.keypoints[..., :2],
-        people.labelled,
-        people.scales,
-    )
+def check_sides(content: Content) -> Iterator[Finding]:
+    """Suspected exchanges, the clearest of each sign per person."""
+    people = content.people
+    xy, labelled = people.keypoints[..., :2], people.labelled
+    scales = people.scales
     names = list(GROUPS)
     group, gain = exchanged_groups(xy, labelled, scales)
     for i in np.flatnonzero(group >= 0):
-        yield finding_of(
+        yield about_person(
             content,
             people.rows[i],
             'sides-exchanged',
@@ -74,7 +72,7 @@ def check_sides(content: Content, people: People) -> Iterator[Finding]:
             xy, labelled, scales, a, b, cosine, width
         )
         for i in np.flatnonzero(opposed):
-            yield finding_of(
+            yield about_person(
                 content,
                 people.rows[i],
                 'sides-opposed',
@@ -220,16 +218,17 @@ SHARES = np.array([0.082, 0.1, 0.101, 0.185, 0.181, 0.142, 0.119, 0.09])
 ORDER_GAIN, SPACING = 0.02, 0.07
 
 
-def check_spine(content: Content, people: People) -> Iterator[Finding]:
+def check_spine(content: Content) -> Iterator[Finding]:
     """Neighbours that look exchanged, points out of place; the clearest of
-    each a person."""
+    each per person."""
+    people = content.people
     chain = people.keypoints[:, CHAIN, :2]
     labelled = people.labelled[:, CHAIN]
     scales = people.scales[:, None]
     gains = order_gains(chain, labelled) / scales
     for i in np.flatnonzero(gains.max(axis=1) > ORDER_GAIN):
         k = int(gains[i].argmax())
-        yield finding_of(
+        yield about_person(
             content,
             people.rows[i],
             'spine-order',
@@ -241,7 +240,7 @@ def check_spine(content: Content, people: People) -> Iterator[Finding]:
     misses = misplacements(chain, labelled) / scales
     for i in np.flatnonzero(misses.max(axis=1) > SPACING):
         k = int(misses[i].argmax())
-        yield finding_of(
+        yield about_person(
             content,
             people.rows[i],
             'spine-spacing',

@@ -1,95 +1,34 @@
 """What a check found, as text, JSON and a page with images."""
 
+import contextlib
 import json
-import os
-import os.path as osp
-from collections import defaultdict
-from typing import Dict, Iterator, List, Sequence, Tuple
+from pathlib import Path
+from typing import List
 
-from spinepose_mmpose.utils import replaced, write_text
+from spinepose_mmpose.utils import sentence, write_text
 
 import cv2
 import numpy as np
 
-from .browse import EMPTY, FONT, box_of_points, person_view
+from .annotations import Content
+from .browse import (
+    EMPTY,
+    box_of_points,
+    drawable,
+    empty_folder,
+    fitted,
+    person_view,
+    read_image,
+    write_image,
+)
 from .check import CheckResult
-from .check_content import ERROR, KINDS, Content, Finding, People, pack
+from .findings import ERROR, KINDS, Finding, worst_by_kind
+from .page import printable, render
 
-# BGR
-INK = (60, 60, 60)
-
-
-def thumbnails(
-    result: CheckResult, findings: Sequence[Finding], size: Tuple[int, int]
-) -> Iterator[Tuple[Finding, np.ndarray]]:
-    """(finding, (h, w, 3) uint8 BGR) for each; a file is read once."""
-    by_split: Dict[str, List[Finding]] = defaultdict(list)
-    for finding in findings:
-        by_split[finding.split].append(finding)
-    for split, group in by_split.items():
-        content = result.sets[split].load()
-        people, _ = pack(content)
-        places = {int(row): i for i, row in enumerate(people.rows)}
-        for finding in group:
-            yield finding, _picture(content, people, places, finding, size)
-
-
-def _picture(
-    content: Content, people: People, places, finding: Finding, size
-) -> np.ndarray:
-    if finding.annotation is None and finding.image is not None:
-        image = _read(content, content.images[finding.row])
-        return _letterbox(image, size)
-    row = content.rows_of_people[finding.row]
-    image = None if row is None else _read(content, content.images[row])
-    place = places.get(finding.row)
-    if place is None:  # no numbers to draw
-        return _letterbox(image, size)
-    keypoints, box = people.keypoints[place], people.boxes[place]
-    if finding.kind in ('point-outside-box', 'point-outside-image'):
-        box = _with_points(box, keypoints)
-    view = person_view(image, keypoints, box, size, finding.points)
-    if image is None:
-        _write(view, 'image not at hand')
-    return view
-
-
-def _with_points(box, keypoints) -> np.ndarray:
-    """The box, grown to hold all labelled points."""
-    points = box_of_points(keypoints)
-    low = np.minimum(box[:2], points[:2])
-    high = np.maximum(box[:2] + box[2:], points[:2] + points[2:])
-    return np.concatenate([low, high - low])
-
-
-def _read(content: Content, entry: dict):
-    path = content.path_of(entry)
-    if path is None or not path.is_file():
-        return None
-    return cv2.imread(str(path))
-
-
-def _letterbox(image, size) -> np.ndarray:
-    """The whole image within ``size``."""
-    tile = np.full((size[1], size[0], 3), EMPTY, np.uint8)
-    if image is None:
-        _write(tile, 'no picture')
-        return tile
-    factor = min(size[0] / image.shape[1], size[1] / image.shape[0])
-    w, h = (max(1, int(side * factor)) for side in image.shape[1::-1])
-    x, y = (size[0] - w) // 2, (size[1] - h) // 2
-    tile[y : y + h, x : x + w] = cv2.resize(
-        image, (w, h), interpolation=cv2.INTER_AREA
-    )
-    return tile
-
-
-def _write(tile, text) -> None:
-    cv2.putText(tile, text, (8, 18), FONT, 0.45, INK, 1, cv2.LINE_AA)
-
-
+INK = (60, 60, 60)  # BGR
 # Changes with the layout of check.json.
 FORMAT = 1
+# Findings of a kind that the text quotes.
 QUOTED = 3
 TILE = (220, 260)
 COUNTS = dict(
@@ -99,6 +38,29 @@ COUNTS = dict(
     crowds='crowds',
     empty_images='images without people',
 )
+_TEMPLATE = """
+<p class="{{ 'error' if errors else 'good' }}">{{ verdict }}</p>
+{{ parts.table(header, splits) }}
+<p class="note">Errors keep training from using a label or an image, or make it
+wrong; warnings are for a human eye. Left and right, order and spacing are
+judged by geometry alone, and real poses trigger them now and then. Images: the
+worst of each kind; rings are points labelled as hidden, red circles what the
+finding is about.</p>
+{% set columns = ['kind', '', 'found', 'meaning', 'a cleaned copy'] %}
+{{ parts.table(columns, kinds, 'text') }}
+{% for group in groups %}
+<h2 class="{{ group.severity }}">{{ group.title }}</h2>
+<p>{{ group.meaning }}</p>
+<div class="grid">
+{% for path, caption in group.figures %}
+{{ parts.figure(path, caption, width) }}
+{% endfor %}
+</div>
+{% for line in group.lines %}
+<p>{{ line }}</p>
+{% endfor %}
+{% endfor %}
+"""
 
 
 def to_text(result: CheckResult) -> str:
@@ -107,25 +69,22 @@ def to_text(result: CheckResult) -> str:
     for name, counts in result.counts.items():
         parts = [f'{counts[k]} {text}' for k, text in COUNTS.items()]
         lines.append(f'{name}: {", ".join(parts)}')
-    for kind, found in result.by_kind().items():
-        lines.append(
-            f'{KINDS[kind].severity} {kind} ({len(found)}): '
-            f'{KINDS[kind].meaning}'
-        )
-        for finding in found[:QUOTED]:
-            lines.append(f'    {place(finding)}: {finding.detail}')
+    for kind, found in worst_by_kind(result.findings).items():
+        severity, meaning, _ = KINDS[kind]
+        lines.append(f'{severity} {kind} ({len(found)}): {meaning}')
+        lines += [f'    {_told(finding)}' for finding in found[:QUOTED]]
         if len(found) > QUOTED:
             lines.append(f'    ... and {len(found) - QUOTED} more')
-    lines.append(verdict(result))
-    return '\n'.join(lines)
+    return printable('\n'.join([*lines, _verdict(result)]))
 
 
-def verdict(result: CheckResult) -> str:
-    warnings = len(result.findings) - result.num_errors
+def _verdict(result: CheckResult) -> str:
     if not result.findings:
         return 'nothing found'
-    return f'{_plural(result.num_errors, "error")}, ' + _plural(
-        warnings, 'warning'
+    warnings = len(result.findings) - result.num_errors
+    return ', '.join(
+        _plural(count, word)
+        for count, word in ((result.num_errors, 'error'), (warnings, 'warning'))
     )
 
 
@@ -133,156 +92,161 @@ def _plural(count: int, word: str) -> str:
     return f'{count} {word}' if count == 1 else f'{count} {word}s'
 
 
-def place(finding: Finding) -> str:
+def _told(finding: Finding) -> str:
+    """Where it is and what it is."""
     parts = [finding.split]
     if finding.annotation is not None:
         parts.append(f'annotation {finding.annotation}')
     if finding.image is not None:
         parts.append(f'image {finding.image}')
-    return ' '.join(parts)
+    return f'{" ".join(parts)}: {finding.detail}'
 
 
 def to_json(result: CheckResult) -> str:
     """Everything that was found."""
+    groups = worst_by_kind(result.findings)
     content = dict(
         format=FORMAT,
         counts=result.counts,
-        files={n: str(s.ann_file) for n, s in result.sets.items()},
+        files={n: str(c.source.ann_file) for n, c in result.contents.items()},
         kinds={
             kind: dict(
                 severity=KINDS[kind].severity,
                 meaning=KINDS[kind].meaning,
                 count=len(found),
             )
-            for kind, found in result.by_kind().items()
+            for kind, found in groups.items()
         },
         findings=[
             {
                 key: value
-                for key, value in dict(
-                    finding._asdict(), severity=finding.severity
-                ).items()
-                if value not in (None, '', ())
+                for key, value in finding._asdict().items()
+                if value not in (None, '', ()) and value is not False
             }
-            for found in result.by_kind().values()
+            | dict(severity=finding.severity)
+            for found in groups.values()
             for finding in found
         ],
     )
     return json.dumps(content, indent=1, default=str) + '\n'
 
 
-def write_report(folder: str, result: CheckResult, worst: int) -> List[str]:
-    """``check.txt``, ``check.json``, ``index.html`` and its pictures.
+def write_report(folder, result: CheckResult, worst: int) -> List[str]:
+    """``check.txt``, ``check.json``, ``index.html`` and its images. What
+    cannot be drawn is a line of the page.
 
     Args:
-        folder: made where it is missing; an older report is replaced.
-        worst: pictures of each kind of finding.
+        folder (str | Path): made where it is missing; an older report is
+            replaced.
+        result (CheckResult): of the check.
+        worst (int): images of each kind of finding.
 
     Returns:
-        Names of the files.
+        list[str]: names of the files.
     """
-    os.makedirs(folder, exist_ok=True)
-    pictures = _draw(folder, result, worst) if worst else {}
+    folder = Path(folder)
+    empty_folder(folder / 'worst')
+    groups, number = [], 0
+    for kind, found in worst_by_kind(result.findings).items():
+        figures, lines = [], []
+        for finding in [f for f in found if f.row is not None][:worst]:
+            try:
+                image = _picture(result.contents[finding.split], finding)
+            except Exception as error:  # one image ends no report
+                lines.append(f'{_told(finding)} (not drawn: {sentence(error)})')
+                continue
+            path = f'worst/{kind}-{number:04d}.jpg'
+            write_image(folder / path, image)
+            figures.append((path, _told(finding)))
+            number += 1
+        if not figures and not lines:
+            lines = [_told(finding) for finding in found[:QUOTED]]
+        severity, meaning, remedy = KINDS[kind]
+        groups.append(
+            dict(
+                severity=severity,
+                meaning=meaning,
+                title=f'{kind}: {_plural(len(found), severity)}',
+                row=[
+                    kind,
+                    severity,
+                    len(found),
+                    meaning,
+                    remedy or 'leaves it as it is',
+                ],
+                figures=figures,
+                lines=lines,
+            )
+        )
     texts = {
         'check.txt': to_text(result) + '\n',
         'check.json': to_json(result),
-        'index.html': _page(result, pictures),
+        'index.html': _page(result, groups),
     }
     for name, text in texts.items():
-        write_text(osp.join(folder, name), text)
+        write_text(str(folder / name), text)
     return list(texts)
 
 
-def _draw(folder, result, worst) -> Dict[Finding, str]:
-    """Relative path of the picture by finding."""
-    # Imported here: text and JSON need no OpenCV.
-    from .browse import write_image
-
-    pass
-
-    pictures = osp.join(folder, 'worst')
-    os.makedirs(pictures, exist_ok=True)
-    for name in os.listdir(pictures):  # of an older report
-        if name.endswith('.jpg'):
-            os.remove(osp.join(pictures, name))
-    chosen = [
-        finding
-        for found in result.by_kind().values()
-        for finding in [f for f in found if f.row is not None][:worst]
-    ]
-    paths = {}
-    for finding, image in thumbnails(result, chosen, TILE):
-        name = f'worst/{finding.kind}-{len(paths):04d}.jpg'
-        with replaced(osp.join(folder, name)) as temporary:
-            write_image(temporary, image)
-        paths[finding] = name
-    return paths
-
-
-def _page(result: CheckResult, pictures: Dict[Finding, str]) -> str:
-    from . import browse as html
-
-    groups = result.by_kind()
-    style = 'error' if result.num_errors else 'good'
-    body = [
-        html.paragraph(verdict(result), style),
-        html.table(
-            ['split', *COUNTS.values(), 'errors', 'warnings'],
-            [
-                [
-                    name,
-                    *(counts[k] for k in COUNTS),
-                    *(
-                        sum(
-                            f.split == name and (f.severity == ERROR) == error
-                            for f in result.findings
-                        )
-                        for error in (True, False)
-                    ),
-                ]
-                for name, counts in result.counts.items()
-            ],
-        ),
-        html.paragraph(
-            'Errors keep training from using a label or an image, or make '
-            'it wrong; warnings are for a human eye. Left and right, order '
-            'and spacing are judged by geometry alone, and real poses '
-            'trigger them now and then. Pictures: the worst of each kind; '
-            'rings are points labelled as hidden, red circles what the '
-            'finding is about.',
-            'note',
-        ),
-        html.table(
-            ['kind', '', 'found', 'meaning', 'a cleaned copy'],
-            [
-                [
-                    kind,
-                    KINDS[kind].severity,
-                    len(found),
-                    KINDS[kind].meaning,
-                    KINDS[kind].remedy or 'leaves it as it is',
-                ]
-                for kind, found in groups.items()
-            ],
-            text=(1, 3, 4),
-        ),
-    ]
-    for kind, found in groups.items():
-        severity = KINDS[kind].severity
-        body.append(
-            html.heading(f'{kind}: {_plural(len(found), severity)}', severity)
+def _page(result: CheckResult, groups: List[dict]) -> str:
+    def count(split, errors):
+        return sum(
+            f.split == split and (f.severity == ERROR) == errors
+            for f in result.findings
         )
-        body.append(html.paragraph(KINDS[kind].meaning))
-        drawn = [f for f in found if f in pictures]
-        body.append(
-            html.grid(
-                html.figure(pictures[f], f'{place(f)}: {f.detail}', TILE[0])
-                for f in drawn
-            )
-        )
-        if not drawn:
-            for finding in found[:QUOTED]:
-                body.append(
-                    html.paragraph(f'{place(finding)}: {finding.detail}')
-                )
-    return html.page('Data set check', body)
+
+    return render(
+        'Dataset check',
+        _TEMPLATE,
+        errors=result.num_errors,
+        verdict=_verdict(result),
+        header=['split', *COUNTS.values(), 'errors', 'warnings'],
+        splits=[
+            [
+                name,
+                *(counts[k] for k in COUNTS),
+                count(name, True),
+                count(name, False),
+            ]
+            for name, counts in result.counts.items()
+        ],
+        kinds=[group['row'] for group in groups],
+        groups=groups,
+        width=TILE[0],
+    )
+
+
+def _picture(content: Content, finding: Finding) -> np.ndarray:
+    """(h, w, 3) uint8 BGR of what a finding is about."""
+    entry = content.images[finding.row] if finding.about_image else None
+    if entry is None:
+        entry = content.image_of(finding.row)
+    image = read_image(content.path_of(entry))
+    person = None
+    if not finding.about_image:
+        with contextlib.suppress(ValueError):  # the whole image, then
+            person = drawable(content.annotations[finding.row])
+    if person is not None:
+        points, box = person
+        if finding.kind in ('point-outside-box', 'point-outside-image'):
+            box = _with_points(box, points)
+        tile = person_view(image, points, box, TILE, finding.points)
+    else:
+        tile = np.full((TILE[1], TILE[0], 3), EMPTY, np.uint8)
+        if image is not None:
+            small = fitted(image, TILE)
+            h, w = small.shape[:2]
+            x, y = (TILE[0] - w) // 2, (TILE[1] - h) // 2
+            tile[y : y + h, x : x + w] = small
+    if image is None:
+        text, font = 'image not at hand', cv2.FONT_HERSHEY_SIMPLEX
+        cv2.putText(tile, text, (8, 18), font, 0.45, INK, 1, cv2.LINE_AA)
+    return tile
+
+
+def _with_points(box: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
+    """The box, grown to hold all labelled points."""
+    points = box_of_points(keypoints)
+    low = np.minimum(box[:2], points[:2])
+    high = np.maximum(box[:2] + box[2:], points[:2] + points[2:])
+    return np.concatenate([low, high - low])

@@ -1,5 +1,6 @@
 """A cleaned copy of a dataset: only what is certain is changed."""
 
+import contextlib
 import json
 import os
 from collections import Counter, defaultdict
@@ -11,16 +12,28 @@ from spinepose_mmpose.utils import write_text
 
 import numpy as np
 
-from .check import CheckResult
-from .check_content import VISIBILITIES, Content, Finding, find_fault, key_of
-from .check_labels import SLACK
+from .annotations import (
+    VISIBILITIES,
+    Content,
+    find_fault,
+    key_of,
+    number,
+    numbers,
+)
+from .check import SLACK, CheckResult
+from .findings import Finding
 
+CHANGES = 'changes.json'
+# Images with such a finding are left out.
 IMAGE_KINDS = (
     'image-missing',
     'image-truncated',
     'image-unreadable',
     'train-val-image',
+    'duplicate-image-id',
 )
+# What was done to a person, and why.
+Done = List[Tuple[str, str]]
 
 
 class Change(NamedTuple):
@@ -39,20 +52,20 @@ def cleaned(
     """A cleaned copy of a file.
 
     Args:
-        content: as loaded; not changed.
-        findings: those of this file; only people and images in them change.
+        content (Content): as loaded; not changed.
+        findings (Iterable): those of this file; only people and images in
+            them change.
 
     Returns:
-        The new file's content, and the changes in the order of the file.
+        tuple: the new file's content, and the changes in the order of the
+        file.
     """
     kinds: Dict[int, Set[str]] = defaultdict(set)
     reasons: Dict[int, str] = {}
     for finding in findings:
         if finding.kind in IMAGE_KINDS:
             reasons.setdefault(finding.row, finding.detail)
-        elif finding.kind == 'duplicate-image-id':
-            reasons.setdefault(finding.row, finding.detail)
-        elif finding.annotation is not None or finding.kind == 'duplicate-id':
+        elif not finding.about_image:
             kinds[finding.row].add(finding.kind)
     changes = [
         Change(
@@ -63,22 +76,26 @@ def cleaned(
         )
         for row, reason in sorted(reasons.items())
     ]
-    order, notes = _keypoint_order(content)
-    changes += notes
+    order = _keypoint_order(content)
+    if order is not None:
+        detail = "of all people's points"
+        changes.append(Change(content.name, 'keypoints put in order', detail))
     gone = {key_of(content.images[row].get('id')) for row in reasons}
     annotations = []
     fresh = _FreshIds(content.annotations)
     for row, annotation in enumerate(content.annotations):
         if key_of(annotation.get('image_id')) in gone:
-            changes.append(_change(content, row, 'person left out', 'no image'))
-            continue
-        mended, done = _mended(content, row, annotation, kinds, order)
-        if mended is not None:
-            mended, more = fresh.renamed(mended)
+            fixed, done = None, [('person left out', 'no image')]
+        else:
+            image = content.image_of(row)
+            fixed, done = _fixed(annotation, image, kinds.get(row), order)
+        if fixed is not None:
+            fixed, more = fresh.renamed(fixed)
             done += more
-        changes += [_change(content, row, *entry) for entry in done]
-        if mended is not None:
-            annotations.append(mended)
+        if fixed is not None:
+            annotations.append(fixed)
+        ids = annotation.get('id'), annotation.get('image_id')
+        changes += [Change(content.name, *entry, *ids) for entry in done]
     images = [e for i, e in enumerate(content.images) if i not in reasons]
     raw = dict(content.raw, images=images, annotations=annotations)
     if order is not None:
@@ -89,30 +106,17 @@ def cleaned(
     return raw, changes
 
 
-def _change(content, row, action, detail) -> Change:
-    annotation = content.annotations[row]
-    return Change(
-        content.name,
-        action,
-        detail,
-        annotation.get('id'),
-        annotation.get('image_id'),
-    )
-
-
 class _FreshIds:
     """Gives later people of an id that is taken a new one, and notices exact
     copies."""
 
     def __init__(self, annotations: List[dict]):
         ids = [key_of(a.get('id')) for a in annotations]
-        self._counts = Counter(ids)
-        numbers = [i for i in ids if isinstance(i, int)]
-        self._next = max(numbers, default=0) + 1
+        self._next = max([i for i in ids if isinstance(i, int)], default=0) + 1
         self._seen: Set = set()
         self._copies: Set[str] = set()
 
-    def renamed(self, annotation: dict):
+    def renamed(self, annotation: dict) -> Tuple[Optional[dict], Done]:
         """The person, or None for a copy, and what was done."""
         content = repr(
             sorted((k, v) for k, v in annotation.items() if k != 'id')
@@ -130,78 +134,38 @@ class _FreshIds:
         ]
 
 
-def _keypoint_order(content: Content):
+def _keypoint_order(content: Content) -> Optional[List[int]]:
     """Where to find each keypoint, None for where it belongs."""
-    categories = content.raw.get('categories')
-    first = categories[0] if isinstance(categories, list) and categories else {}
-    names = first.get('keypoints') if isinstance(first, dict) else None
-    if not isinstance(names, list) or names == list(KEYPOINT_NAMES):
-        return None, []
+    names = content.keypoint_names or []
+    if names == list(KEYPOINT_NAMES):
+        return None
     if sorted(map(str, names)) != sorted(KEYPOINT_NAMES):
-        return None, []
-    return [names.index(name) for name in KEYPOINT_NAMES], [
-        Change(content.name, 'keypoints put in order', "of all people's points")
-    ]
+        return None
+    return [names.index(name) for name in KEYPOINT_NAMES]
 
 
-def _mended(content, row, annotation, kinds, order):
+def _fixed(
+    annotation: dict,
+    image: Optional[dict],
+    kinds: Optional[Set[str]],
+    order: Optional[List[int]],
+) -> Tuple[Optional[dict], Done]:
     """The person, or None if nothing can be done, and what was done."""
-    if order is not None and _is_numbers(annotation.get('keypoints')):
-        points = np.asarray(annotation['keypoints'], object).reshape(-1, 3)
-        annotation = dict(annotation, keypoints=points[order].ravel().tolist())
-    own = kinds.get(row)
-    if not own:
-        return annotation, []
-    image_row = content.rows_of_people[row]
-    if image_row is None:
-        return None, [('person left out', 'its image is not in the file')]
-    image = content.images[image_row]
     annotation, done = dict(annotation), []
-    if _is_numbers(annotation.get('keypoints')):
-        done += _mend_points(annotation, image)
+    points = numbers(annotation.get('keypoints'))
+    has_points = points is not None and points.shape == (3 * NUM_KEYPOINTS,)
+    if order is not None and has_points:
+        points = np.asarray(annotation['keypoints'], object).reshape(-1, 3)
+        annotation['keypoints'] = points[order].ravel().tolist()
+    if not kinds:
+        return annotation, done
+    if image is None:
+        return None, [('person left out', 'its image is not in the file')]
+    if has_points:
+        done += _fix_points(annotation, image)
     fault = find_fault(annotation, image, NUM_KEYPOINTS)
     if fault is not None:
         return None, [('person left out', fault.detail)]
-    done += _mend_box(annotation, image, own)
-    return annotation, done
-
-
-def _is_numbers(keypoints) -> bool:
-    if not isinstance(keypoints, list) or len(keypoints) != 3 * NUM_KEYPOINTS:
-        return False
-    return all(type(v) in (int, float) for v in keypoints)
-
-
-def _mend_points(annotation: dict, image: dict) -> list:
-    """Take the label from points that cannot be right; count the labels."""
-    points = np.asarray(annotation['keypoints'], float).reshape(-1, 3)
-    finite = np.isfinite(points).all(axis=1)
-    bad = ~finite | ~np.isin(points[:, 2], VISIBILITIES)
-    xy = np.where(finite[:, None], points[:, :2], 0)
-    size = np.array(
-        [image.get('width') or np.inf, image.get('height') or np.inf]
-    )
-    outside = ((xy < -SLACK) | (xy > size + SLACK)).any(axis=1)
-    bad |= (points[:, 2] > 0) & (outside | (xy == 0).all(axis=1))
-    done = []
-    if bad.any():
-        keypoints = list(annotation['keypoints'])
-        for k in np.flatnonzero(bad):
-            keypoints[3 * k : 3 * k + 3] = [0, 0, 0]
-        annotation['keypoints'] = keypoints
-        names = ', '.join(KEYPOINT_NAMES[k] for k in np.flatnonzero(bad))
-        done.append(('label taken', names))
-    count = sum(v > 0 for v in annotation['keypoints'][2::3])
-    if annotation.get('num_keypoints') not in (None, count):
-        done.append(
-            ('counted', f'{annotation["num_keypoints"]} is {count} now')
-        )
-        annotation['num_keypoints'] = count
-    return done
-
-
-def _mend_box(annotation: dict, image: dict, kinds: Set[str]) -> list:
-    done = []
     if 'box-beyond-image' in kinds:
         x, y, w, h = annotation['bbox']
         low = max(x, 0), max(y, 0)
@@ -213,10 +177,32 @@ def _mend_box(annotation: dict, image: dict, kinds: Set[str]) -> list:
         area = annotation['bbox'][2] * annotation['bbox'][3]
         done.append(('area set', f'{annotation.get("area")} is {area:g} now'))
         annotation['area'] = area
+    return annotation, done
+
+
+def _fix_points(annotation: dict, image: dict) -> Done:
+    """Take the label from points that cannot be right; count the labels."""
+    points = np.asarray(annotation['keypoints'], float).reshape(-1, 3)
+    finite = np.isfinite(points).all(axis=1)
+    bad = ~finite | ~np.isin(points[:, 2], VISIBILITIES)
+    xy = np.where(finite[:, None], points[:, :2], 0)
+    size = np.array([number(image.get(key)) for key in ('width', 'height')])
+    outside = ((xy < -SLACK) | (xy > size + SLACK)).any(axis=1)
+    bad |= (points[:, 2] > 0) & (outside | (xy == 0).all(axis=1))
+    done = []
+    if bad.any():
+        keypoints = list(annotation['keypoints'])
+        for k in np.flatnonzero(bad):
+            keypoints[3 * k : 3 * k + 3] = [0, 0, 0]
+        annotation['keypoints'] = keypoints
+        names = ', '.join(KEYPOINT_NAMES[k] for k in np.flatnonzero(bad))
+        done.append(('label taken', names))
+    count = sum(v > 0 for v in annotation['keypoints'][2::3])
+    stated = annotation.get('num_keypoints')
+    if stated is not None and stated != count:
+        done.append(('counted', f'{stated} is {count} now'))
+        annotation['num_keypoints'] = count
     return done
-
-
-CHANGES = 'changes.json'
 
 
 def write_cleaned(
@@ -224,6 +210,11 @@ def write_cleaned(
 ) -> List[Change]:
     """Annotations to ``out/annotations``, ``out/changes.json``, and a link
     ``out/images`` to the images, which are not copied.
+
+    Args:
+        out (str | Path): folder, made where it is missing.
+        result (CheckResult): of the check.
+        overwrite (bool): replace an older copy.
 
     Returns:
         list[Change]: what was changed.
@@ -233,61 +224,48 @@ def write_cleaned(
         FileExistsError: if ``out`` holds annotations already.
     """
     out = Path(out).expanduser()
-    folder = out / 'annotations'
+    sources = {name: c.source for name, c in result.contents.items()}
     targets = {
-        name: folder / source.ann_file.name
-        for name, source in result.sets.items()
+        name: out / 'annotations' / source.ann_file.name
+        for name, source in sources.items()
     }
     if len(set(targets.values())) < len(targets):
         raise ValueError(
             'two of the annotation files have one name: clean them one by one'
         )
     for name, target in targets.items():
-        source = result.sets[name].ann_file
-        if target.exists() and target.samefile(source):
+        if target.exists() and target.samefile(sources[name].ann_file):
             raise ValueError(
-                f'{out} is the data set itself: give another folder, nothing '
+                f'{out} is the dataset itself: give another folder, nothing '
                 'is changed in place'
             )
         if target.exists() and not overwrite:
             raise FileExistsError(
                 f'{target} exists; give --overwrite to replace it'
             )
-    folder.mkdir(parents=True, exist_ok=True)
-    by_split: Dict[str, List[Finding]] = defaultdict(list)
-    for finding in result.findings:
-        by_split[finding.split].append(finding)
+    (out / 'annotations').mkdir(parents=True, exist_ok=True)
     changes: List[Change] = []
-    for name, source in result.sets.items():
-        raw, done = cleaned(source.load(), by_split[name])
+    for name, content in result.contents.items():
+        raw, done = cleaned(
+            content, [f for f in result.findings if f.split == name]
+        )
         write_text(str(targets[name]), json.dumps(raw, separators=(',', ':')))
         changes += done
-    write_text(
-        str(out / CHANGES),
-        json.dumps([c._asdict() for c in changes], indent=1, default=str),
-    )
-    _link_images(out, result)
+    listed = [change._asdict() for change in changes]
+    write_text(str(out / CHANGES), json.dumps(listed, indent=1, default=str))
+    folders = {
+        s.image_dir.parent.resolve() for s in sources.values() if s.image_dir
+    }
+    link = out / 'images'
+    if len(folders) == 1 and not link.exists() and not link.is_symlink():
+        # Where links are not allowed the folder can be given.
+        with contextlib.suppress(OSError):
+            os.symlink(folders.pop(), link, target_is_directory=True)
     return changes
 
 
-def _link_images(out: Path, result: CheckResult) -> None:
-    """``out/images`` where all folders of images lie in one."""
-    parents = {
-        source.image_dir.parent.resolve()
-        for source in result.sets.values()
-        if source.image_dir is not None
-    }
-    link = out / 'images'
-    if len(parents) != 1 or link.exists() or link.is_symlink():
-        return
-    try:
-        os.symlink(parents.pop(), link, target_is_directory=True)
-    except OSError:  # not allowed on this system: the folder can be given
-        pass
-
-
 def summary(changes: List[Change]) -> str:
-    """One line a split."""
+    """One line per split."""
     counts: Dict[str, Counter] = defaultdict(Counter)
     for change in changes:
         counts[change.split][change.action] += 1

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import math
 import os
+import struct
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from typing import Callable, Iterator, Optional, Sequence, Tuple
 import cv2
 import mmcv
 import numpy as np
+import simplejpeg
 from mmengine.fileio import get
 from mmengine.logging import print_log
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
+from PIL import Image
 
 LEDGER = 'bytes_used'
 SUFFIX = '.npy'
@@ -127,129 +130,83 @@ class ImageCache:
             yield file
 
 
-START, END = b'\xff\xd8', b'\xff\xd9'
-SCAN = 0xDA
-EXIF = 0xE1, b'Exif\0\0'
-ADOBE = 0xEE, b'Adobe'
+START, SCAN, END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
 # Frames that OpenCV decodes: baseline, extended sequential, progressive.
-FRAMES = (0xC0, 0xC1, 0xC2)
-SEQUENTIAL = (0xC0, 0xC1)
-ORIENTATION = 0x0112
-UPRIGHT = 1
+SEQUENTIAL, PROGRESSIVE = (b'\xff\xc0', b'\xff\xc1'), b'\xff\xc2'
+EXIF = b'Exif\0\0'
+ORIENTATION, UPRIGHT = 0x0112, 1
 
 
 @dataclass(frozen=True)
 class JpegHeader:
-    """Of a JPEG whose pixels are where its rows are.
+    """What a JPEG says of itself.
 
     Args:
         height, width: In pixels.
-        height_at: Where the two bytes of the height are.
+        frame: Where the description of the frame is: 8 bits, two bytes of
+            the height. Negative for other than 8 bits.
+        is_plain: Grey or YCbCr, not turned by EXIF: nothing that OpenCV
+            treats in a way of its own.
         one_scan: All rows follow one another in a single sequential scan.
     """
 
     height: int
     width: int
-    height_at: int
+    frame: int
+    is_plain: bool
     one_scan: bool
 
 
 def read_header(content: bytes) -> Optional[JpegHeader]:
-    """The header of a plain JPEG: 8 bits, grey or YCbCr, not turned by EXIF.
-
-    None for whatever else OpenCV treats in a way of its own.
-    """
-    frame = scan = None
-    for marker, start, end in _segments(content):
-        body = content[start:end]
-        if marker in FRAMES:
-            frame = marker, start, body
-        elif marker == SCAN:
-            scan = body
-        elif marker == EXIF[0] and body.startswith(EXIF[1]):
-            if _orientation(body[len(EXIF[1]) :]) != UPRIGHT:
-                return None
-        elif marker == ADOBE[0] and body.startswith(ADOBE[1]):
-            # Its last byte says how colours are coded: 1 is YCbCr.
-            if body[-1:] != b'\1':
-                return None
-    if frame is None or not scan:
+    """None for what is no JPEG, or is cut off in its header."""
+    try:
+        height, width, colors, _ = simplejpeg.decode_jpeg_header(
+            content, strict=False
+        )
+    except (ValueError, KeyError):  # KeyError: colours that it does not know
         return None
-    marker, start, body = frame
-    if len(body) < 6 or body[0] != 8 or body[5] not in (1, 3):
-        return None
-    height, width = _number(body[1:3]), _number(body[3:5])
-    if not height or not width:
-        return None
-    one_scan = marker in SEQUENTIAL and scan[0] == body[5]
-    return JpegHeader(height, width, start + 1, one_scan)
-
-
-def with_height(content: bytes, header: JpegHeader, height: int) -> bytes:
-    """The same JPEG, ending after ``height`` rows: a decoder then leaves the
-    data of the rows below unread."""
-    at = header.height_at
-    return b''.join(
-        (content[:at], height.to_bytes(2, 'big'), content[at + 2 :])
+    # A thumbnail of the same size would be taken for the frame: then more
+    # rows are decoded than are needed, and that is all.
+    size = height.to_bytes(2, 'big') + width.to_bytes(2, 'big')
+    frame = content.find(b'\x08' + size)
+    marker = content[frame - 4 : frame - 2]
+    scan = content.find(SCAN, frame)
+    is_plain = (
+        frame > 0
+        and marker in (*SEQUENTIAL, PROGRESSIVE)
+        and colors in ('YCbCr', 'Gray')
+        and _orientation(content[:frame]) == UPRIGHT
     )
+    one_scan = (
+        marker in SEQUENTIAL
+        and content[scan + 4 : scan + 5] == content[frame + 5 : frame + 6]
+    )
+    return JpegHeader(height, width, frame, is_plain, one_scan)
 
 
-def is_truncated_jpeg(content: bytes) -> bool:
+def _orientation(head: bytes) -> Optional[int]:
+    """EXIF's; 1 where it says none, None where it cannot be read."""
+    start = head.find(EXIF)
+    if start < 0:
+        return UPRIGHT
+    exif = Image.Exif()
+    try:
+        exif.load(head[start:])
+        return exif.get(ORIENTATION, UPRIGHT)
+    except (SyntaxError, ValueError, KeyError, TypeError, struct.error):
+        return None
+
+
+def is_truncated_jpeg(content: bytes, header: Optional[JpegHeader]) -> bool:
     """Whether a JPEG lacks its end marker.
 
-    Bytes after the marker are allowed: cameras append pictures and maker
-    notes. The segments before the picture are left out, since a thumbnail in
-    one of them has an end marker of its own.
+    Bytes after the marker are allowed: cameras append images and maker notes.
+    A thumbnail in the header has an end marker of its own.
     """
-    if not content.startswith(START):
-        return False
-    at = len(START)
-    for marker, start, end in _segments(content):
-        at = start if marker == SCAN else end
+    start = 0 if header is None else max(header.frame, 0)
     # From the end, where it is: from the start takes as long as reading.
-    return content.rfind(END, at) < 0
+    return content.startswith(START) and content.rfind(END, start) < 0
 
-
-def _segments(content: bytes) -> Iterator[Tuple[int, int, int]]:
-    """Marker, start and end of each segment's body, up to the first scan."""
-    if not content.startswith(START):
-        return
-    at = len(START)
-    while content[at : at + 1] == b'\xff':
-        marker = content[at + 1 : at + 2]
-        if marker == b'\xff':  # a fill byte
-            at += 1
-            continue
-        end = at + 2 + _number(content[at + 2 : at + 4])
-        yield _number(marker), at + 4, end
-        if marker == bytes((SCAN,)):
-            return
-        at = end
-
-
-def _orientation(tiff: bytes) -> Optional[int]:
-    """EXIF's; 1 where it says none, None where it cannot be read."""
-    order = {b'II': 'little', b'MM': 'big'}.get(tiff[:2])
-    if order is None:
-        return None
-    at = _number(tiff[4:8], order)
-    for i in range(_number(tiff[at : at + 2], order)):
-        entry = tiff[at + 2 + 12 * i :][:12]
-        if len(entry) < 12:
-            return None
-        if _number(entry[:2], order) == ORIENTATION:
-            return _number(entry[8:10], order)
-    return UPRIGHT
-
-
-def _number(content: bytes, order: str = 'big') -> int:
-    return int.from_bytes(content, order)
-
-
-try:
-    import simplejpeg
-except ImportError:  # optional: a little faster, and stops at a row
-    simplejpeg = None
 
 # A JPEG's 8x8 blocks can be decoded as 8x8, 4x4, 2x2 or 1x1 pixels. The sizes
 # between take longer than the whole: only these have vector instructions.
@@ -283,31 +240,20 @@ def decode_jpeg(
         (H, W, 3) uint8, BGR; H and W are rounded up.
 
     Raises:
-        ValueError: when OpenCV cannot read it.
+        ValueError: when neither simplejpeg nor OpenCV can read it.
     """
-    image = None
-    if simplejpeg is not None:
-        image = _decode_simplejpeg(content, header, scale, rows)
-    if image is None:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), FLAGS[scale])
-    if image is None:
-        raise ValueError('it is no image that OpenCV can read')
-    return image
-
-
-def _decode_simplejpeg(
-    content: bytes, header: JpegHeader, scale: int, rows: Optional[int]
-) -> Optional[np.ndarray]:
-    """None where it refuses."""
-    height = header.height
+    shorter, height = content, header.height
     if rows is not None and header.one_scan:
         # One unit more: the colours of a row depend on those of the next.
         end = (max(rows, 0) // UNIT + 2) * UNIT
         if end < height:
-            content, height = with_height(content, header, end), end
+            # The same JPEG, which ends earlier: data below is left unread.
+            at, height = header.frame + 1, end
+            parts = content[:at], end.to_bytes(2, 'big'), content[at + 2 :]
+            shorter = b''.join(parts)
     try:
         return simplejpeg.decode_jpeg(
-            content,
+            shorter,
             'BGR',
             min_height=-(-height // scale),
             min_width=-(-header.width // scale),
@@ -317,7 +263,10 @@ def _decode_simplejpeg(
             strict=False,
         )
     except ValueError:
-        return None
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), FLAGS[scale])
+    if image is None:
+        raise ValueError('it is no image that OpenCV can read')
+    return image
 
 
 # The key of a sample's results that holds its image.
@@ -505,29 +454,25 @@ class LoadPoseImage(LoadImage):
             return super().transform(results)
         path = results['img_path']
         try:
-            content = self._read(path)
-            header = read_header(content) if self.lazy else None
-            if header is None:
-                img = self._decode(content)
+            content = get(path, backend_args=self.backend_args)
+            if not content:
+                raise ValueError('the file is empty')
+            header = read_header(content)
+            if is_truncated_jpeg(content, header):
+                raise ValueError('the JPEG ends before its end marker')
+            is_left = self.lazy and header is not None and header.is_plain
+            img = [STAND_IN] if is_left else self._decode(content)
         except (OSError, ValueError) as error:
             return self._refuse(results, error)
-        if header is None:
-            shape = img.shape[:2]
-        else:
-            img, shape = [STAND_IN], (header.height, header.width)
+        if is_left:
+            shape = header.height, header.width
             results[UNDECODED] = UndecodedImage(
                 content, header, self._refuse, self.cache, path
             )
+        else:
+            shape = img.shape[:2]
         results.update(img=img, img_shape=shape, ori_shape=shape)
         return results
-
-    def _read(self, path: str) -> bytes:
-        content = get(path, backend_args=self.backend_args)
-        if not content:
-            raise ValueError('the file is empty')
-        if is_truncated_jpeg(content):
-            raise ValueError('the JPEG ends before its end marker')
-        return content
 
     def _decode(self, content: bytes):
         """(H, W, 3) uint8, BGR."""

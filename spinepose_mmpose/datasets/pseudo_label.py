@@ -26,7 +26,13 @@ from ..metainfo import (
     SIGMAS,
 )
 from ..utils import write_text
-from .check_content import DataSet
+from .annotations import (
+    Content,
+    DataSet,
+    box_fault,
+    key_of,
+    keypoint_fault,
+)
 from .convert import person_category
 from .label_teachers import Teacher, ask
 
@@ -192,20 +198,37 @@ def read_annotations(path) -> dict:
         FileNotFoundError: there is no such file.
         ValueError: it is no COCO annotation file, or one of another skeleton.
     """
-    content = DataSet('annotations', Path(path)).load().raw
-    for category in content.get('categories', ()):
-        names = list(category.get('keypoints') or KEYPOINT_NAMES)
-        if names != list(KEYPOINT_NAMES):
+    content: Content = DataSet('annotations', Path(path)).load()
+    names = content.keypoint_names or list(KEYPOINT_NAMES)
+    if names != list(KEYPOINT_NAMES):
+        raise ValueError(
+            f'{path} has {len(names)} keypoints ({names[0]} to {names[-1]}), '
+            f"SpineTrack's {NUM_KEYPOINTS} in its order expected; "
+            'coco_to_spinetrack.py converts COCO and Halpe'
+        )
+    for image in content.images:
+        name = image.get('file_name')
+        if key_of(image.get('id')) is None or not isinstance(name, str):
             raise ValueError(
-                f'{path} has {len(names)} keypoints ({names[0]} to '
-                f"{names[-1]}), SpineTrack's {NUM_KEYPOINTS} in its order "
-                'expected; coco_to_spinetrack.py converts COCO and Halpe'
+                f'{path}: the image {image} has no id or no file_name'
             )
-    for annotation in content['annotations']:
-        _check_person(annotation, path)
-        w, h = annotation['bbox'][2:]
-        annotation.setdefault('area', AREA_OF_BOX * w * h)
-    return content
+    for person in content.annotations:
+        place = f'{path}: annotation {person.get("id")}'
+        for key in ('id', 'image_id'):
+            if key_of(person.get(key)) is None:
+                raise ValueError(f'{place} has no {key!r}')
+        fault = box_fault(person.get('bbox'))
+        if person.get('keypoints'):
+            fault = fault or keypoint_fault(person['keypoints'], NUM_KEYPOINTS)
+        if fault is not None:
+            raise ValueError(
+                f'{place} cannot be used: {fault.detail}; check_dataset.py '
+                '--fix makes a file without such people, coco_to_spinetrack.py '
+                'converts COCO and Halpe'
+            )
+        w, h = person['bbox'][2:]
+        person.setdefault('area', AREA_OF_BOX * w * h)
+    return content.raw
 
 
 def find_images(folder, boxes=None) -> Tuple[List[dict], Dict[object, list]]:
@@ -244,22 +267,6 @@ def find_images(folder, boxes=None) -> Tuple[List[dict], Dict[object, list]]:
     if not entries:
         raise ValueError(f'{boxes or folder} holds no images')
     return entries, people
-
-
-def _check_person(annotation: dict, source) -> None:
-    place = f'{source}: annotation {annotation.get("id")}'
-    missing = [key for key in ('id', 'image_id') if key not in annotation]
-    if missing:
-        raise ValueError(f'{place} has no {missing[0]!r}')
-    box = annotation.get('bbox')
-    if not isinstance(box, list) or len(box) != 4 or min(box[2:]) <= 0:
-        raise ValueError(f'{place} has the box {box}, x, y, w, h expected')
-    count = len(annotation.get('keypoints') or ()) / 3
-    if count not in (0, NUM_KEYPOINTS):
-        raise ValueError(
-            f'{place} has {count:g} keypoints, {NUM_KEYPOINTS} (SpineTrack) or '
-            'none expected; coco_to_spinetrack.py converts COCO and Halpe'
-        )
 
 
 def label_images(

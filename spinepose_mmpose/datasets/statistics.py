@@ -1,10 +1,8 @@
 """What a dataset holds: numbers, tables and plots."""
 
-import csv
-import io
 import json
-import os
-import os.path as osp
+from dataclasses import fields
+from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Sequence
 
 from spinepose_mmpose.metainfo import (
@@ -16,14 +14,13 @@ from spinepose_mmpose.metainfo import (
 )
 from spinepose_mmpose.utils import replaced, write_text
 
-import cv2
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
-from . import browse as html
-from .browse import Loaded, Sample, person_view, write_image
-from .check_content import People
-from .check_labels import usable
+from .annotations import Content, People
+from .browse import drawable, empty_folder, person_view, read_image, write_image
+from .page import render
 
 # Points that make a pose: head, limbs, spine; faces and feet add noise.
 SHAPE = [
@@ -46,6 +43,8 @@ SHAPE = [
     )
 ]
 LEAST_LABELLED = 0.8  # of SHAPE
+# Box sizes from the sacrum, further than which a point is no part of a pose.
+FARTHEST = 10
 # More people make the figure no better, only slower.
 MOST_PEOPLE = 20_000
 
@@ -74,6 +73,10 @@ def pose_clusters(people: People, count: int, seed: int = 0) -> Clusters:
     root = KEYPOINT_IDS['hip']
     known = people.labelled
     usable = known[:, root] & (known[:, SHAPE].mean(axis=1) >= LEAST_LABELLED)
+    xy = people.keypoints[..., :2]
+    longest = people.boxes[:, 2:].max(axis=1)[:, None, None]
+    near = abs(xy - xy[:, root, None]) <= FARTHEST * longest  # N, K, 2
+    usable &= (near.all(axis=2) | ~known).all(axis=1)
     chosen = np.flatnonzero(usable)
     if len(chosen) > MOST_PEOPLE:
         chosen = np.sort(rng.permutation(chosen)[:MOST_PEOPLE])
@@ -81,10 +84,10 @@ def pose_clusters(people: People, count: int, seed: int = 0) -> Clusters:
     if not count:
         empty = np.zeros(0, int)
         return Clusters(empty, np.zeros((0, known.shape[1], 2)), empty, 0)
-    xy = people.keypoints[chosen, :, :2]
-    longest = people.boxes[chosen, 2:].max(axis=1)
-    xy = (xy - xy[:, root, None]) / longest[:, None, None]
-    xy[~known[chosen]] = np.nan
+    xy, longest = xy[chosen], longest[chosen]
+    xy = np.where(
+        known[chosen, :, None], (xy - xy[:, root, None]) / longest, np.nan
+    )
     features = xy[:, SHAPE].reshape(len(xy), -1)
     features = np.where(np.isnan(features), _mean(features, axis=0), features)
     centres, labels = kmeans2(features, count, minit='++', rng=rng)
@@ -147,7 +150,21 @@ def spine_angles(people: People):
     return inclination, turns
 
 
-def people_an_image(people: People) -> np.ndarray:
+def share_of_image(people: People) -> np.ndarray:
+    """(N,) area of the box as a share of the image's."""
+    return (people.boxes[:, 2:] / people.image_sizes).prod(axis=1)
+
+
+def area_counts(areas: np.ndarray) -> Dict[str, int]:
+    """People by COCO's limits of areas."""
+    return dict(
+        small=int((areas < SMALL).sum()),
+        medium=int(((areas >= SMALL) & (areas < MEDIUM)).sum()),
+        large=int((areas >= MEDIUM).sum()),
+    )
+
+
+def people_per_image(people: People) -> np.ndarray:
     """Number of images by number of people, from 1; index 0 is one person."""
     rows = people.image_rows[people.image_rows >= 0]
     if not len(rows):
@@ -176,8 +193,7 @@ def split_statistics(people: People, num_images: int) -> Dict[str, Any]:
     """All figures of one split, as JSON has them."""
     shares = keypoint_shares(people)
     inclination, turns = spine_angles(people)
-    crowd = people_an_image(people)
-    areas = people.areas
+    crowd = people_per_image(people)
     sizes = people.boxes[:, 2:]
     return dict(
         people=len(people),
@@ -190,14 +206,8 @@ def split_statistics(people: People, num_images: int) -> Dict[str, Any]:
         labelled_keypoints=spread(people.labelled.sum(axis=1)),
         box_height=spread(sizes[:, 1]),
         box_width=spread(sizes[:, 0]),
-        share_of_image=spread(
-            sizes.prod(axis=1) / people.image_sizes.prod(axis=1)
-        ),
-        areas=dict(
-            small=int((areas < SMALL).sum()),
-            medium=int(((areas >= SMALL) & (areas < MEDIUM)).sum()),
-            large=int((areas >= MEDIUM).sum()),
-        ),
+        share_of_image=spread(share_of_image(people)),
+        areas=area_counts(people.areas),
         whole_spines=len(inclination),
         inclination=spread(inclination),
         bends={
@@ -210,67 +220,65 @@ def split_statistics(people: People, num_images: int) -> Dict[str, Any]:
 
 DPI = 110
 SPLIT_COLORS = ('#4477aa', '#228833', '#cc6677', '#aa7733', '#885599')
-VISIBLE, HIDDEN, NONE = '#3b75af', '#a9c7e2', '#eeeeee'
+SHADES = ('#3b75af', '#a9c7e2', '#eeeeee')  # visible, hidden, unlabelled
 
 
 def _figure(width: float, height: float) -> Figure:
-    return Figure(
-        figsize=(width, height),
-        dpi=DPI,
-        facecolor='white',
-        layout='constrained',
-    )
+    return Figure((width, height), DPI, facecolor='white', layout='constrained')
 
 
-def plot_keypoints(path: str, people: People) -> None:
+def _legend(figure: Figure, axes) -> None:
+    """Below the axes."""
+    handles, labels = axes.get_legend_handles_labels()
+    if labels:
+        figure.legend(
+            handles,
+            labels,
+            loc='outside lower center',
+            ncol=len(labels),
+            frameon=False,
+        )
+
+
+def plot_keypoints(people: People) -> Figure:
     """Share of people with each keypoint labelled."""
-    shares = {k: 100 * v for k, v in keypoint_shares(people).items()}
     figure = _figure(9, 10)
     axes = figure.subplots()
-    places = np.arange(len(KEYPOINT_NAMES))
-    axes.barh(places, shares['visible'], color=VISIBLE, label='visible')
-    axes.barh(
-        places,
-        shares['hidden'],
-        left=shares['visible'],
-        color=HIDDEN,
-        label='hidden',
-    )
-    axes.barh(
-        places,
-        shares['unlabelled'],
-        left=shares['visible'] + shares['hidden'],
-        color=NONE,
-        label='no label',
-    )
     names = [
         f'{n} ({VERTEBRAE[n]})' if n in VERTEBRAE else n for n in KEYPOINT_NAMES
     ]
-    axes.set_yticks(places, names, fontsize=9)
+    left = np.zeros(len(names))
+    for (label, share), color in zip(keypoint_shares(people).items(), SHADES):
+        axes.barh(names, 100 * share, left=left, color=color, label=label)
+        left += 100 * share
+    axes.tick_params('y', labelsize=9)
     axes.set(xlim=(0, 100), ylim=(len(names) - 0.4, -0.6))
     axes.set_xlabel('% of people')
     axes.set_title(f'Labels of {len(people):,} people, by keypoint')
-    figure.legend(loc='outside lower center', ncol=3, frameon=False)
-    figure.savefig(path)
+    _legend(figure, axes)
+    return figure
 
 
-def plot_sizes(path: str, splits: Dict[str, People]) -> None:
-    """Box heights, shares of the image, people an image."""
+def plot_sizes(splits: Dict[str, People]) -> Figure:
+    """Box heights, shares of the image, people per image."""
     figure = _figure(13, 4.2)
     heights, shares, crowd = figure.subplots(1, 3)
     top = max(
         (p.boxes[:, 3].max() for p in splits.values() if len(p)), default=1
     )
-    edges = np.geomspace(8, max(top, 16), 50)
+    edges = np.geomspace(8, np.clip(top, 16, 1e5), 50)
     for (name, people), color in zip(splits.items(), SPLIT_COLORS * 9):
         if not len(people):
             continue
         _line(heights, people.boxes[:, 3], edges, name, color)
-        part = people.boxes[:, 2:].prod(axis=1) / people.image_sizes.prod(
-            axis=1
+        _line(
+            shares,
+            100 * share_of_image(people),
+            np.linspace(0, 100, 50),
+            name,
+            color,
         )
-        _line(shares, 100 * part, np.linspace(0, 100, 50), name, color)
-        count = people_an_image(people)
+        count = people_per_image(people)
         crowd.plot(
             np.arange(1, len(count) + 1),
             100 * count / count.sum(),
@@ -288,28 +296,11 @@ def plot_sizes(path: str, splits: Dict[str, People]) -> None:
     crowd.xaxis.get_major_locator().set_params(integer=True)
     for axes in (heights, shares):
         axes.set(ylabel='% of people')
-    handles, labels = crowd.get_legend_handles_labels()
-    figure.legend(
-        handles,
-        labels,
-        loc='outside lower center',
-        ncol=max(1, len(labels)),
-        frameon=False,
-    )
-    areas = np.concatenate([p.areas for p in splits.values()])
-    figure.suptitle(
-        'Sizes: '
-        + ', '.join(
-            f'{(part).sum():,} {name}'
-            for name, part in (
-                ('small', areas < SMALL),
-                ('medium', (areas >= SMALL) & (areas < MEDIUM)),
-                ('large', areas >= MEDIUM),
-            )
-        )
-        + ' people by COCO area'
-    )
-    figure.savefig(path)
+    _legend(figure, crowd)
+    counts = area_counts(np.concatenate([p.areas for p in splits.values()]))
+    counts = ', '.join(f'{count:,} {name}' for name, count in counts.items())
+    figure.suptitle(f'Sizes: {counts} people by COCO area')
+    return figure
 
 
 def _line(axes, values, edges, name, color) -> None:
@@ -320,7 +311,7 @@ def _line(axes, values, edges, name, color) -> None:
         axes.stairs(100 * counts / len(values), edges, color=color, label=name)
 
 
-def plot_spine(path: str, splits: Dict[str, People]) -> None:
+def plot_spine(splits: Dict[str, People]) -> Figure:
     """Inclination, bend at each joint, total bend."""
     figure = _figure(13, 4.4)
     lean, joints, total = figure.subplots(1, 3, width_ratios=(1, 1.3, 1))
@@ -330,13 +321,8 @@ def plot_spine(path: str, splits: Dict[str, People]) -> None:
         count += len(inclination)
         bends.append(np.abs(turns))
         _line(lean, inclination, np.linspace(-180, 180, 49), name, color)
-        _line(
-            total,
-            np.abs(turns).sum(axis=1),
-            np.linspace(0, 240, 49),
-            name,
-            color,
-        )
+        bend = np.abs(turns).sum(axis=1)
+        _line(total, bend, np.linspace(0, 240, 49), name, color)
     lean.set(xlabel='sacrum to C7 against the upright, degrees')
     lean.set_xticks(range(-180, 181, 90))
     total.set(xlabel='bends of the whole spine together, degrees')
@@ -357,22 +343,14 @@ def plot_spine(path: str, splits: Dict[str, People]) -> None:
     )
     joints.set_ylim(len(names) + 0.6, 0.4)
     joints.set_xlabel('bend, degrees (box: quartiles, ends: 5 and 95 %)')
-    handles, labels = lean.get_legend_handles_labels()
-    if labels:
-        figure.legend(
-            handles,
-            labels,
-            loc='outside lower center',
-            ncol=len(labels),
-            frameon=False,
-        )
+    _legend(figure, lean)
     figure.suptitle(
         f'Spines: {count:,} people with all nine points labelled, in the image'
     )
-    figure.savefig(path)
+    return figure
 
 
-def plot_clusters(path: str, clusters: Clusters) -> None:
+def plot_clusters(clusters: Clusters) -> Figure:
     """The mean pose of each cluster, all on one scale."""
     count = len(clusters.sizes)
     columns = min(6, max(count, 1))
@@ -384,7 +362,10 @@ def plot_clusters(path: str, clusters: Clusters) -> None:
     spans = [np.nanmax(np.abs(mean)) for mean in clusters.means]
     reach = 1.08 * max(spans, default=1.0)
     for axes, size, mean in zip(panels, clusters.sizes, clusters.means):
-        _draw_pose(axes, mean)
+        for (start, end), color in SKELETON:
+            ends = mean[[KEYPOINT_IDS[start], KEYPOINT_IDS[end]]]
+            if np.isfinite(ends).all():
+                axes.plot(*ends.T, color=np.array(color) / 255, lw=1.8)
         axes.set(xlim=(-reach, reach), ylim=(reach, -reach), aspect='equal')
         share = 100 * size / clusters.compared
         axes.set_title(f'{size:,} people, {share:.0f} %', fontsize=10)
@@ -393,45 +374,65 @@ def plot_clusters(path: str, clusters: Clusters) -> None:
         "sacrum\n(person's left green, right orange, middle blue)",
         fontsize=12,
     )
-    figure.savefig(path)
-
-
-def _draw_pose(axes, mean: Sequence) -> None:
-    for (start, end), color in SKELETON:
-        ends = mean[[KEYPOINT_IDS[start], KEYPOINT_IDS[end]]]
-        if np.isfinite(ends).all():
-            axes.plot(*ends.T, color=np.array(color) / 255, lw=1.8)
+    return figure
 
 
 FORMAT = 1
 ALL = 'all'
 TILE = (180, 220)
+_TEMPLATE = """
+{{ parts.table(header, rows) }}
+<p class="note">Points, height and bend are medians.
+{% if left_out %}
+Left out, with unusable labels: {{ left_out }} (check_dataset.py lists them).
+{% endif %}
+Angles are those in the image.</p>
+{% for title, path, width in plots %}
+<h2>{{ title }}</h2>
+{{ parts.figure(path, '', width) }}
+{% endfor %}
+{{ parts.table(['joint', 'vertebra', 'median bend', '5 %', '95 %'], joints) }}
+<h2>Pose clusters</h2>
+{{ parts.figure('clusters.png', '', 1240) }}
+<p>The person nearest to each mean pose:</p>
+<div class="grid">
+{% for path, caption in typical %}
+{{ parts.figure(path, caption, tile) }}
+{% endfor %}
+</div>
+"""
 
 
+# Numbers that overflow are far outside of everything, too.
+@np.errstate(over='ignore', invalid='ignore')
 def write_statistics(
-    folder: str, loaded: Loaded, num_clusters: int = 12, seed: int = 0
+    folder, contents: Dict[str, Content], num_clusters: int = 12, seed: int = 0
 ) -> Dict[str, Any]:
     """Write ``index.html``, ``statistics.json``, ``keypoints.csv``,
     ``spine.csv``, ``clusters.csv`` and plots.
 
     People whose box or keypoints are unusable are left out and counted.
 
+    Args:
+        folder (str | Path): made where it is missing.
+        contents (dict): see :func:`.load_contents`.
+        num_clusters, seed (int): of the pose clusters.
+
     Returns:
-        What ``statistics.json`` holds.
+        dict: what ``statistics.json`` holds.
 
     Raises:
         ValueError: if no person is left.
     """
-    pass
-
-    splits = {name: usable(people) for name, people in loaded.people.items()}
-    people = _together(splits)
+    folder = Path(folder)
+    splits = {name: content.people for name, content in contents.items()}
+    people = _together(list(splits.values()))
     if not len(people):
         raise ValueError(
             f'no usable person in {", ".join(splits)}: check_dataset.py says '
             'what is wrong'
         )
-    images = {n: len(c.images) for n, c in loaded.contents.items()}
+    images = {name: len(c.images) for name, c in contents.items()}
     figures = {
         name: split_statistics(part, images[name])
         for name, part in splits.items()
@@ -439,202 +440,135 @@ def write_statistics(
     }
     figures[ALL] = split_statistics(people, sum(images.values()))
     clusters = pose_clusters(people, num_clusters, seed)
-    typical = [_owner(splits, i) for i in clusters.typical]
-    left_out = {
-        n: len(c.annotations) - len(splits[n])
-        for n, c in loaded.contents.items()
-    }
+    owners = [(n, int(row)) for n, part in splits.items() for row in part.rows]
+    typical = [owners[place] for place in clusters.typical]
     content = dict(
         format=FORMAT,
-        left_out=left_out,
+        left_out={
+            name: len(c.annotations) - len(splits[name])
+            for name, c in contents.items()
+        },
         splits=figures,
-        clusters=_cluster_rows(loaded, clusters, typical),
+        clusters=[
+            dict(
+                people=int(size),
+                share=float(size / clusters.compared),
+                typical_split=split,
+                typical_annotation=contents[split].annotations[row].get('id'),
+            )
+            for size, (split, row) in zip(clusters.sizes, typical)
+        ],
     )
-    os.makedirs(osp.join(folder, 'clusters'), exist_ok=True)
-    for name, plot, data in (
-        ('keypoints.png', plot_keypoints, people),
-        ('sizes.png', plot_sizes, splits),
-        ('spine.png', plot_spine, splits),
-        ('clusters.png', plot_clusters, clusters),
+    empty_folder(folder / 'clusters')
+    for name, figure in (
+        ('keypoints.png', plot_keypoints(people)),
+        ('sizes.png', plot_sizes(splits)),
+        ('spine.png', plot_spine(splits)),
+        ('clusters.png', plot_clusters(clusters)),
     ):
-        with replaced(osp.join(folder, name)) as temporary:
-            plot(temporary, data)
-    pictures = _draw_typical(folder, loaded, typical)
+        with replaced(str(folder / name)) as temporary:
+            figure.savefig(temporary)
+    pictures = []
+    for number, (split, row) in enumerate(typical, 1):
+        source = contents[split]
+        image = read_image(source.path_of(source.image_of(row)))
+        view = person_view(image, *drawable(source.annotations[row]), TILE)
+        pictures.append(f'clusters/{number:02d}.jpg')
+        write_image(folder / pictures[-1], view)
     for name, text in {
         'statistics.json': json.dumps(content, indent=1, default=str) + '\n',
-        'keypoints.csv': _keypoints_csv(figures),
-        'spine.csv': _spine_csv(figures),
-        'clusters.csv': _csv(
-            ['people', 'share', 'typical_split', 'typical_annotation'],
-            [list(row.values()) for row in content['clusters']],
-        ),
+        **_tables(content),
         'index.html': _page(content, pictures),
     }.items():
-        write_text(osp.join(folder, name), text)
+        write_text(str(folder / name), text)
     return content
 
 
-def _together(splits: Dict[str, People]) -> People:
-    parts = list(splits.values())
-    columns = []
-    for name in People.__annotations__:
-        values, base = [], 0
-        for part in parts:
-            value = getattr(part, name)
-            if name == 'image_rows':  # images of several files stay apart
-                value = value + base
-                base += int(part.image_rows.max(initial=-1)) + 1
-            values.append(value)
-        columns.append(np.concatenate(values))
-    return People(*columns)
+def _together(parts: List[People]) -> People:
+    """All people; images of several files stay apart."""
+    columns = {
+        field.name: np.concatenate([getattr(p, field.name) for p in parts])
+        for field in fields(People)
+    }
+    ends = np.cumsum([p.image_rows.max(initial=-1) + 1 for p in parts])
+    offsets = np.repeat([0, *ends[:-1]], [len(p) for p in parts])
+    columns['image_rows'] = columns['image_rows'] + offsets
+    return People(**columns)
 
 
-def _owner(splits: Dict[str, People], place: int) -> tuple:
-    """(split, place in it) of a place in all people together."""
-    for name, part in splits.items():
-        if place < len(part):
-            return name, int(part.rows[place])
-        place -= len(part)
-    raise IndexError(place)
-
-
-def _cluster_rows(
-    loaded: Loaded, clusters: Clusters, typical: List[tuple]
-) -> List[dict]:
-    return [
-        dict(
-            people=int(size),
-            share=float(size / clusters.compared),
-            typical_split=split,
-            typical_annotation=loaded.contents[split]
-            .annotations[row]
-            .get('id'),
-        )
-        for size, (split, row) in zip(clusters.sizes, typical)
-    ]
-
-
-def _draw_typical(folder, loaded: Loaded, typical) -> List[str]:
-    """Pictures of the person nearest to each mean pose."""
-    names = []
-    for number, (split, row) in enumerate(typical, 1):
-        people = loaded.people[split]
-        place = int(np.searchsorted(people.rows, row))
-        path = loaded.image_path(Sample(split, None, place))
-        image = None if path is None else cv2.imread(str(path))
-        view = person_view(
-            image, people.keypoints[place], people.boxes[place], TILE
-        )
-        name = f'clusters/{number:02d}.jpg'
-        with replaced(osp.join(folder, name)) as temporary:
-            write_image(temporary, view)
-        names.append(name)
-    return names
-
-
-def _keypoints_csv(figures) -> str:
-    return _csv(
-        ['split', 'id', 'keypoint', 'visible', 'hidden', 'unlabelled'],
-        [
-            [split, k, name, *figure['keypoints'][name].values()]
-            for split, figure in figures.items()
+def _tables(content: Dict[str, Any]) -> Dict[str, str]:
+    """CSV text by file name; angles are in degrees."""
+    keypoints, spine = [], []
+    for split, figure in content['splits'].items():
+        keypoints += [
+            dict(split=split, id=k, keypoint=name, **figure['keypoints'][name])
             for k, name in enumerate(KEYPOINT_NAMES)
-        ],
-    )
-
-
-def _spine_csv(figures) -> str:
-    """Degrees; a row a joint, then inclination and total."""
-    rows = []
-    for split, figure in figures.items():
-        for name, entry in figure['bends'].items():
-            rows.append([split, f'bend at {name}', VERTEBRAE[name], entry])
-        rows.append([split, 'inclination', '', figure['inclination']])
-        rows.append([split, 'total bend', '', figure['total_bend']])
-    keys = ['count', 'mean', 'p5', 'p25', 'p50', 'p75', 'p95']
-    return _csv(
-        ['split', 'angle', 'vertebra', *keys],
-        [[*row[:3], *(row[3].get(k) for k in keys)] for row in rows],
-    )
-
-
-def _csv(header, rows) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator='\n')
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow(
-            [f'{v:.6g}' if isinstance(v, float) else v for v in row]
+        ]
+        angles = {
+            f'bend at {n}': (VERTEBRAE[n], e)
+            for n, e in figure['bends'].items()
+        }
+        angles['inclination'] = '', figure['inclination']
+        angles['total bend'] = '', figure['total_bend']
+        spine += [
+            dict(split=split, angle=name, vertebra=vertebra, **entry)
+            for name, (vertebra, entry) in angles.items()
+        ]
+    columns = ['split', 'angle', 'vertebra', 'count', 'mean']
+    columns += [f'p{p}' for p in PERCENTILES if 1 < p < 99]
+    clusters = ['people', 'share', 'typical_split', 'typical_annotation']
+    return {
+        name: pd.DataFrame(rows, columns=columns).to_csv(
+            index=False, float_format='%.6g', lineterminator='\n'
         )
-    return out.getvalue()
+        for name, rows, columns in (
+            ('keypoints.csv', keypoints, None),
+            ('spine.csv', spine, columns),
+            ('clusters.csv', content['clusters'], clusters),
+        )
+    }
 
 
-def _page(content: dict, pictures: List[str]) -> str:
-    def number(entry, key='p50', digits=0):
+def _page(content: Dict[str, Any], pictures: List[str]) -> str:
+    def median(entry, key='p50', digits=0):
         return f'{entry[key]:.{digits}f}' if key in entry else '-'
 
-    header = [
-        'split', 'images', 'people', 'points labelled', 'box height, px',
-        'small / medium / large', 'whole spines', 'bend of the spine, degrees',
-    ]  # fmt: skip
-    rows = [
-        [
-            name,
-            f'{figure["images"]:,}',
-            f'{figure["people"]:,}',
-            number(figure['labelled_keypoints']),
-            number(figure['box_height']),
-            ' / '.join(f'{n:,}' for n in figure['areas'].values()),
-            f'{figure["whole_spines"]:,}',
-            number(figure['total_bend']),
-        ]
+    rows = {
+        name: {
+            'images': f'{figure["images"]:,}',
+            'people': f'{figure["people"]:,}',
+            'points labelled': median(figure['labelled_keypoints']),
+            'box height, px': median(figure['box_height']),
+            'small / medium / large': ' / '.join(
+                f'{n:,}' for n in figure['areas'].values()
+            ),
+            'whole spines': f'{figure["whole_spines"]:,}',
+            'bend of the spine, degrees': median(figure['total_bend']),
+        }
         for name, figure in content['splits'].items()
-    ]
-    left_out = sum(content['left_out'].values())
+    }
     bends = content['splits'][ALL]['bends']
-    body = [
-        html.table(header, rows),
-        html.paragraph(
-            'Points, height and bend are medians. '
-            + (
-                f'Left out, with unusable labels: {left_out:,} '
-                '(check_dataset.py lists them). '
-                if left_out
-                else ''
-            )
-            + 'Angles are those in the image.',
-            'note',
-        ),
+    captions = [
+        f'{row["people"]:,} people ({row["share"]:.0%}): '
+        f'{row["typical_split"]} annotation {row["typical_annotation"]}'
+        for row in content['clusters']
     ]
-    for title, source in (
-        ('Keypoints', 'keypoints.png'),
-        ('Sizes', 'sizes.png'),
-        ('Spines', 'spine.png'),
-    ):
-        width = 990 if source == 'keypoints.png' else 1240
-        body += [html.heading(title), html.figure(source, '', width)]
-    body += [
-        html.table(
-            ['joint', 'vertebra', 'median bend', '5 %', '95 %'],
-            [
-                [name, VERTEBRAE[name], *(
-                    number(bends[name], key, 1) for key in ('p50', 'p5', 'p95')
-                )]
-                for name in SPINE_CHAIN[1:-1]
-            ],
-        ),
-        html.heading('Pose clusters'),
-        html.figure('clusters.png', '', 1240),
-        html.paragraph('The person nearest to each mean pose:'),
-        html.grid(
-            html.figure(
-                picture,
-                f'{row["people"]:,} people ({row["share"]:.0%}): '
-                f'{row["typical_split"]} annotation '
-                f'{row["typical_annotation"]}',
-                TILE[0],
-            )
-            for picture, row in zip(pictures, content['clusters'])
-        ),
-    ]  # fmt: skip
-    return html.page('Data set statistics', body)
+    return render(
+        'Dataset statistics',
+        _TEMPLATE,
+        header=['split', *rows[ALL]],
+        rows=[[name, *row.values()] for name, row in rows.items()],
+        left_out=sum(content['left_out'].values()),
+        plots=[
+            ('Keypoints', 'keypoints.png', 990),
+            ('Sizes', 'sizes.png', 1240),
+            ('Spines', 'spine.png', 1240),
+        ],
+        joints=[
+            [name, VERTEBRAE[name]]
+            + [median(bends[name], key, 1) for key in ('p50', 'p5', 'p95')]
+            for name in SPINE_CHAIN[1:-1]
+        ],
+        typical=list(zip(pictures, captions)),
+        tile=TILE[0],
+    )

@@ -1,19 +1,19 @@
 import json
 
-from spinepose_mmpose.datasets import browse as page
+from spinepose_mmpose.datasets import page
+from spinepose_mmpose.datasets.annotations import find_sets
 from spinepose_mmpose.datasets.browse import (
-    Loaded,
     by_ids,
     by_report,
     by_seed,
     crop_transform,
     draw_person,
+    load_contents,
     person_view,
     transform_points,
     write_gallery,
 )
 from spinepose_mmpose.datasets.check import check_dataset
-from spinepose_mmpose.datasets.check_content import find_sets
 from spinepose_mmpose.datasets.check_report import write_report
 from spinepose_mmpose.metainfo import KEYPOINT_IDS
 
@@ -37,7 +37,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def loaded(root):
-    return Loaded(find_sets(root))
+    return load_contents(find_sets(root))
 
 
 def test_points_follow_the_crop():
@@ -98,9 +98,9 @@ def test_choice_by_seed(loaded):
 
 def test_choice_by_ids(loaded):
     samples = by_ids(loaded, ['1000002', 3])
-    assert [(s.split, s.annotation) for s in samples] == [
-        ('val2017', 1000002),
-        ('train-x', 3),
+    assert [(s.split, s.row) for s in samples] == [
+        ('val2017', 1),
+        ('train-x', 2),
     ]
     with pytest.raises(ValueError, match='id 77 in train-x, val2017'):
         by_ids(loaded, [3, 77])
@@ -116,10 +116,10 @@ def test_choice_by_report(root, loaded, tmp_path):
     write_report(str(tmp_path / 'r'), check_dataset(find_sets(root)), worst=0)
     samples = by_report(loaded, tmp_path / 'r', 3)
     # Errors first, then the kinds in turn.
-    assert [s.annotation for s in samples] == [5, 2, 3]
+    assert [s.row for s in samples] == [4, 1, 2]
     assert samples[0].note.startswith('area: its area is -1')
     only = by_report(loaded, tmp_path / 'r' / 'check.json', 9, 'num-keypoints')
-    assert [s.annotation for s in only] == [2, 3, 4]
+    assert [s.row for s in only] == [1, 2, 3]
     with pytest.raises(
         ValueError, match="kind 'x', choose from area, num-keypoints$"
     ):
@@ -131,8 +131,7 @@ def test_choice_by_report(root, loaded, tmp_path):
 
 def test_gallery(root, loaded, tmp_path):
     out = tmp_path / 'out'
-    sets = find_sets(root)
-    names = write_gallery(str(out), loaded, by_ids(loaded, [1, 2]), sets)
+    names = write_gallery(out, loaded, by_ids(loaded, [1, 2]))
     assert names == ['index.html'] + [
         f'pictures/{i:04d}-{kind}.jpg' for i in (1, 2)
         for kind in ('image', 'person')
@@ -143,24 +142,25 @@ def test_gallery(root, loaded, tmp_path):
     assert (np.ptp(person.astype(int), axis=2) > 80).sum() > 200
     text = (out / 'index.html').read_text()
     assert 'train-x, annotation 2' in text and 'pictures/0002-image.jpg' in text
-    write_gallery(str(out), loaded, by_ids(loaded, [1]), sets)
+    write_gallery(out, loaded, by_ids(loaded, [1]))
     assert len(list((out / 'pictures').iterdir())) == 2
 
 
 def test_gallery_without_images(loaded, root, tmp_path):
     for picture in root.rglob('*.jpg'):
         picture.unlink()
-    names = write_gallery(
-        str(tmp_path / 'out'), loaded, by_ids(loaded, [1]), find_sets(root)
-    )
+    names = write_gallery(tmp_path / 'out', loaded, by_ids(loaded, [1]))
     assert names[1:] == ['pictures/0001-person.jpg']
 
 
 def test_page_escapes_what_it_shows():
-    text = page.page('<t>', [page.figure('a b.jpg', '<"x">', 5)])
+    body = (
+        "{{ parts.figure('a b.jpg', caption, 5) }}"
+        "{{ parts.table(['a', 'b'], [[caption, 2]]) }}"
+    )
+    text = page.render('<t>', body, caption='<"x">')
     assert '<t>' not in text and '<"x">' not in text and 'a%20b.jpg' in text
-    row = page.table(['a', 'b'], [['<i>', 2]], text=(1,))
-    assert '&lt;i&gt;' in row and row.count('class=text') == 2
+    assert '<td>&lt;&#34;x&#34;&gt;</td>' in text
 
 
 def test_views_after_augmentation(root, loaded, tmp_path):
@@ -180,8 +180,8 @@ def test_views_after_augmentation(root, loaded, tmp_path):
     (view, again) = augmenter.views(source, 2, 2, seed=0)
     assert view.image.shape == (256, 192, 3) and view.image.dtype == np.uint8
     np.testing.assert_array_equal(view.keypoints, again.keypoints)
-    people = loaded.people['train-x']
-    place = by_ids(loaded, [2])[0].place
+    people = loaded['train-x'].people
+    (place,) = np.flatnonzero(people.rows == by_ids(loaded, [2])[0].row)
     box = people.boxes[place]
     factor = 256 / box[3]  # taller than the input's shape: height decides
     centre = box[:2] + box[2:] / 2
@@ -195,7 +195,6 @@ def test_views_after_augmentation(root, loaded, tmp_path):
         str(tmp_path / 'out'),
         loaded,
         by_ids(loaded, [2]),
-        [source],
         augmenter,
         draws=1,
     )

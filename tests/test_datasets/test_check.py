@@ -5,17 +5,15 @@ import json
 import random
 from pathlib import Path
 
-from spinepose_mmpose.datasets.check import (
-    CheckOptions,
-    check_content,
-    check_dataset,
-)
-from spinepose_mmpose.datasets.check_content import (
-    KINDS,
+from spinepose_mmpose.datasets.annotations import (
     Content,
     DataSet,
     find_fault,
     find_sets,
+)
+from spinepose_mmpose.datasets.check import (
+    check_content,
+    check_dataset,
 )
 from spinepose_mmpose.datasets.check_geometry import (
     GROUPS,
@@ -24,6 +22,7 @@ from spinepose_mmpose.datasets.check_geometry import (
     order_gains,
 )
 from spinepose_mmpose.datasets.check_report import to_text, write_report
+from spinepose_mmpose.datasets.findings import KINDS
 from spinepose_mmpose.metainfo import KEYPOINT_IDS, KEYPOINT_NAMES, SPINE_CHAIN
 
 import cv2
@@ -364,7 +363,7 @@ def root(tmp_path):
 
 
 def image_kinds(root):
-    result = check_dataset(find_sets(root), CheckOptions(workers=2))
+    result = check_dataset(find_sets(root), workers=2)
     return {(f.kind, f.split, f.row) for f in result.findings}
 
 

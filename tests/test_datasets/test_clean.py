@@ -1,12 +1,11 @@
 import copy
 import json
 
+from spinepose_mmpose.datasets.annotations import Content, DataSet, find_sets
 from spinepose_mmpose.datasets.check import (
-    CheckOptions,
     check_content,
     check_dataset,
 )
-from spinepose_mmpose.datasets.check_content import Content, DataSet, find_sets
 from spinepose_mmpose.datasets.clean import cleaned, summary, write_cleaned
 from spinepose_mmpose.metainfo import KEYPOINT_IDS, KEYPOINT_NAMES
 
@@ -133,7 +132,7 @@ def root(tmp_path):
 
 
 def check(root, **options):
-    return check_dataset(find_sets(root), CheckOptions(**options))
+    return check_dataset(find_sets(root), **options)
 
 
 def test_cleaned_copy_is_clean(root, tmp_path):
@@ -170,6 +169,6 @@ def test_never_in_place(root, tmp_path, as_link):
         target = tmp_path / 'link'
         target.symlink_to(root)
     before = {p: p.read_bytes() for p in root.rglob('*.json')}
-    with pytest.raises(ValueError, match='is the data set itself'):
+    with pytest.raises(ValueError, match='is the dataset itself'):
         write_cleaned(target, check(root, images=False), overwrite=True)
     assert before == {p: p.read_bytes() for p in root.rglob('*.json')}

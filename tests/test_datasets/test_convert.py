@@ -1,7 +1,7 @@
 import copy
 import json
 
-from spinepose_mmpose.datasets.check_content import find_fault
+from spinepose_mmpose.datasets.annotations import find_fault
 from spinepose_mmpose.datasets.convert import pseudo_spine, to_spinetrack
 from spinepose_mmpose.metainfo import (
     KEYPOINT_IDS,

@@ -3,7 +3,7 @@
 import os
 
 from spinepose_mmpose.datasets.body import SpineTrackDataset
-from spinepose_mmpose.datasets.loading import LoadPoseImage, is_truncated_jpeg
+from spinepose_mmpose.datasets.loading import LoadPoseImage
 
 import cv2
 import numpy as np
@@ -119,11 +119,14 @@ def test_good_images_are_as_mmpose_loads_them(content, tmp_path):
             assert found[key] == wanted[key]
 
 
-def test_thumbnails_are_no_end():
+def test_every_cut_is_noticed(tmp_path):
     whole = with_thumbnail(jpeg())
-    assert not is_truncated_jpeg(whole)
-    assert all(is_truncated_jpeg(whole[:n]) for n in range(2, len(whole) - 1))
-    assert not is_truncated_jpeg(b'no JPEG')
+    load = LoadPoseImage(lazy=True)
+    assert load(dict(img_path=place(tmp_path, whole)))
+    for length in [*range(len(whole) - 9, len(whole)), *range(0, 2500, 7)]:
+        path = place(tmp_path, whole[:length])
+        with pytest.raises(ValueError, match='picture.jpg cannot be used'):
+            load(dict(img_path=path))
 
 
 def test_an_array_passes():

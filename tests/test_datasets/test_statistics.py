@@ -1,12 +1,12 @@
 import csv
 import json
 
-from spinepose_mmpose.datasets.browse import Loaded
-from spinepose_mmpose.datasets.check_content import People, find_sets
+from spinepose_mmpose.datasets.annotations import People, find_sets
+from spinepose_mmpose.datasets.browse import load_contents
 from spinepose_mmpose.datasets.statistics import (
     CHAIN,
     keypoint_shares,
-    people_an_image,
+    people_per_image,
     pose_clusters,
     spine_angles,
     spread,
@@ -79,10 +79,10 @@ def test_spines_with_a_gap_are_not_counted():
     assert len(inclination) == 0 and turns.shape == (0, 7)
 
 
-def test_people_an_image():
+def test_people_per_image():
     people = people_of(np.zeros((6, 37, 3)), [0, 0, 0, 4, 5, 5])
-    np.testing.assert_array_equal(people_an_image(people), [1, 1, 1])
-    assert len(people_an_image(people_of(np.zeros((0, 37, 3))))) == 0
+    np.testing.assert_array_equal(people_per_image(people), [1, 1, 1])
+    assert len(people_per_image(people_of(np.zeros((0, 37, 3))))) == 0
 
 
 def test_spread():
@@ -129,7 +129,7 @@ def test_report(tmp_path):
     content['annotations'][1]['keypoints'] = []
     data_set.ann_file.write_text(json.dumps(content))
     out = tmp_path / 'out'
-    found = write_statistics(str(out), Loaded(find_sets(root)), 3)
+    found = write_statistics(str(out), load_contents(find_sets(root)), 3)
     read = json.loads((out / 'statistics.json').read_text())
     assert read['clusters'] == found['clusters']
     assert found['left_out'] == {'train-x': 2, 'val2017': 0}
@@ -152,4 +152,4 @@ def test_report(tmp_path):
 def test_nobody(tmp_path):
     root = write_set(tmp_path / 'set', {'val2017': 0})
     with pytest.raises(ValueError, match='no usable person in val2017'):
-        write_statistics(str(tmp_path / 'out'), Loaded(find_sets(root)))
+        write_statistics(str(tmp_path / 'out'), load_contents(find_sets(root)))

@@ -87,7 +87,7 @@ def test_check_report_and_fix(command, root, tmp_path):
     code, _ = command('check_dataset', out, '--no-images')
     assert code == 0
     code, _ = command('check_dataset', root, '--no-images', '--fix', root)
-    assert 'is the data set itself' in code
+    assert 'is the dataset itself' in code
 
 
 def test_check_of_single_files(command, root, tmp_path):

@@ -1,4 +1,4 @@
-"""Draw the labels of a SpineTrack-format data set: pictures and a page.
+"""Draw the labels of a SpineTrack-format dataset: images and a page.
 
 With --config also what the config's training pipeline makes of each person.
 """
@@ -7,17 +7,16 @@ import argparse
 import sys
 from pathlib import Path
 
+from spinepose_mmpose.datasets.annotations import find_sets
 from spinepose_mmpose.datasets.browse import (
-    Loaded,
+    Augmenter,
     by_ids,
     by_report,
     by_seed,
+    load_contents,
     write_gallery,
 )
-from spinepose_mmpose.datasets.check_content import find_sets
 from spinepose_mmpose.utils import one_sentence
-
-from tqdm import tqdm
 
 
 def parse_args():
@@ -56,21 +55,6 @@ def parse_args():
     return parser.parse_args()
 
 
-def chosen_sets(root, names):
-    """
-    Raises:
-        ValueError: if a split does not exist.
-    """
-    sets = find_sets(root)
-    known = [data_set.name for data_set in sets]
-    for name in names or ():
-        if name not in known:
-            raise ValueError(
-                f'no split {name!r} in {root}, choose from {", ".join(known)}'
-            )
-    return [s for s in sets if s.name in (names or known)]
-
-
 def cfg_options(pairs):
     """
     Raises:
@@ -94,32 +78,21 @@ def main():
             raise ValueError('--num and --draws must be 1 or more')
         if args.kind and not args.worst:
             raise ValueError('--kind belongs to --worst')
-        sets = chosen_sets(args.root, args.splits)
+        contents = load_contents(find_sets(args.root, args.splits))
         augmenter = None
         if args.config:
             if not Path(args.config).is_file():
                 raise FileNotFoundError(f'no such config: {args.config}')
-            from spinepose_mmpose.datasets.browse import Augmenter
-
             augmenter = Augmenter(args.config, cfg_options(args.cfg_options))
-        loaded = Loaded(sets)
         if args.ids:
-            samples = by_ids(loaded, args.ids)
+            samples = by_ids(contents, args.ids)
         elif args.worst:
-            samples = by_report(loaded, args.worst, args.num, args.kind)
+            samples = by_report(contents, args.worst, args.num, args.kind)
         else:
-            samples = by_seed(loaded, args.num, args.seed)
-        with tqdm(total=len(samples), leave=False, disable=None) as bar:
-            write_gallery(
-                args.out,
-                loaded,
-                samples,
-                sets,
-                augmenter,
-                args.draws,
-                args.seed,
-                bar.update,
-            )
+            samples = by_seed(contents, args.num, args.seed)
+        write_gallery(
+            args.out, contents, samples, augmenter, args.draws, args.seed
+        )
     print(f'{len(samples)} people: {Path(args.out) / "index.html"}')
     return 0
 

@@ -1,22 +1,19 @@
-"""Look for faults in a SpineTrack-format data set.
+"""Look for faults in a SpineTrack-format dataset.
 
 Every annotation and every image: what training would refuse (errors, exit
-code 1) and what looks wrong (warnings). With --report a page with pictures of
+code 1) and what looks wrong (warnings). With --report a page with images of
 the worst; with --fix a cleaned copy of the annotations.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-from spinepose_mmpose.datasets.check import CheckOptions, check_dataset
-from spinepose_mmpose.datasets.check_content import DataSet, find_sets
+from spinepose_mmpose.datasets.annotations import DataSet, find_sets
+from spinepose_mmpose.datasets.check import WORKERS, check_dataset
 from spinepose_mmpose.datasets.check_report import to_text, write_report
 from spinepose_mmpose.datasets.clean import CHANGES, summary, write_cleaned
 from spinepose_mmpose.utils import one_sentence
-
-from tqdm import tqdm
 
 
 def parse_args():
@@ -45,7 +42,7 @@ def parse_args():
         '--worst',
         type=int,
         default=12,
-        help='pictures of each kind in the page (%(default)s)',
+        help='images of each kind in the page (%(default)s)',
     )
     parser.add_argument(
         '--fix',
@@ -59,7 +56,7 @@ def parse_args():
     parser.add_argument(
         '--workers',
         type=int,
-        default=min(8, os.cpu_count() or 1),
+        default=WORKERS,
         help='threads that read images (%(default)s)',
     )
     return parser.parse_args()
@@ -75,15 +72,7 @@ def sets_of(args):
     if args.root is not None:
         if args.images:
             raise ValueError('--images belongs to --ann')
-        sets = find_sets(args.root)
-        names = [data_set.name for data_set in sets]
-        for name in args.splits or ():
-            if name not in names:
-                raise ValueError(
-                    f'no split {name!r} in {args.root}, choose from '
-                    f'{", ".join(names)}'
-                )
-        return [s for s in sets if s.name in (args.splits or names)]
+        return find_sets(args.root, args.splits)
     images = args.images or [None] * len(args.ann)
     if len(images) != len(args.ann):
         raise ValueError(
@@ -99,36 +88,12 @@ def sets_of(args):
     return [DataSet(*row) for row in zip(names, args.ann, images)]
 
 
-class Bars:
-    """One bar a step, on a terminal alone."""
-
-    def __init__(self):
-        self.bar, self.what = None, None
-
-    def __call__(self, what, done, total):
-        if what != self.what:
-            self.close()
-            self.what = what
-            self.bar = tqdm(total=total, desc=what, leave=False, disable=None)
-        self.bar.update(done - self.bar.n)
-
-    def close(self):
-        if self.bar is not None:
-            self.bar.close()
-
-
 def main():
     args = parse_args()
     with one_sentence():
         if args.workers < 1 or args.worst < 0:
             raise ValueError('--workers must be 1 or more, --worst 0 or more')
-        bars = Bars()
-        result = check_dataset(
-            sets_of(args),
-            CheckOptions(images=not args.no_images, workers=args.workers),
-            bars,
-        )
-        bars.close()
+        result = check_dataset(sets_of(args), not args.no_images, args.workers)
         print(to_text(result))
         if args.report:
             write_report(args.report, result, args.worst)

@@ -1,6 +1,6 @@
-"""Figures of a SpineTrack-format data set, with plots and a page.
+"""Figures of a SpineTrack-format dataset, with plots and a page.
 
-Visibility of each keypoint, sizes, angles and bends of the spine, people an
+Visibility of each keypoint, sizes, angles and bends of the spine, people per
 image, pose clusters; as index.html, statistics.json and CSV.
 """
 
@@ -8,8 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from spinepose_mmpose.datasets.browse import Loaded
-from spinepose_mmpose.datasets.check_content import find_sets
+from spinepose_mmpose.datasets.annotations import find_sets
+from spinepose_mmpose.datasets.browse import load_contents
 from spinepose_mmpose.datasets.statistics import write_statistics
 from spinepose_mmpose.utils import one_sentence
 
@@ -35,16 +35,8 @@ def main():
     with one_sentence():
         if args.clusters < 1:
             raise ValueError('--clusters must be 1 or more')
-        sets = find_sets(args.root)
-        known = [data_set.name for data_set in sets]
-        for name in args.splits or ():
-            if name not in known:
-                raise ValueError(
-                    f'no split {name!r} in {args.root}, choose from '
-                    f'{", ".join(known)}'
-                )
-        loaded = Loaded([s for s in sets if s.name in (args.splits or known)])
-        content = write_statistics(args.out, loaded, args.clusters, args.seed)
+        contents = load_contents(find_sets(args.root, args.splits))
+        content = write_statistics(args.out, contents, args.clusters, args.seed)
     for name, figure in content['splits'].items():
         print(
             f'{name}: {figure["people"]} people in {figure["images"]} images, '

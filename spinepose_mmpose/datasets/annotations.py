@@ -1,0 +1,351 @@
+"""Annotation files: what is wrong with a person, and people as arrays."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional, Sequence
+
+from spinepose_mmpose.metainfo import NUM_KEYPOINTS
+
+import numpy as np
+
+# The values of COCO's visibility flag.
+VISIBILITIES = (0, 1, 2)
+
+
+class Fault(NamedTuple):
+    """``kind`` groups faults in a report; ``detail`` says what was found and
+    what was expected."""
+
+    kind: str
+    detail: str
+
+
+def find_fault(
+    annotation: dict, image: dict, num_keypoints: int
+) -> Optional[Fault]:
+    """The first fault that makes an annotation useless, or None.
+
+    Args:
+        annotation: A person in COCO format: ``bbox`` x, y, w, h in pixels,
+            ``keypoints`` flat x, y, v.
+        image: The image's entry with ``width`` and ``height`` in pixels.
+        num_keypoints: The expected number of keypoints.
+
+    Returns:
+        Fault: What is wrong, without the place.
+    """
+    for key in ('bbox', 'keypoints'):
+        if key not in annotation:
+            return Fault('incomplete', f'it has no {key!r}')
+    fault = keypoint_fault(annotation['keypoints'], num_keypoints)
+    return (
+        fault
+        or box_fault(annotation['bbox'])
+        or _place_fault(annotation['bbox'], image)
+    )
+
+
+def keypoint_fault(keypoints, num_keypoints: int) -> Optional[Fault]:
+    """The first fault of flat x, y, v, or None."""
+    if not isinstance(keypoints, (list, tuple)):
+        return Fault(
+            'malformed',
+            f'its keypoints are {keypoints!r}, expected a list of '
+            f'{num_keypoints} times x, y, v',
+        )
+    if len(keypoints) != 3 * num_keypoints:
+        return Fault(
+            'with another keypoint count',
+            f'it has {len(keypoints) / 3:g} keypoints, expected '
+            f'{num_keypoints} (x, y, v each)',
+        )
+    points = numbers(keypoints)
+    if points is None or points.ndim > 1:
+        row = next(
+            i
+            for i, value in enumerate(keypoints)
+            if (place := numbers(value)) is None or place.ndim
+        )
+        return Fault(
+            'malformed',
+            f'keypoint {row // 3} has {keypoints[row]!r} for '
+            f'{"xyv"[row % 3]}, expected a number',
+        )
+    points = points.reshape(-1, 3)
+    if not np.isfinite(points).all():
+        row = int(np.argwhere(~np.isfinite(points))[0, 0])
+        return Fault(
+            'with NaN or infinity',
+            f'keypoint {row} is {points[row].tolist()}, expected numbers',
+        )
+    odd = [v not in VISIBILITIES for v in points[:, 2].tolist()]
+    if any(odd):
+        row = odd.index(True)
+        return Fault(
+            'with a wrong visibility',
+            f'keypoint {row} has visibility {points[row, 2]:g}, expected one '
+            'of 0, 1, 2',
+        )
+    return None
+
+
+def numbers(values) -> Optional[np.ndarray]:
+    """As float64; None if anything in it is no number (``'1'`` is none)."""
+    try:
+        array = np.asarray(values)
+    except (ValueError, OverflowError):  # lists of several lengths
+        return None
+    return array.astype(np.float64) if array.dtype.kind in 'iuf' else None
+
+
+def box_fault(bbox) -> Optional[Fault]:
+    """The first fault of x, y, w, h, or None."""
+    box = numbers(bbox)
+    if box is None or box.shape != (4,):
+        return Fault(
+            'malformed',
+            f'its box is {bbox!r}, expected four numbers x, y, w, h',
+        )
+    if not np.isfinite(box).all():
+        return Fault(
+            'with NaN or infinity', f'its box is {bbox}, expected numbers'
+        )
+    if (box[2:] <= 0).any():
+        return Fault(
+            'with an empty box', f'its box {bbox} has no width or no height'
+        )
+    return None
+
+
+def _place_fault(bbox, image: dict) -> Optional[Fault]:
+    x, y, w, h = bbox
+    size = numbers([image.get('width'), image.get('height')])
+    if size is None or not (size > 0).all():
+        return Fault(
+            'incomplete', f'its image {image.get("id")} has no width or height'
+        )
+    # MMPose clips boxes to the last pixel, and would drop what is then empty.
+    last = size - 1
+    if x >= last[0] or y >= last[1] or x + w <= 0 or y + h <= 0:
+        return Fault(
+            'with a box outside the image',
+            f'its box {bbox} lies outside the {size[0]:g}x{size[1]:g} image',
+        )
+    return None
+
+
+PREFIX = 'person_keypoints_'
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One annotation file with its images.
+
+    Attributes:
+        name (str): the split, as the reports call it.
+        ann_file (Path): COCO-format JSON.
+        image_dir (Path, optional): folder that the file names are relative to.
+    """
+
+    name: str
+    ann_file: Path
+    image_dir: Optional[Path] = None
+
+    @property
+    def is_validation(self) -> bool:
+        return 'val' in self.name or 'test' in self.name
+
+    def load(self) -> 'Content':
+        """
+        Raises:
+            FileNotFoundError, ValueError: if it is no COCO-format file.
+        """
+        if not self.ann_file.is_file():
+            raise FileNotFoundError(f'no such annotation file: {self.ann_file}')
+        try:
+            content = json.loads(self.ann_file.read_bytes())
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(
+                f'{self.ann_file} is no complete JSON, it may be cut off: '
+                f'{error}'
+            ) from None
+        except RecursionError:
+            raise ValueError(
+                f'{self.ann_file} is nested too deeply, COCO annotations '
+                'expected'
+            ) from None
+        for key in ('images', 'annotations'):
+            if not isinstance(content, dict) or not isinstance(
+                content.get(key), list
+            ):
+                raise ValueError(
+                    f'{self.ann_file} has no list {key!r}, COCO annotations '
+                    'expected'
+                )
+            odd = [e for e in content[key] if not isinstance(e, dict)]
+            if odd:
+                raise ValueError(
+                    f'{self.ann_file}: an entry of {key!r} is {odd[0]!r}, '
+                    'expected an object'
+                )
+        return Content(self, content)
+
+
+def find_sets(root, splits: Sequence[str] = ()) -> List[DataSet]:
+    """The annotation files of a folder in SpineTrack's layout.
+
+    Args:
+        root (str | Path): holds ``annotations/`` and ``images/``.
+        splits (Sequence): names of those that are wanted; all by default.
+
+    Raises:
+        FileNotFoundError: if it holds no annotation files.
+        ValueError: if a split is not there.
+    """
+    root = Path(root).expanduser()
+    files = sorted((root / 'annotations').glob(f'{PREFIX}*.json'))
+    if not files:
+        raise FileNotFoundError(
+            f'{root} holds no annotations/{PREFIX}*.json: the folder that '
+            'holds annotations/ and images/ expected (docs/data.md), or give '
+            'files by --ann and --images'
+        )
+    names = [file.stem[len(PREFIX) :] for file in files]
+    for split in splits or ():
+        if split not in names:
+            raise ValueError(
+                f'no split {split!r} in {root}, choose from {", ".join(names)}'
+            )
+    return [
+        DataSet(name, file, root / 'images' / name)
+        for name, file in zip(names, files)
+        if name in (splits or names)
+    ]
+
+
+@dataclass(frozen=True)
+class People:
+    """N people whose annotation has no fault.
+
+    Attributes:
+        rows (np.ndarray): (N,) places in the file's list.
+        keypoints (np.ndarray): (N, K, 3), [x, y] in pixels and visibility.
+        boxes (np.ndarray): (N, 4) x, y, w, h.
+        areas (np.ndarray): (N,), NaN where there is none.
+        image_rows (np.ndarray): (N,) places in the list of images.
+        image_sizes (np.ndarray): (N, 2) w, h.
+    """
+
+    rows: np.ndarray
+    keypoints: np.ndarray
+    boxes: np.ndarray
+    areas: np.ndarray
+    image_rows: np.ndarray
+    image_sizes: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def labelled(self) -> np.ndarray:
+        """(N, K) bool."""
+        return self.keypoints[..., 2] > 0
+
+    @property
+    def scales(self) -> np.ndarray:
+        """(N,) root of the box's area, at least one pixel."""
+        sides = np.sqrt(self.boxes[:, 2:])  # their product may overflow
+        return np.maximum(sides[:, 0] * sides[:, 1], 1)
+
+
+class Content:
+    """A loaded annotation file.
+
+    Args:
+        source (DataSet): where it is from.
+        raw (dict): with lists of dicts ``images`` and ``annotations``.
+    """
+
+    def __init__(self, source: DataSet, raw: dict):
+        self.source, self.raw = source, raw
+        self.name = source.name
+        self.images: List[dict] = raw['images']
+        self.annotations: List[dict] = raw['annotations']
+
+    @property
+    def keypoint_names(self) -> Optional[list]:
+        """Of the first category, None where it has no list of them."""
+        categories = self.raw.get('categories')
+        if not isinstance(categories, list) or not categories:
+            return None
+        first = categories[0]
+        names = first.get('keypoints') if isinstance(first, dict) else None
+        return names if isinstance(names, list) and names else None
+
+    @cached_property
+    def rows_of_people(self) -> List[Optional[int]]:
+        """The image's row of each annotation, None where there is none; of
+        several images with one id the last."""
+        rows = {key_of(e.get('id')): i for i, e in enumerate(self.images)}
+        return [rows.get(key_of(a.get('image_id'))) for a in self.annotations]
+
+    def image_of(self, row: int) -> Optional[dict]:
+        """The image's entry of an annotation."""
+        image = self.rows_of_people[row]
+        return None if image is None else self.images[image]
+
+    def path_of(self, image: Optional[dict]) -> Optional[Path]:
+        """The file of an image's entry, None where it is not known."""
+        name = image and image.get('file_name')
+        if self.source.image_dir is None or not isinstance(name, str):
+            return None
+        return self.source.image_dir / name
+
+    @cached_property
+    def faults(self) -> Dict[int, Fault]:
+        """Row of each annotation that cannot be used -> why. One without an
+        image's entry is not looked up in it."""
+        anywhere = dict(width=1e300, height=1e300)
+        found = {}
+        for row, annotation in enumerate(self.annotations):
+            image = self.image_of(row) or anywhere
+            fault = find_fault(annotation, image, NUM_KEYPOINTS)
+            if fault is not None:
+                found[row] = fault
+        return found
+
+    @cached_property
+    def people(self) -> People:
+        rows = [
+            row
+            for row, image in enumerate(self.rows_of_people)
+            if image is not None and row not in self.faults
+        ]
+        people = [self.annotations[row] for row in rows]
+        images = [self.image_of(row) for row in rows]
+
+        def array(values, *shape):
+            return np.array(values, float).reshape(-1, *shape)
+
+        return People(
+            np.array(rows, int),
+            array([p['keypoints'] for p in people], NUM_KEYPOINTS, 3),
+            array([p['bbox'] for p in people], 4),
+            array([number(p.get('area')) for p in people]),
+            np.array([self.rows_of_people[row] for row in rows], int),
+            array([(i['width'], i['height']) for i in images], 2),
+        )
+
+
+def key_of(value):
+    """Ids that cannot be looked up (a list, NaN) are nobody's."""
+    is_id = isinstance(value, (int, str, float)) and value == value
+    return value if is_id else None
+
+
+def number(value) -> float:
+    """NaN for what is no number."""
+    array = numbers(value)
+    return float(array) if array is not None and array.ndim == 0 else np.nan

@@ -1,0 +1,171 @@
+"""What can be found in a dataset, and one fault at one place."""
+
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
+
+from .annotations import Content
+
+ERROR, WARNING = 'error', 'warning'
+_DROP = 'the person is left out'
+_DROP_IMAGE = 'the image and its people are left out'
+_UNLABEL = 'the point loses its label'
+# Kind -> its meaning, and what a cleaned copy does about it.
+_ERRORS = {
+    # The file.
+    'keypoint-order': (
+        'the file names its keypoints in another order than SpineTrack',
+        'the points are put in order, where their names are the same',
+    ),
+    'duplicate-id': ('several annotations have one id', 'new ids are given'),
+    'duplicate-image-id': (
+        'several images have one id',
+        'they and their people are left out',
+    ),
+    'no-image-entry': ("the annotation's image is not in the file", _DROP),
+    # A person that cannot be used: what SpineTrackDataset refuses.
+    'incomplete': ('box, keypoints or image size are absent', _DROP),
+    'malformed': ('box or keypoints are no numbers', _DROP),
+    'keypoint-count': ('not 37 keypoints', _DROP),
+    'not-finite': (
+        'NaN or infinity in keypoints or box',
+        f'{_UNLABEL}; with a bad box the person is left out',
+    ),
+    'visibility': ('visibility other than 0, 1, 2', _UNLABEL),
+    'empty-box': ('box without width or height', _DROP),
+    'box-outside': ('box outside the image', _DROP),
+    'area': (
+        'area is absent, zero or negative',
+        "the box's width times height is written",
+    ),
+    # Images.
+    'image-entry': ('an image entry lacks file_name, width or height', ''),
+    'image-missing': ('the image file is absent', _DROP_IMAGE),
+    'image-truncated': ('the image file is cut off', _DROP_IMAGE),
+    'image-unreadable': ('the image file cannot be decoded', _DROP_IMAGE),
+    'image-size': ('the image has another size than its entry', ''),
+    'train-val-image': (
+        'the same image is in training and validation',
+        'it leaves the training file',
+    ),
+}
+_WARNINGS = {
+    'keypoint-names': (
+        'the file does not name its keypoints: order unchecked',
+        '',
+    ),
+    # A person that looks wrong.
+    'num-keypoints': (
+        'num_keypoints is not the number of labelled points',
+        'it is counted anew',
+    ),
+    'area-large': ('area is larger than the box', ''),
+    'box-beyond-image': (
+        'box reaches beyond the image',
+        'the box is cut to the image',
+    ),
+    'point-at-origin': ('labelled point at 0, 0', _UNLABEL),
+    'point-outside-image': ('labelled point outside the image', _UNLABEL),
+    'point-outside-box': ('labelled point far outside the box', ''),
+    'sides-exchanged': (
+        'left and right look exchanged (bones cross the body)',
+        '',
+    ),
+    'sides-opposed': ('left and right of two pairs oppose one another', ''),
+    'spine-order': ('two neighbours of the spine look exchanged', ''),
+    'spine-spacing': ('a point of the spine is far from its neighbours', ''),
+    'person-twice': (
+        'one person is labelled twice in one image',
+        'an exact copy is left out',
+    ),
+    # Images.
+    'train-val-name': ('one file name is in training and validation', ''),
+    'image-twice': ('two image files have the same bytes', ''),
+}
+
+
+class Kind(NamedTuple):
+    """``remedy`` is what a cleaned copy does about it, '' for nothing."""
+
+    severity: str
+    meaning: str
+    remedy: str
+
+
+KINDS: Dict[str, Kind] = {
+    kind: Kind(severity, *texts)
+    for severity, kinds in ((ERROR, _ERRORS), (WARNING, _WARNINGS))
+    for kind, texts in kinds.items()
+}
+
+
+class Finding(NamedTuple):
+    """One fault at one place.
+
+    ``row`` counts annotations (of a kind about people) or images from 0 in
+    the file; ``points`` are the keypoints that it is about; ``score`` orders
+    findings of one kind, larger is worse.
+    """
+
+    kind: str
+    split: str
+    detail: str
+    row: Optional[int] = None
+    annotation: Optional[object] = None
+    image: Optional[object] = None
+    file: str = ''
+    score: float = 0.0
+    points: Tuple[int, ...] = ()
+    about_image: bool = False
+
+    @property
+    def severity(self) -> str:
+        return KINDS[self.kind].severity
+
+
+def about_person(
+    content: Content,
+    row: int,
+    kind: str,
+    detail: str,
+    score: float = 0.0,
+    points: Iterable[int] = (),
+) -> Finding:
+    """A finding about an annotation."""
+    annotation = content.annotations[row]
+    image = content.image_of(row) or {}
+    return Finding(
+        kind,
+        content.name,
+        detail,
+        row=int(row),
+        annotation=annotation.get('id'),
+        image=annotation.get('image_id'),
+        file=str(image.get('file_name', '')),
+        score=float(score),
+        points=tuple(int(k) for k in points),
+    )
+
+
+def about_image(content: Content, row: int, kind: str, detail: str) -> Finding:
+    """A finding about an image's entry or file."""
+    image = content.images[row]
+    return Finding(
+        kind,
+        content.name,
+        detail,
+        row=row,
+        image=image.get('id'),
+        file=str(image.get('file_name', '')),
+        about_image=True,
+    )
+
+
+def worst_by_kind(findings: Iterable[Finding]) -> Dict[str, List[Finding]]:
+    """In the order of ``KINDS``, errors first; the worst of a kind first."""
+    groups: Dict[str, List[Finding]] = {kind: [] for kind in KINDS}
+    for finding in findings:
+        groups[finding.kind].append(finding)
+    return {
+        kind: sorted(found, key=lambda f: -f.score)
+        for kind, found in groups.items()
+        if found
+    }
