@@ -64,7 +64,10 @@ setup(
     license='Apache-2.0',
     keywords='pose estimation, spine, MMPose, SpineTrack',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={f'{PACKAGE}.datasets.synthetic': ['*.yml']},
+    package_data={
+        f'{PACKAGE}.datasets.synthetic': ['*.yml'],
+        f'{PACKAGE}.inference.formats': ['*.html'],
+    },
     include_package_data=True,
     python_requires='>=3.10',
     entry_points={
@@ -79,6 +82,8 @@ setup(
         'heif': ['pillow-heif'],
         'video': read_requirements('video'),
         'openvino': ['openvino'],
+        'report': ['jinja2', 'plotly'],
+        'c3d': ['ezc3d'],
         'synthetic': read_requirements('synthetic'),
         'tests': read_requirements('tests'),
     },

@@ -24,8 +24,8 @@ MIN_SCORE = 0.3
 # Standard deviation of a keypoint, in lengths of the spine from S1 to C7, at
 # these scores; between them it is interpolated. Measured by
 # benchmarks/posture.py --model on synthetic people.
-SCORES = (0.3, 0.5, 0.7, 0.9)
-DEVIATIONS = (0.10, 0.06, 0.04, 0.025)
+SCORES = (0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95)
+DEVIATIONS = (0.166, 0.137, 0.105, 0.084, 0.065, 0.054, 0.046, 0.032)
 Z_95 = 1.96
 # A movement needs so many frames with a value.
 LEAST_FRAMES = 5

@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Dict, Tuple
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from ..metainfo import KEYPOINT_IDS, MARKERS, SPINE_CHAIN
 
@@ -40,6 +39,8 @@ def _matrix(seen: Tuple[bool, ...], at: Tuple[float, ...], order: int):
     A natural cubic smoothing spline (Reinsch, Smoothing by spline functions,
     1967).
     """
+    from scipy.interpolate import CubicSpline
+
     index = np.flatnonzero(seen)
     knots = np.array(list(PLACE.values()))[index]
     basis = CubicSpline(knots, np.eye(len(index)), bc_type='natural')

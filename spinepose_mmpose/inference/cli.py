@@ -12,6 +12,7 @@ from typing import Callable, Mapping, Optional, Sequence, Tuple
 from ..utils import USER_ERRORS, one_sentence, sentence
 from ..version import __version__
 from .boxes import BoxFile
+from .formats import FORMATS
 from .jobs import (
     CLIP,
     PHOTO,
@@ -40,6 +41,8 @@ examples:
   a table for pandas or R; markers for OpenSim
       spinepose-mmpose -i walk.mp4 -s walk.csv
       spinepose-mmpose -i walk.mp4 -s results/ --save-format csv,trc
+  angles of posture, and a page that shows them
+      spinepose-mmpose -i walk.mp4 -s walk.csv --angles all --report walk.html
   from 0:30 to 1:00, every second frame, smoothed afterwards without delay
       spinepose-mmpose -i walk.mp4 -s walk.csv --start 30 --end 1:00 \\
           --stride 2 --smooth offline
@@ -191,7 +194,7 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> Settings:
     parser = build_parser()
     values = vars(parser.parse_args(argv))
     values.pop('_', None)
-    for name in ('input_path', 'save_format'):
+    for name in ('input_path', 'save_format', 'angles'):
         values[name] = tuple(values[name])
     try:
         return Settings(**values)
@@ -345,20 +348,32 @@ def _opener(settings: Settings, jobs) -> Callable:
 
 
 def _check(settings: Settings) -> None:
-    if not (settings.vis_path or settings.save_path or settings.show):
+    if not (
+        settings.vis_path
+        or settings.save_path
+        or settings.show
+        or settings.report
+    ):
         raise ValueError(
             'nothing would be written: give -o for a drawing, -s for results, '
-            'or --show'
+            '--report or --show'
         )
+    if settings.angles and not (settings.save_path or settings.report):
+        raise ValueError('--angles needs -s, where to write to, or --report')
     if settings.save_format and not settings.save_path:
         raise ValueError('--save-format needs -s, where to write to')
-    wants_trc = 'trc' in settings.save_format
-    wants_trc = wants_trc or settings.save_path.lower().endswith('.trc')
-    if not settings.tracking and wants_trc:
-        raise ValueError(
-            'trc is one file per person, which needs identities: leave out '
-            '--no-tracking'
-        )
+    if settings.tracking:
+        return
+    wanted = [*settings.save_format, *(['report'] if settings.report else [])]
+    end = os.path.splitext(settings.save_path)[1].lower()
+    for kind in FORMATS.values():
+        if kind.needs_identities and (
+            kind.name in wanted or kind.extension == end
+        ):
+            raise ValueError(
+                f'{kind.name} tells people apart, which needs identities: '
+                'leave out --no-tracking'
+            )
 
 
 class _Warnings(logging.Handler):

@@ -128,9 +128,11 @@ def plan_outputs(jobs: Sequence[Job], settings: Settings) -> List[Job]:
     extensions = [kind.extension for kind in FORMATS.values()]
     to_image = _is_file('-o', drawn, [*IMAGE_OUTPUTS, *VIDEO_OUTPUTS])
     to_file = _is_file('-s', saved, extensions)
+    to_page = _is_file('--report', settings.report, ['.html'])
     for option, path, is_file in (
         ('-o', drawn, to_image),
         ('-s', saved, to_file),
+        ('--report', settings.report, to_page),
     ):
         if is_file and len(jobs) > 1:
             raise ValueError(
@@ -140,7 +142,11 @@ def plan_outputs(jobs: Sequence[Job], settings: Settings) -> List[Job]:
     names = list(dict.fromkeys(settings.save_format)) or ['openpose']
     if to_file:
         names = [_format_of(saved, settings.save_format)]
-    formats = [FORMATS[name](settings) for name in names] if saved else []
+    wanted = [(FORMATS[n](settings), saved, to_file) for n in names if saved]
+    if settings.report:
+        wanted.append((FORMATS['report'](settings), settings.report, to_page))
+    for kind, _, _ in wanted:
+        kind.check()
     return [
         Job(
             job.source,
@@ -148,12 +154,26 @@ def plan_outputs(jobs: Sequence[Job], settings: Settings) -> List[Job]:
             job.name,
             _drawing(job, drawn, to_image) if drawn else '',
             {
-                kind.name: _results(job, kind, saved, to_file, len(jobs) == 1)
-                for kind in formats
-            },
+                kind.name: _results(job, kind, path, is_file, len(jobs) == 1)
+                for kind, path, is_file in wanted
+            }
+            | _angles(job, settings, to_file),
         )
         for job in jobs
     ]
+
+
+def _angles(job: Job, settings: Settings, to_file: bool) -> Dict[str, str]:
+    """Files of angles beside the results of a job."""
+    if not (settings.angles and settings.save_path):
+        return {}
+    stem = os.path.join(settings.save_path, job.name)
+    if to_file:
+        stem = os.path.splitext(settings.save_path)[0]
+    names = ['angles']
+    if job.kind == CLIP and settings.tracking:
+        names.append('mot')
+    return {name: stem + FORMATS[name].extension for name in names}
 
 
 def _is_file(option: str, path: str, extensions: Sequence[str]) -> bool:

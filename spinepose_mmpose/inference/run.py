@@ -98,7 +98,7 @@ class Run:
 
         written = []
         for name, path in job.results.items():
-            kind = FORMATS[name](self.settings)
+            kind = FORMATS[name](self.settings, job.source)
             written += kind.write(path, header, selected)
         return written
 

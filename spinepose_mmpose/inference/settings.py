@@ -129,6 +129,12 @@ def parse_formats(text: str) -> list:
     return names
 
 
+def parse_measures(text: str) -> tuple:
+    from ..biomechanics import parse_names
+
+    return tuple(parse_names(text))
+
+
 def _option(default, help: str, **details) -> Any:
     """A field. ``details``:
 
@@ -190,10 +196,19 @@ class Settings:
         flags=('-s', '--save-path', '--save_path'))
     save_format: Tuple[str, ...] = _option(
         (), 'openpose (JSON, one file per frame), json (JSON Lines), csv (one '
-        'row per person and frame), trc (one file per person), or several '
-        'with commas; by default what the name of -s says, openpose for a '
-        'folder', kind=parse_formats, action='extend', metavar='FORMAT',
-        role=NOTHING)
+        'row per person and frame), trc or c3d (one file per person), angles '
+        'or mot (see --angles), or several with commas; by default what the '
+        'name of -s says, openpose for a folder', kind=parse_formats,
+        action='extend', metavar='FORMAT', role=NOTHING)
+    angles: Tuple[str, ...] = _option(
+        (), 'angles of posture beside the results, NAME_angles.csv and, one '
+        'file per person, .mot: all, or names with commas (kyphosis, trunk, '
+        'left_knee, ...; docs/posture.md lists them)', kind=parse_measures,
+        metavar='NAMES', role=FILES)
+    report: str = _option(
+        '', 'a page with curves of the angles, ranges of motion and frames of '
+        'a video: a file (.html), or a folder for several inputs',
+        metavar='REPORT', role=NOTHING)
     json_layout: str = _option(
         'client', 'names of OpenPose files: frame_00000.json (client, '
         'default) or NAME_json/NAME_000000.json (pose2sim)',

@@ -8,6 +8,7 @@ from spinepose_mmpose.biomechanics import (
     spine_curve,
     symmetry,
 )
+from spinepose_mmpose.biomechanics.analysis import DEVIATIONS
 from spinepose_mmpose.metainfo import KEYPOINT_IDS
 
 import numpy as np
@@ -101,9 +102,9 @@ def test_wrong_shapes(points, scores, message):
 
 def test_interval_of_a_segment_by_hand():
     """Both ends deviate by s: the angle by sqrt(2) s / length."""
-    scores = np.full((1, 37), 0.9)
+    scores = np.full((1, 37), 0.95)
     found = posture(from_side(), scores, ['trunk'])['trunk']
-    s = posture.__globals__['DEVIATIONS'][-1] * 50
+    s = DEVIATIONS[-1] * 50
     expected = np.degrees(np.sqrt(2) * s / 50)
     assert found.deviation[0] == pytest.approx(expected, rel=0.01)
     assert found.high[0] - found.values[0] == pytest.approx(
@@ -114,9 +115,9 @@ def test_interval_of_a_segment_by_hand():
 
 def test_interval_covers_noise():
     rng = np.random.default_rng(0)
-    scores = np.full((400, 37), 0.9)
+    scores = np.full((400, 37), 0.95)
     points = np.repeat(from_side(), 400, 0)
-    s = posture.__globals__['DEVIATIONS'][-1] * 50
+    s = DEVIATIONS[-1] * 50
     found = posture(
         points + rng.normal(0, s, points.shape), scores,
         ['kyphosis', 'left_elbow', 'craniovertebral'], any_view=True,

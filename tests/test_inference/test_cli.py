@@ -146,6 +146,52 @@ def test_the_spine_alone_has_names():
     assert len(content['people'][0]['pose_keypoints_2d']) == 27
 
 
+def test_angles_beside_the_points():
+    run('-i', 'walk.mp4', '-s', 'a/b.csv', '--angles', 'trunk,left_knee')
+    assert listed('a') == ['b.csv', 'b_angles.csv', 'b_person1.mot']
+    run('-i', 'walk.mp4', 'photo.png', '-s', 'c/', '--angles', 'all',
+        '--save-format', 'json')  # fmt: skip
+    assert listed('c') == ['photo.jsonl', 'photo_angles.csv', 'walk.jsonl',
+                           'walk_angles.csv', 'walk_person1.mot']  # fmt: skip
+    run('-i', 'walk.mp4', '-s', 'd/b.csv', '--angles', 'trunk', '--no-tracking')
+    assert listed('d') == ['b.csv', 'b_angles.csv']
+
+
+def test_a_report_alone():
+    pytest.importorskip('plotly')
+    run('-i', 'walk.mp4', '--report', 'page.html', '--angles', 'trunk')
+    assert 'Person 1' in open('page.html', encoding='utf-8').read()
+    run(
+        '-i',
+        'walk.mp4',
+        '--report',
+        'page.html',
+        '--angles',
+        'trunk',
+        '--resume',
+    )
+
+
+@pytest.mark.parametrize(
+    'options, said',
+    [
+        (['-s', 'a.csv', '--angles', 'cobb'], "no angle 'cobb': choose from"),
+        (['-o', 'a.mp4', '--angles', 'all'], '--angles needs -s'),
+        (['--report', 'a.pdf'], "--report a.pdf: files that end in '.pdf'"),
+        (['--report', 'a.html', '--no-tracking'], 'report tells people apart'),
+        (['-s', 'a.c3d', '--no-tracking'], 'c3d tells people apart'),
+    ],
+)
+def test_wrong_requests_for_angles(capsys, options, said):
+    assert said in refused(capsys, '-i', 'walk.mp4', *options)
+
+
+def test_a_report_of_a_photograph(capsys):
+    pytest.importorskip('plotly')
+    said = refused(capsys, '-i', 'photo.png', '--report', 'a.html')
+    assert 'photo.png is a photograph: REPORT holds movements' in said
+
+
 def test_part_of_a_video():
     run('-i', 'walk.mp4', '-s', 'a.csv', '--start', '2f', '--end', '0.3', '--stride', '3')  # fmt: skip  # noqa: E501
     assert [frame for frame, _, _ in read_csv('a.csv')] == [2, 5, 8]
@@ -282,7 +328,7 @@ def test_progress_tells_what_was_written(capsys):
         ),
         (
             ['-i', 'walk.mp4', '-s', 'a', '--save-format', 'xml'],
-            "no format 'xml': choose from csv, json, openpose, trc",
+            "no format 'xml': choose from angles, mot, c3d",
         ),
         (
             ['-i', 'walk.mp4', '-s', 'a', '--start', 'soon'],

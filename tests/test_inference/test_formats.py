@@ -63,9 +63,13 @@ def same_person(a, b):
 
 def test_what_there_is():
     assert {name: kind.extension for name, kind in FORMATS.items()} == {
+        'angles': '_angles.csv',
+        'c3d': '.c3d',
         'csv': '.csv',
         'json': '.jsonl',
+        'mot': '.mot',
         'openpose': '.json',
+        'report': '.html',
         'trc': '.trc',
     }
 

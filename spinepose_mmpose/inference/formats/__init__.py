@@ -5,7 +5,7 @@ All formats round alike, so that they agree and a result that was written and
 read again is the same.
 """
 
-import importlib
+import importlib.util
 import os
 import pkgutil
 from dataclasses import asdict, dataclass, replace
@@ -68,21 +68,42 @@ class Format:
         extension (str): of its files.
         for_photographs (bool): whether a single image makes sense.
         in_one_file (bool): whether a clip fits into one file.
+        needs_identities (bool): it is one file per person.
+        packages (tuple): that it is written with beside the usual ones.
+        extra (str): of ours that installs them.
 
     Args:
         settings (Settings): of the run.
+        source (str): the input.
     """
 
     name = ''
     extension = ''
     for_photographs = True
     in_one_file = True
+    needs_identities = False
+    packages: Tuple[str, ...] = ()
+    extra = ''
 
     def __init_subclass__(cls):
-        FORMATS[cls.name] = cls
+        if cls.name:
+            FORMATS[cls.name] = cls
 
-    def __init__(self, settings: Settings):
-        self.settings = settings
+    def __init__(self, settings: Settings, source: str = ''):
+        self.settings, self.source = settings, source
+
+    def check(self) -> None:
+        """Make sure that it can be written.
+
+        Raises:
+            ValueError: a package is missing.
+        """
+        for package in self.packages:
+            if importlib.util.find_spec(package) is None:
+                raise ValueError(
+                    f'{self.name} needs the package {package}, which is '
+                    f'missing: pip install "spinepose-mmpose[{self.extra}]"'
+                )
 
     def target(self, folder: str, name: str, is_clip: bool, alone: bool) -> str:
         """Where the results of an input go within a folder.

@@ -7,47 +7,32 @@ seconds. Rows run from the person's first to last frame; what is missing, the
 person or a point (score 0), is NaN. ``DataRate`` is that of the rows.
 """
 
-import glob
 import os
-import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Dict, Optional
 
 from ...utils import replaced
 from ..results import FrameResult, Person
-from . import PIXEL_DIGITS, Format, Frames, Header, triplets
+from . import PIXEL_DIGITS, Frames, Header, triplets
+from .per_person import DEFAULT_RATE, ROUNDING, PerPerson
 
 FIELDS = ('DataRate', 'CameraRate', 'NumFrames', 'NumMarkers', 'Units',
           'OrigDataRate', 'OrigDataStartFrame', 'OrigNumFrames')  # fmt: skip
 # Files that are open at a time.
 OPEN_FILES = 64
-DEFAULT_RATE = 30
-# Containers round times to so many seconds.
-ROUNDING = 1e-3
 
 
-class Trc(Format):
+class Trc(PerPerson):
     """A file for every identity, ``NAME_person1.trc``."""
 
-    name, extension, for_photographs = 'trc', '.trc', False
-
-    def existing(self, path, name):
-        """See :class:`.Format`."""
-        stem = glob.escape(os.path.splitext(path)[0])
-        found = glob.glob(f'{stem}_person*.trc')
-        return [p for p in found if re.search(r'_person\d+\.trc$', p)]
-
-    def sample(self, path, name, is_clip):
-        """See :class:`.Format`."""
-        return f'{os.path.splitext(path)[0]}_person10000.trc'
+    name, extension = 'trc', '.trc'
 
     def write(self, path, header, frames):
         """See :class:`.Format`."""
-        stem = os.path.splitext(path)[0]
         rate = (header.rate or DEFAULT_RATE) / self.settings.stride
         tracks = sorted(_tracks(frames).items())
-        written = [f'{stem}_person{track_id}.trc' for track_id, _ in tracks]
+        written = [self.file_of(path, track_id) for track_id, _ in tracks]
         for i in range(0, len(tracks), OPEN_FILES):
             group = dict(tracks[i : i + OPEN_FILES])
             _write_group(group, written[i:], header, float(rate), frames)
