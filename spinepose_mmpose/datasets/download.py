@@ -147,6 +147,8 @@ def prepare(root, options: Options) -> List[SplitStatus]:
 
 
 def _bring(root: Path, options: Options) -> None:
+    for folder, _, _ in os.walk(root):
+        sweep(folder)
     plan = []
     for part in options.parts:
         done = all(_is_complete(root, part, split) for split in options.splits)
@@ -375,7 +377,6 @@ def _unpack(source: Source, jobs: dict, options: Options) -> None:
 
     for folder in {path.parent for path in jobs}:
         folder.mkdir(parents=True, exist_ok=True)
-        sweep(str(folder))
     runs: Dict[int, list] = {}  # neighbours in the archive together
     for job in jobs.items():
         runs.setdefault(job[1].header_offset // RUN, []).append(job)

@@ -5,6 +5,7 @@ import shutil
 import stat
 import threading
 import zipfile
+from pathlib import Path
 
 from spinepose_mmpose.datasets import download
 from spinepose_mmpose.datasets.download import (
@@ -18,6 +19,7 @@ from spinepose_mmpose.datasets.download import (
     prepare,
 )
 from spinepose_mmpose.downloads import DownloadError
+from spinepose_mmpose.utils import replaced
 
 import pytest
 from archive_files import (
@@ -181,6 +183,12 @@ def test_broken_off_is_continued_by_the_next_run(
     there = {p: p.stat().st_mtime_ns for p in (root / 'images').rglob('*.jpg')}
     assert len(there) == 10
     monkeypatch.setattr(download, '_unpack_one', real)
+    done = root / 'images' / 'train-real-coco'  # nothing is left to do there
+    with monkeypatch.context() as patch:
+        patch.setattr('os.getpid', lambda: 2**22 + 1)  # of no process
+        with replaced(str(done / 'x.jpg')) as temporary:
+            Path(temporary).touch()
+    (done / 'x.jpg').rename(temporary)  # what kill -9 leaves
     prepare(root, OPTIONS)
     assert data_of(root) == expected_files()
     assert {p: p.stat().st_mtime_ns for p in there} == there
