@@ -3,8 +3,13 @@
 Prints versions, the shims that are active and why, and for each feature what
 is missing and the command that cures it. Exit code 1 where the main job
 (train, test and infer through MMPose) cannot run.
+
+``--autoload`` lets every Python of this environment find the shims, stock
+tools of MMPose and ``mim run`` among them; ``--no-autoload`` ends that.
 """
 
+import argparse
+import ctypes
 import importlib
 import platform
 import sys
@@ -14,43 +19,59 @@ from importlib import metadata
 from typing import List, Optional, Tuple
 
 from . import compat
+from .compat import autoload
+from .utils import one_sentence
 from .version import __version__
 
+# Packages that bring the same files: of two, each breaks the other.
+KINDS = (
+    (
+        'opencv-python',
+        'opencv-python-headless',
+        'opencv-contrib-python',
+        'opencv-contrib-python-headless',
+    ),
+    (
+        'onnxruntime',
+        'onnxruntime-gpu',
+        'onnxruntime-directml',
+        'onnxruntime-openvino',
+    ),
+    ('mmcv', 'mmcv-lite'),
+)
 PACKAGES = (
     'torch',
     'torchvision',
     'numpy',
     'huggingface_hub',
     'pooch',
-    'opencv-python',
-    'opencv-python-headless',
+    *KINDS[0],
     'pycocotools',
     'xtcocotools',
     'albumentations',
     'setuptools',
     'mmengine',
-    'mmcv',
-    'mmcv-lite',
+    *KINDS[2],
     'mmdet',
     'mmpose',
     'openmim',
     'mmdeploy',
-    'onnxruntime',
+    *KINDS[1],
     'openvino',
     'tensorrt',
     'ncnn',
 )
 
-# The stack is installed without its own dependencies, two of which no longer
-# install; the extra [train] brings what it imports.
+# The stack is installed without its own dependencies, of which two no longer
+# install and one replaces OpenCV; the extra [train] brings what it imports.
 _STACK = (
     'pip install "spinepose-mmpose[train]" && pip install --no-deps '
     'mmengine==0.10.7 mmcv-lite==2.1.0 mmdet==3.3.0 mmpose==1.3.2 '
-    'openmim==0.3.9'
+    'openmim==0.3.9 albumentations==2.0.8 albucore==0.0.24'
 )
 _CURES = {
     'torch': 'pip install torch',
-    'cv2': 'pip install opencv-python-headless',
+    'cv2': 'pip install opencv-python-headless (or opencv-python: one alone)',
     'numpy': 'pip install numpy',
     'huggingface_hub': 'pip install huggingface_hub',
     'pooch': 'pip install pooch',
@@ -102,8 +123,33 @@ FEATURES = (
 )
 
 
+def parse_args():
+    parser = argparse.ArgumentParser(
+        prog='python -m spinepose_mmpose.doctor',
+        description='What works here, and what would.',
+    )
+    parser.add_argument(
+        '--autoload',
+        action=argparse.BooleanOptionalAction,
+        help='write the file that makes every Python of this environment '
+        'import this package before MMPose, or take it away',
+    )
+    return parser.parse_args()
+
+
 def main() -> int:
+    args = parse_args()
+    if args.autoload is not None:
+        with one_sentence():
+            print(autoload.switch(args.autoload))
+        return 0
+    return report()
+
+
+def report() -> int:
     warnings.simplefilter('ignore')
+    for shim in compat.SHIMS:  # imports it, which lets the shim probe
+        import_failure(shim.after or shim.before[0])
     failures = {
         module: failure
         for feature in FEATURES
@@ -117,7 +163,14 @@ def main() -> int:
     print('\nVersions')
     for line in version_lines():
         print(f'  {line}')
+    warned = [*doubles(), *unused_gpu()]
+    if warned:
+        print('\nWarnings')
+        for line in warned:
+            print(f'  {line}')
     print('\nCompatibility shims')
+    on = autoload.location().exists()
+    print(f'  {"autoload":<24}{"on" if on else "off (--autoload)"}')
     for line in shim_lines():
         print(f'  {line}')
     print('\nFeatures')
@@ -161,6 +214,64 @@ def _gpu() -> str:
     if not torch.cuda.is_available():
         return 'none: CPU only'
     return torch.cuda.get_device_name(0)
+
+
+def doubles() -> List[str]:
+    """A sentence for each kind of which two packages are installed."""
+    lines = []
+    for kind in KINDS:
+        found = [name for name in kind if _is_installed(name)]
+        if len(found) > 1:
+            lines.append(
+                f'{" and ".join(found)} replace files of one another: pip '
+                f'uninstall -y {" ".join(found)}, then install the one that '
+                'you want'
+            )
+    return lines
+
+
+def unused_gpu() -> List[str]:
+    """A sentence for each library that leaves an NVIDIA GPU unused."""
+    count = count_gpus()
+    if not count:
+        return []
+    seen = f'the driver sees {count} NVIDIA GPU{"s" * (count > 1)}, but '
+    lines = []
+    torch, ort = map(sys.modules.get, ('torch', 'onnxruntime'))
+    if torch is not None and not torch.cuda.is_available():
+        lines.append(
+            f'{seen}torch {torch.__version__} does not use CUDA: install a '
+            'CUDA build of torch'
+        )
+    if ort is not None and (
+        'CUDAExecutionProvider' not in ort.get_available_providers()
+    ):
+        lines.append(
+            f'{seen}ONNX Runtime has no CUDA: pip uninstall -y onnxruntime, '
+            'then pip install onnxruntime-gpu'
+        )
+    return lines
+
+
+def count_gpus() -> int:
+    """What NVIDIA's driver sees, whichever libraries are installed."""
+    library = 'nvcuda.dll' if sys.platform == 'win32' else 'libcuda.so.1'
+    try:
+        cuda = ctypes.CDLL(library)
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if cuda.cuInit(0) or cuda.cuDeviceGetCount(ctypes.byref(count)):
+        return 0
+    return count.value
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def shim_lines() -> List[str]:

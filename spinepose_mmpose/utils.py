@@ -8,7 +8,6 @@ import os
 import os.path as osp
 import platform
 import re
-import runpy
 import sys
 import traceback
 from pathlib import Path
@@ -20,6 +19,17 @@ TEMPORARY = '.spinepose-'
 USER_ERRORS = (ValueError, OSError, KeyError, FloatingPointError)
 OPENMMLAB = {'mmpose', 'mmengine', 'mmcv', 'mmdet'}
 PACKAGE = Path(__file__).resolve().parent
+# Assertions of OpenMMLab that do not say what to do.
+FLIP_TEST = (
+    'the model predicts another number of keypoints than the dataset has, '
+    'so that the flip test cannot exchange left and right: test it with '
+    'the keypoints of its own metainfo (docs/evaluation.md, any model)'
+)
+WITHOUT_GPU = (
+    'AmpOptimWrapper (--amp) needs a GPU, and PyTorch sees none here: train '
+    'in bfloat16 with --cfg-options optim_wrapper.type=Bfloat16OptimWrapper '
+    'instead of --amp'
+)
 
 
 @contextlib.contextmanager
@@ -68,33 +78,10 @@ def _reason(error: AssertionError) -> str:
     raised = traceback.extract_tb(error.__traceback__)[-1]
     if not OPENMMLAB.intersection(Path(raised.filename).parts):
         return ''
-    if not raised.name.startswith('flip_'):
-        return str(error).strip()
-    return (
-        'the model predicts another number of keypoints than the dataset has, '
-        'so that the flip test cannot exchange left and right: test it with '
-        'the keypoints of its own metainfo (docs/evaluation.md, any model)'
-    )
-
-
-def run_mmpose_tool(name: str) -> None:
-    """Run ``tools/NAME`` of MMPose with the arguments of this process.
-
-    Args:
-        name (str): ``train.py`` or ``test.py``.
-    """
-    import mmpose
-
-    tool = Path(mmpose.__path__[0]) / '.mim' / 'tools' / name
-    if not tool.is_file():
-        tool = Path(mmpose.__path__[0]).parent / 'tools' / name
-    if not tool.is_file():
-        sys.exit(
-            f'error: {tool} does not exist: this mmpose has no tools; '
-            'install it with "pip install --no-deps mmpose==1.3.2"'
-        )
-    with one_sentence():
-        runpy.run_path(str(tool), run_name='__main__')
+    reason = str(error).strip()
+    if raised.name.startswith('flip_'):
+        return FLIP_TEST
+    return WITHOUT_GPU if 'AmpOptimizerWrapper' in reason else reason
 
 
 @contextlib.contextmanager

@@ -312,13 +312,7 @@ def differences(one, two, place=''):
         ('wo-structure', {'.model.gamma1': 0}),
         ('wo-spine', {'.model.gamma2': 0}),
         ('scratch', {'.model.beta': 0, '.load_from': None}),
-        (
-            'amp',
-            {
-                '.optim_wrapper.type': 'AmpOptimWrapper',
-                '.optim_wrapper.loss_scale': 'dynamic',
-            },
-        ),
+        ('amp', {'.optim_wrapper.type': 'AmpOptimWrapper'}),
     ],
 )
 def test_is_a_delta(name, expected, load):

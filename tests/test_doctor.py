@@ -1,15 +1,21 @@
 """The doctor's report, here and on broken stacks."""
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import spinepose_mmpose
 from spinepose_mmpose import compat, doctor
+from spinepose_mmpose.compat import autoload
 
 import pytest
 
 
 def test_this_stack_works(capsys):
-    assert doctor.main() == 0
+    assert doctor.report() == 0
     out = capsys.readouterr().out
     assert f'spinepose-mmpose {spinepose_mmpose.__version__}, Python' in out
     import mmpose
@@ -59,7 +65,7 @@ def without(monkeypatch, *modules):
 )
 def test_a_main_module_fails(module, cure, monkeypatch, capsys):
     without(monkeypatch, module)
-    assert doctor.main() == 1
+    assert doctor.report() == 1
     out = capsys.readouterr().out
     assert (
         f"no: {module} (ModuleNotFoundError: No module named '{module}')" in out
@@ -84,7 +90,7 @@ def test_a_main_module_fails(module, cure, monkeypatch, capsys):
 )
 def test_an_extra_is_missing(module, cure, monkeypatch, capsys):
     without(monkeypatch, module)
-    assert doctor.main() == 0
+    assert doctor.report() == 0
     out = capsys.readouterr().out
     assert f'no: {module} ' in out
     assert cure in out[out.index(f'no: {module} ') :]
@@ -131,3 +137,108 @@ def test_shims_of_what_is_not_loaded(monkeypatch):
         )
     monkeypatch.setattr(compat, 'probed', {s.name: s for s in compat.SHIMS})
     assert all(line.endswith('not needed') for line in doctor.shim_lines())
+
+
+def test_two_packages_of_a_kind(monkeypatch):
+    installed = {'opencv-python', 'opencv-python-headless', 'onnxruntime-gpu'}
+
+    def version(name):
+        if name not in installed:
+            raise doctor.metadata.PackageNotFoundError(name)
+        return '1'
+
+    monkeypatch.setattr(doctor.metadata, 'version', version)
+    (line,) = doctor.doubles()
+    assert line.startswith('opencv-python and opencv-python-headless replace')
+    installed.add('onnxruntime')
+    assert 'uninstall -y onnxruntime onnxruntime-gpu' in doctor.doubles()[1]
+
+
+def test_a_gpu_that_is_not_used(monkeypatch):
+    cuda = SimpleNamespace(is_available=lambda: False)
+    torch = SimpleNamespace(cuda=cuda, __version__='2.13.0+cpu')
+    providers = ['CPUExecutionProvider']
+    ort = SimpleNamespace(get_available_providers=lambda: providers)
+    monkeypatch.setitem(sys.modules, 'torch', torch)
+    monkeypatch.setitem(sys.modules, 'onnxruntime', ort)
+    monkeypatch.setattr(doctor, 'count_gpus', lambda: 0)
+    assert doctor.unused_gpu() == []
+    monkeypatch.setattr(doctor, 'count_gpus', lambda: 2)
+    first, second = doctor.unused_gpu()
+    assert '2 NVIDIA GPUs, but torch 2.13.0+cpu does not use' in first
+    assert 'pip install onnxruntime-gpu' in second
+    cuda.is_available = lambda: True
+    providers.append('CUDAExecutionProvider')
+    assert doctor.unused_gpu() == []
+
+
+def test_the_driver_is_asked(monkeypatch):
+    """Two calls of NVIDIA's driver API; an error is no GPU."""
+
+    def count(reference):
+        reference._obj.value = 3
+        return 0
+
+    driver = SimpleNamespace(cuInit=lambda flags: 0, cuDeviceGetCount=count)
+    monkeypatch.setattr(doctor.ctypes, 'CDLL', lambda name: driver)
+    assert doctor.count_gpus() == 3
+    driver.cuInit = lambda flags: 100  # CUDA_ERROR_NO_DEVICE
+    assert doctor.count_gpus() == 0
+
+    def missing(name):
+        raise OSError(name)
+
+    monkeypatch.setattr(doctor.ctypes, 'CDLL', missing)
+    assert doctor.count_gpus() == 0
+
+
+def test_autoload_knows_every_package_that_is_fixed():
+    fixed = {
+        name.partition('.')[0]
+        for shim in compat.SHIMS
+        for name in (shim.after, *shim.before)
+        if name
+    }
+    assert fixed == set(autoload.PACKAGES)
+
+
+def test_autoload(tmp_path, monkeypatch):
+    """A Python whose site-packages hold the file finds the shims when MMPose
+    is imported, not before, and none after --no-autoload."""
+    root = Path(doctor.__file__).parents[1]
+    path = tmp_path / autoload.NAME
+    monkeypatch.setattr(autoload, 'location', lambda: path)
+    code = (
+        f'import site; site.addsitedir({str(tmp_path)!r}); import sys, json; '
+        'print("spinepose_mmpose" in sys.modules); import mmpose.datasets; '
+        'print("spinepose_mmpose" in sys.modules)'
+    )
+
+    def python():
+        return subprocess.run(
+            [sys.executable, '-c', code],
+            capture_output=True,
+            text=True,
+            env=dict(os.environ, PYTHONPATH=str(root)),
+        )
+
+    def switch(option):
+        monkeypatch.setattr(sys, 'argv', ['doctor', option])
+        assert doctor.main() == 0
+
+    switch('--autoload')
+    assert path.read_text().count('\n') == 1  # one line of a .pth file
+    found = python()
+    assert found.returncode == 0, found.stderr
+    assert found.stdout == 'False\nTrue\n'
+    switch('--no-autoload')
+    assert not path.exists() and "No module named 'xtc" in python().stderr
+    switch('--no-autoload')
+
+
+def test_autoload_in_a_folder_that_cannot_be_written(monkeypatch, tmp_path):
+    path = tmp_path / 'no' / autoload.NAME
+    monkeypatch.setattr(autoload, 'location', lambda: path)
+    monkeypatch.setattr(sys, 'argv', ['doctor', '--autoload'])
+    with pytest.raises(SystemExit, match='^error: No such file'):
+        doctor.main()

@@ -16,13 +16,14 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop
 from mmpose.registry import HOOKS
 
-from ..metainfo import KEYPOINT_NAMES
 from ..models.head_extension import (
+    FINAL_LAYER,
     checkpoint_names,
     checkpoint_weights,
     count_keypoints,
     extend_head,
     find_mismatch,
+    metainfo_names,
 )
 
 
@@ -36,8 +37,13 @@ class HeadExtensionHook(Hook):
     log says which. Whatever else does not fit is an error, and in testing all
     that does not. Resuming is left alone.
 
+    The student's keypoints are those of the training set. A
+    :class:`.SpinePoseDistiller` without ``keypoint_names`` learns them here.
+
     Args:
-        keypoint_names: The student's keypoints, in order.
+        keypoint_names: The student's keypoints, in order. By default
+            ``model.keypoint_names``, else what the training set's metainfo
+            says.
         source_names: The checkpoint's. By default what its metainfo says,
             then what their number says (17 COCO, 26 Halpe26, 133
             COCO-WholeBody).
@@ -55,17 +61,37 @@ class HeadExtensionHook(Hook):
 
     def __init__(
         self,
-        keypoint_names: Sequence[str] = KEYPOINT_NAMES,
+        keypoint_names: Optional[Sequence[str]] = None,
         source_names: Optional[Sequence[str]] = None,
         keypoint_alias: Optional[Dict[str, str]] = None,
         redraw: Sequence[str] = (),
         seed: Optional[int] = None,
     ) -> None:
-        self.keypoint_names = list(keypoint_names)
+        self.keypoint_names = keypoint_names
         self.source_names = source_names
         self.keypoint_alias = keypoint_alias
         self.redraw = redraw
         self.seed = seed
+
+    def before_run(self, runner) -> None:
+        """Tell the model its keypoints, or compare them.
+
+        Raises:
+            ValueError: when the training set has other keypoints.
+        """
+        if not isinstance(runner._train_loop, BaseLoop):
+            return
+        model, names = _plain_model(runner), self._dataset_names(runner)
+        if names is None or not hasattr(model, 'name_keypoints'):
+            return
+        if model.keypoint_names is None:
+            model.name_keypoints(names)
+        elif model.keypoint_names != names:
+            raise ValueError(
+                f'model.keypoint_names are {model.keypoint_names}, but the '
+                f"training set's metainfo says {names}: leave "
+                'model.keypoint_names out, or set the metainfo of the dataset'
+            )
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Edit the checkpoint before it reaches the model.
@@ -75,14 +101,12 @@ class HeadExtensionHook(Hook):
         """
         if runner._resume:
             return
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
+        own = _plain_model(runner).state_dict()
         weights = checkpoint_weights(checkpoint)
         # Built by Runner.train() alone; val() and test() leave it a dict.
         if isinstance(runner._train_loop, BaseLoop):
-            weights = self._extend(runner, weights, checkpoint.get('meta'))
-        mismatch = find_mismatch(weights, model.state_dict())
+            weights = self._extend(runner, weights, checkpoint.get('meta'), own)
+        mismatch = find_mismatch(weights, own)
         if mismatch:
             raise ValueError(
                 f'"{runner._load_from}" is no checkpoint of this model: '
@@ -90,22 +114,55 @@ class HeadExtensionHook(Hook):
             )
         checkpoint['state_dict'] = weights
 
-    def _extend(self, runner, weights: dict, meta: Optional[dict]) -> dict:
+    def _extend(
+        self, runner, weights: dict, meta: Optional[dict], own: dict
+    ) -> dict:
         rows = count_keypoints(weights)
-        names = self.source_names or checkpoint_names(
+        source = self.source_names or checkpoint_names(
             meta, rows, self.keypoint_alias
         )
-        if list(names) == self.keypoint_names and not self.redraw:
+        names = self._student_names(runner)
+        outputs = len(own[f'{FINAL_LAYER}.weight'])
+        if len(names) != outputs:
+            raise ValueError(
+                f'model.head.out_channels is {outputs}, but there are '
+                f'{len(names)} names of keypoints: {names}. Set '
+                "model.keypoint_names, or the training set's metainfo, to "
+                'those of the outputs.'
+            )
+        if list(source) == names and not self.redraw:
             return weights
         seed = runner.seed if self.seed is None else self.seed
-        weights, report = extend_head(
-            weights, names, self.keypoint_names, seed, self.redraw
-        )
+        weights, report = extend_head(weights, source, names, seed, self.redraw)
         runner.logger.info(
-            f'Head extension from {rows} to {len(self.keypoint_names)} '
+            f'Head extension from {rows} to {len(names)} '
             f'keypoints (seed {seed}):\n{report}'
         )
         return weights
+
+    def _student_names(self, runner) -> List[str]:
+        names = (
+            self.keypoint_names
+            or getattr(_plain_model(runner), 'keypoint_names', None)
+            or self._dataset_names(runner)
+        )
+        if names is None:
+            raise ValueError(
+                "The names of the model's keypoints are unknown: set "
+                "model.keypoint_names, or the training set's metainfo."
+            )
+        return list(names)
+
+    def _dataset_names(self, runner) -> Optional[List[str]]:
+        metainfo = getattr(runner.train_dataloader.dataset, 'metainfo', {})
+        if 'keypoint_id2name' not in metainfo:
+            return None
+        return metainfo_names(metainfo, self.keypoint_alias)
+
+
+def _plain_model(runner) -> torch.nn.Module:
+    model = runner.model
+    return model.module if is_model_wrapper(model) else model
 
 
 FORMATS = {

@@ -57,7 +57,9 @@ class SpinePoseDistiller(TopdownPoseEstimator):
         beta: Weight of L_distill.
         gamma1: Weight of L_structure.
         gamma2: Weight of L_spine.
-        keypoint_names: Names of the student's K keypoints.
+        keypoint_names: Names of the student's K keypoints. By default those
+            of SpineTrack where K is 37; else :class:`.HeadExtensionHook`
+            takes them from the training set's metainfo.
         distill_keypoints: Student keypoints to distil. All that the teacher
             has by the same name or alias by default, less
             ``distill_exclude``.
@@ -84,7 +86,7 @@ class SpinePoseDistiller(TopdownPoseEstimator):
         beta: float = 2.5,
         gamma1: float = 0.1,
         gamma2: float = 0.5,
-        keypoint_names: Sequence[str] = KEYPOINT_NAMES,
+        keypoint_names: Optional[Sequence[str]] = None,
         distill_keypoints: Optional[Sequence[str]] = None,
         distill_exclude: Sequence[str] = ('neck', 'hip'),
         distill_unlabelled: bool = False,
@@ -98,11 +100,6 @@ class SpinePoseDistiller(TopdownPoseEstimator):
         negative = {k: v for k, v in weights.items() if v < 0}
         if negative:
             raise ValueError(f'Loss weights must not be negative: {negative}.')
-        if len(keypoint_names) != self.head.out_channels:
-            raise ValueError(
-                f'The head has {self.head.out_channels} outputs, but there are '
-                f'{len(keypoint_names)} keypoint_names.'
-            )
         if not isinstance(self.head.loss_module, KLDiscretLoss):
             raise ValueError(
                 "The head's loss must be KLDiscretLoss, which L_distill is "
@@ -113,20 +110,42 @@ class SpinePoseDistiller(TopdownPoseEstimator):
         self.beta = beta
         self.gamma1 = gamma1
         self.gamma2 = gamma2
-        self.keypoint_names = list(keypoint_names)
+        self.keypoint_names: Optional[List[str]] = None
         self.distill_keypoints = distill_keypoints
         self.distill_exclude = distill_exclude
         self.distill_unlabelled = distill_unlabelled
         self.decode_beta = decode_beta
         self.teacher = FrozenTeacher(**teacher) if teacher else None
         self._pairs: Optional[Tuple[List[int], List[int]]] = None
-        if gamma1:
-            self.loss_structure = self._build_loss(
-                'BoneOrientationLoss', loss_structure
+        self._loss_settings = loss_structure, loss_spine
+        outputs = self.head.out_channels
+        if keypoint_names is None and outputs == len(KEYPOINT_NAMES):
+            keypoint_names = KEYPOINT_NAMES
+        if keypoint_names is not None:
+            self.name_keypoints(keypoint_names)
+
+    def name_keypoints(self, names: Sequence[str]) -> None:
+        """Set the names of the K keypoints and build what goes by them.
+
+        Raises:
+            ValueError: when they are not as many as the head's outputs, or
+                lack the bones or the chain of a loss.
+        """
+        if len(names) != self.head.out_channels:
+            raise ValueError(
+                f'The head has {self.head.out_channels} outputs, but there are '
+                f'{len(names)} keypoint_names.'
             )
-        if gamma2:
-            self.loss_spine = self._build_loss(
-                'SpineSmoothnessLoss', loss_spine
+        self.keypoint_names = list(names)
+        device = next(self.parameters()).device
+        structure, spine = self._loss_settings
+        if self.gamma1:
+            self.loss_structure = self._build_loss(
+                'BoneOrientationLoss', structure
+            ).to(device)
+        if self.gamma2:
+            self.loss_spine = self._build_loss('SpineSmoothnessLoss', spine).to(
+                device
             )
 
     def _build_loss(self, kind: str, settings: Optional[dict]) -> nn.Module:
@@ -146,6 +165,13 @@ class SpinePoseDistiller(TopdownPoseEstimator):
             FloatingPointError: when a loss is not finite; the message names
                 the samples.
         """
+        if self.keypoint_names is None:
+            raise ValueError(
+                f"The names of the head's {self.head.out_channels} outputs are "
+                'unknown: set model.keypoint_names, or keep HeadExtensionHook '
+                "in default_hooks, which takes them from the training set's "
+                'metainfo.'
+            )
         # The teacher first: a wrong one should stop before any work.
         target = self._teach(inputs) if self.beta else None
         with full_precision(*self.extract_feat(inputs)) as feats:

@@ -1,7 +1,7 @@
 """The anatomical regularisation losses of SpinePose."""
 
 import math
-from typing import Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 import torch
 from mmengine.dist import all_reduce
@@ -99,8 +99,8 @@ class BoneOrientationLoss(nn.Module):
     """Structure loss of SpinePose, see :func:`bone_orientation_loss`.
 
     Args:
-        bones: Bones by the names of their ends. Every skeleton link of
-            SpineTrack by default.
+        bones: Bones by the names of their ends. By default every skeleton
+            link of SpineTrack whose ends are among the keypoints.
         keypoint_names: Names of the K keypoints, in order.
         min_length: Shorter bones have no direction, in the unit of the
             keypoints. The default suits keypoints as fractions of the longer
@@ -109,17 +109,26 @@ class BoneOrientationLoss(nn.Module):
         loss_weight: Factor of the loss.
 
     Raises:
-        ValueError: when a bone ends in an unknown keypoint.
+        ValueError: when a bone ends in an unknown keypoint, or by default
+            none of SpineTrack's is among the keypoints.
     """
 
     def __init__(
         self,
-        bones: Sequence[Tuple[str, str]] = BONES,
+        bones: Optional[Sequence[Tuple[str, str]]] = None,
         keypoint_names: Sequence[str] = KEYPOINT_NAMES,
         min_length: float = 1e-3,
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
+        if bones is None:
+            bones = [b for b in BONES if set(b) <= set(keypoint_names)]
+            if not bones:
+                raise ValueError(
+                    "None of SpineTrack's bones is among the keypoints "
+                    f'{list(keypoint_names)}: set model.loss_structure.bones, '
+                    'or model.gamma1=0.'
+                )
         index = [keypoint_index(bone, keypoint_names) for bone in bones]
         self.register_buffer(
             'bones', torch.tensor(index).reshape(-1, 2), persistent=False
@@ -232,8 +241,8 @@ class SpineSmoothnessLoss(nn.Module):
     makes that change from 99 % passing at 1.5 to 99 % of the halving at 2.5.
 
     Args:
-        chain: Keypoint names in order. The spine from C1 to the sacrum by
-            default.
+        chain: Keypoint names in order. By default the spine from C1 to the
+            sacrum, as far as it is among the keypoints.
         keypoint_names: Names of the K keypoints, in order.
         a: Steepness, per mean link.
         t: T, in mean links.
@@ -243,12 +252,13 @@ class SpineSmoothnessLoss(nn.Module):
         loss_weight: Factor of the loss.
 
     Raises:
-        ValueError: when the chain names an unknown keypoint.
+        ValueError: when the chain names an unknown keypoint, or by default
+            fewer than three points of the spine are among the keypoints.
     """
 
     def __init__(
         self,
-        chain: Sequence[str] = SPINE_CHAIN,
+        chain: Optional[Sequence[str]] = None,
         keypoint_names: Sequence[str] = KEYPOINT_NAMES,
         a: float = 10.0,
         t: float = 2.0,
@@ -256,6 +266,15 @@ class SpineSmoothnessLoss(nn.Module):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
+        if chain is None:
+            chain = [name for name in SPINE_CHAIN if name in keypoint_names]
+            if len(chain) < 3:
+                raise ValueError(
+                    'Of the spine only '
+                    f'{chain or "nothing"} is among the keypoints '
+                    f'{list(keypoint_names)}: set model.loss_spine.chain, or '
+                    'model.gamma2=0.'
+                )
         self.register_buffer(
             'chain',
             torch.tensor(keypoint_index(chain, keypoint_names)),

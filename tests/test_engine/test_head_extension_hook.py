@@ -1,6 +1,10 @@
-from spinepose_mmpose.metainfo import KEYPOINT_NAMES
-from spinepose_mmpose.models.head_extension import extend_head
+import json
+from pathlib import Path
 
+from spinepose_mmpose.metainfo import KEYPOINT_NAMES, SPINE_CHAIN
+from spinepose_mmpose.models.head_extension import extend_head, keypoint_index
+
+import numpy as np
 import pytest
 import torch
 from mmengine.registry import DefaultScope
@@ -141,3 +145,94 @@ def test_testing_needs_the_same_keypoints(teacher, data, tmp_path):
     with DefaultScope.overwrite_default_scope('mmpose'):
         with pytest.raises(ValueError, match=r'1 of another|2 of another'):
             Runner.from_cfg(cfg).test()
+
+
+OWN = [*SPINE_CHAIN, 'nose', 'left_shoulder', 'right_shoulder']
+
+
+@pytest.fixture(scope='module')
+def own_keypoints(data, tmp_path_factory):
+    """The same people with 12 keypoints, and their metainfo."""
+    index = keypoint_index(OWN, KEYPOINT_NAMES)
+    name = 'annotations/person_keypoints_train-unreal.json'
+    content = json.loads((Path(data) / name).read_text())
+    for person in content['annotations']:
+        triples = np.reshape(person['keypoints'], (-1, 3))[index]
+        person['keypoints'] = triples.ravel().tolist()
+        person['num_keypoints'] = int((triples[:, 2] > 0).sum())
+    path = tmp_path_factory.mktemp('own') / 'own.json'
+    path.write_text(json.dumps(content))
+    swap = dict(left_shoulder='right_shoulder', right_shoulder='left_shoulder')
+    metainfo = dict(
+        dataset_name='own',
+        keypoint_info={
+            i: dict(name=n, id=i, color=[0, 0, 0], swap=swap.get(n, ''))
+            for i, n in enumerate(OWN)
+        },
+        skeleton_info={},
+        joint_weights=[1.0] * 12,
+        sigmas=[0.05] * 12,
+    )
+    return dict(
+        type='CocoDataset',
+        data_mode='topdown',
+        data_root=data,
+        data_prefix=dict(img='images/train-unreal/'),
+        ann_file=str(path),
+        metainfo=metainfo,
+    )
+
+
+def own_config(dataset, teacher, data, work_dir, **options):
+    """Fine-tuning from 26 keypoints; nothing is validated."""
+    cfg = small_config(
+        data, work_dir, load_from=teacher['checkpoint'], log_level='INFO'
+    )
+    pipeline = cfg.train_dataloader.dataset.pipeline
+    cfg.train_dataloader.dataset = dict(dataset, pipeline=pipeline)
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    cfg.default_hooks.checkpoint.pop('save_best')
+    cfg.train_cfg = dict(by_epoch=True, max_epochs=1)
+    cfg.model.head.out_channels = 12
+    cfg.merge_from_dict({k.replace('__', '.'): v for k, v in options.items()})
+    return cfg
+
+
+@pytest.mark.parametrize('named', [False, True])
+def test_own_keypoints_are_named_once(
+    named, own_keypoints, teacher, old, data, tmp_path
+):
+    """In the dataset's metainfo; model.keypoint_names may say the same."""
+    cfg = own_config(own_keypoints, teacher, data, tmp_path / 'run')
+    if named:
+        cfg.model.keypoint_names = OWN
+    runner = run(cfg)
+    assert runner.model.keypoint_names == OWN
+    log = log_of(runner)
+    assert 'from 26 to 12 keypoints' in log
+    assert '5 copied: neck, hip, nose, left_shoulder, right_shoulder' in log
+    assert 'loss_spine: ' in log and 'loss_structure: ' in log
+    assert runner.model.loss_spine.chain.tolist() == list(range(9))
+    assert len(runner.model.loss_structure.bones) == 8  # neck_03 to hip
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (
+            dict(model__keypoint_names=OWN[::-1]),
+            'leave model.keypoint_names out',
+        ),
+        (
+            dict(default_hooks__head_extension__keypoint_names=OWN[:11]),
+            'model.head.out_channels is 12, but there are 11 names.*Set '
+            'model.keypoint_names',
+        ),
+    ],
+)
+def test_names_that_disagree(
+    options, message, own_keypoints, teacher, data, tmp_path
+):
+    cfg = own_config(own_keypoints, teacher, data, tmp_path / 'run', **options)
+    with pytest.raises(ValueError, match=message):
+        run(cfg)
