@@ -250,21 +250,36 @@ def correct(
     share = AREA_OF_BOX
     if old_box:
         share = person['area'] / (old_box[2] * old_box[3])
+    after = dict(
+        bbox=[round(float(v), 2) for v in box],
+        area=round(float(share * box[2] * box[3]), 2),
+        changed_by=[who],
+        changed_keypoints=dict.fromkeys(names, who),
+    )
+    return _with_points(person, points, names, after), names
+
+
+def _with_points(
+    person: dict, points: np.ndarray, names: Sequence[str], after: dict
+) -> dict:
+    """The person with other points, the box and the area of ``after``, and
+    those who changed them added."""
     guesses = person.get('guesses', {}).items()
-    by = [n for n in person.get('changed_by', ()) if n != who]
+    by, said = after.get('changed_by', []), after.get('changed_keypoints', {})
     return dict(
         person,
         keypoints=points.ravel().tolist(),
         num_keypoints=int((points[:, 2] > 0).sum()),
-        bbox=[round(float(v), 2) for v in box],
-        area=round(float(share * box[2] * box[3]), 2),
+        bbox=after['bbox'],
+        area=after['area'],
         guesses={n: xy for n, xy in guesses if n not in names},
-        changed_by=[*by, who],
+        changed_by=[n for n in person.get('changed_by', ()) if n not in by]
+        + by,
         changed_keypoints={
             **person.get('changed_keypoints', {}),
-            **dict.fromkeys(names, who),
+            **{n: said[n] for n in names if n in said},
         },
-    ), names
+    )
 
 
 def _box_around(points: np.ndarray, box=None) -> list:
@@ -343,25 +358,7 @@ def _combine(person: dict, later: dict, names: set) -> dict:
     new = np.reshape(later['keypoints'], (-1, 3))
     ids = [KEYPOINT_IDS[name] for name in names]
     points[ids] = new[ids]
-    by = later.get('changed_by', [])
-    said = later.get('changed_keypoints', {})
-    guesses = person.get('guesses', {}).items()
-    return dict(
-        person,
-        keypoints=points.ravel().tolist(),
-        num_keypoints=int((points[:, 2] > 0).sum()),
-        bbox=later['bbox'],
-        area=later['area'],
-        guesses={n: xy for n, xy in guesses if n not in names},
-        changed_by=[
-            *(n for n in person.get('changed_by', ()) if n not in by),
-            *by,
-        ],
-        changed_keypoints={
-            **person.get('changed_keypoints', {}),
-            **{n: said[n] for n in names if n in said},
-        },
-    )
+    return _with_points(person, points, names, later)
 
 
 def json_text(path) -> str:

@@ -197,7 +197,9 @@ def read_image(path: Optional[Path]) -> Optional[np.ndarray]:
         return None
     if not content:
         return None
-    return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    with contextlib.suppress(cv2.error):  # of more pixels than OpenCV takes
+        return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    return None
 
 
 def empty_folder(folder: Path) -> Path:

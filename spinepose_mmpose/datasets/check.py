@@ -76,8 +76,6 @@ def check_dataset(
 def check_content(content: Content) -> List[Finding]:
     """All checks of one file that need no images."""
     checks = (
-        _check_order,
-        _check_image_entries,
         _check_ids,
         _check_faults,
         _check_boxes,
@@ -86,7 +84,10 @@ def check_content(content: Content) -> List[Finding]:
         check_spine,
         _check_doubles,
     )
-    return [finding for check in checks for finding in check(content)]
+    findings = [*_check_order(content), *_check_image_entries(content)]
+    for check in checks:
+        findings += [about_person(content, *found) for found in check(content)]
+    return findings
 
 
 def _counts(content: Content) -> Dict[str, int]:
@@ -107,6 +108,8 @@ def _counts(content: Content) -> Dict[str, int]:
 
 
 # --- ids and entries ----------------------------------------------------------
+# Checks of people give the arguments of about_person: row, kind, detail, and
+# where there are any score and points.
 
 
 def _check_order(content: Content) -> Iterator[Finding]:
@@ -150,16 +153,15 @@ def _check_image_entries(content: Content) -> Iterator[Finding]:
             yield about_image(content, row, 'image-entry', detail)
 
 
-def _check_ids(content: Content) -> Iterator[Finding]:
+def _check_ids(content: Content) -> Iterator[tuple]:
     counts = Counter(key_of(a.get('id')) for a in content.annotations)
     for row, annotation in enumerate(content.annotations):
         count = counts[key_of(annotation.get('id'))]
         if count > 1:
             detail = f'{count} annotations have its id'
-            yield about_person(content, row, 'duplicate-id', detail)
+            yield (row, 'duplicate-id', detail)
         if content.rows_of_people[row] is None:
-            yield about_person(
-                content,
+            yield (
                 row,
                 'no-image-entry',
                 f'its image id {annotation.get("image_id")!r} is not among '
@@ -191,20 +193,19 @@ AREA_SLACK = 1.02
 NEAR, LEAST_COMMON = 0.02, 6
 
 
-def _check_faults(content: Content) -> Iterator[Finding]:
+def _check_faults(content: Content) -> Iterator[tuple]:
     """People that SpineTrackDataset refuses, with its reasons."""
     for row, fault in content.faults.items():
-        yield about_person(content, row, _KINDS[fault.kind], fault.detail)
+        yield (row, _KINDS[fault.kind], fault.detail)
 
 
-def _check_boxes(content: Content) -> Iterator[Finding]:
+def _check_boxes(content: Content) -> Iterator[tuple]:
     people = content.people
     x, y, w, h = people.boxes.T
     width, height = people.image_sizes.T
     beyond = np.max([-x, -y, x + w - width, y + h - height], axis=0)
     for i in np.flatnonzero(beyond > SLACK):
-        yield about_person(
-            content,
+        yield (
             people.rows[i],
             'box-beyond-image',
             f'its box {_text(people.boxes[i])} reaches {beyond[i]:.1f} px '
@@ -215,11 +216,10 @@ def _check_boxes(content: Content) -> Iterator[Finding]:
     for row in people.rows[~good]:
         area = content.annotations[row].get('area')
         detail = f'its area is {area!r}, expected a positive number'
-        yield about_person(content, row, 'area', detail)
+        yield row, 'area', detail
     ratio = people.areas / np.maximum(w * h, 1e-9)
     for i in np.flatnonzero(good & (ratio > AREA_SLACK)):
-        yield about_person(
-            content,
+        yield (
             people.rows[i],
             'area-large',
             f'its area {people.areas[i]:g} is {ratio[i]:.2f} times that of '
@@ -228,15 +228,14 @@ def _check_boxes(content: Content) -> Iterator[Finding]:
         )
 
 
-def _check_points(content: Content) -> Iterator[Finding]:
+def _check_points(content: Content) -> Iterator[tuple]:
     """Labelled points outside of image and box, at 0, 0; their number."""
     people = content.people
     xy, labelled = people.keypoints[..., :2], people.labelled
     origin = labelled & (xy == 0).all(axis=2)
     for i in np.flatnonzero(origin.any(axis=1)):
         ids = np.flatnonzero(origin[i])
-        yield about_person(
-            content,
+        yield (
             people.rows[i],
             'point-at-origin',
             f'{len(ids)} labelled points are at 0, 0: '
@@ -266,8 +265,7 @@ def _check_points(content: Content) -> Iterator[Finding]:
         for i in np.flatnonzero(far.any(axis=1)):
             k = int(np.where(far[i], beyond[i], -np.inf).argmax())
             others = far[i].sum() - 1
-            yield about_person(
-                content,
+            yield (
                 people.rows[i],
                 f'point-outside-{what}',
                 f'{KEYPOINT_NAMES[k]} lies {beyond[i, k]:.0f} px outside the '
@@ -279,21 +277,20 @@ def _check_points(content: Content) -> Iterator[Finding]:
         stated = content.annotations[row].get('num_keypoints')
         if stated is not None and stated != count:
             detail = f'num_keypoints is {stated!r}, but {count} are labelled'
-            yield about_person(content, row, 'num-keypoints', detail)
+            yield row, 'num-keypoints', detail
 
 
 def _text(box) -> str:
     return '[' + ', '.join(f'{v:g}' for v in box) + ']'
 
 
-def _check_doubles(content: Content) -> Iterator[Finding]:
+def _check_doubles(content: Content) -> Iterator[tuple]:
     """People whose labels are those of another in the same image."""
     people = content.people
     for i, j, distance in doubles(people):
         other = content.annotations[people.rows[i]].get('id')
         how = 'exactly' if distance == 0 else f'to {100 * distance:.1f} %'
-        yield about_person(
-            content,
+        yield (
             people.rows[j],
             'person-twice',
             f'its points are those of annotation {other} {how}',

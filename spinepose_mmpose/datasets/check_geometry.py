@@ -12,7 +12,6 @@ from spinepose_mmpose.metainfo import (
 import numpy as np
 
 from .annotations import Content
-from .findings import Finding, about_person
 
 # Same-side distances that hold a pair in place, beside the skeleton's bones.
 _FURTHER = (
@@ -50,7 +49,7 @@ TOGETHER = (
 LEAST_WIDTH = 3.0
 
 
-def check_sides(content: Content) -> Iterator[Finding]:
+def check_sides(content: Content) -> Iterator[tuple]:
     """Suspected exchanges, the clearest of each sign per person."""
     people = content.people
     xy, labelled = people.keypoints[..., :2], people.labelled
@@ -58,8 +57,7 @@ def check_sides(content: Content) -> Iterator[Finding]:
     names = list(GROUPS)
     group, gain = exchanged_groups(xy, labelled, scales)
     for i in np.flatnonzero(group >= 0):
-        yield about_person(
-            content,
+        yield (
             people.rows[i],
             'sides-exchanged',
             f'left and right {names[group[i]]}: exchanged, the bones that '
@@ -72,8 +70,7 @@ def check_sides(content: Content) -> Iterator[Finding]:
             xy, labelled, scales, a, b, cosine, width
         )
         for i in np.flatnonzero(opposed):
-            yield about_person(
-                content,
+            yield (
                 people.rows[i],
                 'sides-opposed',
                 f'{_plural(a)} and {_plural(b)} show opposite sides: one of '
@@ -218,7 +215,7 @@ SHARES = np.array([0.082, 0.1, 0.101, 0.185, 0.181, 0.142, 0.119, 0.09])
 ORDER_GAIN, SPACING = 0.02, 0.07
 
 
-def check_spine(content: Content) -> Iterator[Finding]:
+def check_spine(content: Content) -> Iterator[tuple]:
     """Neighbours that look exchanged, points out of place; the clearest of
     each per person."""
     people = content.people
@@ -228,8 +225,7 @@ def check_spine(content: Content) -> Iterator[Finding]:
     gains = order_gains(chain, labelled) / scales
     for i in np.flatnonzero(gains.max(axis=1) > ORDER_GAIN):
         k = int(gains[i].argmax())
-        yield about_person(
-            content,
+        yield (
             people.rows[i],
             'spine-order',
             f'{_named(k)} and {_named(k + 1)}: exchanged, the spine gets '
@@ -240,8 +236,7 @@ def check_spine(content: Content) -> Iterator[Finding]:
     misses = misplacements(chain, labelled) / scales
     for i in np.flatnonzero(misses.max(axis=1) > SPACING):
         k = int(misses[i].argmax())
-        yield about_person(
-            content,
+        yield (
             people.rows[i],
             'spine-spacing',
             f'{_named(k + 1)} misses its place between its neighbours by '

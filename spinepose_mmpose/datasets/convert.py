@@ -12,6 +12,7 @@ from ..metainfo import (
     SKELETON,
     SPINE_CHAIN,
 )
+from .annotations import numbers
 
 SIDES = ('left', 'right')
 ANCHORS = ('hip', 'shoulder', 'ear')
@@ -189,11 +190,11 @@ def _convert(annotation: dict) -> np.ndarray:
             f'{sorted(SOURCES)} (COCO, Halpe26, Halpe)'
         )
     count = SOURCES[len(flat) // 3]
+    points = numbers(flat)
+    if points is None:
+        raise ValueError(f'a keypoint of {place} is not a number')
     keypoints = np.zeros((NUM_KEYPOINTS, 3))
-    try:
-        keypoints[:count] = np.reshape(flat, (-1, 3))[:count]
-    except (TypeError, ValueError):
-        raise ValueError(f'a keypoint of {place} is not a number') from None
+    keypoints[:count] = points.reshape(-1, 3)[:count]
     if not np.isfinite(keypoints).all():
         raise ValueError(f'a keypoint of {place} is NaN or infinite')
     keypoints[keypoints[:, 2] <= 0] = 0

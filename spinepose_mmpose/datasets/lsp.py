@@ -20,6 +20,7 @@ from scipy.io import loadmat
 
 from ..evaluation.coco import keypoint_similarity
 from ..metainfo import FLIP_INDICES, KEYPOINT_IDS, NUM_KEYPOINTS, SIGMAS
+from .annotation_tools import points_with_guesses, select_images
 from .label_teachers import GROUPS
 from .pseudo_label import spinetrack_file
 
@@ -142,12 +143,11 @@ def lsp_to_spinetrack(
 
 def split(dataset: dict, count: int) -> Tuple[dict, dict]:
     """The first images of a file, and the others."""
-    parts = []
-    for images in (dataset['images'][:count], dataset['images'][count:]):
-        ids = {image['id'] for image in images}
-        people = [a for a in dataset['annotations'] if a['image_id'] in ids]
-        parts.append(dict(dataset, images=images, annotations=people))
-    return tuple(parts)
+    images = dataset['images']
+    return tuple(
+        select_images(dataset, part)
+        for part in (images[:count], images[count:])
+    )
 
 
 def is_mirrored(person: dict, found: np.ndarray) -> bool:
@@ -211,10 +211,8 @@ def _points_by_file(teacher: dict) -> Dict[str, np.ndarray]:
     names = {image['id']: image['file_name'] for image in teacher['images']}
     found = {}
     for person in reversed(teacher['annotations']):
-        points = np.reshape(person['keypoints'], (-1, 3)).astype(float)
-        points[points[:, 2] == 0] = np.nan
-        for name, xy in person.get('guesses', {}).items():
-            points[KEYPOINT_IDS[name], :2] = xy
+        points = points_with_guesses(person)
+        points[~points.any(axis=1)] = np.nan
         file = Path(names[person['image_id']]).name
         found[file] = points[:, :2]
     return found

@@ -32,6 +32,7 @@ from .annotations import (
     box_fault,
     key_of,
     keypoint_fault,
+    number,
 )
 from .convert import person_category
 from .label_teachers import Teacher, ask
@@ -227,7 +228,8 @@ def read_annotations(path) -> dict:
                 'converts COCO and Halpe'
             )
         w, h = person['bbox'][2:]
-        person.setdefault('area', AREA_OF_BOX * w * h)
+        if not number(person.get('area')) > 0:
+            person['area'] = AREA_OF_BOX * w * h
     return content.raw
 
 

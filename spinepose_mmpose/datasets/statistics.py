@@ -23,24 +23,11 @@ from .browse import drawable, empty_folder, person_view, read_image, write_image
 from .page import render
 
 # Points that make a pose: head, limbs, spine; faces and feet add noise.
-SHAPE = [
-    KEYPOINT_IDS[name]
-    for name in (
-        *SPINE_CHAIN,
-        'head',
-        *(
-            f'{side}_{name}'
-            for side in ('left', 'right')
-            for name in (
-                'shoulder',
-                'elbow',
-                'wrist',
-                'hip',
-                'knee',
-                'ankle',
-            )
-        ),
-    )
+LIMBS = ('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')
+SHAPE = [KEYPOINT_IDS[name] for name in (*SPINE_CHAIN, 'head')] + [
+    KEYPOINT_IDS[f'{side}_{name}']
+    for side in ('left', 'right')
+    for name in LIMBS
 ]
 LEAST_LABELLED = 0.8  # of SHAPE
 # Box sizes from the sacrum, further than which a point is no part of a pose.
