@@ -18,8 +18,12 @@ from spinepose_mmpose.metainfo import KEYPOINT_IDS
 
 import numpy as np
 
-VIEWS = {'side': 90, '20 off side': 70, '35 off side': 55, '35 off front': 35,
-         '20 off front': 20, 'front': 0, 'behind': 180}  # fmt: skip
+# Degrees of the trunk's yaw, by view; measures of the sagittal plane (and of
+# limbs) are judged in the first three, those of the frontal one in the others.
+VIEWS = {'side': 90, '20 off side': 70, '35 off side': 55, 'front': 0,
+         '20 off front': 20, '35 off front': 35, 'behind': 180}  # fmt: skip
+# What these views give is measured although the program would refuse it.
+UNCHECKED = ('35 off side', '35 off front')
 SIZE = (480, 640)
 SEED = 20_000  # none of the shipped datasets has it
 
@@ -36,6 +40,11 @@ def parse_args():
         help='an ONNX file that looks at images of the people; '
         'without, the true points are measured',
     )
+    parser.add_argument(
+        '--set-angles', action='store_true',
+        help='compare the measures of the true 3D points with the angles that '
+        'were set, and end',
+    )  # fmt: skip
     parser.add_argument(
         '--proportions', action='store_true',
         help='print the widths of shoulders and hips over the length of the '
@@ -122,36 +131,95 @@ def measure_people(args):
     return rows, np.concatenate(errors)
 
 
-def agreement(rows, unit):
-    """Bias, lower and upper limit of agreement (Bland, Altman, 1986), share of
-    people with a value, share of truths within the interval, in percent."""
-    found, deviation, true, trusted = np.array(rows, float).T
+def agreement(rows, unit, unchecked=False):
+    """Bias, lower and upper limit of agreement (Bland, Altman, 1986), percent
+    of people with a value, percent of truths within the 95 % interval.
+
+    Args:
+        rows (list): (measured, deviation, true, whether the view holds).
+        unit (str): of the measure.
+        unchecked (bool): count values in views that do not hold.
+    """
+    found, deviation, true, holds = np.array(rows, float).T
     error = found - true
     if unit == 'deg':
         error = wrap(error)
-    known = np.isfinite(error)
+    known = np.isfinite(error) & (unchecked | (holds > 0))
     if known.sum() < 3:
         return None
     bias, spread = error[known].mean(), 1.96 * error[known].std(ddof=1)
     inside = np.abs(error) <= 1.96 * deviation
-    return (bias, bias - spread, bias + spread, 100 * trusted.mean(),
+    return (bias, bias - spread, bias + spread, 100 * holds.mean(),
             100 * inside[known].mean())  # fmt: skip
 
 
-def print_table(rows):
-    print('| measure | unit | ' + ' | '.join(VIEWS) + ' |')
-    print('|---' * (len(VIEWS) + 2) + '|')
-    for name, measure in MEASURES.items():
-        cells = []
-        for view in VIEWS:
-            found = agreement(rows[view][name], measure.unit)
-            if found is None:
-                cells.append('-')
+def print_tables(rows, with_intervals):
+    """A table of each plane; a cell is bias (limits of agreement) percent of
+    people with a value, and of truths within the interval."""
+    for plane, views in (
+        (planes.SAGITTAL, list(VIEWS)[:3]),
+        (planes.FRONTAL, list(VIEWS)[3:]),
+    ):
+        heads = [f'{v}, unchecked' if v in UNCHECKED else v for v in views]
+        print(f'\n| measure | {" | ".join(heads)} |')
+        print('|---' * (len(views) + 1) + '|')
+        for name, measure in MEASURES.items():
+            own = measure.plane
+            own = planes.SAGITTAL if own == planes.LIMB else own
+            if own != plane:
                 continue
-            cells.append(
-                '{:+.1f} ({:+.0f}, {:+.0f}) {:.0f}/{:.0f}'.format(*found)
+            cells = []
+            for view in views:
+                numbers = agreement(
+                    rows[view][name], measure.unit, view in UNCHECKED
+                )
+                if numbers is None:
+                    cells.append('-')
+                    continue
+                text = '{:+.1f} ({:+.0f}, {:+.0f})'.format(*numbers[:3])
+                if view not in UNCHECKED:
+                    text += f' {numbers[3]:.0f}'
+                if with_intervals:
+                    text += f'/{numbers[4]:.0f}'
+                cells.append(text)
+            print(f'| {name}, {measure.unit} | {" | ".join(cells)} |')
+
+
+def print_set_angles(args):
+    """The true 3D points beside the angles that posed the body: of the spine,
+    the rest's angle and the flexion that was set; of limbs, what was set."""
+    pairs = {}
+    for number in range(args.people):
+        shape, pose, clothes = sample(
+            np.random.default_rng([args.seed, number])
+        )
+        person = scene.make_person(shape, pose, clothes, (0, 0))
+        rest, found = map(true_values, (shape.keypoints, person.keypoints))
+        for name, region, sign in (
+            ('kyphosis', 'thoracic', 1),
+            ('lordosis', 'lumbar', -1),
+            ('cervical_lordosis', 'cervical', -1),
+        ):
+            change = wrap(found[name] - rest[name])
+            pairs.setdefault(name, []).append(
+                (change, sign * pose.spine[region][0])
             )
-        print(f'| {name} | {measure.unit} | ' + ' | '.join(cells) + ' |')
+        for side in ('left', 'right'):
+            for joint in ('knee', 'elbow'):
+                name = f'{side}_{joint}'
+                pairs.setdefault(name, []).append(
+                    (found[name], pose.limbs[f'{name}_flexion'])
+                )
+    for name, rows in pairs.items():
+        measured, true = np.array(rows).T
+        error = measured - true
+        slope = np.polyfit(true, measured, 1)[0]
+        print(
+            f'{name}: {error.mean():+.1f} degrees, limits '
+            f'{error.mean() - 1.96 * error.std(ddof=1):+.1f} and '
+            f'{error.mean() + 1.96 * error.std(ddof=1):+.1f}, slope '
+            f'{slope:.2f}'
+        )
 
 
 def print_scores(errors):
@@ -190,8 +258,10 @@ def main():
     args = parse_args()
     if args.proportions:
         return proportions(args)
+    if args.set_angles:
+        return print_set_angles(args)
     rows, errors = measure_people(args)
-    print_table(rows)
+    print_tables(rows, bool(args.model))
     if args.model:
         print_scores(errors)
 

@@ -19,6 +19,8 @@ VIEW_LIMIT = 30.0
 # A front so much wider than the spine is long belongs to a trunk that leans
 # towards the camera, or away from it, by 35 degrees or more.
 MOST_FRONT = 1.25
+# Horizontal share of the lines of hips and shoulders, at least, in 3D.
+LEAST_LEVEL = 0.3
 # Feet tell the direction where so much of their length lies along x.
 LEAST_FOOT = 0.5
 SAGITTAL, FRONTAL, LIMB, TRANSVERSE = (
@@ -64,7 +66,8 @@ def planes_of(points: np.ndarray, up=(0, -1, 0)) -> Planes:
     """Points in the planes of the body.
 
     In 2D the body's plane is taken for that of the image. In 3D the frontal
-    plane holds ``up`` and the mean of the lines of hips and shoulders.
+    plane holds ``up`` and the horizontal part of the mean of the lines of hips
+    and shoulders.
 
     Args:
         points (np.ndarray): (T, K, 2) pixels or (T, K, 3) metres, NaN for what
@@ -78,9 +81,13 @@ def planes_of(points: np.ndarray, up=(0, -1, 0)) -> Planes:
     up = np.asarray(up, float) / np.linalg.norm(up)
     across = _of(points, 'left_hip') - _of(points, 'right_hip')
     shoulders = _of(points, 'left_shoulder') - _of(points, 'right_shoulder')
-    left = _unit(np.nansum([_unit(across), _unit(shoulders)], 0))
-    up = _unit(up - left * (left @ up)[:, None])
+    left = np.nansum([_unit(across), _unit(shoulders)], 0) / 2
+    left = left - np.outer(left @ up, up)
+    # Of who lies on a side, nobody can tell where forwards is on the ground.
+    flat = np.linalg.norm(left, axis=1) < LEAST_LEVEL
+    left = _unit(np.where(flat[:, None], np.nan, left))
     forward = np.cross(left, up)
+    up = np.broadcast_to(up, left.shape)
 
     def along(*axes):
         return np.stack([np.einsum('tki,ti->tk', points, a) for a in axes], -1)

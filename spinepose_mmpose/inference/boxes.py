@@ -10,7 +10,7 @@ shortened to its last parts.
 import csv
 import json
 import os
-from typing import Dict, List, Sequence, Tuple, Union
+from typing import Dict, Iterable, List, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -84,6 +84,18 @@ class BoxFile:
     def of_frame(self, index: int) -> Boxes:
         """Of a frame of a clip; none if the file does not mention it."""
         return self.table.get(index, NOBODY)
+
+    def check_frames(self, source: str, frames: Iterable[int]) -> None:
+        """Compare the frames that the file names with those of a clip.
+
+        Raises:
+            ValueError: none of them is one of those.
+        """
+        if self.frames and self.frames.isdisjoint(frames):
+            raise ValueError(
+                f'{self.path} names the frames {min(self.frames)} to '
+                f'{max(self.frames)}, none of which was found in {source}'
+            )
 
 
 def _ends_with(path: str, end: str) -> bool:

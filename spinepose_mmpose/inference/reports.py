@@ -34,8 +34,8 @@ class Report:
 
     Attributes:
         tally (Tally): of all inputs that were done.
-        failures, incomplete (int): inputs that could not be done, that ended
-            early.
+        failures, incomplete, remarks (int): inputs that could not be done,
+            videos that ended early, photographs with a remark on the file.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Report:
         self.has_bar = bar and not quiet and not as_json
         self.bar, self.count, self.total = None, 0, None
         self.tally, self.failures, self.incomplete = Tally(), 0, 0
+        self.remarks = 0
         self.photos: list = []
         self.is_about_clips = False
 
@@ -157,11 +158,13 @@ class Report:
         if not tally.frames + tally.bad:
             return
         kind = 'frames' if self.is_about_clips else 'photographs'
+        remarks = f', {self.remarks} with a warning' if self.remarks else ''
         different = f' ({tally.people} different)' if tally.people else ''
         self._tell(
             'found',
             f'{tally.frames} {kind}: {tally.found} people{different}, nobody '
-            f'in {tally.empty}',
+            f'in {tally.empty}{remarks}',
+            warnings=self.remarks,
             **asdict(tally),
         )
 

@@ -244,6 +244,7 @@ def _images_of(entries, run: Run) -> Iterator[tuple]:
             continue
         if remark:
             run.report.warn(remark)
+            run.report.remarks += 1
         yield entry, image, ''
 
 
@@ -290,6 +291,13 @@ def run_clip(job: Job, run: Run, record: Record) -> None:
         record.forget()
         raise ValueError(f'{job.source} has no frame between --start and --end')
     results = record.results
+    if run.boxes is not None:
+        try:
+            indices = (result.frame_index for result in results())
+            run.boxes.check_frames(job.source, indices)
+        except ValueError:
+            record.forget()
+            raise
     if is_late:
         from .smooth import smooth_tracks
 
@@ -344,6 +352,8 @@ def _consume(
     """
     from .video_writer import written_video
 
+    has_sound = run.settings.audio and os.path.isfile(job.source)
+    sound = job.source if has_sound else ''
     with ExitStack() as stack:
         if is_drawn:
             pairs = ahead(_drawn(pairs, run.draw), 2)
@@ -360,7 +370,7 @@ def _consume(
                 if job.drawn and writer is None:
                     writer = stack.enter_context(
                         written_video(
-                            job.drawn, picture.shape[1::-1], source.info
+                            job.drawn, picture.shape[1::-1], source.info, sound
                         )
                     )
                 if writer is not None:

@@ -328,6 +328,8 @@ class Settings:
     draw_score: float = _option(
         0.3, 'draw points with this score or more (default 0.3)',
         range=(0, 1), metavar='S', role=FILES)
+    audio: bool = _option(
+        False, "keep the video's sound in the drawn one", role=FILES)
 
     quiet: bool = _option(
         False, 'errors only', group='messages', flags=('-q', '--quiet'),

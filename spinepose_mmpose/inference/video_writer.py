@@ -1,5 +1,6 @@
 """Images to a video file, with their own times, and the sound of another."""
 
+import logging
 import os
 from contextlib import closing, contextmanager
 from fractions import Fraction
@@ -10,6 +11,8 @@ import numpy as np
 
 from ..utils import replaced
 from .video import SourceInfo, import_av
+
+logger = logging.getLogger(__name__)
 
 # extension -> encoders, the best first; the first that exists is taken.
 ENCODERS = {
@@ -78,9 +81,12 @@ class VideoWriter:
         size (tuple): (w, h) in pixels.
         rate (Fraction, optional): nominal frames per second.
         time_base (Fraction): unit of the times in seconds.
+        sound (str): a file whose sound is copied, at the times of the images;
+            '' for none.
 
     Raises:
         OSError: the file cannot be written.
+        ValueError: it cannot hold this sound.
     """
 
     def __init__(
@@ -89,6 +95,7 @@ class VideoWriter:
         size: Tuple[int, int],
         rate: Optional[Fraction],
         time_base: Fraction,
+        sound: str = '',
     ):
         self.av, self.path, self.size = import_av(), path, size
         rate = Fraction(rate or DEFAULT_RATE)
@@ -111,6 +118,8 @@ class VideoWriter:
         self.stream.pix_fmt = 'yuv420p'
         self.stream.time_base = self.time_base
         self.stream.codec_context.time_base = self.time_base
+        self.sound = self._copied(sound)
+        self.waiting = next(self.sound, None)
 
     def write(self, image: np.ndarray, time: float) -> None:
         """Append an image.
@@ -137,13 +146,49 @@ class VideoWriter:
         self.last = max(ticks, self.last + 1)
         frame.pts, frame.time_base = self.last, self.time_base
         self._mux(self.stream.encode(frame))
+        self._mux_sound(time)
 
     def close(self) -> None:
         """Finish the file."""
         try:
             self._mux(self.stream.encode())
         finally:
+            self.sound.close()
             self.container.close()
+
+    def _copied(self, path: str) -> Iterator[tuple]:
+        """(seconds since the first frame of a video, packet) of its sound."""
+        if not path:
+            return
+        with self.av.open(f'file:{path}') as source:
+            if not source.streams.audio:
+                logger.warning(f'{path} has no sound')
+                return
+            ours, video = source.streams.audio[0], source.streams.video[0]
+            kind = ours.codec_context.name
+            if kind not in self.container.supported_codecs:
+                raise ValueError(
+                    f'the sound of {path} ({kind}) does not go into a file of '
+                    'this kind: name one that ends in .mkv, or leave out '
+                    '--audio'
+                )
+            stream = self.container.add_stream_from_template(ours)
+            origin = (video.start_time or 0) * video.time_base
+            for packet in source.demux(ours):
+                if packet.pts is not None:
+                    seconds = packet.pts * packet.time_base - origin
+                    packet.stream = stream
+                    yield seconds, packet
+
+    def _mux_sound(self, until: float) -> None:
+        """Write the sound up to a time of the source in seconds."""
+        while self.waiting and self.waiting[0] <= until:
+            seconds, packet = self.waiting
+            ticks = round((seconds - Fraction(self.begin)) / packet.time_base)
+            if ticks >= 0:
+                packet.pts = packet.dts = ticks
+                self.container.mux(packet)
+            self.waiting = next(self.sound, None)
 
     def _mux(self, packets) -> None:
         for packet in packets:
@@ -154,7 +199,7 @@ class VideoWriter:
 
 @contextmanager
 def written_video(
-    path, size: Tuple[int, int], info: SourceInfo
+    path, size: Tuple[int, int], info: SourceInfo, sound: str = ''
 ) -> Iterator[VideoWriter]:
     """A writer whose file appears complete when the block ends.
 
@@ -162,9 +207,10 @@ def written_video(
         path (str | Path): the file.
         size (tuple): (w, h) of the images in pixels.
         info (SourceInfo): of the source whose times they have.
+        sound (str): see :class:`VideoWriter`.
     """
     with replaced(os.fspath(path)) as temporary:
-        writer = VideoWriter(temporary, size, info.rate, info.time_base)
+        writer = VideoWriter(temporary, size, info.rate, info.time_base, sound)
         with closing(writer):
             yield writer
 

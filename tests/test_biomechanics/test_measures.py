@@ -132,6 +132,17 @@ def test_in_space_every_view_holds():
     assert found['lateral_inclination'].values[0] == pytest.approx(lean[1])
 
 
+def test_lines_against_the_horizontal_in_space():
+    found = posture(
+        in_space(left_hip=(0, 10.75, 99), right_hip=(0, -10.75, 95))
+    )
+    tilt = np.degrees(np.arctan2(4, 21.5))
+    assert found['pelvis'].values[0] == pytest.approx(tilt)
+    assert found['shoulders'].values[0] == pytest.approx(0)
+    lying = in_space()[..., [0, 2, 1]]  # on the left side
+    assert np.isnan(posture(lying)['pelvis'].values[0])
+
+
 def test_every_measure_has_a_hand_computed_case_and_a_definition():
     others = {'kyphosis_inflection', 'lordosis_inflection', 'axial_rotation'}
     assert set(BY_HAND) | set(FROM_FRONT) | others == set(MEASURES)

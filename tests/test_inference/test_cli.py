@@ -13,6 +13,7 @@ from spinepose_mmpose.inference.cli import (
 from spinepose_mmpose.inference.results import SPINE_ONLY
 from spinepose_mmpose.inference.video import open_source
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -233,6 +234,55 @@ def test_boxes_of_a_file():
     assert {frame for frame, _, _ in rows} == {4}
 
 
+def test_boxes_of_frames_that_are_not_there(capsys):
+    with open('boxes.json', 'w') as file:
+        file.write('{"77": [[1, 2, 30, 40]]}')
+    said = refused(capsys, '-i', 'walk.mp4', '-s', 'a.csv', '--boxes', 'boxes.json', '-q')  # fmt: skip  # noqa: E501
+    assert 'none of which was found in walk.mp4' in said
+    assert listed() == ['boxes.json', 'photo.png', 'walk.mp4']
+
+
+@pytest.mark.parametrize('options, first', [([], 0), (['--start', '6f'], 6)])
+def test_the_sound_of_a_video(options, first):
+    """A tone that begins with frame 6 does so in the drawing."""
+    tone = np.zeros((1, 3200), np.int16)
+    tone[:, 1600:] = 8000 * np.sin(np.arange(1600))
+    with av.open('sound.mkv', 'w') as container:
+        video = container.add_stream('libx264', rate=30)
+        video.width, video.height, video.pix_fmt = 64, 48, 'yuv420p'
+        audio = container.add_stream('pcm_s16le', rate=8000, layout='mono')
+        for i in range(12):
+            picture = av.VideoFrame.from_ndarray(block_image(i), 'bgr24')
+            container.mux(video.encode(picture))
+        container.mux(video.encode())
+        for start in range(0, 3200, 160):
+            sound = av.AudioFrame.from_ndarray(
+                tone[:, start : start + 160], 's16', 'mono'
+            )
+            sound.rate, sound.pts = 8000, start
+            container.mux(audio.encode(sound))
+    run('-i', 'sound.mkv', '-o', 'a.mkv', '--audio', *options)
+    run('-i', 'sound.mkv', '-o', 'b.mkv', *options)
+    with av.open('b.mkv') as container:
+        assert not container.streams.audio
+    with av.open('a.mkv') as container:
+        frames = list(container.decode(audio=0))
+    loud = [f.time for f in frames if np.abs(f.to_ndarray()).max() > 1000]
+    assert loud[0] == pytest.approx((6 - first) / 30, abs=0.021)
+
+
+def test_a_container_that_cannot_hold_the_sound(capsys):
+    with av.open('a.mkv', 'w') as container:
+        video = container.add_stream('libx264', rate=30)
+        video.width, video.height, video.pix_fmt = 64, 48, 'yuv420p'
+        container.add_stream('pcm_s16le', rate=8000, layout='mono')
+        picture = av.VideoFrame.from_ndarray(block_image(0), 'bgr24')
+        container.mux(video.encode(picture))
+        container.mux(video.encode())
+    said = refused(capsys, '-i', 'a.mkv', '-o', 'b.webm', '--audio', '-q')
+    assert 'does not go into a file of this kind' in said
+
+
 @pytest.mark.parametrize('how', ['overlay', 'side-by-side', 'skeleton'])
 def test_drawings(how):
     run('-i', 'photo.png', '-o', 'a.png', '--draw', how, '--labels')
@@ -247,6 +297,17 @@ def test_offline_smoothing_keeps_the_frames():
     run('-i', 'walk.mp4', '-s', 'a.csv', '--smooth', 'offline', '-o', 'a.mp4')
     assert len(list(read_csv('a.csv'))) == 12
     assert len(list(open_source('a.mp4').frames())) == 12
+
+
+def test_damaged_photographs_are_counted(capsys):
+    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3))
+    content = cv2.imencode('.jpg', noise.astype(np.uint8))[1].tobytes()
+    with open('damaged.jpg', 'wb') as file:
+        file.write(content[:1500] + b'\xff\xd9')
+    run('-i', 'damaged.jpg', 'photo.png', '-s', 'out', quiet=False)
+    captured = capsys.readouterr()
+    assert 'damaged.jpg is damaged' in captured.err
+    assert captured.out.endswith('nobody in 1, 1 with a warning\n')
 
 
 # --- again --------------------------------------------------------------------

@@ -1,11 +1,13 @@
 import http.server
 import socket
+import struct
 import threading
 from fractions import Fraction
 from functools import partial
+from types import SimpleNamespace
 
 from spinepose_mmpose.inference.settings import Position, Span
-from spinepose_mmpose.inference.video import files_of, open_source
+from spinepose_mmpose.inference.video import Upright, files_of, open_source
 
 import av
 import cv2
@@ -127,6 +129,67 @@ def test_rotation_flag(tmp_path, degrees):
     # Turned counter-clockwise, as the flag's angle is counted.
     expected = np.rot90(image, degrees // 90)
     assert np.abs(shown.astype(int) - expected).mean() < 8
+
+
+@pytest.mark.parametrize(
+    'matrix, shown',
+    [
+        ((-1, 0, 0, 1), np.fliplr),
+        ((1, 0, 0, -1), np.flipud),
+        ((0, 1, 1, 0), lambda image: image.swapaxes(0, 1)),
+    ],
+)
+def test_mirrored_display_matrices(matrix, shown):
+    """A picture of a decoder, with x' = a x + c y and y' = b x + d y."""
+    a, b, c, d = (value << 16 for value in matrix)
+    image = np.zeros((4, 6, 3), np.uint8)
+    image[0, 0], image[0, 5], image[3, 0] = 50, 100, 150
+    picture = SimpleNamespace(
+        to_ndarray=lambda format: image,
+        side_data={
+            'DISPLAYMATRIX': struct.pack('<9i', a, b, 0, c, d, 0, 0, 0, 1 << 30)
+        },
+    )
+    upright = Upright(SimpleNamespace(sample_aspect_ratio=None))
+    assert np.array_equal(upright(picture), shown(image))
+
+
+def test_pixels_that_are_not_square(tmp_path):
+    """360 x 480 of 16:9 pixels are 640 x 480 to look at."""
+    path = str(tmp_path / 'a.mp4')
+    with av.open(path, 'w') as container:
+        stream = container.add_stream('libx264', rate=25)
+        stream.width, stream.height, stream.pix_fmt = 36, 48, 'yuv420p'
+        stream.codec_context.sample_aspect_ratio = Fraction(16, 9)
+        picture = av.VideoFrame.from_ndarray(block_image(0, (36, 48)), 'bgr24')
+        container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    source = open_source(path)
+    assert source.info.size == (64, 48)
+    image = next(source.frames()).image
+    assert image.shape == (48, 64, 3)
+    # The block was 12 pixels wide.
+    assert abs((image[20, :, 0] > 128).sum() - 12 * 16 / 9) < 2
+
+
+def test_a_clip_that_ends_early(tmp_path):
+    path = tmp_path / 'a.mp4'
+    options = {'movflags': 'faststart'}
+    with av.open(str(path), 'w', options=options) as container:
+        stream = container.add_stream('libx264', rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
+        for i in range(30):
+            picture = av.VideoFrame.from_ndarray(block_image(i), 'bgr24')
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    source = open_source(str(path))
+    list(source.frames())
+    assert source.shortfall == ''
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 8 // 10])
+    source = open_source(str(path))
+    count = sum(frame.image is not None for frame in source.frames())
+    assert 0 < count < 30
+    assert 'of 30 frames are there' in source.shortfall
 
 
 @pytest.mark.parametrize('size', [(63, 47), (1, 1), (33, 2)])
