@@ -9,6 +9,8 @@ import sys
 from dataclasses import fields
 from typing import Callable, Mapping, Optional, Sequence, Tuple
 
+import numpy as np
+
 from ..utils import USER_ERRORS, one_sentence, sentence
 from ..version import __version__
 from .boxes import BoxFile
@@ -306,12 +308,7 @@ def make_run(
 
 
 def _draw(settings: Settings) -> Callable:
-    from .draw import (
-        DrawStyle,
-        draw_people,
-        side_by_side,
-        skeleton_only,
-    )
+    from .draw import DrawStyle, draw_people
 
     is_plain = settings.draw == 'skeleton'
     style = DrawStyle(
@@ -321,15 +318,13 @@ def _draw(settings: Settings) -> Callable:
         score_threshold=settings.draw_score,
         background=settings.background if is_plain else 'image',
     )
-    options = dict(spine_only=settings.spine_only, style=style)
 
     def draw(image, result):
-        if is_plain:
-            return skeleton_only(result.size, result.people, **options)
-        drawn = draw_people(image, result.people, **options)
-        if settings.draw == 'side-by-side':
-            return side_by_side(image, drawn)
-        return drawn
+        drawn = draw_people(
+            image, result.people, spine_only=settings.spine_only, style=style
+        )
+        is_pair = settings.draw == 'side-by-side'
+        return np.hstack([image, drawn]) if is_pair else drawn
 
     return draw
 

@@ -1,28 +1,40 @@
-"""Draw people into images. Needs numpy and cv2 only."""
+"""Draw people into images. Needs numpy and cv2, for the spine's curve SciPy."""
 
+import colorsys
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import product
 from typing import Any, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
 
 from ..metainfo import SKELETON, SPINE_CHAIN, VERTEBRAE
-from .canvas import (
-    CENTRE,
-    OUTLINE,
-    SPINE,
-    Box,
-    Canvas,
-    catmull_rom,
-    class_color,
-    first_free,
-    identity_color,
-    is_light,
-    places_above,
-    places_beside,
-)
 from .results import Person
+
+Color = Tuple[int, int, int]
+Box = Tuple[float, float, float, float]
+
+# (R, G, B). Okabe and Ito's (Color Universal Design, 2008), which differ for
+# colour-blind people too, with white for the middle of the body: left and
+# right differ by blue and orange, and all four by lightness or by blue and
+# yellow as well.
+LEFT: Color = (86, 180, 233)  # sky blue
+RIGHT: Color = (213, 94, 0)  # vermillion
+CENTRE: Color = (255, 255, 255)
+SPINE: Color = (240, 228, 66)  # yellow
+OUTLINE: Color = (20, 20, 20)
+# Hues of successive identities are this far apart: no two of them are close.
+GOLDEN = (5**0.5 - 1) / 2
+
+FONT, SMOOTH = cv2.FONT_HERSHEY_SIMPLEX, cv2.LINE_AA
+NEAREST, AREA = cv2.INTER_NEAREST, cv2.INTER_AREA
+# Fractional bits of coordinates.
+SHIFT = 4
+# cv2 draws whole pixels wide: small images are drawn enlarged by a factor and
+# reduced again, up to this side length in pixels.
+ENLARGED = ((320, 4), (1100, 2))
+
 
 BACKGROUNDS = ('image', 'black', 'white')
 PLAIN = dict(black=0, white=255)
@@ -54,8 +66,183 @@ SPINE_LINE = 1.35
 DOT = 1.25
 SPINE_DOT = 1.2
 RIM = 0.55
-# Pixels that are drawn of the spine's curve in one straight piece.
-CURVE_STEP = 4
+# Straight pieces of the spine's curve between two points.
+PIECES = 8
+
+
+def class_color(*names: str) -> Color:
+    """Of a keypoint, or of the link between two: its side, or the middle."""
+    for side, color in (('left', LEFT), ('right', RIGHT)):
+        if any(name.startswith(side) for name in names):
+            return color
+    return CENTRE
+
+
+def identity_color(track_id: int) -> Color:
+    """(R, G, B), the same in every frame and every run."""
+    lightness = (0.6, 0.78, 0.45)[track_id % 3]
+    rgb = colorsys.hls_to_rgb((track_id * GOLDEN) % 1.0, lightness, 0.85)
+    return tuple(int(round(255 * value)) for value in rgb)
+
+
+def is_light(color: Color) -> bool:
+    """Whether black is easier to read on it than white (Rec. 709 luma)."""
+    red, green, blue = color
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 115
+
+
+class Canvas:
+    """A copy of an image to draw on; :meth:`result` gives it back.
+
+    Coordinates and sizes are pixels of the image; (0, 0) is the middle of
+    its first pixel. What is not drawn on stays as it was, to the last bit.
+
+    Args:
+        image (np.ndarray): (H, W, 3) uint8 BGR.
+    """
+
+    def __init__(self, image: np.ndarray) -> None:
+        self.height, self.width = image.shape[:2]
+        self.size = (self.width, self.height)
+        self.factor = next((f for n, f in ENLARGED if max(self.size) <= n), 1)
+        # Repeating pixels and averaging them again changes none.
+        enlarged = (self.width * self.factor, self.height * self.factor)
+        self._image = cv2.resize(image, enlarged, interpolation=NEAREST)
+
+    def result(self) -> np.ndarray:
+        if self.factor == 1:
+            return self._image
+        return cv2.resize(self._image, self.size, interpolation=AREA)
+
+    def lines(self, lines: Sequence, width: float, color: Color) -> None:
+        """Open lines, each through (N, 2) points; faster than one by one."""
+        lines = [points for points in lines if len(points) > 1]
+        if lines:
+            ends = np.cumsum([len(points) for points in lines])
+            lines = np.split(self._fixed(np.concatenate(lines)), ends[:-1])
+            width = max(1, int(round(width * self.factor)))
+            cv2.polylines(
+                self._image, lines, False, color[::-1], width, SMOOTH, SHIFT
+            )
+
+    def dots(self, points: Sequence, radius: float, color: Color) -> None:
+        """Full circles around (N, 2) points."""
+        radius = max(round(radius * self.factor * (1 << SHIFT)), 1 << SHIFT - 1)
+        color = color[::-1]
+        for point in self._fixed(points).tolist():
+            cv2.circle(self._image, point, radius, color, -1, SMOOTH, SHIFT)
+
+    def box(self, box: Box, width: float, color: Color) -> None:
+        """The edges of [x1, y1, x2, y2]."""
+        corners = _corners(box)
+        self.lines([corners + corners[:1]], width, color)
+
+    def filled(self, box: Box, color: Color) -> None:
+        """The whole of [x1, y1, x2, y2]."""
+        corners = self._fixed(_corners(box))
+        cv2.fillPoly(self._image, [corners], color[::-1], SMOOTH, SHIFT)
+
+    def text_size(self, text: str, height: float) -> Tuple[float, float]:
+        """(width, height) in pixels of letters ``height`` tall."""
+        (width, tall), _ = cv2.getTextSize(text, FONT, *self._font(height))
+        return width / self.factor, tall / self.factor
+
+    def text(self, text, corner, height: float, color, rim=None) -> None:
+        """Letters ``height`` tall, in a colour and with a rim of another one,
+        whose lower left corner is ``corner``."""
+        scale, width = self._font(height)
+        at = [int(round(v * self.factor)) for v in corner]
+        strokes = [(color, width)]
+        if rim is not None:
+            halo = width + 2 * max(1, round(0.1 * height * self.factor))
+            strokes.insert(0, (rim, halo))
+        for color, width in strokes:
+            cv2.putText(
+                self._image, text, at, FONT, scale, color[::-1], width, SMOOTH
+            )
+
+    def _font(self, height: float) -> Tuple[float, int]:
+        """Scale and line width."""
+        pixels = max(height * self.factor, 1.0)
+        # A capital letter of this font is 21 of its units tall.
+        return pixels / 21.0, max(1, round(pixels * 0.11))
+
+    def _fixed(self, points: Sequence) -> np.ndarray:
+        enlarged = (np.asarray(points, np.float64) + 0.5) * self.factor - 0.5
+        return np.round(enlarged * (1 << SHIFT)).astype(np.int32)
+
+
+def _corners(box: Box) -> list:
+    x1, y1, x2, y2 = box
+    return [(x1, y1), (x2, y1), (x2, y2), (x1, y2)]
+
+
+def spine_curve(points: np.ndarray) -> np.ndarray:
+    """A smooth curve through (N, 2) points, (8 N - 7, 2) of it.
+
+    A natural cubic spline over the square root of the chord length, which
+    keeps it from swinging out (Lee, Choosing nodes in parametric curve
+    interpolation, 1989). Of fewer than three points the points themselves;
+    one that coincides with the one before is left out.
+    """
+    points = np.asarray(points, dtype=np.float64)
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    points = points[np.concatenate([[True], steps > 1e-6])[: len(points)]]
+    if len(points) < 3:
+        return points
+    from scipy.interpolate import CubicSpline
+
+    knots = np.concatenate([[0], np.cumsum(steps[steps > 1e-6] ** 0.5)])
+    at = np.arange(PIECES * (len(points) - 1) + 1) / PIECES
+    places = np.interp(at, np.arange(len(points)), knots)
+    return CubicSpline(knots, points, bc_type='natural')(places)
+
+
+def first_free(
+    places: Sequence[Box], taken: Sequence[Box], size: Tuple[int, int]
+) -> Optional[Box]:
+    """The first place inside an image of (w, h) that covers nothing taken."""
+    for place in places:
+        x1, y1, x2, y2 = place
+        is_inside = min(x1, y1) >= 0 and x2 <= size[0] and y2 <= size[1]
+        if is_inside and not any(
+            x1 < b[2] and x2 > b[0] and y1 < b[3] and y2 > b[1] for b in taken
+        ):
+            return place
+    return None
+
+
+def places_beside(
+    point: np.ndarray,
+    normal: np.ndarray,
+    size: Tuple[float, float],
+    distance: float,
+) -> List[Box]:
+    """Places for a label beside a curve, the best first: on the side of
+    ``normal`` before the other, near before far.
+
+    Args:
+        point (np.ndarray): (2,) on the curve.
+        normal (np.ndarray): (2,) of length 1, across the curve.
+        size (tuple): (w, h) of the label.
+        distance (float): from the point to the near edge of the label.
+    """
+    half = np.array(size) / 2
+    # From the middle of the label to its edge along the normal.
+    edge = min(half / np.maximum(np.abs(normal), 1e-9))
+    centres = [
+        point + side * normal * (reach * distance + edge)
+        for side, reach in product((1.0, -1.0), (1.0, 2.0, 3.5, 5.0))
+    ]
+    return [(*(centre - half), *(centre + half)) for centre in centres]
+
+
+def moved_inside(box: Box, size: Tuple[int, int]) -> Box:
+    """Shifted into an image of (w, h) as far as it goes."""
+    x1, y1, x2, y2 = box
+    dx = max(0.0, -x1) or min(0.0, size[0] - x2)
+    dy = max(0.0, -y1) or min(0.0, size[1] - y2)
+    return x1 + dx, y1 + dy, x2 + dx, y2 + dy
 
 
 @dataclass(frozen=True)
@@ -68,7 +255,6 @@ class DrawStyle:
         boxes (bool): the box of each person.
         score_threshold (float): keypoints below it are left out.
         background (str): ``image``, or ``black`` or ``white`` instead of it.
-        scale (float): factor of all line widths and letters.
 
     Raises:
         ValueError: a setting is out of its range.
@@ -79,7 +265,6 @@ class DrawStyle:
     boxes: bool = False
     score_threshold: float = 0.3
     background: str = 'image'
-    scale: float = 1.0
 
     def __post_init__(self):
         if self.background not in BACKGROUNDS:
@@ -87,20 +272,16 @@ class DrawStyle:
                 f'background should be one of {list(BACKGROUNDS)}, but is '
                 f'{self.background!r}'
             )
-        if not 0 < self.scale <= 20:
-            raise ValueError(
-                f'scale should be above 0 and at most 20, but is {self.scale}'
-            )
 
     def line_width(self, person: float, image: float) -> float:
         """Pixels, for the longer sides of a person and of the image."""
         width = max(LINE * person, LEAST_LINE * image)
-        return self.scale * max(min(width, WIDEST_LINE * person), 0.8)
+        return max(min(width, WIDEST_LINE * person), 0.8)
 
     def text_height(self, person: float, image: float) -> float:
         """Pixels of a capital letter."""
         height = max(TEXT * person, LEAST_TEXT * image)
-        return self.scale * max(min(height, WIDEST_TEXT * person), READABLE)
+        return max(min(height, WIDEST_TEXT * person), READABLE)
 
 
 @dataclass(frozen=True)
@@ -116,7 +297,6 @@ class Figure:
             without.
         line (float): width of a limb in pixels.
         letter (float): height of a capital letter in pixels.
-        samples (int): of the spine's curve between two points.
     """
 
     person: Person
@@ -125,7 +305,6 @@ class Figure:
     bounds: np.ndarray
     line: float
     letter: float
-    samples: int
 
 
 def draw_people(
@@ -170,47 +349,6 @@ def draw_people(
         draw_figure(canvas, figure)
     _draw_texts(canvas, figures, style)
     return canvas.result()
-
-
-def skeleton_only(
-    size: Tuple[int, int],
-    people: Sequence[Person],
-    *,
-    spine_only: bool = False,
-    style: Optional[DrawStyle] = None,
-    **changes: Any,
-) -> np.ndarray:
-    """People on a plain background, black unless the style says white.
-
-    Args:
-        size (tuple): (w, h) in pixels.
-        people, spine_only, style, changes: as of :func:`draw_people`.
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8 BGR.
-    """
-    width, height = size
-    style = replace(style or DrawStyle(), **changes)
-    if style.background == 'image':
-        style = replace(style, background='black')
-    image = np.zeros((height, width, 3), np.uint8)
-    return draw_people(image, people, spine_only=spine_only, style=style)
-
-
-def side_by_side(image: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """(H, 2 W, 3): the image on the left, the drawing on the right.
-
-    Raises:
-        ValueError: the sizes differ.
-    """
-    image, drawn = _as_bgr(image), _as_bgr(drawn)
-    if image.shape != drawn.shape:
-        raise ValueError(
-            'image and drawing should be of one size, but are '
-            f'{image.shape[1]}x{image.shape[0]} and '
-            f'{drawn.shape[1]}x{drawn.shape[0]}'
-        )
-    return np.hstack([image, drawn])
 
 
 def _as_bgr(image: np.ndarray) -> np.ndarray:
@@ -262,8 +400,6 @@ def figure_of(
     # A box may be far too large.
     size = float(np.clip(size, 1.0, 2 * limit.max()))
     missing = np.full(2, np.nan)
-    # A bend over fewer pixels than a piece of the curve is not seen.
-    pieces = size * canvas.factor / len(SPINE_CHAIN) / CURVE_STEP
     return Figure(
         person,
         points,
@@ -271,7 +407,6 @@ def figure_of(
         bounds,
         style.line_width(size, limit.max()),
         style.text_height(size, limit.max()),
-        int(np.clip(np.ceil(pieces), 2, 12)),
     )
 
 
@@ -303,9 +438,7 @@ def draw_figure(canvas: Canvas, figure: Figure) -> None:
     for (share, color), places in dots.items():
         canvas.dots(places, share * width * DOT, color)
     shown = np.isfinite(figure.chain).all(axis=1)
-    curves = [
-        catmull_rom(figure.chain[part], figure.samples) for part in runs(shown)
-    ]
+    curves = [spine_curve(figure.chain[part]) for part in runs(shown)]
     canvas.lines(curves, SPINE_LINE * width + 2 * rim, OUTLINE)
     canvas.lines(curves, SPINE_LINE * width, SPINE)
     chain = figure.chain[shown]
@@ -362,7 +495,11 @@ def _draw_tag(canvas: Canvas, figure: Figure, style, taken: List[Box]) -> None:
         y1, gap = float(person.bbox[1]), figure.line
     size = (width + 2 * pad, tall + 2 * pad)
     middle = ((x1 + x2) / 2, y1 - gap)
-    places = places_above(middle, size, 0.2 * tall, canvas.size)
+    x, y, (w, h) = *middle, size
+    places = [
+        moved_inside((x - w / 2, y - h - up, x + w / 2, y - up), canvas.size)
+        for up in np.arange(4) * (h + 0.2 * tall)
+    ]
     box = first_free(places, taken, canvas.size) or places[0]
     taken.append(box)
     color = identity_color(person.track_id)
@@ -392,13 +529,7 @@ def _draw_vertebrae(canvas: Canvas, figure: Figure, taken: List[Box]) -> None:
         if box is None:
             continue
         taken.append(box)
-        x1, y1, x2, y2 = box
-        nearest = np.clip(point, (x1 + pad, y1 + pad), (x2 - pad, y2 - pad))
-        if np.linalg.norm(nearest - point) > 3.5 * line + height:
-            leader = np.stack([point + 0.25 * (nearest - point), nearest])
-            width = max(0.3 * line, 0.6)
-            canvas.lines([leader], 2.5 * width, OUTLINE)
-            canvas.lines([leader], width, SPINE)
+        x1, _, _, y2 = box
         canvas.text(text, (x1 + pad, y2 - pad), height, SPINE, rim=OUTLINE)
 
 

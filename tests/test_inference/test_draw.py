@@ -1,11 +1,21 @@
-from spinepose_mmpose.inference.canvas import LEFT, SPINE, identity_color
 from spinepose_mmpose.inference.draw import (
+    CENTRE,
+    LEFT,
+    LIMBS,
+    OUTLINE,
+    RIGHT,
+    SPINE,
     DrawStyle,
+    class_color,
     draw_people,
-    side_by_side,
-    skeleton_only,
+    first_free,
+    identity_color,
+    moved_inside,
+    places_beside,
+    runs,
+    spine_curve,
 )
-from spinepose_mmpose.metainfo import SPINE_CHAIN
+from spinepose_mmpose.metainfo import SKELETON, SPINE_CHAIN
 
 import cv2
 import numpy as np
@@ -23,6 +33,10 @@ def somebody(width=640, height=480, track_id=1, **kwargs):
     """In the middle, two thirds of the image tall."""
     points = figure(0, 0.66 * height) + (width / 2, height / 2)
     return person(points, track_id=track_id, **kwargs)
+
+
+def skeleton_only(size, people, **style):
+    return draw_people(blank(*size, value=0), people, **style)
 
 
 def changed(image, value=GREY):
@@ -98,9 +112,6 @@ def test_sizes_follow_person_and_image():
     assert style.line_width(200, 3840) == pytest.approx(3840 / 900)
     assert style.line_width(60, 3840) == pytest.approx(0.03 * 60)
     assert style.line_width(5, 20) == 0.8
-    assert DrawStyle(scale=2).line_width(400, 640) == 2 * style.line_width(
-        400, 640
-    )
 
 
 def test_the_same_image_at_any_resolution():
@@ -122,7 +133,7 @@ def test_it_is_seen_on_dark_and_light(value):
         assert patch.max() - patch.min() > 150
 
 
-def test_backgrounds_spine_only_and_side_by_side():
+def test_backgrounds_and_spine_only():
     image = blank()
     assert not draw_people(image, [], background='black').any()
     assert (draw_people(image, [], background='white') == 255).all()
@@ -136,9 +147,6 @@ def test_backgrounds_spine_only_and_side_by_side():
     np.testing.assert_array_equal(
         changed(draw_people(image, [chain], ids=False)).any(), True
     )
-    both = side_by_side(image, draw_people(image, [one]))
-    assert both.shape == (480, 1280, 3)
-    np.testing.assert_array_equal(both[:, :640], image)
 
 
 def test_ids_and_boxes():
@@ -210,9 +218,131 @@ def test_other_images():
     ):
         with pytest.raises(ValueError, match='should be uint8 of shape'):
             draw_people(wrong, [])
-    with pytest.raises(ValueError, match='640x480 and 4x2'):
-        side_by_side(blank(), blank(4, 2))
     with pytest.raises(ValueError, match=r"'black', 'white'\], but is 'red'"):
         DrawStyle(background='red')
-    with pytest.raises(ValueError, match='scale'):
-        DrawStyle(scale=0)
+
+
+# --- colours, curves and places -----------------------------------------------
+
+COLORS = (LEFT, RIGHT, CENTRE, SPINE, OUTLINE)
+# Linear RGB as seen with protanopia and deuteranopia: Machado, Oliveira,
+# Fernandes, A Physiologically-based Model for Simulation of Color Vision
+# Deficiency, IEEE TVCG 2009, severity 1.
+BLINDNESS = dict(
+    none=np.eye(3),
+    protanopia=[
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    deuteranopia=[
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+)
+
+
+def as_seen(color, kind):
+    """(L, a, b) of an sRGB colour."""
+    c = np.asarray(color) / 255
+    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    linear = np.clip(BLINDNESS[kind] @ linear, 0, 1)
+    xyz = (
+        np.array(
+            [
+                [0.4124564, 0.3575761, 0.1804375],
+                [0.2126729, 0.7151522, 0.0721750],
+                [0.0193339, 0.1191920, 0.9503041],
+            ]
+        )
+        @ linear
+    ) / (0.95047, 1.0, 1.08883)
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize('kind', BLINDNESS)
+def test_classes_differ_for_everybody(kind):
+    seen = [as_seen(color, kind) for color in COLORS]
+    for i, a in enumerate(seen):
+        for b in seen[:i]:
+            # A just noticeable difference is 2.3 (CIE 1976).
+            assert np.linalg.norm(a - b) > 30
+
+
+def test_identities_keep_their_colour_and_differ():
+    colors = [identity_color(i) for i in range(1, 13)]
+    assert colors == [identity_color(i) for i in range(1, 13)]
+    for i, a in enumerate(colors):
+        for b in colors[:i]:
+            assert np.linalg.norm(np.subtract(a, b)) > 30
+    assert len({identity_color(i) for i in range(1, 500)}) > 480
+
+
+def test_sides():
+    assert class_color('left_hip', 'hip') == LEFT
+    assert class_color('hip', 'right_hip') == RIGHT
+    assert class_color('head', 'neck_03') == CENTRE
+
+
+def test_every_link_is_a_limb_or_part_of_the_spine():
+    chain = set(zip(SPINE_CHAIN, SPINE_CHAIN[1:]))
+    assert set(LIMBS) | chain == {link for link, _ in SKELETON}
+    assert not set(LIMBS) & chain
+
+
+def test_curve_goes_through_all_points_and_is_smooth():
+    points = figure()[CHAIN]
+    curve = spine_curve(points)
+    np.testing.assert_allclose(curve[::8], points, atol=1e-9)
+    d = np.diff(curve, axis=0)
+    turn = np.abs(np.diff(np.unwrap(np.arctan2(d[:, 1], d[:, 0]))))
+    straight = np.diff(points, axis=0)
+    corner = np.abs(
+        np.diff(np.unwrap(np.arctan2(straight[:, 1], straight[:, 0])))
+    )
+    assert turn.max() < 0.35 * corner.max()
+
+
+def test_curve_of_a_line_is_the_line():
+    points = np.array([[0.0, 0], [3, 3], [4, 4], [10, 10]])
+    curve = spine_curve(points)
+    np.testing.assert_allclose(curve[:, 0], curve[:, 1], atol=1e-9)
+    assert (np.diff(curve[:, 0]) > 0).all()
+
+
+def test_curve_of_few_or_equal_points():
+    assert spine_curve(np.zeros((0, 2))).shape == (0, 2)
+    two = np.array([[0.0, 0], [1, 1]])
+    np.testing.assert_array_equal(spine_curve(two), two)
+    same = np.array([[0.0, 0], [0, 0], [5, 0], [5, 0], [5, 5]])
+    assert np.isfinite(spine_curve(same)).all()
+
+
+def test_runs():
+    shown = np.array([True, True, False, True, False, False, True])
+    assert [part.tolist() for part in runs(shown)] == [[0, 1], [3], [6]]
+    assert runs(np.zeros(3, bool)) == []
+
+
+def test_places_do_not_overlap():
+    boxes = []
+    for _ in range(8):
+        places = places_beside(
+            np.array([50.0, 50.0]), np.array([1.0, 0]), (20, 8), 4
+        )
+        box = first_free(places, boxes, (100, 100))
+        boxes += [box] if box else []
+    assert len(boxes) == 2
+    # The first is right of the point and level with it.
+    assert boxes[0] == (54.0, 46.0, 74.0, 54.0)
+    for i, a in enumerate(boxes):
+        assert a[0] >= 0 and a[2] <= 100
+        for b in boxes[:i]:
+            assert a[0] >= b[2] or b[0] >= a[2] or a[1] >= b[3] or b[1] >= a[3]
+
+
+def test_tags_stay_inside():
+    assert moved_inside((-5, -3, 15, 7), (100, 50)) == (0, 0, 20, 10)
+    assert moved_inside((90, 45, 110, 55), (100, 50)) == (80, 40, 100, 50)
