@@ -41,17 +41,17 @@ def main() -> None:
             sys.argv = [args.tool, *args.arguments]
             runpy.run_module(args.tool, run_name='__main__', alter_sys=True)
         else:
-            run_script(find_script(args.tool), args.arguments)
+            is_there = osp.isfile(args.tool)
+            tool = args.tool if is_there else mmpose_tool(args.tool)
+            run_script(tool, args.arguments)
 
 
-def find_script(name: str) -> str:
-    """The script as it is named, else the one of that name of MMPose.
+def mmpose_tool(name: str) -> str:
+    """The script ``name``, such as ``tools/train.py``, of MMPose.
 
     Raises:
-        FileNotFoundError: There is neither.
+        FileNotFoundError: MMPose has none of that name.
     """
-    if osp.isfile(name):
-        return name
     import mmpose
 
     package = mmpose.__path__[0]
@@ -76,7 +76,7 @@ def run_script(path: str, arguments) -> None:
 def run_mmpose_tool(name: str) -> None:
     """Run ``tools/NAME`` of MMPose with the arguments of this process."""
     with one_sentence():
-        run_script(find_script(f'tools/{name}'), sys.argv[1:])
+        run_script(mmpose_tool(f'tools/{name}'), sys.argv[1:])
 
 
 if __name__ == '__main__':

@@ -36,6 +36,8 @@ def mmpose(tmp_path, monkeypatch):
 def test_mmposes_tool(place, mmpose, monkeypatch, tmp_path):
     (mmpose / place).mkdir(parents=True)
     (mmpose / place / 'train.py').write_text(TOOL)
+    (tmp_path / 'tools').mkdir()  # as in a clone of this package
+    (tmp_path / 'tools' / 'train.py').write_text('raise SystemExit("ours")')
     monkeypatch.setattr(sys, 'argv', ['tools/train.py', 'a.py', '--amp'])
     run.run_mmpose_tool('train.py')
     assert (tmp_path / 'seen').read_text() == "['a.py', '--amp']"
