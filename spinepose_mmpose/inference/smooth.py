@@ -13,16 +13,12 @@ import numpy as np
 
 from ..metainfo import SPINE_CHAIN
 from .results import FrameResult, Person
+from .settings import Settings
 
 STATE_VERSION = 2
-# Setting of the live filter -> its range.
-RANGES = dict(
-    min_cutoff=(0.001, 1000),
-    beta=(0, 1000),
-    d_cutoff=(0.001, 1000),
-    trust_score=(0.001, 10),
-    max_gap=(0.001, 1e6),
-)
+# Live: cutoff in Hz of the speed; keypoint scores from here on are trusted in
+# full, lower ones in proportion; seconds after which a person starts anew.
+SPEED_CUTOFF, TRUST_SCORE, LIVE_GAP = 2.0, 0.3, 0.5
 # Seconds over which the size of a person is averaged.
 SIZE_MEMORY = 1.0
 # The body as a whole is measured by all keypoints, with little noise: its
@@ -30,9 +26,9 @@ SIZE_MEMORY = 1.0
 # the skeleton behind.
 BODY_FACTOR = 10.0
 
-# Hz and order that a Butterworth filter can be computed for.
-CUTOFFS = (0.01, 1000.0)
-HIGHEST_ORDER = 16
+# Offline: seconds; a longer absence splits a track, and longer runs of NaN stay
+# NaN. Deviations from here on are outliers.
+OFFLINE_GAP, OUTLIER_SIGMAS = 0.25, 3.0
 # Up to this many times the cutoff, half of the frame rate, above which a series
 # holds nothing, is so near to the cutoff that there is nothing to take away.
 LEAST_RATE = 2.5
@@ -42,7 +38,7 @@ MAD_TO_SIGMA = 1.4826
 OUTLIER_WINDOW = 0.1
 # In square roots of the box area: smaller steps are never outliers.
 LEAST_OUTLIER = 0.02
-# In a clip so slow that max_gap is less than a frame, so many frame intervals
+# In a clip so slow that OFFLINE_GAP is less than a frame, so many frame intervals
 # are no gap; outliers cannot be told from motion there.
 SLOW_GAP = 1.5
 # Steps that differ by less from the usual one count as even.
@@ -80,28 +76,17 @@ class OneEuroSmoother:
         min_cutoff (float): Hz, of a still point; lower is calmer and lags
             more.
         beta (float): Hz per body size per second; higher lags less in motion.
-        d_cutoff (float): Hz, for the speed.
-        trust_score (float): keypoint scores from here on are trusted in full,
-            lower ones in proportion.
-        max_gap (float): seconds; after a longer absence a person starts anew.
 
     Raises:
         ValueError: a setting is out of its range.
     """
 
-    min_cutoff: float = 1.5
-    beta: float = 8.0
-    d_cutoff: float = 2.0
-    trust_score: float = 0.3
-    max_gap: float = 0.5
+    min_cutoff: float = Settings.min_cutoff
+    beta: float = Settings.beta
 
     def __post_init__(self):
-        for name, (low, high) in RANGES.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(
-                    f'{name} should be {low:g} to {high:g}, but is {value}'
-                )
+        # Raises what is out of range.
+        Settings(min_cutoff=self.min_cutoff, beta=self.beta)
         self.reset()
 
     def reset(self) -> None:
@@ -115,7 +100,7 @@ class OneEuroSmoother:
 
         Args:
             people (Sequence): of one frame, with ``track_id``.
-            time (float): seconds. Back by less than ``max_gap`` counts as no
+            time (float): seconds. Back by less than half a second counts as no
                 time passed: the frame before is repeated; by more starts
                 anew.
 
@@ -135,7 +120,7 @@ class OneEuroSmoother:
         self._filters = {
             identity: one
             for identity, one in self._filters.items()
-            if abs(time - one.time) <= self.max_gap
+            if abs(time - one.time) <= LIVE_GAP
         }
         return result
 
@@ -175,7 +160,7 @@ class OneEuroSmoother:
         if (
             one is None
             or len(one.smooth) != len(points) + 1
-            or abs(time - one.time) > self.max_gap
+            or abs(time - one.time) > LIVE_GAP
         ):
             rows = np.vstack([points, np.zeros(2)])
             self._filters[person.track_id] = _Filter(
@@ -189,7 +174,7 @@ class OneEuroSmoother:
             self._step(
                 one,
                 points,
-                np.clip(scores / self.trust_score, 0, 1),
+                np.clip(scores / TRUST_SCORE, 0, 1),
                 _chain_of(person.names),
                 dt,
             )
@@ -208,7 +193,7 @@ class OneEuroSmoother:
             chain,
         )
         slope = np.nan_to_num((raw - one.raw) / dt)
-        one.velocity += _gain(self.d_cutoff, dt) * (slope - one.velocity)
+        one.velocity += _gain(SPEED_CUTOFF, dt) * (slope - one.velocity)
         speed = np.linalg.norm(one.velocity, axis=1) / one.size
         speed[chain] = speed[chain].max(initial=0)
         speed[-1] *= BODY_FACTOR
@@ -266,10 +251,8 @@ def _size_of(person: Person) -> float:
 def smooth_tracks(
     frames: Sequence[FrameResult],
     *,
-    cutoff: float = 6.0,
-    order: int = 4,
-    max_gap: float = 0.25,
-    outlier_sigmas: float = 3.0,
+    cutoff: float = Settings.cutoff,
+    order: int = Settings.order,
 ) -> List[FrameResult]:
     """Every identity smoothed over the whole recording.
 
@@ -284,25 +267,16 @@ def smooth_tracks(
         cutoff (float): Hz. At frame rates up to 2.5 times the cutoff only
             outliers are replaced.
         order (int): of the two passes together; even.
-        max_gap (float): seconds; a longer absence splits a track, and longer
-            runs of NaN stay NaN.
-        outlier_sigmas (float): deviations from here on are outliers; 0 keeps
-            all.
 
     Raises:
         ValueError: times are missing or do not increase, a setting cannot be,
             or an identity comes twice in a frame.
     """
     check_filter(cutoff, order)
-    if max_gap <= 0 or outlier_sigmas < 0:
-        raise ValueError(
-            'max_gap should be above 0 and outlier_sigmas 0 or more, but are '
-            f'{max_gap} and {outlier_sigmas}'
-        )
     people = [list(frame.people) for frame in frames]
     tracks = _tracks(frames)
     steps = np.diff([frame.time for frame in frames])
-    longest = max(max_gap, SLOW_GAP * np.median(steps)) if len(steps) else 0
+    longest = max(OFFLINE_GAP, SLOW_GAP * np.median(steps)) if len(steps) else 0
     for places in tracks.values():
         times = np.array([frames[t].time for t, _ in places])
         for part in np.split(
@@ -315,8 +289,6 @@ def smooth_tracks(
                 _body_size(np.stack([p.bbox for p in own])),
                 cutoff,
                 order,
-                max_gap,
-                outlier_sigmas,
             ).astype(np.float32)
             for i, person, keypoints in zip(part, own, smooth):
                 t, n = places[i]
@@ -332,15 +304,10 @@ def check_filter(cutoff: float, order: int) -> None:
     Raises:
         ValueError: no such filter can be computed.
     """
-    if not CUTOFFS[0] <= cutoff <= CUTOFFS[1]:
+    Settings(cutoff=cutoff, order=order)
+    if order % 2:
         raise ValueError(
-            f'cutoff should be {CUTOFFS[0]} to {CUTOFFS[1]:.0f} Hz, but is '
-            f'{cutoff}'
-        )
-    if order % 2 or not 2 <= order <= HIGHEST_ORDER:
-        raise ValueError(
-            f'order should be even and 2 to {HIGHEST_ORDER}, because two '
-            f'passes share it, but is {order}'
+            f'order should be even, because two passes share it, but is {order}'
         )
 
 
@@ -383,21 +350,19 @@ def _smooth_segment(
     size: float,
     cutoff: float,
     order: int,
-    max_gap: float,
-    outlier_sigmas: float,
 ) -> np.ndarray:
     """Smooth (T, K, 2) keypoints of one person without a gap, in pixels."""
     if len(points) < 2:
         return points.copy()
     step = float(np.median(np.diff(times)))
-    if outlier_sigmas and step <= max_gap:
+    if step <= OFFLINE_GAP:
         half = max(2, int(round(OUTLIER_WINDOW / step)))
         wrong = hampel_outliers(
-            points, half, outlier_sigmas, LEAST_OUTLIER * size
+            points, half, OUTLIER_SIGMAS, LEAST_OUTLIER * size
         )
         points = np.where(wrong.any(axis=2, keepdims=True), np.nan, points)
     known = np.isfinite(points).all(axis=2)
-    filled, reliable = fill(points, known, times, max_gap)
+    filled, reliable = fill(points, known, times, OFFLINE_GAP)
     if np.abs(np.diff(times) - step).max() <= EVEN * step:
         smooth = butterworth(filled, 1 / step, cutoff, order)
     else:
@@ -499,7 +464,10 @@ def fill(
 
 
 def butterworth(
-    values: np.ndarray, rate: float, cutoff: float = 6.0, order: int = 4
+    values: np.ndarray,
+    rate: float,
+    cutoff: float = Settings.cutoff,
+    order: int = Settings.order,
 ) -> np.ndarray:
     """Zero-phase low pass, as gait laboratories use it: nothing is delayed.
 

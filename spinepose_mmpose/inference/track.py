@@ -19,18 +19,18 @@ from .matching import (
     unique_people,
 )
 from .results import Person
+from .settings import Settings
 
 STATE_VERSION = 3
-# Setting of the tracker -> its range.
-RANGES = dict(
-    max_gap=(0, 1e6),
-    oks_weight=(0, 1),
-    min_similarity=(0, 1),
-    high_score=(0, 1),
-    keypoint_score=(0, 1),
-    duplicate_oks=(0, 1e6),
-    box_padding=(0, 10),
-)
+# Weight of the poses against the boxes, and the similarity below which two
+# sightings are two people.
+OKS_WEIGHT, MIN_SIMILARITY = 0.7, 0.2
+# Detections from here on start an identity at once; keypoints are relied on.
+HIGH_SCORE, KEYPOINT_SCORE = 0.5, 0.3
+# Poses of one frame from this OKS on are one person.
+DUPLICATE_OKS = 0.8
+# Of predicted boxes on each side, in their own size.
+BOX_PADDING = 0.1
 # How far a prediction may err, in body sizes (square root of the outline's
 # area) per second: with a known velocity and, in addition, with a new one.
 DRIFT = 0.5
@@ -64,34 +64,15 @@ class Tracker:
     Args:
         max_gap (float): seconds a person may be out of sight; in a clip of few
             frames per second at least 2.5 frame intervals.
-        oks_weight (float): 0 to 1, of the poses against the boxes.
-        min_similarity (float): 0 to 1; below it two sightings are two people.
-        high_score (float): detections from here on start an identity at once.
-        keypoint_score (float): keypoints from here on are relied on.
-        duplicate_oks (float): poses of one frame from here on are one person;
-            above 1 keeps all.
-        box_padding (float): of predicted boxes on each side, in their own
-            size.
 
     Raises:
-        ValueError: a setting is out of its range.
+        ValueError: max_gap is out of its range.
     """
 
-    max_gap: float = 2.0
-    oks_weight: float = 0.7
-    min_similarity: float = 0.2
-    high_score: float = 0.5
-    keypoint_score: float = 0.3
-    duplicate_oks: float = 0.8
-    box_padding: float = 0.1
+    max_gap: float = Settings.max_gap
 
     def __post_init__(self):
-        for name, (low, high) in RANGES.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(
-                    f'{name} should be {low:g} to {high:g}, but is {value}'
-                )
+        Settings(max_gap=self.max_gap)  # raises what is out of range
         self.reset()
 
     def reset(self) -> None:
@@ -140,7 +121,7 @@ class Tracker:
                 self._tracks.append(track)
             else:
                 continue
-            is_sure = new.score >= self.high_score or track.hits >= CONFIRM
+            is_sure = new.score >= HIGH_SCORE or track.hits >= CONFIRM
             if track.id is None and is_sure:
                 track.id = self._next_id
                 self._next_id += 1
@@ -270,7 +251,7 @@ class Tracker:
         boxes = np.array([p.bbox for p in people], dtype=np.float64)
         box_scores = np.array([float(p.bbox_score) for p in people])
         finite = np.isfinite(points).all(axis=2)
-        seen = finite & (scores >= self.keypoint_score)
+        seen = finite & (scores >= KEYPOINT_SCORE)
         has_pose = seen.sum(axis=1) >= LEAST_COMMON_POINTS
         has_box = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
         has_box &= np.isfinite(boxes).all(axis=1)
@@ -289,7 +270,7 @@ class Tracker:
             boxes[rows],
             (box_scores * scores.mean(axis=1))[rows],
             sigmas_of(self._names),
-            self.duplicate_oks,
+            DUPLICATE_OKS,
         )
         return {
             int(i): Track.start(
@@ -305,15 +286,15 @@ class Tracker:
         if not self._tracks or not new:
             return []
         worth = self._similarities(new, time, detected)
-        high = np.array([n.score >= self.high_score for n in new])
-        pairs = assign(np.where(high, worth, -1.0), self.min_similarity)
+        high = np.array([n.score >= HIGH_SCORE for n in new])
+        pairs = assign(np.where(high, worth, -1.0), MIN_SIMILARITY)
         matched = {i for i, _ in pairs}
         second = worth.copy()
         for i, track in enumerate(self._tracks):
             if i in matched or not track.current:
                 second[i] = -1.0
         second[:, high] = -1.0
-        threshold = max(self.min_similarity, LOW_SCORE_SIMILARITY)
+        threshold = max(MIN_SIMILARITY, LOW_SCORE_SIMILARITY)
         return pairs + assign(second, threshold)
 
     def _similarities(
@@ -345,7 +326,7 @@ class Tracker:
         if not detected:
             trusted = np.array([t.current and not t.has_pose for t in tracks])
             iou = np.where(has_common | trusted[:, None], iou, 0.0)
-        mix = self.oks_weight * oks + (1 - self.oks_weight) * iou
+        mix = OKS_WEIGHT * oks + (1 - OKS_WEIGHT) * iou
         lost = np.array([not t.current for t in tracks])
         fading = np.minimum(gaps / max(self._gap(), 1e-9), 1)
         worth = np.where(lost, 1 - (1 - LOST_WORTH) * fading, 1.0)
@@ -357,7 +338,7 @@ class Tracker:
             return held
         points = track.predict_points(time)
         (box,) = pose_bounds(points[None], track.seen[None], held[None])
-        pad = self.box_padding * (box[2:] - box[:2])
+        pad = BOX_PADDING * (box[2:] - box[:2])
         low, high = box[:2] - pad, box[2:] + pad
         if track.seen.mean() < WHOLE:
             low, high = np.minimum(low, held[:2]), np.maximum(high, held[2:])

@@ -16,10 +16,7 @@ logger = logging.getLogger(__name__)
 
 # extension -> encoders, the best first; the first that exists is taken.
 ENCODERS = {
-    '.mp4': ('libx264', 'libopenh264', 'mpeg4'),
-    '.m4v': ('libx264', 'libopenh264', 'mpeg4'),
-    '.mov': ('libx264', 'libopenh264', 'mpeg4'),
-    '.mkv': ('libx264', 'libopenh264', 'mpeg4'),
+    **dict.fromkeys(('.mp4', '.m4v', '.mov', '.mkv'), ('libx264', 'mpeg4')),
     '.avi': ('mpeg4',),
     '.webm': ('libvpx-vp9', 'libvpx'),
 }
@@ -34,7 +31,6 @@ OPTIONS = {
         'rc-lookahead': '0',
         'threads': '4',
     },
-    'libopenh264': {'b': '8000000'},
     'mpeg4': {'qscale': '3', 'flags': '+qscale', 'bf': '0', 'threads': '1'},
     'libvpx-vp9': {
         'crf': '30',
@@ -131,19 +127,18 @@ class VideoWriter:
         if image.shape[1::-1] != self.size:
             image = cv2.resize(image, self.size)
         w, h = self.size
-        if w % 2 or h % 2:
-            image = cv2.copyMakeBorder(
-                image, 0, h % 2, 0, w % 2, cv2.BORDER_REPLICATE
-            )
+        image = cv2.copyMakeBorder(
+            image, 0, h % 2, 0, w % 2, cv2.BORDER_REPLICATE
+        )
         frame = self.av.VideoFrame.from_ndarray(
             np.ascontiguousarray(image), format='bgr24'
         )
         if self.begin is None:
             self.begin = time
-        ticks = _ticks(time, self.time_base) - _ticks(
-            self.begin, self.time_base
+        now, begin = (
+            round(Fraction(t) / self.time_base) for t in (time, self.begin)
         )
-        self.last = max(ticks, self.last + 1)
+        self.last = max(now - begin, self.last + 1)
         frame.pts, frame.time_base = self.last, self.time_base
         self._mux(self.stream.encode(frame))
         self._mux_sound(time)
@@ -213,8 +208,3 @@ def written_video(
         writer = VideoWriter(temporary, size, info.rate, info.time_base, sound)
         with closing(writer):
             yield writer
-
-
-def _ticks(time: float, time_base: Fraction) -> int:
-    """A time in seconds in units of a time base."""
-    return round(Fraction(time) / time_base)

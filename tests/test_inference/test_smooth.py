@@ -1,3 +1,4 @@
+from spinepose_mmpose.inference import smooth as smooth_module
 from spinepose_mmpose.inference.results import FrameResult
 from spinepose_mmpose.inference.smooth import (
     butterworth,
@@ -76,13 +77,15 @@ def test_low_frame_rates_and_short_series_pass():
 
 @pytest.mark.parametrize('cutoff', [0, -1, 1e-320, 1e308, np.nan, np.inf])
 def test_cutoffs_that_cannot_be(cutoff):
-    with pytest.raises(ValueError, match='cutoff should be 0.01 to 1000 Hz'):
+    with pytest.raises(ValueError, match='cutoff: .* is not between 0.01 and'):
         smooth_tracks([], cutoff=cutoff)
 
 
 @pytest.mark.parametrize('order', [0, 5, -2, 18, 5000])
 def test_orders_that_cannot_be(order):
-    with pytest.raises(ValueError, match='order should be even and 2 to 16'):
+    with pytest.raises(
+        ValueError, match='order(: .* is not between 2 and 16| should be even)'
+    ):
         smooth_tracks([], order=order)
 
 
@@ -134,10 +137,6 @@ def test_outliers_are_replaced_and_quick_motion_is_not():
     smooth = points_of(smooth_tracks(frames_of(measured, times)))
     clean = points_of(smooth_tracks(frames_of(truth, times)))
     np.testing.assert_allclose(smooth, clean, atol=0.5)
-    kept = points_of(
-        smooth_tracks(frames_of(measured, times), outlier_sigmas=0)
-    )
-    assert np.abs(kept - clean).max() > 20
     # A wrist that goes 60 pixels to and fro in a third of a second.
     quick = truth.copy()
     quick[40:50, 9, 1] -= 60 * np.sin(np.arange(10) / 9 * np.pi)
@@ -161,7 +160,7 @@ def test_uneven_times():
     assert np.abs(exact - truth[take])[10:-10].max() < 0.1
 
 
-def test_missing_frames_and_gaps():
+def test_missing_frames_and_gaps(monkeypatch):
     truth, times = bending(4.0)
     # Two frames are lost here and there; after 0.33 s without the person the
     # pose is elsewhere.
@@ -174,7 +173,8 @@ def test_missing_frames_and_gaps():
     assert len(result) == there.sum()
     np.testing.assert_allclose(points_of(result), moved[there], atol=0.6)
     # One filter over both parts rings.
-    whole = points_of(smooth_tracks(frames, max_gap=0.5))
+    monkeypatch.setattr(smooth_module, 'OFFLINE_GAP', 0.5)
+    whole = points_of(smooth_tracks(frames))
     assert np.abs(whole - moved[there]).max() > 1.5
 
 
@@ -247,6 +247,4 @@ def test_offline_errors():
     twice = FrameResult(frames[0].people * 2, 0, 0.0)
     with pytest.raises(ValueError, match='1 comes twice in frame 0'):
         smooth_tracks([twice])
-    with pytest.raises(ValueError, match='max_gap'):
-        smooth_tracks(frames, max_gap=0)
     assert smooth_tracks([]) == []

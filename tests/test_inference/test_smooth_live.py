@@ -84,7 +84,7 @@ def test_one_step_by_hand():
     # dt 0.1; speeds: slope 10, alpha_d = 1 / (1 + 1 / (2 pi 2 0.1)).
     a = person([[0, 0], [10, 0]], box=(0, 0, 10, 10), track_id=1)
     b = person([[2, 0], [10, 0]], box=(0, 0, 10, 10), track_id=1)
-    smoother = OneEuroSmoother(min_cutoff=1.5, beta=0.5, d_cutoff=2.0)
+    smoother = OneEuroSmoother(min_cutoff=1.5, beta=0.5)
     smoother([a], 0.0)
     (result,) = smoother([b], 0.1)
 
@@ -159,7 +159,7 @@ def test_low_scores_are_trusted_less_and_go_with_the_spine():
 
 def test_people_and_gaps_are_kept_apart():
     a, b = figure(1), figure(2) + 300
-    smoother = OneEuroSmoother(max_gap=0.5)
+    smoother = OneEuroSmoother()
 
     def at(t, points, track_id):
         (result,) = smoother([person(points, track_id=track_id)], t)
@@ -217,13 +217,10 @@ def test_live_input_is_left_alone_and_times_are_checked():
     [
         ('min_cutoff', 0),
         ('min_cutoff', 1e-320),
-        ('d_cutoff', float('nan')),
         ('beta', -1),
         ('beta', float('inf')),
-        ('trust_score', 0),
-        ('max_gap', 1e308),
     ],
 )
 def test_ranges_of_settings(name, value):
-    with pytest.raises(ValueError, match=f'^{name} should be .* but is'):
+    with pytest.raises(ValueError, match=f'^{name}: .* is not between'):
         OneEuroSmoother(**{name: value})
