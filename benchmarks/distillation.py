@@ -14,8 +14,7 @@ import sys
 import tempfile
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
-from spinepose_mmpose.models.distiller import plain_model_config
-from spinepose_mmpose.utils import one_sentence
+from spinepose_mmpose.utils import one_sentence, plain_config
 
 import numpy as np
 import torch
@@ -27,6 +26,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
+from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 
@@ -103,7 +103,7 @@ def make_step(args, losses, teacher_weights):
     one where ``losses`` is None."""
     cfg = prepare(args)
     if losses is None:
-        cfg = plain_model_config(cfg)
+        cfg = plain_config(cfg, TopdownPoseEstimator)
     else:
         cfg.update(losses)
         cfg.teacher.update(checkpoint=teacher_weights, half=args.half_teacher)

@@ -32,10 +32,7 @@ MODULES = {
     'mmpose.engine': ('engine.hooks', 'engine.optim_wrapper'),
     'mmpose.evaluation': ('evaluation.metric', 'evaluation.evaluator'),
     'mmpose.models': ('models',),
-    'mmdeploy.codebase.mmpose.deploy.pose_detection': (
-        'deploy.pose_detection',
-        'deploy.rewriters',
-    ),
+    'mmdeploy.codebase.mmpose.deploy.pose_detection': ('deploy.rewriters',),
 }
 # Modules of ours that are being imported.
 _started = set()

@@ -3,6 +3,7 @@ complete or absent, and where configs and tools lie."""
 
 import contextlib
 import hashlib
+import inspect
 import json
 import os
 import os.path as osp
@@ -148,6 +149,24 @@ def write_text(path: str, text: str) -> None:
         open(temporary, 'w', encoding='utf-8', newline='') as file,
     ):
         file.write(text)
+
+
+def plain_config(settings: dict, parent: type) -> dict:
+    """The config of one of our classes as that of its parent.
+
+    What a ``SpinePoseDistiller`` is outside of training, for instance: a
+    ``TopdownPoseEstimator``, by whose name tools such as mmdeploy go.
+
+    Args:
+        settings (dict): config of ours, not changed.
+        parent (type): class of MMPose.
+
+    Returns:
+        dict: a copy with that type and without what the parent does not read.
+    """
+    known = inspect.signature(parent.__init__).parameters
+    kept = {k: v for k, v in settings.items() if k in known}
+    return dict(kept, type=parent.__name__)
 
 
 def content_root() -> Path:

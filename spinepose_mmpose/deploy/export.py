@@ -28,7 +28,7 @@ from .checks import (
     check_model_config,
     check_output_folder,
 )
-from .pose_detection import channel_order, deployed_config
+from .rewriters import channel_order, deployed_config
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""An ONNX file in blocks, and these blocks in 8 bits."""
+"""An ONNX graph in blocks, and these blocks in 8 bits."""
 
 import contextlib
 import os
@@ -10,7 +10,6 @@ from spinepose_mmpose.utils import config_file
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -20,102 +19,10 @@ from onnxruntime.quantization.calibrate import create_calibrator
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from tqdm import tqdm
 
-# The first whose QuantizeLinear has an axis, and what files are lifted to.
-OPSET_WITH_AXIS, OPSET = 13, 17
 HEAD = ('head.mlp', 'head.gau', 'head.gau', 'head.cls_x', 'head.cls_y')
 
 
 SIZES = ('t', 's', 'm', 'l', 'x')
-HALF, FLOAT = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
-
-
-def load_onnx(path: str) -> onnx.ModelProto:
-    """The model in a file, complete and of float32 or float16.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no ONNX file, is cut off or is quantised.
-    """
-    try:
-        model = onnx.load(path)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # of any kind, on a file that is none
-        raise ValueError(f'{path} is no ONNX file, or is cut off') from error
-    if not model.graph.node or not model.graph.output:
-        raise ValueError(f'{path} is no ONNX file, or is cut off')
-    if any(
-        node.op_type.endswith('QuantizeLinear') for node in model.graph.node
-    ):
-        raise ValueError(
-            f'{path} is quantised: its weights are rounded; give the file '
-            'that it was made from'
-        )
-    return model
-
-
-def in_float32(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy in which all that was float16 is float32, with equal values."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    graph = copy.graph
-    for tensor in graph.initializer:
-        _widen(tensor)
-    for node in graph.node:
-        for attribute in node.attribute:
-            if node.op_type == 'Cast' and attribute.name == 'to':
-                attribute.i = FLOAT if attribute.i == HALF else attribute.i
-            elif attribute.type == onnx.AttributeProto.TENSOR:
-                _widen(attribute.t)
-    for value in [*graph.input, *graph.output]:
-        kind = value.type.tensor_type
-        kind.elem_type = FLOAT if kind.elem_type == HALF else kind.elem_type
-    del graph.value_info[:]
-    return copy
-
-
-def _widen(tensor: onnx.TensorProto) -> None:
-    if tensor.data_type == HALF:
-        values = onnx.numpy_helper.to_array(tensor).astype(np.float32)
-        tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
-
-
-def prepared(path: str) -> onnx.ModelProto:
-    """The model in float32 with constants folded and every node named.
-
-    Raises:
-        FileNotFoundError, ValueError: See :func:`load_onnx`.
-    """
-    model = in_float32(load_onnx(path))
-    versions = {x.domain: x.version for x in model.opset_import}
-    if versions.get('', 0) < OPSET_WITH_AXIS:
-        model = onnx.version_converter.convert_version(model, OPSET)
-    model = _folded(model)
-    for i, node in enumerate(model.graph.node):
-        node.name = node.name or f'{node.op_type}_{i}'
-    return model
-
-
-def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
-    """ONNX Runtime's basic optimisations, all of standard operators."""
-    with tempfile.TemporaryDirectory() as folder:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.graph_optimization_level = (
-            onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-        )
-        options.optimized_model_filepath = os.path.join(folder, 'basic.onnx')
-        onnxruntime.InferenceSession(
-            model.SerializeToString(),
-            options,
-            providers=['CPUExecutionProvider'],
-        )
-        folded = onnx.load(options.optimized_model_filepath)
-    used = {node.domain for node in folded.graph.node} | {''}
-    kept = [x for x in folded.opset_import if x.domain in used]
-    del folded.opset_import[:]
-    folded.opset_import.extend(kept)
-    return folded
 
 
 def node_blocks(model: onnx.ModelProto) -> Dict[str, List[str]]:

@@ -27,9 +27,9 @@ from .int8 import (
     activation_ranges,
     node_blocks,
     num_int8_weights,
-    prepared,
     quantized,
 )
+from .onnx_files import prepared
 
 # Of a quantised model: AP lost (AP points; None without labels) and the mean
 # shift of the keypoints, pixels of the network input.

@@ -64,23 +64,6 @@ def _table(text: str) -> Dict[str, FrozenSet[str]]:
     return found
 
 
-_REDUCTIONS = frozenset(
-    f'Reduce{name}'
-    for name in (
-        'L1',
-        'L2',
-        'LogSum',
-        'LogSumExp',
-        'Max',
-        'Mean',
-        'Min',
-        'Prod',
-        'Sum',
-        'SumSquare',
-    )
-)
-_MOVES = frozenset({'Squeeze', 'Unsqueeze'})
-
 _OPERATORS_8_6 = _table(
     """
     B: And Not Or Xor
@@ -110,33 +93,15 @@ _OPERATORS_8_6 = _table(
     """
 )
 
-_OPERATORS_10_0 = _table(
+# The list of 10.0 where it is not that of 8.6 by the rule of _widened().
+_CHANGED_10_0 = _table(
     """
-    B: And Not Or Xor
-    Bbfhil: Concat Constant Expand EyeLike Flatten Gather GatherElements
-        GatherND Identity If Loop OneHot Reshape ReverseSequence Shape Size
-        Slice Split Squeeze Tile Transpose Trilu Unsqueeze Where
-    Bbfhilu: Cast CastLike
-    bfh: Acos Acosh Asin Asinh Atan Atanh AveragePool BatchNormalization Ceil
-        Celu Clip Conv ConvTranspose Cos Cosh CumSum Dropout Einsum Elu Erf
-        Exp Floor Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool
-        GroupNormalization GRU HardSigmoid HardSwish Hardmax ImageScaler
-        InstanceNormalization IsInf LayerNormalization LeakyRelu Log
-        LogSoftmax LRN LSTM LpNormalization LpPool MatMul MaxPool
-        MeanVarianceNormalization ParametricSoftplus Pow PRelu
-        QuantizeLinear RandomNormal RandomNormalLike RandomUniform
-        RandomUniformLike Reciprocal Resize RNN Round ScaledTanh Scan Selu
-        Sigmoid Sin Sinh Softmax Softplus Softsign Sqrt Tan Tanh
-        ThresholdedRelu Upsample
-    bfhil: Abs Add ArgMax ArgMin DepthToSpace Div Equal Greater GreaterOrEqual
-        IsNaN Less LessOrEqual Max Mean Min Mod Mul Neg Pad Range ReduceL1
-        ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin
-        ReduceProd ReduceSum ReduceSumSquare Relu Scatter ScatterElements
-        ScatterND Shrink Sign SpaceToDepth Sub Sum TopK
+    Bbfhilu: CastLike
+    bfh: AveragePool Hardmax
+    bfhil: ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean
+        ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu
     bfhilq: Gelu
-    f: ConstantOfShape
     fh: GridSample Mish NonMaxSuppression NonZero RoiAlign
-    q: DequantizeLinear
     """
 )
 
@@ -153,34 +118,35 @@ _SINCE_10_15 = _table(
     """
 )
 
+
+def _widened(types: FrozenSet[str]) -> FrozenSet[str]:
+    """With FLOAT16 comes BFLOAT16, with INT32 INT64; only DequantizeLinear
+    still takes INT8."""
+    added = {
+        new
+        for old, new in (('FLOAT16', 'BFLOAT16'), ('INT32', 'INT64'))
+        if old in types
+    }
+    return (types - {'INT8'} or types) | added
+
+
+_OPERATORS_10_0 = {
+    **{name: _widened(types) for name, types in _OPERATORS_8_6.items()},
+    **_CHANGED_10_0,
+}
+_OPERATORS_10_15 = {**_OPERATORS_10_0, **_SINCE_10_15}
+_MOVES = frozenset({'Squeeze', 'Unsqueeze'})
+_MORE = _MOVES | {x for x in _OPERATORS_8_6 if x.startswith('Reduce')}
+
 SUPPORT = {
     support.version: support
     for support in (
         Support('8.6', (7, 17), _OPERATORS_8_6, True, _MOVES | {'Slice'}),
-        Support(
-            '10',
-            (9, 20),
-            _OPERATORS_10_0,
-            False,
-            _MOVES | _REDUCTIONS | {'Slice'},
-        ),
-        Support(
-            '10.15',
-            (9, 24),
-            {**_OPERATORS_10_0, **_SINCE_10_15},
-            False,
-            _MOVES | _REDUCTIONS,
-        ),
-        Support(
-            '11',
-            (9, 24),
-            {**_OPERATORS_10_0, **_SINCE_10_15},
-            False,
-            _MOVES | _REDUCTIONS,
-        ),
+        Support('10', (9, 20), _OPERATORS_10_0, False, _MORE | {'Slice'}),
+        Support('10.15', (9, 24), _OPERATORS_10_15, False, _MORE),
+        Support('11', (9, 24), _OPERATORS_10_15, False, _MORE),
     )
 }
-
 
 BATCHES = (1, 8, 32)
 INT32_RANGE = (-(2**31), 2**31 - 1)
@@ -202,9 +168,14 @@ def check_model(model, support: Support) -> List[str]:
     # Of another domain's nodes nothing is known, and they are refused anyway.
     if {x.domain for x in model.graph.node} <= {'', 'ai.onnx'}:
         model = onnx.shape_inference.infer_shapes(model)
-    constants = _constants(model)
-    found = list(_opset_problems(model, support))
-    types = _tensor_types(model)
+    constants, types = _constants(model), _tensor_types(model)
+    low, high = support.opsets
+    found = [
+        f'opset {entry.version}: TensorRT {support.version} reads {low} to '
+        f'{high}'
+        for entry in model.opset_import
+        if entry.domain in ('', 'ai.onnx') and not low <= entry.version <= high
+    ]
     for node in model.graph.node:
         found += _node_problems(node, support, types, constants)
     found += _weight_problems(model, support)
@@ -221,11 +192,8 @@ def check_profile(
         profiles: Input -> its three shapes.
     """
     weights = {tensor.name for tensor in model.graph.initializer}
-    inputs = {
-        value.name: _shape(value)
-        for value in model.graph.input
-        if value.name not in weights
-    }
+    inputs = {x.name: _shape(x) for x in model.graph.input}
+    inputs = {k: shape for k, shape in inputs.items() if k not in weights}
     found = [
         f'profile: the graph has no input {name!r}; its inputs are '
         f'{sorted(inputs)}'
@@ -233,11 +201,10 @@ def check_profile(
         if name not in inputs
     ]
     for name, shape in inputs.items():
-        if name not in profiles:
-            if None in shape:
-                found.append(f'profile: none for the dynamic input {name!r}')
-            continue
-        found += _profile_problems(name, shape, profiles[name])
+        if name in profiles:
+            found += _profile_problems(name, shape, profiles[name])
+        elif None in shape:
+            found.append(f'profile: none for the dynamic input {name!r}')
     return found
 
 
@@ -250,17 +217,6 @@ def batch_profile(model, batches: Sequence[int] = BATCHES) -> dict:
             [batch if own is None else own, *rest] for batch in batches
         ]
     }
-
-
-def _opset_problems(model, support: Support) -> Iterator[str]:
-    low, high = support.opsets
-    for entry in model.opset_import:
-        if entry.domain in ('', 'ai.onnx'):
-            if not low <= entry.version <= high:
-                yield (
-                    f'opset {entry.version}: TensorRT {support.version} reads '
-                    f'{low} to {high}'
-                )
 
 
 def _node_problems(node, support, types, constants) -> Iterator[str]:
@@ -285,7 +241,9 @@ def _node_problems(node, support, types, constants) -> Iterator[str]:
         if zero is None or zero.any():
             yield f'{name}: its zero point is not 0'
     if node.op_type == 'MaxPool':
-        dilations = _ints(node, 'dilations')
+        dilations = [
+            x for a in node.attribute if a.name == 'dilations' for x in a.ints
+        ]
         if any(step != 1 for step in dilations):
             yield f'{name}: dilations {dilations}, supported is 1'
         if len([x for x in node.output if x]) > 1:
@@ -380,10 +338,6 @@ def _shape(value) -> List[Optional[int]]:
     ]
 
 
-def _ints(node, name: str) -> List[int]:
-    return [x for a in node.attribute if a.name == name for x in a.ints]
-
-
 def configured_profile(path: str) -> dict:
     """``input_shapes`` of a deployment config of mmdeploy.
 
@@ -405,26 +359,6 @@ def configured_profile(path: str) -> dict:
     }
 
 
-def load(path: str):
-    """The model in a file, without weights that lie beside it.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no ONNX file.
-    """
-    import onnx
-
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # of any kind, on a file that is none
-        raise ValueError(f'{path} is no ONNX file, or is cut off') from error
-    if not model.graph.node:
-        raise ValueError(f'{path} is no ONNX file, or is cut off')
-    return model
-
-
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('file', help='ONNX file')
@@ -442,7 +376,9 @@ def parse_args():
 def main() -> int:
     args = parse_args()
     with one_sentence():
-        model = load(args.file)
+        from .onnx_files import load_onnx
+
+        model = load_onnx(args.file, load_external_data=False)
         profile = (
             configured_profile(args.deploy_config)
             if args.deploy_config

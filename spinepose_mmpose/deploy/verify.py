@@ -14,7 +14,7 @@ from mmpose.apis import init_model
 from mmpose.registry import DATASETS, KEYPOINT_CODECS, METRICS
 from tqdm import tqdm
 
-from .pose_detection import deployed_config
+from .rewriters import deployed_config
 
 Outputs = Tuple[np.ndarray, ...]
 

@@ -165,9 +165,10 @@ def model_complexity(config: str) -> Tuple[float, float]:
     from mmengine.config import Config
     from mmengine.model import revert_sync_batchnorm
     from mmengine.registry import init_default_scope
+    from mmpose.models.pose_estimators import TopdownPoseEstimator
     from mmpose.registry import MODELS
 
-    from ..models.distiller import plain_model_config
+    from ..utils import plain_config
 
     with torch.no_grad(), quietly():
         cfg = Config.fromfile(config)
@@ -179,7 +180,7 @@ def model_complexity(config: str) -> Tuple[float, float]:
                 'configs of top-down models do.'
             )
         width, height = codec['input_size']
-        model_cfg = plain_model_config(cfg.model.to_dict())
+        model_cfg = plain_config(cfg.model.to_dict(), TopdownPoseEstimator)
         model_cfg['backbone'].pop('init_cfg', None)  # fetched from elsewhere
         model = revert_sync_batchnorm(MODELS.build(model_cfg)).eval()
         # The network alone, without decoding.

@@ -1,6 +1,5 @@
 """The distillation wrapper: labels, a teacher and the anatomical losses."""
 
-import inspect
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
@@ -348,22 +347,6 @@ class SpinePoseDistiller(TopdownPoseEstimator):
                 coords, target, weight
             )
         return losses
-
-
-def plain_model_config(model: dict) -> dict:
-    """The ``TopdownPoseEstimator`` that a distilled model is after training.
-
-    For tools that go by the type, such as mmdeploy's SDK files.
-
-    Args:
-        model: Config of a :class:`SpinePoseDistiller`.
-
-    Returns:
-        A copy with that type and without what only training reads.
-    """
-    known = inspect.signature(TopdownPoseEstimator.__init__).parameters
-    plain = {k: v for k, v in model.items() if k in known}
-    return dict(plain, type='TopdownPoseEstimator')
 
 
 def _nats_per_person(simcc: Simcc) -> float:

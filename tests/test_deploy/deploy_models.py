@@ -29,7 +29,7 @@ def picture(rng, height: int, width: int) -> np.ndarray:
 
 def write_model(folder: Path):
     """Config and checkpoint of a small SpinePoseDistiller."""
-    from spinepose_mmpose.deploy.pose_detection import deployed_config
+    from spinepose_mmpose.deploy.rewriters import deployed_config
 
     config, checkpoint = folder / 'tiny.py', folder / 'tiny.pth'
     config.write_text(CONFIG.format(base=BASE))

@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 from spinepose_mmpose.deploy.export import ExportOptions, export
-from spinepose_mmpose.deploy.pose_detection import deployed_config
+from spinepose_mmpose.deploy.rewriters import deployed_config
 from spinepose_mmpose.deploy.verify import torch_outputs
 
 import cv2

@@ -11,7 +11,7 @@ from spinepose_mmpose.deploy.export import (
     read_facts,
     store_weights_as_fp16,
 )
-from spinepose_mmpose.deploy.pose_detection import deployed_config
+from spinepose_mmpose.deploy.rewriters import deployed_config
 from spinepose_mmpose.deploy.verify import torch_outputs
 from spinepose_mmpose.metainfo import FLIP_INDICES, KEYPOINT_NAMES
 

@@ -7,7 +7,6 @@ same tail of the head, on 48 tokens (256x192) or 108 (384x288).
 
 import io
 
-import spinepose_mmpose.deploy.pose_detection  # noqa: F401  the rewriters
 from spinepose_mmpose.deploy import rewriters
 from spinepose_mmpose.deploy.rewriters import (
     global_mean,

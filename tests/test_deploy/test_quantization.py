@@ -24,9 +24,9 @@ from spinepose_mmpose.deploy.int8 import (  # noqa: E402
     activation_ranges,
     node_blocks,
     num_int8_weights,
-    prepared,
     quantized,
 )
+from spinepose_mmpose.deploy.onnx_files import prepared  # noqa: E402
 from spinepose_mmpose.deploy.quantize import (  # noqa: E402
     Tolerance,
     latencies,

@@ -7,15 +7,13 @@ from spinepose_mmpose.metainfo import (
     METAINFO,
     NUM_KEYPOINTS,
 )
-from spinepose_mmpose.models.distiller import (
-    _nats_per_person,
-    plain_model_config,
-)
+from spinepose_mmpose.models.distiller import _nats_per_person
 from spinepose_mmpose.models.losses import (
     BoneOrientationLoss,
     SpineSmoothnessLoss,
 )
 from spinepose_mmpose.models.simcc import simcc_soft_argmax
+from spinepose_mmpose.utils import plain_config
 
 import numpy as np
 import pytest
@@ -27,6 +25,7 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.models.heads import RTMCCHead
+from mmpose.models.pose_estimators import TopdownPoseEstimator
 from tiny_rtmpose import (
     HALPE26,
     RATIO,
@@ -72,7 +71,7 @@ class TestOutsideOfTraining:
                 a.pred_instances.keypoints, b.pred_instances.keypoints
             )
 
-    def test_plain_model_config(self, teacher):
+    def test_plain_config(self, teacher):
         cfg = Config(
             dict(
                 model=tiny(
@@ -84,7 +83,8 @@ class TestOutsideOfTraining:
                 )
             )
         )
-        assert plain_model_config(cfg.model) == tiny(NUM_KEYPOINTS)
+        plain = plain_config(cfg.model, TopdownPoseEstimator)
+        assert plain == tiny(NUM_KEYPOINTS)
         assert cfg.model.type == 'SpinePoseDistiller'
 
 

@@ -28,8 +28,12 @@ from spinepose_mmpose.evaluation.people import (
     read_json,
 )
 from spinepose_mmpose.metainfo import BONES, KEYPOINT_IDS, SIGMAS, SPINE_CHAIN
-from spinepose_mmpose.models.distiller import plain_model_config
-from spinepose_mmpose.utils import config_file, one_sentence, write_text
+from spinepose_mmpose.utils import (
+    config_file,
+    one_sentence,
+    plain_config,
+    write_text,
+)
 
 import numpy as np
 import pandas as pd
@@ -164,7 +168,9 @@ def annotations(data):
 
 
 def teacher_model(cfg):
-    model = plain_model_config(cfg.model.to_dict())
+    from mmpose.models.pose_estimators import TopdownPoseEstimator
+
+    model = plain_config(cfg.model.to_dict(), TopdownPoseEstimator)
     model['head']['out_channels'] = 26
     return model
 

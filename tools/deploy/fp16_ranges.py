@@ -27,12 +27,15 @@ def main():
 
 def table(args) -> str:
     from spinepose_mmpose.deploy.export import read_facts
-    from spinepose_mmpose.deploy.fp16_ranges import LARGEST, node_ranges
+    from spinepose_mmpose.deploy.onnx_files import (
+        LARGEST,
+        load_onnx,
+        node_ranges,
+    )
 
     import numpy as np
-    import onnx
 
-    model = onnx.load(args.onnx)
+    model = load_onnx(args.onnx)
     facts = read_facts(model)
     if 'mean' not in facts:
         raise ValueError(

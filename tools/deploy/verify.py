@@ -81,7 +81,7 @@ def run(args) -> dict:
         check_model_config,
     )
     from spinepose_mmpose.deploy.export import read_config
-    from spinepose_mmpose.deploy.pose_detection import deployed_config
+    from spinepose_mmpose.deploy.rewriters import deployed_config
     from spinepose_mmpose.zoo import resolve_weights
 
     import torch
