@@ -153,9 +153,8 @@ def lean(vectors: np.ndarray) -> np.ndarray:
 
 
 def _bend(p: View, low: float, high: float) -> np.ndarray:
-    angles = spine.tangent_angles(p.spine())
-    at = [np.argmin(np.abs(spine.SAMPLES - u)) for u in (low, high)]
-    return angles[:, at[1]] - angles[:, at[0]]
+    first, last = spine.tangent_angles(p.spine(), (low, high)).T
+    return last - first
 
 
 @measure('kyphosis', SAGITTAL, LEVELS)

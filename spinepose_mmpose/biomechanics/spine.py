@@ -79,7 +79,7 @@ def spine_curve(points: np.ndarray, at=SAMPLES, order: int = 0) -> np.ndarray:
             continue
         frames = (seen == mask).all(1)
         matrix = _matrix(tuple(mask.tolist()), at, order)
-        curve = np.einsum('mk,tkd->tmd', matrix, filled[frames])
+        curve = matrix @ filled[frames]
         low, high = places[mask].min(), places[mask].max()
         curve[:, (np.array(at) < low) | (np.array(at) > high)] = np.nan
         out[frames] = curve

@@ -66,7 +66,7 @@ FROM_FRONT = {
                         / (2 * np.sin(np.radians(20))) * -1),
 }  # fmt: skip
 # Tangents at the ends of the curve, where it is straightened.
-LOOSE = {'lordosis': 2.5, 'cervical_lordosis': 2.5, 'lateral_bend': 3.0,
+LOOSE = {'lordosis': 3.0, 'cervical_lordosis': 2.5, 'lateral_bend': 3.0,
          'kyphosis': 1.0, 'spine_deviation': 0.3}  # fmt: skip
 
 
