@@ -16,14 +16,8 @@ from mmdeploy.utils import (
     get_task_type,
 )
 
+# Also the names of the packages.
 BACKENDS = ('onnxruntime', 'tensorrt', 'openvino', 'ncnn')
-# backend -> what it imports, and the package with it
-PACKAGES = dict(
-    onnxruntime=('onnxruntime', 'onnxruntime'),
-    tensorrt=('tensorrt', 'tensorrt'),
-    openvino=('openvino', 'openvino'),
-    ncnn=('ncnn', 'ncnn'),
-)
 
 
 def check_deploy_config(deploy_cfg, source: str) -> str:
@@ -62,8 +56,7 @@ def check_backend(backend: str, deploy_cfg) -> None:
     Raises:
         ValueError: A package or tool of the backend is not there.
     """
-    module, package = PACKAGES[backend]
-    _require(module, package, backend)
+    _require(backend, backend, backend)
     if backend == 'onnxruntime' and (
         deploy_cfg.backend_config.get('precision') == 'fp16'
     ):

@@ -4,8 +4,9 @@ import contextlib
 import io
 import os
 import os.path as osp
+import tempfile
 from dataclasses import dataclass
-from typing import Callable, Iterator, List, Optional, Tuple, Union
+from typing import Callable, Iterator, List, Optional, Tuple
 
 from spinepose_mmpose.evaluation.coco import evaluate_subsets
 from spinepose_mmpose.evaluation.people import make_detections
@@ -17,6 +18,7 @@ from spinepose_mmpose.evaluation.predictions import (
     suppress_people,
 )
 from spinepose_mmpose.inference.backends.onnxruntime import OnnxSession
+from spinepose_mmpose.inference.backends.openvino import OpenVinoSession
 from spinepose_mmpose.metainfo import NUM_KEYPOINTS, SIGMAS
 from spinepose_mmpose.utils import config_file
 
@@ -248,10 +250,18 @@ class Predicted:
     scores: np.ndarray
 
 
-def open_run(model: Union[str, onnx.ModelProto], threads: int = 0) -> Run:
-    """ONNX Runtime on the CPU; 0 threads are its own choice."""
-    content = model if isinstance(model, str) else model.SerializeToString()
-    session = OnnxSession(content, 'cpu', threads)
+def open_run(
+    model: onnx.ModelProto, threads: int = 0, backend: str = 'onnxruntime'
+) -> Run:
+    """ONNX Runtime or OpenVINO on the CPU, in float32 or 8 bits; 0 threads are
+    its own choice."""
+    if backend == 'openvino':
+        with tempfile.TemporaryDirectory() as folder:
+            path = osp.join(folder, 'model.onnx')
+            onnx.save(model, path)
+            session = OpenVinoSession(path, 'cpu', threads)
+    else:
+        session = OnnxSession(model.SerializeToString(), 'cpu', threads)
     return lambda images: list(session.run(images).values())
 
 

@@ -33,7 +33,7 @@ def node_blocks(model: onnx.ModelProto) -> Dict[str, List[str]]:
     to the block of what it reads.
 
     Args:
-        model: From :func:`prepared`.
+        model: From :func:`.onnx_files.prepared`.
 
     Raises:
         ValueError: It is no RTMPose of a known size.
@@ -207,7 +207,7 @@ def activation_ranges(
     """Range of every activation over the images.
 
     Args:
-        model: From :func:`.blocks.prepared`.
+        model: From :func:`.onnx_files.prepared`.
         images: (1, 3, H, W) each.
         method: One of :data:`METHODS`.
         style: Whose operators are looked at.
@@ -255,7 +255,7 @@ def quantized(
     each output channel.
 
     Args:
-        model: From :func:`.blocks.prepared`.
+        model: From :func:`.onnx_files.prepared`.
         ranges: From :func:`activation_ranges`.
         nodes: By name; those of other operators stay.
         style: One of :data:`STYLES`.

@@ -3,12 +3,9 @@
 import importlib.util
 import json
 import os
-import tempfile
 import time
 from dataclasses import dataclass, field
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
-
-from spinepose_mmpose.inference.backends.openvino import OpenVinoSession
 
 import numpy as np
 import onnx
@@ -163,15 +160,6 @@ def latencies(
     return {name: 1e3 * float(np.median(x)) for name, x in times.items()}
 
 
-def _openvino_run(model: onnx.ModelProto, threads: int = 0) -> Run:
-    """OpenVINO on the CPU, in float32 or 8 bits, not bfloat16."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, 'model.onnx')
-        onnx.save(model, path)
-        session = OpenVinoSession(path, 'cpu', threads)
-    return lambda images: list(session.run(images).values())
-
-
 def load_note() -> str:
     """What else the machine was doing, for a reader of the figures."""
     busy = os.getloadavg()[0] if hasattr(os, 'getloadavg') else float('nan')
@@ -191,12 +179,12 @@ class Settings:
     """How to quantise.
 
     Attributes:
-        method: Of calibration, see :data:`.static.METHODS`.
+        method: Of calibration, see :data:`.int8.METHODS`.
         exclude: ``auto``, ``none`` or names of blocks.
         tolerance: What may be lost.
-        backend: That shall run the file, see :data:`.static.STYLES`.
+        backend: That shall run the file, see :data:`.int8.STYLES`.
         order: Channels that the file takes.
-        reduce_range: See :func:`.static.quantized`.
+        reduce_range: See :func:`.int8.quantized`.
         threads: Of the backend; 0 for its own choice.
     """
 
@@ -332,16 +320,13 @@ class Quantization:
 
     def _latencies(self, models, judges: Crops, rounds: int) -> dict:
         """Milliseconds by the backend; nothing where it is missing."""
-        threads = self.settings.threads
-        if self.settings.backend == 'openvino':
-            if importlib.util.find_spec('openvino') is None:
-                return {}
-            runs = {
-                name: _openvino_run(model, threads)
-                for name, model in models.items()
-            }
-        else:
-            runs = {name: self._run(model) for name, model in models.items()}
+        backend = self.settings.backend
+        if importlib.util.find_spec(backend) is None:
+            return {}
+        runs = {
+            name: open_run(model, self.settings.threads, backend)
+            for name, model in models.items()
+        }
         image = next(judges.inputs(order=self.settings.order))
         return latencies(runs, image, rounds)
 

@@ -108,11 +108,8 @@ def precision_of(path: str, stated: str) -> str:
     if any(node.op_type == 'QuantizeLinear' for node in graph.node):
         return 'INT8'
     half = onnx.TensorProto.FLOAT16
-    return (
-        'FP16'
-        if any(t.data_type == half for t in graph.initializer)
-        else (stated)
-    )
+    has_half = any(t.data_type == half for t in graph.initializer)
+    return 'FP16' if has_half else stated
 
 
 def open_export(
@@ -377,7 +374,7 @@ def verify(
     """Run both on every person.
 
     Returns:
-        The summary of :class:`.comparison.Differences`, and by subset AP of
+        The summary of :class:`Differences`, and by subset AP of
         PyTorch and of the backend.
     """
     codec = KEYPOINT_CODECS.build(model.cfg.codec)

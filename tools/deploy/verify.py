@@ -69,12 +69,10 @@ def main():
 
 
 def run(args) -> dict:
-    from spinepose_mmpose.deploy.verify import open_export, read_export
-
-    export = read_export(args.export_dir)
-
-    from spinepose_mmpose.deploy import verify as comparison
     from spinepose_mmpose.deploy import verify as verification
+
+    export = verification.read_export(args.export_dir)
+
     from spinepose_mmpose.deploy.checks import (
         check_checkpoint,
         check_device,
@@ -100,17 +98,17 @@ def run(args) -> dict:
     dataset, ann_file = verification.build_dataset(
         config, args.data, args.ann_file, args.images, args.max_people
     )
-    backend = open_export(export, args.device, args.threads)
+    backend = verification.open_export(export, args.device, args.threads)
     model = verification.build_torch_model(config, checkpoint, args.device)
     summary, ap = verification.verify(
         model, export, backend, dataset, ann_file, args.batch_size
     )
     limits = dict(
         pixel_limit=_given(
-            args.tolerance_px, comparison.PIXEL_LIMIT[export.precision]
+            args.tolerance_px, verification.PIXEL_LIMIT[export.precision]
         ),
         ap_limit=_given(
-            args.tolerance_ap, comparison.AP_LIMIT[export.precision]
+            args.tolerance_ap, verification.AP_LIMIT[export.precision]
         ),
     )
     return dict(
@@ -124,7 +122,7 @@ def run(args) -> dict:
             model, export, backend, args.speed_batches, args.repeats
         ),
         **limits,
-        failures=comparison.failures(summary, ap, export.precision, **limits),
+        failures=verification.failures(summary, ap, export.precision, **limits),
     )
 
 
