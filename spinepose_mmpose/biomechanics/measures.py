@@ -52,14 +52,6 @@ class Measure:
     def definition(self) -> str:
         return ' '.join(self.function.__doc__.split())
 
-    @property
-    def points(self) -> tuple:
-        """Names of the keypoints that it needs."""
-        view = View(np.ones((1, len(KEYPOINT_IDS), 2)))
-        with np.errstate(all='ignore'):
-            self.function(view)
-        return tuple(dict.fromkeys(view.used))
-
 
 MEASURES: Dict[str, Measure] = {}
 

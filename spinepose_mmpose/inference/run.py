@@ -89,17 +89,16 @@ class Run:
 
     def write(self, job: Job, header: Header, frames: Frames) -> List[str]:
         """Write the results of a job; returns the files."""
-        selected = frames
-        if self.settings.spine_only:
-            header = replace(header, keypoints=SPINE_ONLY)
-
-            def selected():
-                return map(spine_of, frames())
-
         written = []
         for name, path in job.results.items():
             kind = FORMATS[name](self.settings, job.source)
-            written += kind.write(path, header, selected)
+            if self.settings.spine_only and not kind.measures:
+                head = replace(header, keypoints=SPINE_ONLY)
+                written += kind.write(
+                    path, head, lambda: map(spine_of, frames())
+                )
+            else:
+                written += kind.write(path, header, frames)
         return written
 
 

@@ -148,4 +148,3 @@ def test_every_measure_has_a_hand_computed_case_and_a_definition():
     assert set(BY_HAND) | set(FROM_FRONT) | others == set(MEASURES)
     for measure in MEASURES.values():
         assert measure.definition.endswith('.') and measure.source
-        assert measure.points

@@ -158,6 +158,16 @@ def test_angles_beside_the_points():
     assert listed('d') == ['b.csv', 'b_angles.csv']
 
 
+def test_angles_see_all_points_with_the_spine_alone():
+    for name, options in (('a', []), ('b', ['--spine-only'])):
+        run(
+            '-i', 'walk.mp4', '-s', f'{name}/w.csv', '--angles', 'all', *options
+        )
+    angles = [open(f'{name}/w_angles.csv').read() for name in 'ab']
+    assert angles[0] == angles[1]
+    assert len(open('b/w.csv').readline().split(',')) == 8 + 3 * 9
+
+
 def test_a_report_alone():
     pytest.importorskip('plotly')
     run('-i', 'walk.mp4', '--report', 'page.html', '--angles', 'trunk')

@@ -69,6 +69,7 @@ class Format:
         for_photographs (bool): whether a single image makes sense.
         in_one_file (bool): whether a clip fits into one file.
         needs_identities (bool): it is one file per person.
+        measures (bool): it holds measures, and so needs all points.
         packages (tuple): that it is written with beside the usual ones.
         extra (str): of ours that installs them.
 
@@ -82,6 +83,7 @@ class Format:
     for_photographs = True
     in_one_file = True
     needs_identities = False
+    measures = False
     packages: Tuple[str, ...] = ()
     extra = ''
 

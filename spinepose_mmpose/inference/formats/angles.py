@@ -27,7 +27,7 @@ DIGITS = 3
 class Angles(Format):
     """All people in one table."""
 
-    name, extension = 'angles', '_angles.csv'
+    name, extension, measures = 'angles', '_angles.csv', True
 
     def write(self, path, header, frames):
         """See :class:`.Format`."""
@@ -67,7 +67,7 @@ def texts(values: np.ndarray) -> list:
 class Mot(PerPerson):
     """A file for every identity, ``NAME_person1.mot``."""
 
-    name, extension = 'mot', '.mot'
+    name, extension, measures = 'mot', '.mot', True
 
     def write(self, path, header, frames):
         """See :class:`.Format`."""

@@ -47,7 +47,7 @@ BAND = ('rgba(0,114,178,0.15)', 'rgba(213,94,0,0.15)')
 class Report(PerPerson):
     """One file per clip with everybody in it."""
 
-    name, extension = 'report', '.html'
+    name, extension, measures = 'report', '.html', True
     packages, extra = ('jinja2', 'plotly'), 'report'
 
     def existing(self, path, name):
