@@ -66,6 +66,7 @@ setup(
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
     package_data={
         f'{PACKAGE}.datasets.synthetic': ['*.yml'],
+        f'{PACKAGE}.evaluation': ['*.jinja'],
         f'{PACKAGE}.inference.formats': ['*.html'],
     },
     include_package_data=True,

@@ -97,6 +97,7 @@ def test_mim_finds_its_content(files):
         'configs/_base_/datasets/spinetrack.py',
     ):
         assert MIM + name in files
+    assert 'spinepose_mmpose/evaluation/report.md.jinja' in files
     for folder in ('configs', 'tools', 'demo'):
         for path in (ROOT / folder).rglob('*.py'):
             name = path.relative_to(ROOT).as_posix()

@@ -1,6 +1,7 @@
 """The figures of a report, by matplotlib."""
 
-from typing import Any, Dict, Hashable, List, Sequence, Tuple
+from itertools import accumulate
+from typing import Any, Dict, Hashable, List
 
 from spinepose_mmpose.metainfo import SKELETON, SPINE_CHAIN, VERTEBRAE
 
@@ -15,7 +16,28 @@ from matplotlib.patches import Rectangle
 from .report import Case, Report
 
 INK, GREY, EMPTY = '#444444', '#bbbbbb', '#c8c8c8'
-DPI = 110
+
+
+def draw_figures(
+    report: Report, image_paths: Dict[Hashable, str]
+) -> List[Figure]:
+    """Precision and recall, errors on the body and, if anybody is labelled,
+    the worst people.
+
+    Args:
+        report (Report): What to show.
+        image_paths (dict): File by image id, for the last one.
+    """
+    figures = [precision_recall(report.content), body_map(report.content)]
+    if report.cases:
+        figures.append(contact_sheet(report, image_paths))
+    return figures
+
+
+def _figure(width: float, height: float) -> Figure:
+    """Inches."""
+    return Figure(figsize=(width, height), dpi=110, layout='constrained')
+
 
 # --- precision and recall -----------------------------------------------------
 
@@ -32,37 +54,31 @@ def precision_recall(content: Dict[str, Any]) -> Figure:
     subsets = content['subsets']
     columns = min(2, len(subsets))
     rows = -(-len(subsets) // columns)
-    figure = Figure(
-        figsize=(5.2 * columns, 4.7 * rows + 0.5),
-        dpi=DPI,
-        layout='constrained',
-    )
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, (name, row) in zip(panels, subsets.items()):
-        _precision_recall_panel(axes, f'{name}  ({row["people"]} people)', row)
-    for axes in panels[len(subsets) :]:
-        axes.axis('off')
+    figure = _figure(5.2 * columns, 4.7 * rows + 0.5)
+    for place, (name, row) in enumerate(subsets.items(), 1):
+        axes = figure.add_subplot(rows, columns, place)
+        axes.set_title(f'{name}  ({row["people"]} people)', fontsize=11)
+        axes.set(xlim=(0, 1), ylim=(0, 1.03))
+        axes.set(xlabel='recall', ylabel='precision')
+        axes.grid(color='#dddddd')
+        if row['curve']:
+            _draw_curves(axes, row['AP'], **row['curve'])
+        else:
+            axes.text(0.5, 0.5, 'nobody is labelled', ha='center', va='center')
     figure.suptitle('Precision and recall of found people, by keypoint subset')
     return figure
 
 
-def _precision_recall_panel(axes, title: str, row: Dict[str, Any]) -> None:
-    axes.set_title(title, fontsize=11)
-    axes.set(xlim=(0, 1), ylim=(0, 1.03), xlabel='recall', ylabel='precision')
-    axes.grid(color='#dddddd')
-    curve = row['curve']
-    if not curve:
-        axes.text(0.5, 0.5, 'nobody is labelled', ha='center', va='center')
-        return
+def _draw_curves(axes, ap, recall, precision) -> None:
     for threshold, color in LINES.items():
-        precision = np.array(curve['precision'][threshold])
+        values = np.array(precision[threshold])
         # The line ends where the recall does.
-        shown = np.where(precision > 0, precision, np.nan)
-        label = f'OKS {threshold}:  {100 * precision.mean():.1f}'
-        axes.plot(curve['recall'], shown, color=color, label=label)
-    mean = np.mean(list(curve['precision'].values()), axis=0)
-    label = f'mean .50 to .95 (AP):  {100 * row["AP"]:.1f}'
-    axes.plot(curve['recall'], mean, color='black', lw=2.5, label=label)
+        shown = np.where(values > 0, values, np.nan)
+        label = f'OKS {threshold}:  {100 * values.mean():.1f}'
+        axes.plot(recall, shown, color=color, label=label)
+    mean = np.mean(list(precision.values()), axis=0)
+    label = f'mean .50 to .95 (AP):  {100 * ap:.1f}'
+    axes.plot(recall, mean, color='black', lw=2.5, label=label)
     # Below the panel: inside, it would hide lines.
     axes.legend(
         loc='upper center',
@@ -107,7 +123,7 @@ CLIP_PERCENTILE = 95
 # The scale reaches at least so far: what is tiny should not look alarming.
 LEAST_TOP = 2.0
 # Distance between two labels in body heights.
-LABEL_STEP = 0.042
+LABEL_STEP = 0.038
 
 
 def body_map(content: Dict[str, Any]) -> Figure:
@@ -118,141 +134,109 @@ def body_map(content: Dict[str, Any]) -> Figure:
     Args:
         content (dict): Of a :class:`Report`.
     """
-    errors = {
-        row['name']: row['error']['value'] for row in content['keypoints']
+    rows = content['keypoints']
+    errors = {r['name']: 100 * (r['error']['value'] or 0) for r in rows}
+    known = {r['name'] for r in rows if r['error']['value'] is not None}
+    labels = {
+        name: f'{name}  ' + (f'{error:.1f} %' if name in known else '-')
+        for name, error in errors.items()
     }
-    known = [100 * v for v in errors.values() if v is not None]
-    top = float(np.percentile(known, CLIP_PERCENTILE)) if known else 0.0
+    top = np.percentile([errors[n] for n in known] or [0], CLIP_PERCENTILE)
     scale = ScalarMappable(Normalize(0, max(top, LEAST_TOP)), 'YlOrRd')
+    colors = {
+        name: scale.to_rgba(error) if name in known else 'white'
+        for name, error in errors.items()
+    }
 
-    figure = Figure(figsize=(13, 10), dpi=DPI)
-    grid = dict(left=0.01, right=0.89, top=0.87, bottom=0.05, wspace=0)
-    body, spine = figure.subplots(
-        1, 2, width_ratios=(1.85, 1), gridspec_kw=grid
-    )
-    _draw_body(body, errors, scale)
-    _draw_spine(spine, errors, scale)
-    place = figure.add_axes((0.905, 0.2, 0.018, 0.5))
-    figure.colorbar(scale, cax=place, extend='max').set_label(
+    figure = _figure(13, 10)
+    body, spine = figure.subplots(1, 2, width_ratios=(1.85, 1))
+    body.set(xlim=(-0.5, 0.5), ylim=(1.06, -0.03))
+    body.set_title("Body, from the front: the person's right is on the left")
+    _draw_dots(body, STANDING, [link for link, _ in SKELETON], colors, 70)
+    for side in (-1, 1):
+        names = sorted(
+            (n for n in STANDING if n in labels and _side(n) == side),
+            key=lambda n: (STANDING[n][1], -abs(STANDING[n][0])),
+        )
+        # At the height of their point, or as far below as leaves room.
+        heights = accumulate(
+            (STANDING[n][1] for n in names),
+            lambda above, y: max(y, above + LABEL_STEP),
+        )
+        for name, y in zip(names, heights):
+            _annotate(body, labels[name], STANDING[name], (side * 0.27, y))
+
+    spine.set(xlim=(-0.06, 0.3), ylim=(0.51, 0.09))
+    spine.set_title('Spine, enlarged, from the side: front on the left')
+    chain = [n for n in SPINE_CHAIN if n in labels]
+    _draw_dots(spine, PROFILE, zip(chain, chain[1:]), colors, 190)
+    for name in chain:
+        text = f'{VERTEBRAE[name]}  {labels[name]}'
+        _annotate(spine, text, PROFILE[name], (0.115, PROFILE[name][1]))
+    if not chain:
+        spine.text(0.12, 0.3, 'no spine keypoints', ha='center')
+    figure.colorbar(scale, ax=spine, shrink=0.6, extend='max').set_label(
         "mean error, % of the longest side of the person's box"
     )
     people = content['people']
     figure.suptitle(
         f'Where the keypoints are wrong\n{people["found"]} of '
         f'{people["labelled"]} labelled people found; numbers are the mean '
-        'error in % of the longest side of the labelled box',
-        fontsize=13,
+        'error in % of the longest side of the labelled box'
     )
-    others = [_label(n, errors) for n in errors if n not in STANDING]
+    others = [labels[n] for n in labels if n not in STANDING]
     if others:
         more = ', ...' if len(others) > 12 else ''
         text = 'other keypoints: ' + ', '.join(others[:12]) + more
-        figure.text(0.02, 0.012, text, fontsize=9)
+        figure.supxlabel(text, fontsize=9)
     return figure
 
 
-def _draw_body(axes, errors, scale) -> None:
-    axes.set_title('Body, from the front', fontsize=12)
-    _draw_dots(axes, STANDING, [link for link, _ in SKELETON], errors, scale)
-    shown = [n for n in STANDING if n in errors and n not in SPINE_CHAIN]
-    for side in (-1, 1):
-        names = [n for n in shown if _side(n) == side]
-        names.sort(key=lambda n: (STANDING[n][1], -abs(STANDING[n][0])))
-        heights = spread([STANDING[n][1] for n in names], LABEL_STEP)
-        for name, height in zip(names, heights):
-            axes.annotate(
-                _label(name, errors),
-                STANDING[name],
-                (side * 0.28, height),
-                fontsize=10,
-                va='center',
-                ha='left' if side > 0 else 'right',
-                arrowprops=dict(arrowstyle='-', color=GREY, lw=0.7, shrinkB=3),
-                zorder=1.5,
-            )
-    style = dict(ha='center', fontsize=11, style='italic', color=INK)
-    axes.text(-0.3, -0.055, "person's right", **style)
-    axes.text(0.3, -0.055, "person's left", **style)
-    axes.set(xlim=(-0.56, 0.56), ylim=(1.01, -0.08))
-    axes.set_aspect('equal', anchor='N')
+def _draw_dots(axes, places, links, colors, size) -> None:
+    """Links, and dots by the colour of their name; white is dotted."""
     axes.axis('off')
-
-
-def _draw_spine(axes, errors, scale) -> None:
-    axes.set_title('Spine, enlarged, from the side', fontsize=12)
-    chain = [n for n in SPINE_CHAIN if n in errors]
-    _draw_dots(axes, PROFILE, zip(chain, chain[1:]), errors, scale, 190)
-    for name in chain:
-        axes.annotate(
-            f'{VERTEBRAE[name]}  {_label(name, errors)}',
-            PROFILE[name],
-            (0.115, PROFILE[name][1]),
-            fontsize=11,
-            va='center',
-            arrowprops=dict(arrowstyle='-', color=GREY, lw=0.8),
-        )
-    if not chain:
-        axes.text(0.12, 0.3, 'no spine keypoints', ha='center')
-    style = dict(ha='right', fontsize=10, style='italic', color=INK)
-    axes.text(-0.02, 0.105, 'front', **style)
-    axes.set(xlim=(-0.06, 0.3), ylim=(0.51, 0.09))
-    axes.axis('off')
-
-
-def _draw_dots(axes, places, links, errors, scale, size=70) -> None:
-    """Links, and dots coloured by the error; hollow where it is unknown."""
     lines = [
-        (places[a], places[b]) for a, b in links if a in errors and b in errors
+        (places[a], places[b]) for a, b in links if a in colors and b in colors
     ]
     axes.add_collection(LineCollection(lines, color=GREY, lw=2, zorder=1))
-    for name in places:
-        if name not in errors:
-            continue
-        known = errors[name] is not None
-        axes.scatter(
-            *places[name],
-            s=size,
-            facecolor=scale.to_rgba(100 * errors[name]) if known else 'white',
-            edgecolor=INK if known else GREY,
-            linestyle='-' if known else ':',
-            linewidth=0.8,
-            zorder=2,
-        )
+    names = [name for name in places if name in colors]
+    white = [colors[name] == 'white' for name in names]
+    axes.scatter(
+        *zip(*[places[name] for name in names] or [(np.nan, np.nan)]),
+        s=size,
+        c=[colors[name] for name in names] or None,
+        edgecolors=[GREY if w else INK for w in white],
+        linestyles=[':' if w else '-' for w in white],
+        linewidths=0.8,
+        zorder=2,
+    )
 
 
 def _side(name: str) -> int:
-    """Column of a label: -1 left, 1 right."""
+    """Column of a label: -1 left, 1 right, 0 for the spine, which has its own
+    panel."""
+    if name in SPINE_CHAIN:
+        return 0
     return -1 if name.startswith('right') or name == 'head' else 1
 
 
-def _label(name: str, errors) -> str:
-    error = errors[name]
-    return f'{name}  ' + ('-' if error is None else f'{100 * error:.1f} %')
-
-
-def spread(heights: Sequence[float], step: float) -> List[float]:
-    """Ascending heights moved apart to at least ``step``, around where they
-    were."""
-    groups: List[Tuple[float, int]] = []  # (centre, count)
-    for height in heights:
-        groups.append((height, 1))
-        while len(groups) > 1:
-            (a, m), (b, n) = groups[-2:]
-            if b - a >= step * (m + n) / 2 - 1e-12:
-                break
-            groups[-2:] = [((a * m + b * n) / (m + n), m + n)]
-    return [
-        centre + step * (i - (count - 1) / 2)
-        for centre, count in groups
-        for i in range(count)
-    ]
+def _annotate(axes, text: str, place, label_place) -> None:
+    left = label_place[0] > 0
+    line = dict(arrowstyle='-', color=GREY, lw=0.7, shrinkB=4)
+    axes.annotate(
+        text,
+        place,
+        label_place,
+        va='center',
+        ha='left' if left else 'right',
+        arrowprops=dict(line, relpos=(0 if left else 1, 0.5)),
+        zorder=1.5,
+    )
 
 
 # --- the worst people ---------------------------------------------------------
 
 COLUMNS = 5
-# Inches: a tile, the title above it, the text above all, between columns.
-TILE_WIDTH, TILE_HEIGHT, TITLE, HEADER, GAP = 2.7, 3.0, 0.42, 0.6, 0.08
 # Around the labelled box, in box sizes; the prediction may lie outside.
 MARGIN = 0.3
 LABEL_COLOR, PREDICTION_COLOR = '#3cdc50', '#e63ce6'
@@ -265,36 +249,18 @@ def contact_sheet(report: Report, image_paths: Dict[Hashable, str]) -> Figure:
         report (Report): What to show.
         image_paths (dict): File by image id; a tile without one is grey.
     """
-    cases = report.cases
-    columns = min(COLUMNS, max(len(cases), 3))
-    rows = -(-len(cases) // columns)
-    height = rows * (TILE_HEIGHT + TITLE) + HEADER
-    figure = Figure(figsize=(columns * (TILE_WIDTH + GAP), height), dpi=DPI)
-    figure.text(
-        0.01,
-        1 - 0.15 / height,
-        f'The {len(cases)} worst people, lowest OKS first\n'
+    columns = min(COLUMNS, max(len(report.cases), 3))
+    rows = -(-len(report.cases) // columns)
+    figure = _figure(2.8 * columns, 3.4 * rows + 0.6)
+    figure.suptitle(
+        f'The {len(report.cases)} worst people, lowest OKS first\n'
         'green: labelled; magenta: predicted; grey line: a keypoint to its '
         'label; white box: labelled box',
-        va='top',
+        fontsize=10,
     )
-    panels = figure.subplots(
-        rows,
-        columns,
-        squeeze=False,
-        gridspec_kw=dict(
-            left=GAP / 2 / (TILE_WIDTH + GAP) / columns,
-            right=1 - GAP / 2 / (TILE_WIDTH + GAP) / columns,
-            bottom=0.05 / height,
-            top=1 - (HEADER + TITLE - 0.05) / height,
-            wspace=GAP / TILE_WIDTH,
-            hspace=TITLE / TILE_HEIGHT,
-        ),
-    ).ravel()
-    for rank, (axes, case) in enumerate(zip(panels, cases), 1):
+    for rank, case in enumerate(report.cases, 1):
+        axes = figure.add_subplot(rows, columns, rank)
         _draw_case(axes, rank, case, report, image_paths)
-    for axes in panels[len(cases) :]:
-        axes.axis('off')
     return figure
 
 
@@ -328,10 +294,11 @@ def _draw_case(axes, rank: int, case: Case, report: Report, paths) -> None:
     elif not case.found:
         verdict += ', not found'
     axes.set_title(f'#{rank}  {verdict}\nimage {image_id}', fontsize=8)
-    tile = np.array([TILE_WIDTH, TILE_HEIGHT])
-    half = (0.5 + MARGIN) * max((np.array([w, h]) / tile).max(), 1) * tile
-    low, high = (x + w / 2, y + h / 2) - half, (x + w / 2, y + h / 2) + half
-    axes.set(xlim=(low[0], high[0]), ylim=(high[1], low[1]), aspect='equal')
+    right, bottom = x + max(w, 1), y + max(h, 1)
+    dx, dy = MARGIN * max(w, 1), MARGIN * max(h, 1)
+    axes.set(xlim=(x - dx, right + dx), ylim=(bottom + dy, y - dy))
+    # The shorter side shows more of the image, so that every tile is full.
+    axes.set_aspect('equal', adjustable='datalim')
     axes.set(xticks=(), yticks=())
 
 

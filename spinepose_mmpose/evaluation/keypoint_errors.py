@@ -4,15 +4,12 @@ numpy only. Everything is measured on pairs of a labelled and a predicted
 person. Letters: N pairs, K keypoints, C points of a chain.
 """
 
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Dict, Sequence, Tuple
 
 import numpy as np
 
 from .coco import keypoint_similarity, oks_matrix
 from .people import Detections, GroundTruth
-
-# Bounds memory: 100 draws of 50,000 people take 40 MB per array.
-DRAWS_AT_ONCE = 100
 
 
 def match_people(
@@ -20,7 +17,7 @@ def match_people(
     detections: Detections,
     sigmas: Sequence[float],
     min_oks: float = 0.5,
-) -> Tuple[np.ndarray, np.ndarray]:
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pairs of people by OKS over all keypoints; the best detection chooses
     first. Crowds and people without a labelled keypoint are left out.
 
@@ -31,11 +28,11 @@ def match_people(
         min_oks (float): Lowest similarity of a pair.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: (N, ) rows of the ground truth and (N, )
-        rows of the detections.
+        tuple[np.ndarray, np.ndarray, np.ndarray]: (N, ) rows of the ground
+        truth, (N, ) rows of the detections and (N, ) OKS.
     """
     usable = ground_truth.labelled_people()
-    pairs = []
+    rows, found, similarities = [], [], []
     for image in np.unique(detections.image_index):
         gts = np.flatnonzero(usable & (ground_truth.image_index == image))
         dts = np.flatnonzero(detections.image_index == image)
@@ -49,70 +46,43 @@ def match_people(
         for row, dt in enumerate(dts):
             if gts.size and oks[row].max() >= min_oks:
                 best = int(oks[row].argmax())
-                pairs.append((gts[best], dt))
+                rows.append(gts[best])
+                found.append(dt)
+                similarities.append(oks[row, best])
                 oks[:, best] = -1
-    pairs = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    return pairs[:, 0], pairs[:, 1]
+    return np.array(rows, int), np.array(found, int), np.array(similarities)
 
 
-def keypoint_report(
+def keypoint_errors(
     gt_keypoints: np.ndarray,
     dt_keypoints: np.ndarray,
     areas: np.ndarray,
+    scales: np.ndarray,
     sigmas: Sequence[float],
     pck_fraction: float = 0.05,
-    num_bootstrap: int = 1000,
-    scales: Optional[np.ndarray] = None,
-    groups: Optional[Sequence[Sequence[int]]] = None,
 ) -> Dict[str, np.ndarray]:
-    """How well each keypoint is found, with 95 % confidence.
-
-    Lengths are in units of the person's scale.
+    """How well each keypoint is found.
 
     Args:
-        gt_keypoints (np.ndarray): (N, K, 3), [x, y] in pixels and visibility;
-            only labelled keypoints count.
+        gt_keypoints (np.ndarray): (N, K, 3), [x, y] in pixels and visibility.
         dt_keypoints (np.ndarray): (N, K, 2 or 3), [x, y] in pixels first.
         areas (np.ndarray): (N, ), square pixels, for the OKS.
+        scales (np.ndarray): (N, ), pixels, the unit of ``error``.
         sigmas (sequence): (K, ).
-        pck_fraction (float): A keypoint is correct up to this length.
-        num_bootstrap (int): See :func:`mean_with_confidence`.
-        scales (np.ndarray, optional): (N, ), pixels. Default: the square root
-            of the area.
-        groups (sequence, optional): M groups of keypoint ids to be reported
-            as one. Default: each keypoint by itself.
+        pck_fraction (float): A keypoint is correct up to this error.
 
     Returns:
-        dict[str, np.ndarray]: ``count`` (M, ) of labelled keypoints; ``oks``,
-        ``pck`` and ``error`` (mean length), each (M, 3): value, lower and
-        upper end; NaN where nothing is labelled.
+        dict[str, np.ndarray]: ``oks``, ``pck`` (0 or 1) and ``error``
+        (distance), each (N, K); NaN where a keypoint is not labelled.
     """
-    labelled = gt_keypoints[..., 2] > 0
     offsets = dt_keypoints[..., :2] - gt_keypoints[..., :2]
+    offsets[gt_keypoints[..., 2] <= 0] = np.nan
     areas, sigmas = (np.asarray(v, np.float64) for v in (areas, sigmas))
-    scales = np.sqrt(areas) if scales is None else np.asarray(scales)
-    error = np.linalg.norm(offsets, axis=-1) / scales[:, None]
-    values = dict(
-        oks=keypoint_similarity(offsets, areas, sigmas),
-        pck=(error <= pck_fraction).astype(np.float64),
-        error=error,
-    )
-    if groups is None:
-        groups = np.arange(labelled.shape[1])[:, None]
-
-    def sums(array):
-        parts = [array[:, list(ids)].sum(axis=1) for ids in groups]
-        return np.stack(parts, axis=1).astype(np.float64)  # N, M
-
-    counts = sums(labelled)
-    means = mean_with_confidence(
-        np.hstack([sums(np.where(labelled, v, 0)) for v in values.values()]),
-        np.tile(counts, len(values)),
-        num_bootstrap,
-    )
+    error = np.linalg.norm(offsets, axis=-1) / np.asarray(scales)[:, None]
     return dict(
-        zip(values, np.split(means, len(values))),
-        count=counts.sum(axis=0).astype(int),
+        oks=keypoint_similarity(offsets, areas, sigmas),
+        pck=np.where(np.isnan(error), np.nan, error <= pck_fraction),
+        error=error,
     )
 
 
@@ -134,20 +104,19 @@ def chain_errors(
         neighbouring segments; ``bend_labelled`` and ``bend_predicted``
         (N, C - 2), the absolute turns themselves.
     """
-    chain = list(chain)
-    labelled = gt_keypoints[:, chain, 2] > 0
-    segments = labelled[:, 1:] & labelled[:, :-1]
-    joints = segments[:, 1:] & segments[:, :-1]
     links = list(zip(chain, chain[1:]))
-    gt_turns, dt_turns = (
-        np.diff(_directions(points, links), axis=1)
-        for points in (gt_keypoints, dt_keypoints)
+    gt, dt = (_directions(p, links) for p in (gt_keypoints, dt_keypoints))
+    angle = link_errors(gt_keypoints, dt_keypoints, links)
+    unknown = np.isnan(angle[:, 1:] + angle[:, :-1])
+    gt_turns, dt_turns = np.diff(gt, axis=1), np.diff(dt, axis=1)
+    bends = dict(
+        curvature=dt_turns - gt_turns,
+        bend_labelled=gt_turns,
+        bend_predicted=dt_turns,
     )
     return dict(
-        angle=link_errors(gt_keypoints, dt_keypoints, links),
-        curvature=_degrees(dt_turns - gt_turns, joints),
-        bend_labelled=_degrees(gt_turns, joints),
-        bend_predicted=_degrees(dt_turns, joints),
+        angle=angle,
+        **{k: np.where(unknown, np.nan, _degrees(v)) for k, v in bends.items()},
     )
 
 
@@ -161,10 +130,9 @@ def link_errors(
     In degrees, NaN where a label of an end is missing; the arguments are as
     in :func:`chain_errors`.
     """
-    start, end = np.array(links).T
-    labelled = gt_keypoints[..., 2] > 0
+    labelled = (gt_keypoints[:, np.array(links), 2] > 0).all(axis=-1)
     error = _directions(dt_keypoints, links) - _directions(gt_keypoints, links)
-    return _degrees(error, labelled[:, start] & labelled[:, end])
+    return np.where(labelled, _degrees(error), np.nan)
 
 
 def _directions(points: np.ndarray, links) -> np.ndarray:
@@ -174,9 +142,9 @@ def _directions(points: np.ndarray, links) -> np.ndarray:
     return np.arctan2(dy, dx)
 
 
-def _degrees(angles: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    wrapped = np.arctan2(np.sin(angles), np.cos(angles))
-    return np.where(valid, np.abs(np.degrees(wrapped)), np.nan)
+def _degrees(angles: np.ndarray) -> np.ndarray:
+    """Absolute size of angles in radians, the short way around."""
+    return np.abs(np.degrees(np.arctan2(np.sin(angles), np.cos(angles))))
 
 
 def side_confusion(
@@ -184,10 +152,10 @@ def side_confusion(
     dt_keypoints: np.ndarray,
     pairs: Sequence[Tuple[int, int]],
 ) -> np.ndarray:
-    """Share of people whose left and right point of a pair are exchanged.
+    """Whose left and right point of a pair are exchanged.
 
-    They count as exchanged if the two predicted points together lie closer to
-    the labelled points of the other side.
+    They are if the two predicted points together lie closer to the labelled
+    points of the other side.
 
     Args:
         gt_keypoints (np.ndarray): (N, K, 3), [x, y] in pixels and visibility;
@@ -196,7 +164,7 @@ def side_confusion(
         pairs (sequence): (left, right) ids.
 
     Returns:
-        np.ndarray: (number of pairs, ), NaN where nobody has both labels.
+        np.ndarray: (N, number of pairs), 0 or 1, NaN where a label is missing.
     """
     left, right = np.array(pairs).T
     gt, dt = gt_keypoints[..., :2], dt_keypoints[..., :2]
@@ -206,46 +174,53 @@ def side_confusion(
 
     straight = distance(left, left) + distance(right, right)
     exchanged = distance(left, right) + distance(right, left) < straight
-    both = (gt_keypoints[:, left, 2] > 0) & (gt_keypoints[:, right, 2] > 0)
-    return mean_with_confidence(exchanged & both, both, 0)[:, 0]
+    labelled = (gt_keypoints[:, np.array(pairs), 2] > 0).all(axis=-1)
+    return np.where(labelled, exchanged, np.nan)
 
 
 def mean_with_confidence(
-    sums: np.ndarray, counts: np.ndarray, num_bootstrap: int = 1000
-) -> np.ndarray:
-    """Means over people of M values, and their 95 % intervals.
+    values: np.ndarray,
+    groups: Sequence[Sequence[int]],
+    num_bootstrap: int = 1000,
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Means of groups of columns, and their 95 % intervals.
 
-    The intervals come from drawing the people anew with replacement.
+    The intervals come from drawing the N people anew with replacement.
 
     Args:
-        sums (np.ndarray): (N, M), what a person adds to each value.
-        counts (np.ndarray): (N, M), how many observations that is; 0 where
-            there is none.
-        num_bootstrap (int): Draws of N people; 0 gives no interval (NaN).
+        values (np.ndarray): (N, K), NaN where nothing is known.
+        groups (sequence): M lists of columns to be taken as one.
+        num_bootstrap (int): Draws; 0 gives no interval (NaN).
 
     Returns:
-        np.ndarray: (M, 3): value, lower and upper end.
+        tuple[np.ndarray, np.ndarray]: (M, ) how many values are known, and
+        (M, 3): mean, lower and upper end; NaN where none is.
     """
-    num_people = len(sums)
-    total = counts.sum(axis=0)
-    mean = sums.sum(axis=0) / np.where(total, total, np.nan)
-    ends = np.full((2, sums.shape[1]), np.nan)
+    num_people, num_columns = values.shape
+    member = np.zeros((num_columns, len(groups)))
+    for group, ids in enumerate(groups):
+        member[list(ids), group] = 1
+    known = ~np.isnan(values)
+    # N, 2 M: what a person adds to the sums, and to the counts.
+    both = np.hstack([np.where(known, values, 0) @ member, known @ member])
+
+    def means(totals):
+        sums, counts = np.split(totals, 2, axis=-1)
+        return sums / np.where(counts, counts, np.nan)
+
+    counts = known.sum(axis=0) @ member
+    result = np.full((len(groups), 3), np.nan)
+    result[:, 0] = means(both.sum(axis=0))
     if num_people and num_bootstrap:
-        means = []
-        for start in range(0, num_bootstrap, DRAWS_AT_ONCE):
-            num_draws = min(DRAWS_AT_ONCE, num_bootstrap - start)
-            chosen = np.random.default_rng(start).integers(
-                num_people, size=(num_draws, num_people)
+        rng = np.random.default_rng(0)
+        times = (
+            np.bincount(
+                rng.integers(num_people, size=num_people), None, num_people
             )
-            # How often each person is drawn; B, N.
-            chosen += num_people * np.arange(num_draws)[:, None]
-            size = num_draws * num_people
-            draws = np.bincount(chosen.ravel(), minlength=size)
-            draws = draws.reshape(num_draws, num_people).astype(np.float64)
-            drawn = draws @ counts
-            means.append(draws @ sums / np.where(drawn, drawn, np.nan))
-        seen = total > 0
-        ends[:, seen] = np.nanpercentile(
-            np.concatenate(means)[:, seen], (2.5, 97.5), axis=0
+            for _ in range(num_bootstrap)
         )
-    return np.stack([mean, *ends], axis=1)
+        drawn = means(np.stack([n.astype(np.float64) @ both for n in times]))
+        seen = counts > 0
+        ends = np.nanpercentile(drawn[:, seen], (2.5, 97.5), axis=0)
+        result[seen, 1:] = ends.T
+    return counts.astype(int), result

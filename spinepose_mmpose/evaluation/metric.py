@@ -33,7 +33,7 @@ from .predictions import (
     sample_predictions,
     suppress_people,
 )
-from .report import ReportOptions, build_report
+from .report import ReportOptions, build_report, write_report
 
 
 @METRICS.register_module()
@@ -258,9 +258,6 @@ class SpineTrackMetric(BaseMetric):
             for name, value in values.items()
         }
         if self.report_dir is not None:
-            # Imported here: it needs pandas and jinja2.
-            from .report_files import write_report
-
             names, links = self._names_and_links()
             report = build_report(
                 gts,

@@ -1,13 +1,17 @@
-"""What lies beneath the AP of one evaluation.
+"""What lies beneath the AP of one evaluation: its values and its files.
 
-numpy only; :mod:`.report_files` writes it.
+Building it takes numpy alone; writing it takes pandas, jinja2 and matplotlib.
 Letters: N pairs of a labelled and a predicted person, K keypoints.
 """
 
+import json
+import os
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from pathlib import Path
+from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple
 
-from spinepose_mmpose.metainfo import SPINE_CHAIN
+from spinepose_mmpose.metainfo import SPINE_CHAIN, VERTEBRAE
+from spinepose_mmpose.utils import replaced, write_text
 
 import numpy as np
 
@@ -16,12 +20,11 @@ from .coco import (
     RECALLS,
     Curves,
     oks_matrix,
-    subset_oks,
     summarize_curves,
 )
 from .keypoint_errors import (
     chain_errors,
-    keypoint_report,
+    keypoint_errors,
     match_people,
     mean_with_confidence,
     side_confusion,
@@ -43,6 +46,7 @@ UNITS = dict(
 )
 ERRORS = ('oks', 'pck', 'error')
 CHAIN_ERRORS = ('angle', 'curvature', 'bend_labelled', 'bend_predicted')
+FIGURES = ('precision_recall.png', 'body_map.png', 'worst_cases.jpg')
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,9 @@ class ReportOptions:
         num_bootstrap: Draws for the 95 % intervals; 0 leaves them out.
         num_worst: People on the contact sheet.
         draw: Write figures as well.
+
+    Raises:
+        ValueError: A setting has no possible value.
     """
 
     min_oks: float = 0.1
@@ -66,6 +73,17 @@ class ReportOptions:
     num_worst: int = 20
     draw: bool = True
 
+    def __post_init__(self):
+        if (
+            not 0 < self.min_oks <= 1
+            or self.pck_fraction <= 0
+            or min(self.num_bootstrap, self.num_worst) < 0
+        ):
+            raise ValueError(
+                f'{self}: min_oks should lie in (0, 1], pck_fraction be '
+                'positive, num_bootstrap and num_worst not negative.'
+            )
+
     @classmethod
     def of(cls, options: Optional[dict]) -> 'ReportOptions':
         """From the dictionary of a config.
@@ -73,25 +91,13 @@ class ReportOptions:
         Raises:
             ValueError: An option does not exist or has no possible value.
         """
-        options = dict(options or {})
         choices = [field.name for field in fields(cls)]
-        unknown = sorted(set(options) - set(choices))
+        unknown = sorted(set(options or {}) - set(choices))
         if unknown:
             raise ValueError(
                 f'report has no options {unknown}, choose from {choices}.'
             )
-        made = cls(**options)
-        if (
-            not 0 < made.min_oks <= 1
-            or made.pck_fraction <= 0
-            or min(made.num_bootstrap, made.num_worst) < 0
-        ):
-            raise ValueError(
-                f'report={options}: min_oks should lie in (0, 1], '
-                'pck_fraction be positive, num_bootstrap and num_worst not '
-                'negative.'
-            )
-        return made
+        return cls(**(options or {}))
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,9 @@ class Report:
         return {k: v for k, v in values.items() if v is not None}
 
 
+# --- values -------------------------------------------------------------------
+
+
 def build_report(
     ground_truth: GroundTruth,
     detections: Detections,
@@ -168,44 +177,25 @@ def build_report(
     predicted = (detections.keypoints[..., 2] > 0).any(axis=0)  # K
     keypoints = ground_truth.keypoints * predicted[:, None]
     gts = replace(ground_truth, keypoints=keypoints)
-    rows, found = match_people(gts, detections, sigmas, options.min_oks)
+    rows, found, oks = match_people(gts, detections, sigmas, options.min_oks)
     gt, dt = keypoints[rows], detections.keypoints[found]
     # At least a pixel: a box without extent is no reason to stop.
     scales = np.maximum(gts.boxes[rows, 2:].max(axis=1, initial=0), 1)
-
-    def errors_of(groups):
-        errors = keypoint_report(
-            gt,
-            dt,
-            gts.areas[rows],
-            sigmas,
-            options.pck_fraction,
-            options.num_bootstrap,
-            scales,
-            groups,
-        )
-        return [
-            dict(compared=int(n), **{k: _triple(errors[k][i]) for k in ERRORS})
-            for i, n in enumerate(errors['count'])
-        ]
-
+    errors = _summaries(
+        keypoint_errors(
+            gt, dt, gts.areas[rows], scales, sigmas, options.pck_fraction
+        ),
+        [*([i] for i in range(len(names))), *subsets.values()],
+        options.num_bootstrap,
+    )
     stats = summarize_curves(curves)
-    subset_rows = {
-        name: dict(
-            people=int(ground_truth.labelled_people(ids).sum()),
-            **{k: None if v == -1 else v for k, v in stats[name].items()},
-            **errors,
-            curve=_curve(*curves[name]),
-        )
-        for (name, ids), errors in zip(
-            subsets.items(), errors_of(list(subsets.values()))
-        )
-    }
-    keypoint_rows = [
-        dict(id=i, name=name, predicted=bool(predicted[i]), **errors)
-        for i, (name, errors) in enumerate(zip(names, errors_of(None)))
+    cases = [
+        Case(int(g), int(d), float(o), True)
+        for g, d, o in zip(rows, found, oks)
     ]
-    cases = _cases(gts, detections, sigmas, rows, found)[: options.num_worst]
+    cases += _missed(gts, detections, sigmas, rows, found)
+    cases.sort(key=lambda case: (case.oks, case.person))
+    cases = cases[: options.num_worst]
     content = dict(
         format=FORMAT,
         ground_truth=ground_truth.source,
@@ -217,8 +207,19 @@ def build_report(
             found=len(rows),
         ),
         not_predicted=[n for n, p in zip(names, predicted) if not p],
-        subsets=subset_rows,
-        keypoints=keypoint_rows,
+        subsets={
+            name: dict(
+                people=int(ground_truth.labelled_people(ids).sum()),
+                **{k: None if v == -1 else v for k, v in stats[name].items()},
+                **row,
+                curve=_curve(*curves[name]),
+            )
+            for (name, ids), row in zip(subsets.items(), errors[len(names) :])
+        },
+        keypoints=[
+            dict(id=i, name=name, predicted=bool(predicted[i]), **errors[i])
+            for i, name in enumerate(names)
+        ],
         spine=_spine(gt, dt, names, predicted, options.num_bootstrap),
         left_right=_sides(gt, dt, names, predicted),
         worst=[
@@ -235,31 +236,24 @@ def build_report(
     return Report(content, cases, gts, detections, tuple(links))
 
 
-def _number(value: float) -> Optional[float]:
-    """None in place of NaN, which JSON lacks."""
-    return None if np.isnan(value) else float(value)
+def _summaries(values, groups, num_bootstrap) -> List[Dict[str, Any]]:
+    """Of each group of columns: how many are ``compared`` and, of each of the
+    values, the mean and the ends of its interval; None in place of NaN, which
+    JSON lacks."""
+    summaries = [{} for _ in groups]
+    for key, array in values.items():
+        counts, means = mean_with_confidence(array, groups, num_bootstrap)
+        for summary, count, row in zip(summaries, counts, means):
+            row = [None if np.isnan(v) else float(v) for v in row]
+            summary['compared'] = int(count)
+            summary[key] = dict(zip(('value', 'low', 'high'), row))
+    return summaries
 
 
-def _triple(values: Sequence[float]) -> Dict[str, Optional[float]]:
-    """Value and 95 % interval."""
-    return dict(zip(('value', 'low', 'high'), map(_number, values)))
-
-
-def _cases(gts, dts, sigmas, rows, found) -> List[Case]:
-    """All labelled people, the worst first. One who was not found comes with
-    the most similar prediction of the image that nobody else has."""
-    oks = subset_oks(
-        dts.keypoints[found, :, :2],
-        gts.keypoints[rows],
-        gts.areas[rows],
-        gts.boxes[rows],
-        sigmas,
-        [np.arange(len(sigmas))],
-    )[:, 0]
-    cases = [
-        Case(int(g), int(d), float(o), True)
-        for g, d, o in zip(rows, found, oks)
-    ]
+def _missed(gts, dts, sigmas, rows, found) -> List[Case]:
+    """Labelled people who were not found, with the most similar prediction of
+    the image that nobody else has."""
+    cases = []
     free = np.ones(len(dts), dtype=bool)
     free[found] = False
     for person in np.setdiff1d(np.flatnonzero(gts.labelled_people()), rows):
@@ -267,16 +261,14 @@ def _cases(gts, dts, sigmas, rows, found) -> List[Case]:
         left = np.flatnonzero(free & (dts.image_index == image))
         case = Case(int(person), None, 0.0, False)
         if left.size:
+            of = [person]
             oks = oks_matrix(
-                dts.keypoints[left],
-                gts.keypoints[[person]],
-                gts.areas[[person]],
-                sigmas,
-            )[:, 0]
+                dts.keypoints[left], gts.keypoints[of], gts.areas[of], sigmas
+            )
             best = int(left[oks.argmax()])
             case = replace(case, prediction=best, oks=float(oks.max()))
         cases.append(case)
-    return sorted(cases, key=lambda case: (case.oks, case.person))
+    return cases
 
 
 def _curve(precision: np.ndarray, recall: np.ndarray) -> Dict[str, list]:
@@ -285,13 +277,10 @@ def _curve(precision: np.ndarray, recall: np.ndarray) -> Dict[str, list]:
     known = precision[:, 0, 0, 0] > -1
     if not known.any():
         return {}
-    mean = precision[known, 0].mean(axis=0)  # T, R
+    mean = precision[known, 0].mean(axis=0).round(6)  # T, R
+    thresholds = [f'{threshold:.2f}' for threshold in OKS_THRESHOLDS]
     return dict(
-        recall=RECALLS.tolist(),
-        precision={
-            f'{threshold:.2f}': row.round(6).tolist()
-            for threshold, row in zip(OKS_THRESHOLDS, mean)
-        },
+        recall=RECALLS.tolist(), precision=dict(zip(thresholds, mean.tolist()))
     )
 
 
@@ -302,39 +291,27 @@ def _spine(gt, dt, names, predicted, num_bootstrap) -> Dict[str, Any]:
     chain = [names.index(name) for name in points]
     if len(chain) < 3 or not predicted[chain].all():
         return {}
-    means, counts = {}, {}
-    for key, values in chain_errors(gt, dt, chain).items():
-        valid = ~np.isnan(values)
-        sums = np.where(valid, values, 0)
-        # The last column is the mean over the whole chain.
-        means[key] = mean_with_confidence(
-            np.column_stack([sums, sums.sum(axis=1)]),
-            np.column_stack([valid, valid.sum(axis=1)]).astype(float),
-            num_bootstrap,
-        )
-        counts[key] = valid.sum(axis=0)
-    segments = [
-        dict(
-            upper=points[i],
-            lower=points[i + 1],
-            compared=int(counts['angle'][i]),
-            angle=_triple(means['angle'][i]),
-        )
-        for i in range(len(points) - 1)
-    ]
-    joints = [
-        dict(
-            at=points[i + 1],
-            compared=int(counts['curvature'][i]),
-            **{key: _triple(means[key][i]) for key in CHAIN_ERRORS[1:]},
-        )
-        for i in range(len(points) - 2)
-    ]
+    bends = chain_errors(gt, dt, chain)
+
+    def summaries(values):
+        """Of each column, and of all together."""
+        columns = range(next(iter(values.values())).shape[1])
+        groups = [*([i] for i in columns), columns]
+        *single, whole = _summaries(values, groups, num_bootstrap)
+        del whole['compared']
+        return single, whole
+
+    segments, angle = summaries(dict(angle=bends.pop('angle')))
+    joints, turns = summaries(bends)
     return dict(
         points=points,
-        **{key: _triple(rows[-1]) for key, rows in means.items()},
-        segments=segments,
-        joints=joints,
+        **angle,
+        **turns,
+        segments=[
+            dict(upper=upper, lower=lower, **row)
+            for upper, lower, row in zip(points, points[1:], segments)
+        ],
+        joints=[dict(at=at, **row) for at, row in zip(points[1:], joints)],
     )
 
 
@@ -343,22 +320,154 @@ def _sides(gt, dt, names, predicted) -> Dict[str, Any]:
     for i, name in enumerate(names):
         other = name.replace('left', 'right', 1)
         if 'left' in name and other in names:
-            pair = (i, names.index(other))
-            pairs += [pair] if predicted[list(pair)].all() else []
+            pair = [i, names.index(other)]
+            pairs += [pair] if predicted[pair].all() else []
     if not pairs:
         return dict(share=None, pairs=[])
-    shares = side_confusion(gt, dt, pairs)
-    counts = (gt[:, pairs, 2] > 0).all(axis=-1).sum(axis=0)
-    total = counts.sum()
+    columns = range(len(pairs))
+    *rows, whole = _summaries(
+        dict(exchanged=side_confusion(gt, dt, pairs)),
+        [*([i] for i in columns), columns],
+        0,
+    )
     return dict(
-        share=float(np.nansum(shares * counts) / total) if total else None,
+        share=whole['exchanged']['value'],
         pairs=[
             dict(
                 left=names[a],
                 right=names[b],
-                people=int(n),
-                exchanged=_number(share),
+                people=row['compared'],
+                exchanged=row['exchanged']['value'],
             )
-            for (a, b), n, share in zip(pairs, counts, shares)
+            for (a, b), row in zip(pairs, rows)
         ],
     )
+
+
+# --- files --------------------------------------------------------------------
+
+
+def write_report(
+    folder: str,
+    report: Report,
+    image_paths: Optional[Dict[Hashable, str]] = None,
+) -> List[str]:
+    """Write tables and figures, each by temporary file and rename.
+
+    Args:
+        folder (str): Made where it is missing; older reports are replaced.
+        report (Report): From :func:`build_report`.
+        image_paths (dict, optional): File by image id, for the contact sheet.
+
+    Returns:
+        list[str]: Names of the files.
+    """
+    content, drawn = report.content, []
+    os.makedirs(folder, exist_ok=True)
+    if content['settings']['draw']:
+        from .figures import draw_figures
+
+        figures = draw_figures(report, image_paths or {})
+        drawn = list(FIGURES[: len(figures)])
+        for name, figure in zip(drawn, figures):
+            with replaced(os.path.join(folder, name)) as temporary:
+                figure.savefig(temporary)
+    for name in set(FIGURES) - set(drawn):  # of an older report
+        Path(folder, name).unlink(missing_ok=True)
+    texts = {
+        'report.json': json.dumps(content, indent=1, allow_nan=False) + '\n',
+        **tables(content),
+        'report.md': to_markdown(content, drawn),
+    }
+    for name, text in texts.items():
+        write_text(os.path.join(folder, name), text)
+    return [*texts, *drawn]
+
+
+def tables(content: Dict[str, Any]) -> Dict[str, str]:
+    """CSV text by file name: one row per keypoint, per subset, and per
+    segment and joint of the spine. Shares, not percent; degrees; empty where
+    nothing is known."""
+    import pandas as pd
+
+    def csv(rows, columns, errors, *more):
+        ends = ('', '_low', '_high')
+        columns = [*columns, *(f'{e}{end}' for e in errors for end in ends)]
+        frame = pd.json_normalize(rows, sep='_')
+        frame = frame.rename(columns=lambda name: name.removesuffix('_value'))
+        return frame.reindex(columns=[*columns, *more]).to_csv(
+            index=False, float_format='%.6g', lineterminator='\n'
+        )
+
+    exchanged = {
+        pair[side]: pair['exchanged']
+        for pair in content['left_right']['pairs']
+        for side in ('left', 'right')
+    }
+    keypoints = [
+        dict(
+            row,
+            keypoint=row['name'],
+            vertebra=VERTEBRAE.get(row['name']),
+            predicted=int(row['predicted']),
+            exchanged=exchanged.get(row['name']),
+        )
+        for row in content['keypoints']
+    ]
+    subsets = [dict(v, subset=name) for name, v in content['subsets'].items()]
+    stats = [k for k in subsets[0] if k.startswith(('AP', 'AR'))]
+    spine = [
+        dict(
+            row,
+            part=part,
+            keypoints=' - '.join(points),
+            vertebrae=' - '.join(VERTEBRAE.get(p, '') for p in points),
+        )
+        for part in ('segment', 'joint')
+        for row in content['spine'].get(f'{part}s', ())
+        for points in [[row[k] for k in ('upper', 'lower', 'at') if k in row]]
+    ]
+    return {
+        'keypoints.csv': csv(
+            keypoints,
+            ['id', 'keypoint', 'vertebra', 'predicted', 'compared'],
+            ERRORS,
+            'exchanged',
+        ),
+        'subsets.csv': csv(
+            subsets, ['subset', 'people', *stats, 'compared'], ERRORS
+        ),
+        'spine.csv': csv(
+            spine, ['part', 'keypoints', 'vertebrae', 'compared'], CHAIN_ERRORS
+        ),
+    }
+
+
+def to_markdown(content: Dict[str, Any], figures: Sequence[str] = ()) -> str:
+    """The report for people, from ``report.md.jinja``.
+
+    Args:
+        content (dict): Of a :class:`Report`.
+        figures (sequence): File names of those that were drawn.
+    """
+    import jinja2
+
+    def plain(value, factor=1, digits=1):
+        return '-' if value is None else f'{value * factor:.{digits}f}'
+
+    def spread(entry, factor=1, digits=1):
+        value, low, high = (plain(v, factor, digits) for v in entry.values())
+        return value if low == '-' else f'{value} [{low}, {high}]'
+
+    def named(name):
+        return f'{name} ({VERTEBRAE[name]})' if name in VERTEBRAE else name
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters.update(plain=plain, spread=spread, named=named)
+    template = environment.get_template('report.md.jinja')
+    return template.render(content, figures=figures).rstrip() + '\n'

@@ -5,9 +5,8 @@ from spinepose_mmpose.evaluation.figures import (
     PROFILE,
     STANDING,
     contact_sheet,
-    spread,
 )
-from spinepose_mmpose.evaluation.report_files import write_report
+from spinepose_mmpose.evaluation.report import write_report
 from spinepose_mmpose.metainfo import (
     KEYPOINT_IDS,
     KEYPOINT_NAMES,
@@ -16,7 +15,6 @@ from spinepose_mmpose.metainfo import (
 
 import cv2
 import numpy as np
-import pytest
 from made_people import make_report, standing
 from matplotlib.colors import to_rgb
 
@@ -37,19 +35,6 @@ def test_files(tmp_path):
 def test_every_keypoint_has_its_place():
     assert set(STANDING) == set(KEYPOINT_NAMES)
     assert tuple(PROFILE) == SPINE_CHAIN
-
-
-@pytest.mark.parametrize(
-    'heights, expected',
-    [
-        ([0, 1, 2], [0, 1, 2]),
-        ([0, 0], [-0.5, 0.5]),
-        ([0, 0.5, 3], [-0.25, 0.75, 3]),
-        ([0, 0, 1], [-2 / 3, 1 / 3, 4 / 3]),
-    ],
-)
-def test_labels_do_not_overlap(heights, expected):
-    assert spread(heights, 1) == pytest.approx(expected)
 
 
 def test_contact_sheet_draws_at_the_right_place(tmp_path):

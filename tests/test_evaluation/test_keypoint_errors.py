@@ -2,8 +2,9 @@ import math
 
 from spinepose_mmpose.evaluation.keypoint_errors import (
     chain_errors,
-    keypoint_report,
+    keypoint_errors,
     match_people,
+    mean_with_confidence,
     side_confusion,
 )
 
@@ -22,51 +23,40 @@ def test_known_offsets():
     gt = people([[0, 0], [0, 0], [0, 0]], [[0, 0], [0, 0], [0, 0]])
     gt[1, 1, 2] = gt[:, 2, 2] = 0
     dt = people([[3, 4], [0, 6], [9, 9]], [[0, 0], [99, 99], [9, 9]])
-    report = keypoint_report(
-        gt, dt, [10000, 2500], [0.05, 0.1, 0.1], pck_fraction=0.05
-    )
-    assert report['count'].tolist() == [2, 1, 0]
+    areas, scales, nan = [10000, 2500], [100, 50], np.nan
+    errors = keypoint_errors(gt, dt, areas, scales, [0.05, 0.1, 0.1], 0.05)
     # 5 px at scale 100 is 0.05, correct; 6 px is 0.06, not.
-    np.testing.assert_allclose(report['error'][:, 0], [0.025, 0.06, np.nan])
-    np.testing.assert_allclose(report['pck'][:, 0], [1, 0, np.nan])
+    np.testing.assert_allclose(
+        errors['error'], [[0.05, 0.06, nan], [0, nan, nan]]
+    )
+    np.testing.assert_allclose(errors['pck'], [[1, 0, nan], [1, nan, nan]])
     # exp(-25 / (2 * 10000 * 0.1^2)) and exp(-36 / (2 * 10000 * 0.2^2))
     np.testing.assert_allclose(
-        report['oks'][:, 0],
-        [(math.exp(-25 / 200) + 1) / 2, math.exp(-36 / 800), np.nan],
+        errors['oks'],
+        [[math.exp(-25 / 200), math.exp(-36 / 800), nan], [1, nan, nan]],
     )
+    assert gt[1, 1, 0] == 0  # not edited in place
+
+
+def test_means_of_groups():
+    values = np.array([[0.05, 0.06, np.nan], [0, np.nan, np.nan]])
+    counts, means = mean_with_confidence(values, [[0], [1], [2], [0, 1]])
+    assert counts.tolist() == [2, 1, 0, 3]
+    np.testing.assert_allclose(means[:, 0], [0.025, 0.06, np.nan, 0.11 / 3])
     # Drawn from {0.05, 0}; 97.5 % of the draws hold both or one of them.
-    np.testing.assert_allclose(report['error'][0, 1:], [0, 0.05])
-    np.testing.assert_allclose(report['error'][1, 1:], [0.06, 0.06])
+    np.testing.assert_allclose(means[0, 1:], [0, 0.05])
+    np.testing.assert_allclose(means[1, 1:], [0.06, 0.06])
+    assert np.isnan(means[2]).all()
+    _, means = mean_with_confidence(values, [[0]], num_bootstrap=0)
+    np.testing.assert_allclose(means, [[0.025, np.nan, np.nan]])
 
 
 def test_confidence_covers_the_known_spread():
     # The mean of 400 draws from {0, 1} deviates by 1.96 * 0.5 / 20 = 0.049.
-    gt = people(*[[[0, 0]]] * 400)
-    dt = people(*[[[10 * (i % 2), 0]] for i in range(400)])
-    value, low, high = keypoint_report(gt, dt, [10000] * 400, [0.1])['pck'][0]
+    values = np.arange(400)[:, None] % 2.0
+    _, ((value, low, high),) = mean_with_confidence(values, [[0]])
     assert value == 0.5
     assert (low, high) == pytest.approx((0.451, 0.549), abs=0.006)
-
-
-def test_scales_and_groups():
-    gt = people([[0, 0], [0, 0], [0, 0]])
-    gt[0, 2, 2] = 0
-    dt = people([[3, 4], [0, 15], [9, 9]])
-    report = keypoint_report(
-        gt,
-        dt,
-        [10000],
-        [0.05] * 3,
-        scales=[50],
-        pck_fraction=0.1,
-        groups=[(0, 1), (1, 2), (2,)],
-        num_bootstrap=0,
-    )
-    # 5 px and 15 px of 50; the third keypoint has no label.
-    np.testing.assert_allclose(report['error'][:, 0], [0.2, 0.3, np.nan])
-    np.testing.assert_allclose(report['pck'][:, 0], [0.5, 0, np.nan])
-    assert report['count'].tolist() == [2, 1, 0]
-    assert np.isnan(report['error'][:, 1:]).all()
 
 
 STRAIGHT = people([[0, 0], [0, 10], [0, 20]])
@@ -106,10 +96,10 @@ def test_sides():
     dt = gt.copy()
     dt[0, [0, 1]] = dt[0, [1, 0]]
     gt[1:, 2, 2] = 0
-    shares = side_confusion(gt, dt, [(0, 1), (2, 3)])
-    np.testing.assert_allclose(shares, [0.25, 0])
-    gt[:, 2, 2] = 0
-    assert np.isnan(side_confusion(gt, dt, [(2, 3)])).all()
+    np.testing.assert_array_equal(
+        side_confusion(gt, dt, [(0, 1), (2, 3)]),
+        [[1, 0], [0, np.nan], [0, np.nan], [0, np.nan]],
+    )
 
 
 def test_match():
@@ -127,8 +117,8 @@ def test_match():
         ],
         [person(1, 200), person(2, 1), person(3, 0), person(4, 50)],
     )
-    assert np.transpose(match_people(*people, [0.2, 0.2])).tolist() == [
-        [0, 1],
-        [1, 2],
-    ]
+    rows, found, oks = match_people(*people, [0.2, 0.2])
+    assert (rows.tolist(), found.tolist()) == ([0, 1], [1, 2])
+    # Both points are 1 px and 3 px away; s^2 = 100, k = 0.4.
+    assert oks == pytest.approx(np.exp([-1 / 32, -9 / 32]))
     assert match_people(*people, [0.02, 0.02])[0].tolist() == [0]

@@ -3,8 +3,8 @@ import io
 import json
 
 from spinepose_mmpose.evaluation.metric import SpineTrackMetric
-from spinepose_mmpose.evaluation.report import ReportOptions
-from spinepose_mmpose.evaluation.report_files import (
+from spinepose_mmpose.evaluation.report import (
+    ReportOptions,
     tables,
     to_markdown,
     write_report,

@@ -274,7 +274,7 @@ def shape_scores(ann_file, predictions):
     """Errors of directions in degrees, and the roughness of the spine."""
     truth = ground_truth_from_coco(read_json(str(ann_file)))
     found = detections_from_coco(read_json(str(predictions)), truth)
-    rows, columns = match_people(truth, found, SIGMAS, min_oks=0.1)
+    rows, columns, _ = match_people(truth, found, SIGMAS, min_oks=0.1)
     gt, dt = truth.keypoints[rows], found.keypoints[columns]
     chain = [KEYPOINT_IDS[name] for name in SPINE_CHAIN]
     bones = [[KEYPOINT_IDS[end] for end in bone] for bone in BONES]

@@ -20,7 +20,7 @@ from spinepose_mmpose.evaluation.people import (
     ground_truth_from_coco,
     read_json,
 )
-from spinepose_mmpose.evaluation.report import build_report
+from spinepose_mmpose.evaluation.report import build_report, write_report
 from spinepose_mmpose.metainfo import (
     BONES,
     KEYPOINT_IDS,
@@ -50,9 +50,6 @@ def parse_args():
 
 
 def write_report_files(args, dataset, gts, dts, curves):
-    # Imported here: it needs pandas, matplotlib and jinja2.
-    from spinepose_mmpose.evaluation.report_files import write_report
-
     links = [tuple(KEYPOINT_IDS[end] for end in bone) for bone in BONES]
     report = build_report(
         gts, dts, SIGMAS, KEYPOINT_NAMES, SUBSETS, curves, links=links
