@@ -26,11 +26,16 @@ MODULES = {
     'mmpose.datasets': (
         'datasets.body',
         'datasets.collate',
+        'datasets.lifting',
         'datasets.loading',
         'datasets.transforms',
     ),
     'mmpose.engine': ('engine.hooks', 'engine.optim_wrapper'),
-    'mmpose.evaluation': ('evaluation.metric', 'evaluation.evaluator'),
+    'mmpose.evaluation': (
+        'evaluation.metric',
+        'evaluation.mpjpe',
+        'evaluation.evaluator',
+    ),
     'mmpose.models': ('models',),
     'mmdeploy.codebase.mmpose.deploy.pose_detection': ('deploy.rewriters',),
 }

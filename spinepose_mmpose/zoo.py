@@ -48,8 +48,8 @@ class ModelInfo:
             mmpose ships, in the notation of mmengine's ``_base_``.
         input_size (tuple): (w, h) in pixels.
         aliases (tuple): other names; the first is the published file's stem.
-        family (str): ``spinepose``, or ``teacher`` for the RTMPose models
-            that SpinePose is distilled from.
+        family (str): ``spinepose``, ``teacher`` for the RTMPose models that
+            SpinePose is distilled from, or ``lifter`` from 2D to 3D.
         version (str): ``v1`` (SpineTrack), ``v2`` (fine-tuned on SIMSPINE)
             or ''.
         weights, onnx (tuple): addresses, in the order to try; empty if
@@ -110,6 +110,7 @@ _TEACHERS = dict(
     l=('8xb512', '2abb7558_20230605'),
     x=('8xb256', '7fb6e239_20230606'),
 )
+_SIMSPINE_LIFTER = 'spinepose_lifter_8xb256-90e_simspine-37x2'
 _BENCHMARKS = ('coco', 'halpe26', 'body', 'feet', 'spine', 'all')
 # Version, size, parameters (M), FLOPs (G), then AP and AR on each benchmark.
 _FIGURES = """
@@ -191,11 +192,33 @@ _TABLE = (
         licence='Apache-2.0',
     ),
     *(_model(*row.split()) for row in _FIGURES.strip().splitlines()),
+    # From 2D to 3D: ours, trained on synthetic people alone, and SIMSPINE's.
+    ModelInfo(
+        'spinepose-lifter',
+        'configs/lifting/spinepose-lifter_1frame.py',
+        (2, 37),
+        family='lifter',
+        shipped=dict(
+            weights='demo/spinepose-lifter.pth',
+            onnx='demo/spinepose-lifter.onnx',
+        ),
+        licence='Apache-2.0',
+    ),
+    ModelInfo(
+        'spinepose-lifter-simspine',
+        'configs/lifting/spinepose-lifter_1frame.py',
+        (2, 37),
+        aliases=(_SIMSPINE_LIFTER,),
+        family='lifter',
+        version='v2',
+        onnx=(f'{SPINEPOSE}main/simspine/3d/onnx/{_SIMSPINE_LIFTER}.onnx',),
+    ),
 )
 
 
 def all_models(family: Optional[str] = None) -> Tuple[ModelInfo, ...]:
-    """Every model, or those of one family (``spinepose``, ``teacher``)."""
+    """Every model, or those of one family (``spinepose``,
+    ``teacher``, ``lifter``)."""
     return tuple(m for m in _TABLE if family in (None, m.family))
 
 

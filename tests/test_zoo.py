@@ -58,6 +58,10 @@ def test_names_are_unique_and_found():
     assert [m.name for m in all_models('teacher')] == [
         f'rtmpose-{s}-halpe26' for s in 'tsmlx'
     ]
+    assert [m.name for m in all_models('lifter')] == [
+        'spinepose-lifter',
+        'spinepose-lifter-simspine',
+    ]
 
 
 def test_published_addresses():
@@ -67,7 +71,7 @@ def test_published_addresses():
         for kind in ('weights', 'onnx')
         for url in model.urls(kind)
     ]
-    assert len({url for _, url in urls}) == 4 * 3 + 3 + 5 + 4 + 3
+    assert len({url for _, url in urls}) == 4 * 3 + 3 + 5 + 4 + 3 + 1
     for model, url in urls:
         assert url.startswith('https://')
         assert Path(url).stem == model.aliases[0]
@@ -94,6 +98,8 @@ def test_published_addresses():
 def test_facts():
     for model in all_models():
         size = (288, 384) if '-x' in model.name else (192, 256)
+        if model.family == 'lifter':  # x and y of the keypoints
+            size = (2, 37)
         assert model.input_size == size
         assert model.num_keypoints == (26 if model.family == 'teacher' else 37)
         for ap, ar in model.results.values():

@@ -22,7 +22,9 @@ def index_entries() -> Iterator[dict]:
     from ..utils import config_file
     from ..zoo import all_models
 
-    for model in all_models('spinepose'):
+    for model in (*all_models('spinepose'), *all_models('lifter')):
+        if model.family == 'lifter' and not model.shipped:
+            continue  # no weights for PyTorch are published
         yield dict(
             Name=model.name,
             Alias=list(model.aliases),

@@ -17,6 +17,8 @@ _EXPORTS = {
     'Detector': 'detectors',
     'DrawStyle': 'draw',
     'FrameResult': 'results',
+    'Lifter': 'lifting',
+    'Lifting': 'lifting',
     'OneEuroSmoother': 'smooth',
     'Person': 'results',
     'PoseTracker': 'infer',
@@ -29,6 +31,7 @@ _EXPORTS = {
     'infer_video': 'infer',
     'iter_video': 'infer',
     'read_image': 'images',
+    'read_intrinsics': 'lifting',
     'smooth_tracks': 'smooth',
 }
 

@@ -53,6 +53,9 @@ examples:
   the same folder on four GPUs
       torchrun --nproc-per-node 4 --no-python spinepose-mmpose -i clips/ \\
           -s results/ --device cuda --resume
+  in 3D, with the height of the person; markers in metres for OpenSim
+      spinepose-mmpose -i walk.mp4 -s walk.trc -o drawn.mp4 --enable-lifting \\
+          --primary-subject-height 1.75
   a camera, shown while it runs; q or Ctrl-C ends
       spinepose-mmpose -i webcam --show
   your own network and detector, offline
@@ -62,17 +65,6 @@ examples:
 exit code: 0 all inputs were done, 1 something failed, 2 a wrong option, 3 a
 video ended early, 130 interrupted. More: docs/inference.md"""
 
-# Of the client's 3D part, which has no counterpart.
-LIFTING = (
-    '--enable-lifting',
-    '--camera-field-of-view',
-    '--no-metric-scale',
-    '--no-camera-pose',
-    '--no-ground-plane',
-    '--primary-subject-height',
-    '--warmup-frames',
-    '--no-lifting-panel',
-)
 INCOMPLETE, INTERRUPTED = 3, 130
 
 
@@ -141,8 +133,6 @@ def build_parser() -> argparse.ArgumentParser:
                 dest='smooth',
                 help='the same as --smooth none',
             )
-    for option in LIFTING:
-        parser.add_argument(option, nargs='?', action=_NoLifting, dest='_')
     return parser
 
 
@@ -180,22 +170,10 @@ def _typed(spec) -> Callable:
     return convert
 
 
-class _NoLifting(argparse.Action):
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, help=argparse.SUPPRESS, **kwargs)
-
-    def __call__(self, parser, namespace, values, option_string=None):
-        parser.error(
-            f'{option_string} belongs to 3D lifting, which is not part of '
-            'this program: it estimates in 2D'
-        )
-
-
 def parse_args(argv: Optional[Sequence[str]] = None) -> Settings:
     """The settings that a command line means; ends the program if none."""
     parser = build_parser()
     values = vars(parser.parse_args(argv))
-    values.pop('_', None)
     for name in ('input_path', 'save_format', 'angles'):
         values[name] = tuple(values[name])
     try:
@@ -295,7 +273,11 @@ def make_run(
         'the model': estimator.files.path,
         'the detector': getattr(estimator.detector, 'path', None),
         'the file of boxes': settings.boxes,
+        'the intrinsics': settings.camera_intrinsics,
     }
+    lifting = settings.make_lifting()
+    if lifting is not None:
+        files['the lifter'] = lifting.lifter.path
     return Run(
         settings,
         estimator,
@@ -304,6 +286,7 @@ def make_run(
         boxes,
         _draw(settings) if settings.vis_path or settings.show else None,
         {name: digest_of(path) for name, path in files.items() if path},
+        lifting,
     )
 
 
@@ -318,13 +301,19 @@ def _draw(settings: Settings) -> Callable:
         score_threshold=settings.draw_score,
         background=settings.background if is_plain else 'image',
     )
+    has_panel = settings.enable_lifting and settings.show_lifting_panel
 
     def draw(image, result):
         drawn = draw_people(
             image, result.people, spine_only=settings.spine_only, style=style
         )
-        is_pair = settings.draw == 'side-by-side'
-        return np.hstack([image, drawn]) if is_pair else drawn
+        if settings.draw == 'side-by-side':
+            drawn = np.hstack([image, drawn])
+        if not has_panel:
+            return drawn
+        from .panel import beside_panel
+
+        return beside_panel(drawn, result.people, settings.estimate_camera_pose)
 
     return draw
 

@@ -20,7 +20,7 @@ from .preprocess import (
     regions_of,
     to_image,
 )
-from .results import SPINE_ONLY, Person, stack_people
+from .results import SPINE_ONLY, FrameResult, Person, stack_people
 
 # A file, an array as cv2.imread gives it, or a Pillow image.
 Image = Union[str, Path, np.ndarray, 'PIL.Image.Image']  # noqa: F821
@@ -67,6 +67,8 @@ class SpinePoseEstimator:
             little faster for one image after the other, much slower where
             decoding, detection and drawing run beside.
         progress (bool): show the progress of a download.
+        lifting (Lifting, optional): gives the people of one image their 3D
+            points.
 
     Raises:
         ValueError: a setting, a file or a device that cannot be used.
@@ -100,6 +102,7 @@ class SpinePoseEstimator:
         batch_size: int = 32,
         spinning: bool = True,
         progress: bool = True,
+        lifting=None,
     ) -> None:
         for name, value, largest in (
             ('batch_size', batch_size, LARGEST_BATCH),
@@ -128,7 +131,7 @@ class SpinePoseEstimator:
                 'flip_test needs the SimCC distributions, but this network '
                 'decodes keypoints by itself'
             )
-        self.flip_test = flip_test
+        self.flip_test, self.lifting = flip_test, lifting
         self.batch_size = batch_size
         self.max_people = max_people
         # Other backends call devices otherwise.
@@ -204,9 +207,14 @@ class SpinePoseEstimator:
 
         Returns:
             tuple: keypoints (N, K, 2) float32 in pixels of the image, scores
-            (N, K) float32. N is 0 where nobody is.
+            (N, K) float32. N is 0 where nobody is. With lifting also (N, K,
+            3) metres.
         """
-        return stack_people(self.predict(image, bboxes), self.num_keypoints)
+        people = self.predict(image, bboxes)
+        flat = stack_people(people, self.num_keypoints)
+        if self.lifting is None:
+            return flat
+        return *flat, FrameResult(people).keypoints_3d
 
     def predict(
         self, image: Image, bboxes=None, bbox_scores=None
@@ -217,7 +225,12 @@ class SpinePoseEstimator:
             image, bboxes: as in :meth:`__call__`.
             bbox_scores (Sequence, optional): (N,) of the boxes; 1 if None.
         """
-        return self.predict_batch([image], [bboxes], [bbox_scores])[0]
+        image = as_image(image)
+        (people,) = self.predict_batch([image], [bboxes], [bbox_scores])
+        if self.lifting is None:
+            return people
+        result = FrameResult(people, size=image.shape[1::-1])
+        return self.lifting.photograph(result).people
 
     def predict_batch(
         self,

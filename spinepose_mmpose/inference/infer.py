@@ -14,7 +14,7 @@ from ..utils import replaced
 from .estimator import SpinePoseEstimator
 from .images import as_image, read_image
 from .results import SPINE_ONLY, FrameResult, by_identity, spine_of
-from .settings import Settings
+from .settings import LIFTING, Settings
 from .stream import FrameLoop, stream
 from .video import WHOLE, Frame, open_source
 
@@ -43,10 +43,12 @@ def infer_image(
             of the settings.
         bboxes (Sequence, optional): (N, 4) [x1, y1, x2, y2] in pixels, in
             place of a detector.
-        options: further settings of :class:`.SpinePoseEstimator`.
+        options: further settings of :class:`.SpinePoseEstimator`, and with
+            ``enable_lifting=True`` those of :class:`.Lifting`.
 
     Returns:
-        np.ndarray: (N, K, 3) float32, x and y in pixels and score.
+        np.ndarray: (N, K, 3) float32, x and y in pixels and score; with
+        lifting a tuple of it and (N, K, 4), x, y, z in metres and score.
 
     Raises:
         ValueError: a file that is no image, or a setting that is wrong.
@@ -60,20 +62,25 @@ def infer_image(
                 '.png expected'
             )
     image = read_image(input_path)
+    lifting = _make_lifting(options)
     if estimator is None:
         options.update(mode=mode, model_version=model_version)
         estimator = Settings().make_estimator(detector=detector, **options)
     elif options:
         raise _made_already(options)
     people = estimator.predict(image, bboxes)
+    if lifting is not None:
+        result = FrameResult(people, size=image.shape[1::-1])
+        people = lifting.photograph(result, input_path).people
     if spine_only:
         people = tuple(person.select(SPINE_ONLY) for person in people)
     if vis_path is not None:
         with replaced(os.fspath(vis_path)) as temporary:
-            if not cv2.imwrite(temporary, _draw(image, people, spine_only)):
+            drawn = _draw(image, people, spine_only, lifting)
+            if not cv2.imwrite(temporary, drawn):
                 raise ValueError(f'{vis_path} cannot be written')
     count = len(SPINE_ONLY) if spine_only else estimator.num_keypoints
-    return _stack(people, count)
+    return _arrays(people, count, lifting)
 
 
 def infer_video(
@@ -106,8 +113,9 @@ def infer_video(
     Returns:
         list: (N, K, 3) float32 of each frame, x and y in pixels and score;
         rows are ordered by identity. N is 0 for a frame that could not be
-        read.
+        read. With lifting tuples, as of :func:`infer_image`.
     """
+    is_lifted = options.get('enable_lifting', False)
     frames = iter_video(
         input_path,
         mode,
@@ -124,7 +132,7 @@ def infer_video(
     known = next((people[0].names for people in results if people), None)
     count = len(SPINE_ONLY) if spine_only else NUM_KEYPOINTS
     count = len(known) if known else count
-    return [_stack(people, count) for people in results]
+    return [_arrays(people, count, is_lifted) for people in results]
 
 
 def iter_video(
@@ -162,14 +170,19 @@ def iter_video(
         batch_frames (int): frames in one batch of the network.
         span (Span, optional): which frames.
         rate (Fraction, optional): frames per second of a folder of images.
-        options: further settings of :class:`.SpinePoseEstimator`.
+        options: further settings of :class:`.SpinePoseEstimator`, and with
+            ``enable_lifting=True`` those of :class:`.Lifting`, which gives
+            people ``keypoints_3d`` as frames come.
     """
+    lifting = _make_lifting(options, smoothing=use_smoothing)
     settings = Settings(
         det_interval=det_interval,
         batch_frames=batch_frames,
         smooth='live' if use_smoothing else 'none',
     )
     source = open_source(input_path, rate)
+    if lifting is not None:
+        lifting.camera_of(source.info.size)  # raises what does not fit
     if vis_path is not None:
         from .video_writer import find_encoder
 
@@ -188,7 +201,7 @@ def iter_video(
     if use_smoothing:
         loop.smoother = smoother or loop.smoother
     steps = stream(source, loop, batch_frames, span or WHOLE)
-    return _results(steps, source.info, spine_only, vis_path)
+    return _results(steps, source.info, spine_only, vis_path, lifting)
 
 
 class PoseTracker:
@@ -301,7 +314,9 @@ def _made_already(options: dict) -> ValueError:
     )
 
 
-def _results(steps, info, spine_only, vis_path) -> Iterator[FrameResult]:
+def _results(
+    steps, info, spine_only, vis_path, lifting=None
+) -> Iterator[FrameResult]:
     """Results of a stream, drawn along; the file lands when this is closed,
     early or at the end."""
     from .video_writer import written_video
@@ -310,14 +325,17 @@ def _results(steps, info, spine_only, vis_path) -> Iterator[FrameResult]:
         writer = None
         try:
             for image, result, _ in steps:
+                if lifting is not None:
+                    result = lifting(result)
                 if spine_only:
                     result = spine_of(result)
                 if vis_path is not None and image is not None:
+                    drawn = _draw(image, result.people, spine_only, lifting)
                     if writer is None:
+                        size = drawn.shape[1::-1]
                         writer = files.enter_context(
-                            written_video(vis_path, result.size, info)
+                            written_video(vis_path, size, info)
                         )
-                    drawn = _draw(image, result.people, spine_only)
                     writer.write(drawn, result.time)
                 yield result
         except GeneratorExit:  # the caller stops: what was drawn is kept
@@ -332,10 +350,43 @@ def _check_folder(path) -> None:
         )
 
 
-def _draw(image, people, spine_only: bool) -> np.ndarray:
+def _make_lifting(options: dict, **others):
+    """What gives people their 3D points, or None; its settings are taken out
+    of the options."""
+    is_wanted = options.pop('enable_lifting', False)
+    given = {name: options.pop(name) for name in LIFTING if name in options}
+    shows = options.pop('show_lifting_panel', True)
+    if not is_wanted:
+        if given:
+            raise ValueError(f'{", ".join(given)} needs enable_lifting=True')
+        return None
+    from .lifting import Lifting
+
+    lifting = Lifting(**given, **others)
+    lifting.shows_panel = shows
+    return lifting
+
+
+def _draw(image, people, spine_only: bool, lifting=None) -> np.ndarray:
     from .draw import draw_people
 
-    return draw_people(image, people, spine_only=spine_only)
+    drawn = draw_people(image, people, spine_only=spine_only)
+    if lifting is None or not lifting.shows_panel:
+        return drawn
+    from .panel import beside_panel
+
+    return beside_panel(drawn, people, lifting.in_world)
+
+
+def _arrays(people, num_keypoints: int, lifted):
+    """:func:`_stack`, with lifting a tuple of it and (N, K, 4) in 3D."""
+    flat = _stack(people, num_keypoints)
+    if not lifted:
+        return flat
+    if not people:
+        return flat, np.zeros((0, num_keypoints, 4), np.float32)
+    points = np.stack([person.keypoints_3d for person in people])
+    return flat, np.concatenate([points, flat[..., 2:]], axis=-1)
 
 
 def _stack(people, num_keypoints: int) -> np.ndarray:

@@ -25,6 +25,9 @@ class Person:
         track_id (int, optional): the identity over time, from 1; None without
             tracking.
         names (tuple): (K,) keypoint names.
+        keypoints_3d (np.ndarray, optional): (K, 3) float32, [x, y, z] in
+            metres, see :mod:`.lifting`; NaN where somebody has no place, None
+            without lifting.
     """
 
     keypoints: np.ndarray
@@ -33,6 +36,7 @@ class Person:
     bbox_score: float = 1.0
     track_id: Optional[int] = None
     names: Tuple[str, ...] = KEYPOINT_NAMES
+    keypoints_3d: Optional[np.ndarray] = None
 
     def __getitem__(self, name: str) -> np.ndarray:
         """(3,) x, y, score of a keypoint.
@@ -59,8 +63,10 @@ class Person:
             KeyError: no keypoint has one of the names.
         """
         index = [self._index(name) for name in names]
+        points = self.keypoints_3d
         return replace(
             self,
+            keypoints_3d=None if points is None else points[index],
             keypoints=self.keypoints[index],
             scores=self.scores[index],
             names=tuple(names),
@@ -103,6 +109,13 @@ class FrameResult:
     def scores(self) -> np.ndarray:
         """(N, K) float32; (0, 37) for nobody."""
         return stack_people(self.people)[1]
+
+    @property
+    def keypoints_3d(self) -> np.ndarray:
+        """(N, K, 3) float32 metres of people who were lifted; (0, 37, 3) for
+        nobody."""
+        points = [person.keypoints_3d for person in self.people]
+        return np.stack(points) if points else np.zeros((0, 37, 3), np.float32)
 
 
 def spine_of(result: FrameResult) -> FrameResult:

@@ -43,6 +43,7 @@ class Run:
         digests (dict): of what the results depend on beside options and
             input.
         scratch (str): a folder that goes with the run.
+        lifting (Lifting, optional): gives people their 3D points.
         is_single (bool): there is one job.
     """
 
@@ -53,6 +54,7 @@ class Run:
     boxes: Optional[BoxFile] = None
     draw: Optional[Callable[[np.ndarray, FrameResult], np.ndarray]] = None
     digests: dict = field(default_factory=dict)
+    lifting: Optional[object] = None
     scratch: str = ''
     is_single: bool = False
 
@@ -76,7 +78,15 @@ class Run:
             size=tuple(size),
             model=self.estimator.model_name,
             licence=self.estimator.licence,
+            axes=self.axes,
         )
+
+    @property
+    def axes(self) -> str:
+        """Of points in 3D; '' without lifting."""
+        if self.lifting is None:
+            return ''
+        return 'world' if self.lifting.in_world else 'camera'
 
     def facts(self, job: Job) -> dict:
         """What the outputs of a job depend on."""
@@ -192,6 +202,8 @@ def run_photos(jobs: Sequence[Job], run: Run) -> None:
                 run.failed(job, ValueError(result.error))
                 continue
             result = rounded_result(result)
+            if run.lifting is not None:
+                result = run.lifting.photograph(result, job.source)
             header = run.header(job, result.size)
             record.begin(facts, header, journal=False)
             written = run.write(job, header, partial(iter, [result]))
@@ -279,11 +291,19 @@ def run_clip(job: Job, run: Run, record: Record) -> None:
     info = source.info
     if state == NEW:
         record.begin(facts, run.header(job, info.size, info.rate))
+    if run.lifting is not None:
+        run.lifting.reset()
+        run.lifting.camera_of(info.size)  # raises what does not fit
     is_late = settings.smooth == 'offline' and settings.tracking
+    if run.lifting is not None:
+        # Of a camera nothing is seen twice: there the drawing goes along.
+        is_late = not info.live
     is_drawn = run.draw is not None and not (is_late or record.complete)
     if not record.complete:
         report.begin(job.name, _count(info, settings), record.count)
         pairs = _new_frames(run, record, source, loop, is_drawn)
+        if run.lifting is not None and is_drawn:
+            pairs = _lifted(pairs, run.lifting)
         _consume(pairs, job, run, source, is_drawn, record.last)
         record.finish(source.shortfall)
     if not record.count:
@@ -297,15 +317,19 @@ def run_clip(job: Job, run: Run, record: Record) -> None:
         except ValueError:
             record.forget()
             raise
-    if is_late:
+    finished = None
+    if settings.smooth == 'offline' and settings.tracking:
         from .smooth import smooth_tracks
 
-        smooth = smooth_tracks(
+        finished = smooth_tracks(
             list(results()), cutoff=settings.cutoff, order=settings.order
         )
+    if run.lifting is not None:
+        finished = run.lifting.clip(finished or list(results()))
+    if finished is not None:
 
         def results():
-            return iter(smooth)
+            return iter(finished)
 
     if run.draw is not None and not is_drawn:
         pairs = _frames_again(source, settings, results())
@@ -331,6 +355,12 @@ def _new_frames(run, record, source, loop, is_drawn: bool) -> Pairs:
     with closing(steps):
         for image, result, state in steps:
             yield image, record.append(result, state)
+
+
+def _lifted(pairs: Pairs, lifting) -> Pairs:
+    with closing(pairs):
+        for image, result in pairs:
+            yield image, lifting(result)
 
 
 def _frames_again(source: Source, settings: Settings, results) -> Pairs:

@@ -16,6 +16,11 @@ NOTHING, FILES, RESULTS = 'nothing', 'files', 'results'
 # Rates of television that people round.
 NTSC = {'23.98': 24, '23.976': 24, '29.97': 30, '47.95': 48, '59.94': 60,
         '119.88': 120}  # fmt: skip
+# Fields that are arguments of :class:`.Lifting`.
+LIFTING = ('lifter', 'camera_intrinsics', 'camera_field_of_view',
+           'estimate_metric_scale', 'primary_subject_height',
+           'estimate_camera_pose', 'estimate_ground_plane',
+           'warmup_frames')  # fmt: skip
 LONGEST = 1e7  # seconds
 MOST_FRAMES = 10**9
 
@@ -313,6 +318,40 @@ class Settings:
         4, 'offline: order of the filter, even (default 4)', range=(2, 16),
         metavar='N')
 
+    enable_lifting: bool = _option(
+        False, 'estimate people in 3D too', group='3D')
+    lifter: str = _option(
+        'spinepose-lifter', 'network from 2D to 3D: spinepose-lifter '
+        '(default), spinepose-lifter-simspine, or an .onnx file',
+        metavar='NAME')
+    camera_intrinsics: str = _option(
+        '', 'file of intrinsics: JSON, TOML (Pose2Sim), or YAML or XML '
+        '(OpenCV)', metavar='FILE')
+    camera_field_of_view: Optional[float] = _option(
+        None, 'of the camera, from corner to corner, in degrees (default: what '
+        'EXIF says of a photograph, otherwise 84)', kind=float,
+        range=(1, 170), metavar='DEG')
+    estimate_metric_scale: bool = _option(
+        True, 'lengths as the network gives them, not by the height',
+        flags=('--no-metric-scale',))
+    estimate_camera_pose: bool = _option(
+        True, "points in the camera's axes, not in those of the world",
+        flags=('--no-camera-pose',))
+    estimate_ground_plane: bool = _option(
+        True, 'take the camera for level instead of looking for the ground',
+        flags=('--no-ground-plane',))
+    primary_subject_height: float = _option(
+        1.84, 'metres, of whoever is in most frames (default 1.84)',
+        range=(0.3, 2.8), metavar='M')
+    warmup_frames: Optional[int] = _option(
+        None, 'frames with people that tell scale and ground (default: all of '
+        'a video, 30 of a camera)', kind=int, range=(1, 10**6), metavar='N')
+    show_lifting_panel: bool = _option(
+        True, 'draw no 3D panel', flags=('--no-lifting-panel',), role=FILES)
+    up_axis: str = _option(
+        'y', 'axis of TRC files in 3D that points upwards: y (default, '
+        'OpenSim) or z', choices=('y', 'z'), role=FILES)
+
     draw: str = _option(
         'overlay', 'on the image (default), beside it, or on a plain ground',
         group='drawing', choices=('overlay', 'side-by-side', 'skeleton'),
@@ -347,6 +386,11 @@ class Settings:
                 raise ValueError(f'{spec.name}: {error}') from None
         if self.resume and self.overwrite:
             raise ValueError('resume and overwrite contradict each other')
+        for spec in fields(self):
+            name = spec.name
+            if name in LIFTING and getattr(self, name) != spec.default:
+                if not self.enable_lifting:
+                    raise ValueError(f'{name} needs enable_lifting')
         if self.smooth == 'offline' and not self.tracking:
             raise ValueError(
                 'smoothing offline needs identities, and so tracking'
@@ -384,6 +428,24 @@ class Settings:
         if self.boxes or given['detector'] == 'none':
             given['detector'] = None
         return SpinePoseEstimator(**given)
+
+    def make_lifting(self):
+        """What gives people their 3D points, None without lifting."""
+        if not self.enable_lifting:
+            return None
+        from .lifting import Lifter, Lifting
+
+        given = {name: getattr(self, name) for name in LIFTING}
+        given['lifter'] = Lifter(
+            self.lifter, threads=self.threads, progress=not self.quiet
+        )
+        given['camera_intrinsics'] = self.camera_intrinsics or None
+        return Lifting(
+            **given,
+            smoothing=self.tracking and self.smooth != 'none',
+            cutoff=self.cutoff,
+            order=self.order,
+        )
 
 
 def parse_value(spec, text: str):

@@ -351,7 +351,7 @@ def _smooth_segment(
     cutoff: float,
     order: int,
 ) -> np.ndarray:
-    """Smooth (T, K, 2) keypoints of one person without a gap, in pixels."""
+    """Smooth (T, K, D) keypoints of one person without a gap."""
     if len(points) < 2:
         return points.copy()
     step = float(np.median(np.diff(times)))
@@ -439,19 +439,19 @@ def fill(
     Before the first and after the last known one its place is held.
 
     Args:
-        points (np.ndarray): (T, K, 2), [x, y] in pixels.
+        points (np.ndarray): (T, K, D), in pixels or, in 3D, metres.
         known (np.ndarray): (T, K) bool.
         times (np.ndarray): (T,) seconds, increasing.
         max_gap (float): seconds.
 
     Returns:
-        tuple: (T, K, 2) without NaN, and (T, K) bool: False where the nearest
+        tuple: (T, K, D) without NaN, and (T, K) bool: False where the nearest
         known ones are further apart than ``max_gap``.
     """
     filled = np.where(known[..., None], points, 0.0)
     for k in np.flatnonzero(known.any(axis=0) & ~known.all(axis=0)):
         at = known[:, k]
-        for axis in range(2):
+        for axis in range(points.shape[2]):
             filled[:, k, axis] = np.interp(
                 times, times[at], points[at, k, axis]
             )

@@ -132,6 +132,26 @@ def inferencer_boxes():
     assert seen == [[[1, 2, 30, 20]]], seen
 
 
+def inferencer_lifting():
+    import numpy as np
+    from mmpose.apis.inferencers import pose3d_inferencer
+
+    points = np.ones((1, 37, 2))
+    same = pose3d_inferencer.convert_keypoint_definition(
+        points, 'spinetrack', 'spinetrack'
+    )
+    assert same is points
+
+
+def matplotlib_tostring():
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    canvas = FigureCanvasAgg(Figure(figsize=(1, 0.5), dpi=40, facecolor='red'))
+    canvas.draw()
+    assert canvas.tostring_rgb() == bytes((255, 0, 0)) * 40 * 20
+
+
 def onnx_dynamo():
     import torch
     from mmdeploy.apis.onnx.export import torch as torch_there
@@ -165,6 +185,8 @@ BREAKS = (
     albumentations_dropout,
     numpy24_circles,
     inferencer_boxes,
+    inferencer_lifting,
+    matplotlib_tostring,
     onnx_dynamo,
 )
 

@@ -418,8 +418,12 @@ def test_progress_tells_what_was_written(capsys):
             'photo.png is no file of boxes',
         ),
         (
-            ['-i', 'walk.mp4', '-s', 'a', '--enable-lifting'],
-            'belongs to 3D lifting',
+            ['-i', 'walk.mp4', '-s', 'a', '--warmup-frames', '9'],
+            'warmup_frames needs enable_lifting',
+        ),
+        (
+            ['-i', 'walk.mp4', '-s', 'a', '--primary-subject-height', '0'],
+            '0.0 is not between 0.3 and 2.8',
         ),
         (
             ['-i', 'walk.mp4', '-s', 'a', '--resume', '--overwrite'],

@@ -20,6 +20,7 @@ from ..settings import Settings
 
 PIXEL_DIGITS = 3
 SCORE_DIGITS = 4
+METRE_DIGITS = 4
 Frames = Callable[[], Iterable[FrameResult]]
 
 
@@ -34,6 +35,8 @@ class Header:
         size (tuple): (w, h) of the frames in pixels.
         model (str): name of the model or of its file.
         licence (str): of the weights; '' if unknown.
+        axes (str): of points in 3D: those of the ``world`` or the ``camera``;
+            '' without them.
     """
 
     source: str = ''
@@ -42,11 +45,14 @@ class Header:
     size: Tuple[int, int] = (0, 0)
     model: str = ''
     licence: str = ''
+    axes: str = ''
 
     def to_json(self) -> dict:
         """As plain values; the exact rate as ``"30000/1001"``."""
         values = asdict(self)
         values['rate'] = None if self.rate is None else str(self.rate)
+        if not self.axes:
+            del values['axes']
         return values
 
     @classmethod
@@ -177,6 +183,19 @@ def triplets(person: Person) -> List[List[float]]:
     return np.column_stack(
         [
             rounded(person.keypoints, PIXEL_DIGITS),
+            rounded(person.scores, SCORE_DIGITS),
+        ]
+    ).tolist()
+
+
+def quadruplets(person: Person) -> List[List[float]]:
+    """(K, 4) [x, y, z, score], rounded; empty for somebody without a place in
+    3D."""
+    if person.keypoints_3d is None or np.isnan(person.keypoints_3d).any():
+        return []
+    return np.column_stack(
+        [
+            rounded(person.keypoints_3d, METRE_DIGITS),
             rounded(person.scores, SCORE_DIGITS),
         ]
     ).tolist()

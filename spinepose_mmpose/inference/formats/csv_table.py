@@ -2,8 +2,9 @@
 
 Columns: ``frame``, ``time`` (seconds), ``id`` (empty without tracking),
 ``box.x1``, ``box.y1``, ``box.x2``, ``box.y2``, ``box.score``, then ``NAME.x``,
-``NAME.y`` (pixels, y downwards) and ``NAME.score`` of every keypoint. A frame
-without people has no row.
+``NAME.y`` (pixels, y downwards) and ``NAME.score`` of every keypoint; with
+lifting also ``NAME.X``, ``NAME.Y`` and ``NAME.Z`` (metres), empty for somebody
+without a place in 3D. A frame without people has no row.
 """
 
 import csv
@@ -11,7 +12,7 @@ from typing import List, Sequence
 
 from ...utils import replaced
 from ..results import FrameResult, Person
-from . import Format, box_values, score_value, triplets
+from . import Format, box_values, quadruplets, score_value, triplets
 
 FIXED = ('frame', 'time', 'id', 'box.x1', 'box.y1', 'box.x2', 'box.y2',
          'box.score')  # fmt: skip
@@ -29,19 +30,26 @@ class Csv(Format):
             open(temporary, 'w', encoding='utf-8', newline='') as file,
         ):
             writer = csv.writer(file, lineterminator='\n')
-            writer.writerow(columns(header.keypoints))
+            writer.writerow(columns(header.keypoints, bool(header.axes)))
             for result in frames():
                 writer.writerows(_row(result, p) for p in result.people)
         return [path]
 
 
-def columns(names: Sequence[str]) -> List[str]:
+def columns(names: Sequence[str], lifted: bool = False) -> List[str]:
     """Names of the columns for some keypoints."""
-    parts = ('x', 'y', 'score')
-    return [*FIXED, *(f'{name}.{part}' for name in names for part in parts)]
+    groups = [('x', 'y', 'score'), *([('X', 'Y', 'Z')] if lifted else [])]
+    return [
+        *FIXED,
+        *(f'{n}.{part}' for g in groups for n in names for part in g),
+    ]
 
 
 def _row(result: FrameResult, person: Person) -> list:
+    lifted = []
+    if person.keypoints_3d is not None:
+        points = quadruplets(person) or [[''] * 4] * len(person.names)
+        lifted = [value for point in points for value in point[:3]]
     return [
         result.frame_index,
         '' if result.time is None else result.time,
@@ -49,4 +57,5 @@ def _row(result: FrameResult, person: Person) -> list:
         *box_values(person),
         score_value(person.bbox_score),
         *(value for point in triplets(person) for value in point),
+        *lifted,
     ]

@@ -4,7 +4,10 @@ Header: ``{"format": "spinepose-mmpose", "version": 1, "source", "keypoints",
 "rate", "size", "model", "licence"}``. Frame: ``{"frame": 0, "time": 0.0,
 "people": [{"id": 1, "box": [x1, y1, x2, y2], "box_score": 0.9, "keypoints":
 {"nose": [x, y, score], ...}}]}``, and ``"error"`` where the frame could not be
-read. Pixels of the frame, seconds from the start of the source.
+read. Pixels of the frame, seconds from the start of the source. With lifting
+the header has ``"axes"`` (``world`` or ``camera``) and people have
+``"keypoints_3d": {"nose": [x, y, z], ...}`` in metres, null for somebody
+without a place in 3D.
 """
 
 import json
@@ -13,7 +16,14 @@ import numpy as np
 
 from ...utils import replaced
 from ..results import FrameResult, Person
-from . import Format, Header, box_values, score_value, triplets
+from . import (
+    Format,
+    Header,
+    box_values,
+    quadruplets,
+    score_value,
+    triplets,
+)
 
 FORMAT, VERSION = 'spinepose-mmpose', 1
 
@@ -51,6 +61,11 @@ def frame_record(result: FrameResult) -> dict:
             for p in result.people
         ],
     }
+    for values, person in zip(record['people'], result.people):
+        if person.keypoints_3d is not None:
+            points = [point[:3] for point in quadruplets(person)]
+            named = dict(zip(person.names, points)) or None
+            values['keypoints_3d'] = named
     if result.error:
         record['error'] = result.error
     return record

@@ -3,7 +3,9 @@
 ``{"version": 1.0, "people": [{"person_id": [1], "pose_keypoints_2d": [x, y,
 score, ...]}]}``, pixels of the frame. Readers of OpenPose's files take the
 last list; the rest is for the curious: ``person_id`` holds the identity ([-1]
-without one), ``keypoint_names`` the names in the order of the numbers.
+without one), ``keypoint_names`` the names in the order of the numbers. With
+lifting people have ``pose_keypoints_3d`` too, x, y, z in metres and score; it
+is empty for somebody without a place in 3D.
 """
 
 import json
@@ -15,7 +17,7 @@ import numpy as np
 
 from ...utils import write_text
 from ..results import FrameResult
-from . import Format, triplets
+from . import Format, quadruplets, triplets
 
 # Layout -> file of a frame: that of the ``spinepose`` client, and the one that
 # Pose2Sim's documents show (the last number is the frame).
@@ -83,6 +85,9 @@ def openpose_text(result: FrameResult, names: Sequence[str]) -> str:
         }
         for p in result.people
     ]
+    for values, person in zip(people, result.people):
+        if person.keypoints_3d is not None:
+            values['pose_keypoints_3d'] = np.ravel(quadruplets(person)).tolist()
     return json.dumps(
         {'version': 1.0, 'people': people, 'keypoint_names': list(names)}
     )

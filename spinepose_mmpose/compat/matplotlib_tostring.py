@@ -1,0 +1,35 @@
+"""``FigureCanvasAgg.tostring_rgb``, which Matplotlib 3.10 removed."""
+
+import sys
+from typing import Optional
+
+from .shim import Shim
+
+MODULE = 'matplotlib.backends.backend_agg'
+
+
+def probe() -> Optional[str]:
+    if hasattr(sys.modules[MODULE].FigureCanvasAgg, 'tostring_rgb'):
+        return None
+    return 'FigureCanvasAgg has no tostring_rgb'
+
+
+def apply() -> None:
+    def tostring_rgb(self) -> bytes:
+        import numpy as np
+
+        return np.asarray(self.buffer_rgba())[..., :3].tobytes()
+
+    sys.modules[MODULE].FigureCanvasAgg.tostring_rgb = tostring_rgb
+
+
+SHIM = Shim(
+    name='matplotlib_tostring',
+    problem="mmpose's 3D visualizer calls tostring_rgb, which Matplotlib 3.10 "
+    'removed',
+    versions='mmpose 1.3.2',
+    remove_when='mmpose reads buffer_rgba',
+    probe=probe,
+    apply=apply,
+    after=MODULE,
+)

@@ -1,0 +1,100 @@
+"""People in 3D beside an image: from the camera and from the side."""
+
+from typing import Sequence
+
+import cv2
+import numpy as np
+
+from ..metainfo import KEYPOINT_IDS, SKELETON, SPINE_CHAIN
+from .draw import SPINE
+from .results import Person
+
+GROUND, GRID, PAPER, INK = (200, 200, 200), (232, 232, 232), 250, (90, 90, 90)
+LINKS = [(*(KEYPOINT_IDS[end] for end in link), rgb) for link, rgb in SKELETON]
+CHAIN = [KEYPOINT_IDS[name] for name in SPINE_CHAIN]
+REACH = 2.4  # metres from bottom to top of each view
+BELOW = 0.2  # of them below the ground
+# Name and the horizontal axis of each view, with its sign.
+VIEWS = (('from the camera', 0, 1.0), ('from the side', 2, -1.0))
+
+
+def panel_width(height: int) -> int:
+    """Pixels, for an image of a height; even, as video encoders want it."""
+    return max(160, height // 2) // 2 * 2
+
+
+def lifting_panel(
+    people: Sequence[Person], height: int, in_world: bool = True
+) -> np.ndarray:
+    """(H, W, 3) uint8 BGR: two views of people in 3D, a line per half metre.
+
+    Args:
+        people (Sequence): with ``keypoints_3d``; others are left out.
+        height (int): of the panel in pixels.
+        in_world (bool): their axes are those of the world; the camera's
+            otherwise, whose views are around the first person's sacrum.
+    """
+    width = panel_width(height)
+    image = np.full((height, width, 3), PAPER, np.uint8)
+    shown = [
+        (person, np.float64(person.keypoints_3d))
+        for person in people
+        if person.keypoints_3d is not None
+        and np.isfinite(person.keypoints_3d).all()
+    ]
+    half = height // 2
+    for row, (name, axis, sign) in enumerate(VIEWS):
+        view = image[row * half : row * half + half]
+        _draw_view(view, shown, axis, sign, in_world)
+        cv2.putText(
+            view, name, (8, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.45, INK, 1,
+            cv2.LINE_AA,
+        )  # fmt: skip
+    cv2.line(image, (0, half), (width, half), INK, 1)
+    return image
+
+
+def beside_panel(image, people, in_world: bool = True) -> np.ndarray:
+    """An image with :func:`lifting_panel` to its right."""
+    panel = lifting_panel(people, len(image), in_world)
+    return np.hstack([image, panel])
+
+
+def _draw_view(view, shown, axis, sign, in_world) -> None:
+    height, width = view.shape[:2]
+    scale = height / REACH
+    middle, bottom = 0.0, -BELOW
+    if shown:
+        person, points = shown[0]
+        root = points[person.names.index('hip')]
+        middle = root[axis]
+        if not in_world:
+            bottom = -root[1] - REACH / 2
+
+    def pixels(points):
+        across = sign * (points[..., axis] - middle) * scale + width / 2
+        up = points[..., 1] if in_world else -points[..., 1]
+        return np.stack([across, height - (up - bottom) * scale], -1)
+
+    for metres in np.arange(np.ceil(bottom * 2) / 2, bottom + REACH, 0.5):
+        y = round(height - (metres - bottom) * scale)
+        is_ground = in_world and metres == 0
+        cv2.line(view, (0, y), (width, y), GROUND if is_ground else GRID,
+                 2 if is_ground else 1)  # fmt: skip
+    line = max(1, round(height / 220))
+    for person, points in shown:
+        flat = np.clip(np.round(pixels(points)), -9999, 9999).astype(int)
+        at = [person.names.index(n) for n in KEYPOINT_IDS if n in person.names]
+        if len(at) < len(KEYPOINT_IDS):  # the spine alone
+            at = [person.names.index(name) for name in SPINE_CHAIN]
+            _draw_spine(view, flat[at], line)
+            continue
+        for a, b, (red, green, blue) in LINKS:
+            cv2.line(view, flat[a], flat[b], (blue, green, red), line,
+                     cv2.LINE_AA)  # fmt: skip
+        _draw_spine(view, flat[CHAIN], line)
+
+
+def _draw_spine(view, points, line: int) -> None:
+    for color, width in ((INK, 4 * line), (SPINE[::-1], 2 * line)):
+        cv2.polylines(view, [points], False, color, width, cv2.LINE_AA)
