@@ -271,9 +271,9 @@ def gait(
                             + p['right_heel'][:, 0])  # fmt: skip
         if (~lost).sum() < LEAST_FRAMES:
             return Gait(reason='hip, heels or the walking direction not seen')
-        if not np.nanmedian(planes.off(SAGITTAL)) <= VIEW_LIMIT:
+        if not _median(planes.off(SAGITTAL)) <= VIEW_LIMIT:
             return Gait(reason='the walk is not seen from the side')
-        leg = np.nanmedian(
+        leg = _median(
             np.linalg.norm(p['left_knee'] - p['left_hip'], axis=-1)
             + np.linalg.norm(p['left_ankle'] - p['left_knee'], axis=-1)
         )
@@ -308,6 +308,11 @@ def gait(
     stride = float(np.median(every))
     stance = {side: _stance(events, side) for side in strides}
     return Gait(events, 120 / stride, stride, stance)
+
+
+def _median(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else np.nan
 
 
 def _peaks(values: np.ndarray, distance: float) -> np.ndarray:

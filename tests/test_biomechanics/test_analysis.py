@@ -52,6 +52,25 @@ def test_nobody_no_feet_no_size():
         assert (np.isnan(series.values) == (series.reasons != '')).all()
 
 
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize('axes', [2, 3])
+def test_a_value_or_a_reason_whatever_comes(axes):
+    rng = np.random.default_rng(axes)
+    inputs = [np.zeros((0, 37, axes)), np.full((6, 37, axes), np.inf)]
+    for lost in (0, 0.2, 0.8):
+        points = rng.normal(0, 100, (6, 37, axes))
+        points[rng.random((6, 37)) < lost] = np.nan
+        inputs.append(points)
+    for points in inputs:
+        scores = 3 * rng.random(points.shape[:2]) - 1
+        for series in posture(points, scores).values():
+            known = np.isfinite(series.values)
+            assert (known == (series.reasons == '')).all()
+            assert np.isfinite(series.deviation[known]).all()
+            assert range_of_motion(series).reason or known.sum() >= 5
+        assert gait(points, 30).reason
+
+
 def test_low_scores_are_not_seen():
     scores = np.ones((1, 37))
     scores[0, KEYPOINT_IDS['left_ankle']] = 0.2
