@@ -4,6 +4,7 @@ import importlib
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from fractions import Fraction
 
 from spinepose_mmpose.biomechanics import MEASURES
@@ -139,6 +140,39 @@ def test_c3d(tmp_path):
     assert points[:3, 0, 3] == pytest.approx([86, SIZE[1] - 20, 0])
     assert np.isnan(points[:3, :, 5:10]).all()
     assert np.isnan(points[:3, KEYPOINT_NAMES.index('left_wrist')]).all()
+
+
+@pytest.mark.parametrize('up', ['y', 'z'])
+def test_points_in_space(tmp_path, up):
+    """Metres of the world, y up: angles and C3D are in 3D."""
+    pandas, ezc3d = map(pytest.importorskip, ('pandas', 'ezc3d'))
+    space = np.zeros((37, 3), np.float32)
+    for name, at in (('neck', (0.1, 1.5, 0)), ('hip', (0, 1, 0)),
+                     ('left_hip', (0, 1, -0.1)), ('right_hip', (0, 1, 0.1)),
+                     ('left_shoulder', (0, 1.4, -0.2)),
+                     ('right_shoulder', (0, 1.4, 0.2))):  # fmt: skip
+        space[KEYPOINT_NAMES.index(name)] = at
+    frames = [
+        replace(
+            f, people=tuple(replace(p, keypoints_3d=space) for p in f.people)
+        )
+        for f in clip()
+    ]
+    header = replace(HEADER, axes='world')
+    settings = Settings(angles=('trunk_inclination',), up_axis=up)
+
+    def write(name, path):
+        return FORMATS[name](settings).write(path, header, lambda: iter(frames))
+
+    (path,) = write('angles', str(tmp_path / 'a.csv'))
+    lean = np.degrees(np.arctan2(0.1, 0.5))
+    table = pandas.read_csv(path)
+    assert table.trunk_inclination.to_numpy() == pytest.approx(lean, abs=1e-3)
+    (path,) = write('c3d', str(tmp_path / 'a.c3d'))
+    file = ezc3d.c3d(path)
+    assert file['parameters']['POINT']['UNITS']['value'] == ['m']
+    hip = file['data']['points'][:3, KEYPOINT_NAMES.index('right_hip'), 0]
+    assert hip == pytest.approx([0, 1, 0.1] if up == 'y' else [0, -0.1, 1])
 
 
 def test_nobody(tmp_path):

@@ -1,8 +1,8 @@
 """C3D, the binary file of motion capture, one file per person.
 
 Points as in TRC: X to the right and Y upwards from the lower left corner of
-the image in pixels (``UNITS`` is ``px``), or metres of 3D points; what is
-missing has the residual -1.
+the image in pixels (``UNITS`` is ``px``), or with lifting metres, upwards the
+axis that the settings name; what is missing has the residual -1.
 """
 
 import numpy as np
@@ -25,12 +25,18 @@ class C3d(PerPerson):
         for track in tracks_of(frames):
             file = self.file_of(path, track.track_id)
             with replaced(file) as temporary:
-                _write(temporary, track, header, float(rate))
+                _write(
+                    temporary,
+                    track,
+                    header,
+                    float(rate),
+                    self.settings.up_axis,
+                )
             written.append(file)
         return written
 
 
-def _write(path, track, header, rate) -> None:
+def _write(path, track, header, rate, up_axis) -> None:
     import ezc3d
 
     points = track.points
@@ -38,8 +44,10 @@ def _write(path, track, header, rate) -> None:
     if not is_3d:
         up = header.size[1] - points[..., 1:]
         points = np.concatenate([points[..., :1], up, 0 * up], -1)
-    elif getattr(header, 'axes', '') == 'camera':
+    elif header.axes == 'camera':
         points = points * [1, -1, -1]
+    if is_3d and up_axis == 'z':
+        points = points[..., [0, 2, 1]] * [1, -1, 1]
     seen = np.isfinite(points).all(-1) & (track.scores > 0)
     points = np.where(seen[..., None], points, np.nan)
     index = [KEYPOINT_IDS[name] for name in header.keypoints]

@@ -99,7 +99,7 @@ def _track(track_id, own, seen) -> Track:
 def stacked(people: Sequence[Person], in_3d: bool = True) -> tuple:
     """(N, 37, 2 or 3) points and (N, 37) scores of N people, by the names of
     :data:`metainfo.KEYPOINT_NAMES`; in 3D where somebody has such points."""
-    spaces = [getattr(person, 'keypoints_3d', None) for person in people]
+    spaces = [person.keypoints_3d for person in people]
     in_3d = in_3d and any(points is not None for points in spaces)
     shape = len(people), len(KEYPOINT_NAMES)
     points, scores = (
@@ -120,7 +120,7 @@ def stacked(people: Sequence[Person], in_3d: bool = True) -> tuple:
 
 def up_of(header: Header) -> tuple:
     """Where up is, in the axes of the points."""
-    return (0, 1, 0) if getattr(header, 'axes', '') == 'world' else (0, -1, 0)
+    return (0, 1, 0) if header.axes == 'world' else (0, -1, 0)
 
 
 def number(value: float, digits: int) -> str:
