@@ -272,3 +272,23 @@ def test_model_without_published_weights():
         ': train it .*pose2d_weights=PATH',
     ):
         MMPoseInferencer('spinepose-t', det_model='whole_image', device='cpu')
+
+
+def test_a_lifter_by_name(photo, tmp_path):
+    """As the ONNX file gives it for the same points; with axes of its own."""
+    from spinepose_mmpose.camera import ROOT, intrinsics_of_view, to_rays
+    from spinepose_mmpose.inference import Lifter
+
+    inferencer = MMPoseInferencer(
+        pose3d='spinepose-lifter',
+        pose2d='spinepose-t-demo',
+        det_model='whole_image',
+        device='cpu',
+    )
+    (person,) = infer(inferencer, photo, vis_out_dir='out')
+    points = np.array(person['keypoints'])
+    flat = infer(inferencer.inferencer.pose2d_model, photo)[0]['keypoints']
+    rays = to_rays(flat, intrinsics_of_view((WIDTH, HEIGHT)))
+    expected = Lifter()(rays[None])[0][:, [0, 2, 1]] * [-1, 1, -1]
+    np.testing.assert_allclose(points - points[ROOT], expected, atol=0.003)
+    assert (tmp_path / 'out/photo.png').is_file()

@@ -1,6 +1,8 @@
 """People in 3D: known truth through a camera that is known."""
 
 import json
+import subprocess
+import sys
 from fractions import Fraction
 
 from spinepose_mmpose.camera import (
@@ -31,6 +33,7 @@ from PIL import Image
 
 SIZE = (640, 480)
 K = np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]])
+SPINE = list(SUBSETS['spine'])
 UNIT = 0.8  # metres per unit of the networks here
 RATE = 25
 # Metres: right, up, ahead of somebody who stands; sides mirror the left.
@@ -425,3 +428,36 @@ def test_no_lifter(tmp_path):
         Lifter('spinepose-t-demo')
     with pytest.raises(FileNotFoundError):
         Lifter(tmp_path / 'absent.onnx')
+
+
+def test_the_shipped_lifter_knows_a_spine():
+    """Somebody who walks, from true 2D: the aim is 15 mm for the spine."""
+    film = Filmed(frames=8)
+    lifting = Lifting(camera_intrinsics=K, smoothing=False)
+    found = in_3d(lifting.clip(film.results()))[:, 0]
+    errors = [
+        np.linalg.norm(aligned(p, t) - t, axis=-1).mean()
+        for p, t in zip(found[:, SPINE], film.world[:, 0, SPINE])
+    ]
+    assert np.mean(errors) < 0.025
+
+
+def aligned(points, truth):
+    """In scale, rotation and translation (Umeyama 1991)."""
+    a, b = points - points.mean(0), truth - truth.mean(0)
+    u, s, vt = np.linalg.svd(a.T @ b)
+    flip = np.diag([1, 1, np.sign(np.linalg.det(u @ vt))])
+    scale = (s * np.diag(flip)).sum() / (a**2).sum()
+    return scale * a @ u @ flip @ vt + truth.mean(0)
+
+
+def test_lifting_needs_neither_torch_nor_mmpose():
+    code = (
+        'import sys; from spinepose_mmpose.inference import Lifting; '
+        "Lifting(); heavy = {'torch', 'mmpose', 'mmengine'}; "
+        'print(sorted(heavy & set(sys.modules)))'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True
+    )
+    assert done.stdout.strip() == '[]', done.stderr
