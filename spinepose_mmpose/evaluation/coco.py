@@ -273,29 +273,31 @@ def _precision_recall(hits, misses, num_people: int) -> Curves:
 
 
 def summary_table(
-    stats: Dict[str, Dict[str, float]], people: Dict[str, int]
+    stats: Dict[str, Dict[str, float]],
+    ground_truth: GroundTruth,
+    subsets: Dict[str, Sequence[int]],
 ) -> str:
     """One line per subset, to be printed.
 
     Args:
         stats (dict): Of :func:`evaluate_subsets`; -1 is shown as ``-``.
-        people (dict): Labelled people of each subset.
+        ground_truth (GroundTruth): The people to be counted.
+        subsets (dict): Keypoint ids by name of the subset.
 
     Returns:
         str: The table, without a final line break.
     """
-    names = list(next(iter(stats.values())))
     width = max(map(len, (*stats, 'subset')))
-    rows = [('subset', 'people', names)]
+    rows = [('subset', 'people', *STAT_NAMES)]
     for subset, values in stats.items():
+        count = ground_truth.labelled_people(subsets[subset]).sum()
         cells = ('-' if v == -1 else f'{v:.3f}' for v in values.values())
-        rows.append((subset, people[subset], cells))
+        rows.append((subset, count, *cells))
     lines = [
-        f'{subset:<{width}} {count:>7}'
-        + ''.join(f' {cell:>7}' for cell in cells)
-        for subset, count, cells in rows
+        f'{row[0]:<{width}} ' + ' '.join(f'{cell:>7}' for cell in row[1:])
+        for row in rows
     ]
-    if any(v == -1 for values in stats.values() for v in values.values()):
+    if any(-1 in values.values() for values in stats.values()):
         lines.append('-: nobody is labelled there; the value is -1.')
     return '\n'.join(lines)
 

@@ -3,7 +3,7 @@
 import copy
 import logging
 from collections import Counter
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Union
 
 from mmengine.dist import get_world_size
 from mmengine.evaluator import Evaluator
@@ -58,7 +58,7 @@ class NamedKeypointsEvaluator(MultiDatasetEvaluator):
         names = [metainfo['dataset_name'] for metainfo in metainfos]
         _require_unique(
             names,
-            'datasets',
+            'two datasets are called',
             'the samples of one could not be told from those of the other',
         )
         self.num_predicted = None
@@ -77,7 +77,7 @@ class NamedKeypointsEvaluator(MultiDatasetEvaluator):
         self.metrics_dict = dict(zip(names, self.metrics))
         _require_unique(
             [metric.prefix for metric in self.metrics],
-            'metrics',
+            'two metrics are called',
             "their results would have the same names; set 'prefix'",
         )
 
@@ -147,36 +147,6 @@ def keypoint_names(source: KeypointSource) -> List[str]:
         ) from error
 
 
-def name_mapping(
-    source_names: Sequence[str], target_names: Sequence[str]
-) -> List[Tuple[int, int]]:
-    """(source, target) ids of the keypoints that have the same name.
-
-    Raises:
-        ValueError: A name occurs twice, or none is in both.
-    """
-    for what, names in (('source', source_names), ('target', target_names)):
-        twice = sorted(
-            n for n, count in Counter(names).items() if n and count > 1
-        )
-        if twice:
-            raise ValueError(
-                f'{what} keypoints {twice} occur more than once: they cannot '
-                'be mapped by name.'
-            )
-    ids = {name: i for i, name in enumerate(source_names)}
-    mapping = [
-        (ids[name], i) for i, name in enumerate(target_names) if name in ids
-    ]
-    if not mapping:
-        raise ValueError(
-            f'no keypoint of the source ({", ".join(source_names)}) has the '
-            f'name of one of the target ({", ".join(target_names)}): nothing '
-            'can be mapped by name.'
-        )
-    return mapping
-
-
 def _metainfo(dataset: dict) -> dict:
     """Metainfo in the config of a dataset, else that of its class."""
     cls = DATASETS.get(dataset['type'])
@@ -203,7 +173,23 @@ def _with_converter(metric: dict, metainfo: dict, source: List[str]) -> dict:
             target[to] = names[i] if isinstance(i, int) else ''
     if source == target:
         return metric
-    mapping = name_mapping(source, target)
+    for what, names in (('model', source), ('dataset', target)):
+        _require_unique(
+            [name for name in names if name],
+            f'two keypoints of the {what} are called',
+            'they cannot be mapped by name',
+        )
+    mapping = [
+        (source.index(name), i)
+        for i, name in enumerate(target)
+        if name in source
+    ]
+    if not mapping:
+        raise ValueError(
+            f'no keypoint of the model ({", ".join(source)}) has the name of '
+            f'one of the dataset ({", ".join(target)}): nothing can be mapped '
+            'by name.'
+        )
     missing = [name for name in target if name not in source]
     print_log(
         f'{len(mapping)} of the {len(target)} keypoints of '
@@ -228,4 +214,4 @@ def _names(metainfo: dict) -> List[str]:
 def _require_unique(names: Sequence[str], what: str, why: str) -> None:
     twice = [name for name, n in Counter(names).items() if n > 1]
     if twice:
-        raise ValueError(f'two {what} are called {twice}: {why}.')
+        raise ValueError(f'{what} {twice}: {why}.')

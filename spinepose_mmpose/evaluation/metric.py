@@ -165,9 +165,8 @@ class SpineTrackMetric(BaseMetric):
 
         if self.ground_truth is None and not self.format_only:
             name = meta.get('dataset_name')
-            ann_file = MessageHub.get_current_instance().get_info(
-                f'{name}_ann_file', None
-            )
+            hub = MessageHub.get_current_instance()
+            ann_file = hub.get_info(f'{name}_ann_file', None)
             if ann_file is not None:
                 self.ground_truth = self._load_ground_truth(
                     ann_file,
@@ -258,16 +257,14 @@ class SpineTrackMetric(BaseMetric):
             for name, value in values.items()
         }
         if self.report_dir is not None:
-            names, links = self._names_and_links()
             report = build_report(
                 gts,
                 dts,
                 sigmas,
-                names,
-                self._subset_ids,
-                curves,
-                self.report_options,
-                links,
+                subsets=self._subset_ids,
+                curves=curves,
+                options=self.report_options,
+                **self._names_and_links(),
             )
             paths = {r['img_id']: r['img_path'] for r in results}
             files = write_report(self.report_dir, report, paths)
@@ -278,10 +275,9 @@ class SpineTrackMetric(BaseMetric):
     def _load_ground_truth(self, ann_file: str, remark='') -> GroundTruth:
         with get_local_path(ann_file) as path:
             dataset = read_json(path, ann_file)
+        source = f"'{ann_file}'{remark}"
         return self._converted(
-            ground_truth_from_coco(
-                dataset, f"'{ann_file}'{remark}", self.use_area
-            )
+            ground_truth_from_coco(dataset, source, self.use_area)
         )
 
     def _converted(self, gts: GroundTruth) -> GroundTruth:
@@ -304,10 +300,9 @@ class SpineTrackMetric(BaseMetric):
     ) -> None:
         """The table, and why scores are -1 or 0 for a reason other than
         wrong positions."""
-        counts, reasons = {}, []
+        reasons = []
         for subset, ids in self._subset_ids.items():
-            counts[subset] = int(gts.labelled_people(ids).sum())
-            if not counts[subset]:
+            if not gts.labelled_people(ids).any():
                 reasons.append(
                     f'nobody in {gts.source} has a labelled keypoint of '
                     f"subset '{subset}', so its scores are -1."
@@ -330,48 +325,47 @@ class SpineTrackMetric(BaseMetric):
         self._say(
             f'{len(people)} predictions against {gts.source}, in {covered} of '
             f'its {len(images)} images with people\n'
-            f'{summary_table(stats, counts)}'
+            f'{summary_table(stats, gts, self._subset_ids)}'
         )
 
     def _say(self, message: str, level: int = logging.INFO) -> None:
         print_log(f'{type(self).__name__}: {message}', 'current', level)
 
-    def _names_and_links(self) -> Tuple[List[str], List[Tuple[int, int]]]:
+    def _names_and_links(self) -> Dict[str, list]:
         """Names and skeleton of the keypoints after ``gt_converter``."""
         meta = self.dataset_meta
         names = meta.get('keypoint_id2name', {})
-        links = meta.get('skeleton_links', ())
+        moved = {i: i for i in range(meta['num_keypoints'])}
         if self.gt_converter is not None:
             moved = {
                 source: target
                 for source, target in self.gt_converter['mapping']
                 if isinstance(source, int)
             }
-            names = {moved[i]: name for i, name in names.items() if i in moved}
-            links = [
+        names = {moved[i]: name for i, name in names.items() if i in moved}
+        return dict(
+            names=[
+                names.get(i, f'keypoint_{i}')
+                for i in range(meta['num_keypoints'])
+            ],
+            links=[
                 (moved[a], moved[b])
-                for a, b in links
+                for a, b in meta.get('skeleton_links', ())
                 if a in moved and b in moved
-            ]
-        ids = range(meta['num_keypoints'])
-        return [names.get(i, f'keypoint_{i}') for i in ids], links
+            ],
+        )
 
     def _write(self, people: PredictedPeople, scores: np.ndarray) -> None:
         """COCO result file; without boxes, as published, for a reader would
         take the size of a person from them."""
         path = f'{self.outfile_prefix}.keypoints.json'
-        results = [
-            dict(
-                image_id=image_id,
-                category_id=int(category_id),
-                keypoints=keypoints.reshape(-1).tolist(),
-                score=float(score),
-            )
-            for image_id, category_id, keypoints, score in zip(
-                people.image_ids, people.category_ids, people.keypoints, scores
-            )
-        ]
-        dump(results, path)
+        columns = dict(
+            image_id=people.image_ids,
+            category_id=people.category_ids.tolist(),
+            keypoints=people.keypoints.reshape(len(people), -1).tolist(),
+            score=scores.tolist(),
+        )
+        dump([dict(zip(columns, row)) for row in zip(*columns.values())], path)
         self._say(f"wrote {len(people)} predictions to '{path}'.")
 
 

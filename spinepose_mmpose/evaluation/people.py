@@ -196,14 +196,11 @@ def ground_truth_from_coco(
             f"'images' of {source} should be dictionaries with comparable 'id's"
         ) from error
     positions = {id_: i for i, id_ in enumerate(image_ids)}
-    needed, remedy = ('image_id', 'bbox'), ''
-    if use_area:
-        needed += ('area',)
-        remedy = f'use_area=False takes {AREA_OF_BOX} of the box instead'
+    needed = ('image_id', 'bbox', 'area') if use_area else ('image_id', 'bbox')
     people, seen = [], set()
     for person in dataset['annotations']:
         what = f'annotation {_id_of(person)} of {source}'
-        _require_keys(person, needed, what, remedy)
+        _require_keys(person, needed, what)
         if 'id' in person and person['id'] in seen:
             raise ValueError(
                 f'annotation id {person["id"]} occurs twice in {source}: ids '
@@ -218,13 +215,10 @@ def ground_truth_from_coco(
             f'{len(image_ids)} images, nothing can be scored.'
         )
 
-    boxes = [person['bbox'] for person in people]
-    boxes = _as_floats(boxes, (-1, 4), f"the 'bbox'es of {source}")
+    boxes = _as_floats([p['bbox'] for p in people], (-1, 4), 'bbox', source)
+    areas = boxes[:, 2] * boxes[:, 3] * AREA_OF_BOX
     if use_area:
-        areas = [person['area'] for person in people]
-        areas = _as_floats(areas, (-1,), f"the 'area's of {source}")
-    else:
-        areas = boxes[:, 2] * boxes[:, 3] * AREA_OF_BOX
+        areas = _as_floats([p['area'] for p in people], (-1,), 'area', source)
     categories = np.array([person.get('category_id', 1) for person in people])
     known, declared = set(categories.tolist()), dataset.get('categories')
     if isinstance(declared, list) and declared:
@@ -290,8 +284,7 @@ def _keypoints_of(people: Sequence[Dict[str, Any]], source: str) -> np.ndarray:
                 f'{other}.'
             )
     points = [person.get('keypoints') or [0.0] * length for person in people]
-    what = f"the 'keypoints' of {source}"
-    return _as_floats(points, (-1, length // 3, 3), what)
+    return _as_floats(points, (-1, length // 3, 3), 'keypoints', source)
 
 
 def map_keypoints(
@@ -356,30 +349,33 @@ def _ids(mapping: Mapping, num_sources: int, num_targets: int) -> np.ndarray:
     return np.array(rows, dtype=np.int64).reshape(-1, 3).T
 
 
-def _as_floats(values, shape: Tuple[int, ...], what: str) -> np.ndarray:
+def _as_floats(values, shape, key: str, source: str) -> np.ndarray:
     try:
         array = np.array(values, dtype=np.float64).reshape(shape)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f'{what} should be numbers that form an array of shape '
-            f'{shape}: {error}.'
+            f"the '{key}' values of {source} should be numbers that form an "
+            f'array of shape {shape}: {error}.'
         ) from error
     if not np.isfinite(array).all():
-        raise ValueError(f'{what} hold values that are not finite.')
+        raise ValueError(f"the '{key}' values of {source} are not finite.")
     return array
 
 
-def _require_keys(value, keys: Sequence[str], what: str, hint: str = ''):
+def _require_keys(value, keys: Sequence[str], what: str) -> None:
     if not isinstance(value, dict):
         raise ValueError(
             f'{what} should be a dictionary with '
             f'{", ".join(map(repr, keys))}, but is of type '
             f'{type(value).__name__}.'
         )
-    missing = [repr(key) for key in keys if key not in value]
+    missing = [key for key in keys if key not in value]
     if missing:
-        hint = f' ({hint})' if hint else ''
-        raise ValueError(f'{what} has no {", ".join(missing)}{hint}.')
+        hint = ''
+        if 'area' in missing:
+            hint = f' (use_area=False takes {AREA_OF_BOX} of the box instead)'
+        missing = ', '.join(map(repr, missing))
+        raise ValueError(f'{what} has no {missing}{hint}.')
 
 
 def _id_of(person) -> str:

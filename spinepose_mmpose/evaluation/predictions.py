@@ -8,19 +8,13 @@ from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .coco import EPSILON, PAIRS_AT_ONCE
+from .coco import keypoint_similarity
 from .people import GroundTruth, ground_truth_from_coco, map_keypoints
 
 SCORE_MODES = ('bbox', 'bbox_keypoint', 'bbox_rle', 'keypoint')
 NMS_MODES = ('oks_nms', 'soft_oks_nms', 'none')
-_ANNOTATION_KEYS = (
-    'id',
-    'image_id',
-    'category_id',
-    'bbox',
-    'area',
-    'keypoints',
-    'iscrowd',
+_ANNOTATION_KEYS = set(
+    'id image_id category_id bbox area keypoints iscrowd'.split()
 )
 
 
@@ -104,7 +98,7 @@ def sample_annotations(sample: Dict[str, Any]) -> Dict[str, Any]:
         raise ValueError(
             "An annotation in the 'raw_ann_info' of a sample has no 'id'."
         )
-    kept = [{k: p[k] for k in _ANNOTATION_KEYS if k in p} for p in people]
+    kept = [{k: p[k] for k in p if k in _ANNOTATION_KEYS} for p in people]
     return dict(img_id=_to_id(sample['img_id']), annotations=kept)
 
 
@@ -127,7 +121,9 @@ def ground_truth_of_samples(
     for sample in annotations:
         for person in sample['annotations']:
             first = people.setdefault(person['id'], person)
-            if first is not person and not _equal(first, person):
+            if first.keys() != person.keys() or not all(
+                np.array_equal(first[key], person[key]) for key in first
+            ):
                 raise ValueError(
                     f'Annotation id {person["id"]} stands for two people in '
                     f'{source}: combined datasets need ids that do not clash.'
@@ -140,10 +136,6 @@ def ground_truth_of_samples(
     images = [dict(id=id_) for id_ in {s['img_id'] for s in annotations}]
     dataset = dict(images=images, annotations=list(people.values()))
     return ground_truth_from_coco(dataset, source, use_area)
-
-
-def _equal(a: dict, b: dict) -> bool:
-    return a.keys() == b.keys() and all(np.array_equal(a[k], b[k]) for k in a)
 
 
 def _to_numpy(values) -> np.ndarray:
@@ -217,17 +209,15 @@ def gather_people(
     for sample in samples:
         of_image = by_image.setdefault(sample['img_id'], {})
         first = of_image.setdefault(sample['id'], sample)
-        if first is not sample:
-            repeated += not np.array_equal(
-                first['keypoints'], sample['keypoints']
-            )
+        repeated += first is not sample and not np.array_equal(
+            first['keypoints'], sample['keypoints']
+        )
     chosen = []  # (sample, how many of its people)
     for of_image in by_image.values():
         bottom_up = any(isinstance(id_, tuple) for id_ in of_image)
         for id_ in of_image if bottom_up else sorted(of_image):
-            count = found = len(of_image[id_]['keypoints'])
-            if not bottom_up:
-                count = min(found, 1)
+            found = len(of_image[id_]['keypoints'])
+            count = found if bottom_up else min(found, 1)
             extra += found - count
             chosen.append((of_image[id_], count))
     remarks = []
@@ -242,19 +232,19 @@ def gather_people(
             '(its id is no list); the first of each is scored.'
         )
 
-    def joined(key, shape=(0,)):
+    def joined(key, *shape):
         parts = [sample[key][:count] for sample, count in chosen]
-        return np.concatenate(parts or [np.zeros(shape)])
+        return np.concatenate([np.zeros((0, *shape)), *parts])
 
-    def repeated_for_each(key):
+    def of_each(key):
         return [s[key] for s, count in chosen for _ in range(count)]
 
     people = PredictedPeople(
-        repeated_for_each('img_id'),
-        joined('keypoints', (0, num_keypoints, 3)),
+        of_each('img_id'),
+        joined('keypoints', num_keypoints, 3),
         joined('box_scores'),
         joined('areas'),
-        np.array(repeated_for_each('category_id'), dtype=np.int64),
+        np.array(of_each('category_id'), dtype=np.int64),
     )
     return people, remarks
 
@@ -285,7 +275,7 @@ def person_scores(
     points = np.asarray(keypoint_scores, dtype=np.float64)
     boxes = np.asarray(box_scores, dtype=np.float64)
     if mode == 'bbox':
-        return boxes.copy()
+        return boxes
     if mode == 'keypoint':
         return points.mean(axis=1)
     if mode == 'bbox_rle':
@@ -294,14 +284,10 @@ def person_scores(
         counted = points > keypoint_score_thr
         total = np.where(counted, points, 0).sum(axis=1)
         return boxes * total / np.maximum(counted.sum(axis=1), 1)
-    raise ValueError(
-        f"score_mode should be one of {SCORE_MODES}, but is '{mode}'."
-    )
+    raise ValueError(f"score_mode '{mode}' is none of {SCORE_MODES}.")
 
 
 # --- suppression of people detected twice -------------------------------------
-# Between detections nobody is labelled: all K keypoints count, and the area is
-# the mean of the two, as in MMPose's oks_nms.
 
 
 def suppress_people(
@@ -327,23 +313,17 @@ def suppress_people(
         ValueError: Unknown mode.
     """
     if mode not in NMS_MODES:
-        raise ValueError(
-            f"nms_mode should be one of {NMS_MODES}, but is '{mode}'."
-        )
-    rows = np.arange(len(people))
-    if mode == 'none' or not len(people):
-        return rows
-    order = {}
-    images = [order.setdefault(id_, len(order)) for id_ in people.image_ids]
-    images, xy, areas = np.array(images), people.keypoints, people.areas
-    if mode == 'oks_nms':
-        return oks_nms(xy, scores, areas, sigmas, threshold, images)
-    kept = []
-    for image in range(len(order)):
-        of = rows[images == image]
-        kept.append(
-            of[soft_oks_nms(xy[of], scores[of], areas[of], sigmas, threshold)]
-        )
+        raise ValueError(f"nms_mode '{mode}' is none of {NMS_MODES}.")
+    if mode == 'none':
+        return np.arange(len(people))
+    nms = dict(oks_nms=oks_nms, soft_oks_nms=soft_oks_nms)[mode]
+    images: Dict[Hashable, List[int]] = {}
+    for row, image_id in enumerate(people.image_ids):
+        images.setdefault(image_id, []).append(row)
+    kept = [np.zeros(0, dtype=np.int64)]
+    for rows in map(np.array, images.values()):
+        xy, areas = people.keypoints[rows], people.areas[rows]
+        kept.append(rows[nms(xy, scores[rows], areas, sigmas, threshold)])
     return np.concatenate(kept)
 
 
@@ -353,7 +333,6 @@ def oks_nms(
     areas: Sequence[float],
     sigmas: Sequence[float],
     threshold: float,
-    images: Optional[np.ndarray] = None,
 ) -> np.ndarray:
     """Keep the best of each group of similar people in an image.
 
@@ -364,35 +343,18 @@ def oks_nms(
         sigmas (sequence): (K, ).
         threshold (float): A person is dropped if the OKS with a better one is
             above it.
-        images (np.ndarray, optional): (N, ), number of the image of each
-            person. Default: one image.
 
     Returns:
-        np.ndarray: Indices of the kept, image by image, best first.
+        np.ndarray: Indices of the kept, best first.
     """
-    if images is None:
-        images = np.zeros(len(scores), dtype=np.int64)
-    order = _best_first(scores)
-    order = order[np.argsort(images[order], kind='stable')]
-    # All positions better < worse of the same image, by the better one.
-    of = images[order]
-    place = np.arange(len(of))
-    followers = np.searchsorted(of, of, side='right') - place - 1
-    better = np.repeat(place, followers)
-    first = np.repeat(np.cumsum(followers) - followers, followers)
-    worse = better + 1 + np.arange(len(better)) - first
-
-    dropped = np.zeros(len(order), dtype=bool)
-    for start in range(0, len(better), PAIRS_AT_ONCE):
-        a = better[start : start + PAIRS_AT_ONCE]
-        b = worse[start : start + PAIRS_AT_ONCE]
-        oks = _pair_oks(keypoints, areas, order[a], order[b], sigmas)
-        similar = oks > threshold
-        # The better person of a pair is settled before the worse.
-        for i, j in zip(a[similar].tolist(), b[similar].tolist()):
-            if not dropped[i]:
-                dropped[j] = True
-    return order[~dropped]
+    left, kept = _best_first(scores), []
+    while left.size:
+        best, left = left[0], left[1:]
+        kept.append(best)
+        if left.size:
+            oks = _oks_with(keypoints, areas, best, left, sigmas)
+            left = left[~(oks > threshold)]
+    return np.array(kept, dtype=np.int64)
 
 
 def soft_oks_nms(
@@ -417,13 +379,12 @@ def soft_oks_nms(
     Returns:
         np.ndarray: Indices of the kept in the order taken.
     """
-    left = _best_first(scores)
+    left, kept = _best_first(scores), []
     left_scores = np.asarray(scores, dtype=np.float64)[left]
-    kept = []
     while left.size and len(kept) < max_people:
-        best, left = left[:1], left[1:]
-        kept.append(best[0])
-        oks = _pair_oks(keypoints, areas, best, left, sigmas)
+        best, left = left[0], left[1:]
+        kept.append(best)
+        oks = _oks_with(keypoints, areas, best, left, sigmas)
         left_scores = left_scores[1:] * np.exp(-(oks**2) / threshold)
         order = _best_first(left_scores)
         left, left_scores = left[order], left_scores[order]
@@ -435,10 +396,10 @@ def _best_first(scores) -> np.ndarray:
     return np.argsort(np.asarray(scores, np.float64), kind='stable')[::-1]
 
 
-def _pair_oks(keypoints, areas, a, b, sigmas) -> np.ndarray:
-    areas = np.asarray(areas, dtype=np.float64)
-    area = (areas[a] + areas[b]) / 2 + EPSILON
-    xy_a, xy_b = (keypoints[i, :, :2].astype(np.float64) for i in (a, b))
-    exponent = ((xy_a - xy_b) ** 2).sum(axis=-1)
-    exponent /= (2 * np.asarray(sigmas, dtype=np.float64)) ** 2
-    return np.exp(-exponent / area[:, None] / 2).mean(axis=1)
+def _oks_with(keypoints, areas, one, others, sigmas) -> np.ndarray:
+    """OKS of a person with others, all K keypoints counting as labelled and
+    the mean of the two areas, as in MMPose's oks_nms."""
+    xy = np.asarray(keypoints[..., :2], dtype=np.float64)
+    areas, sigmas = (np.asarray(v, np.float64) for v in (areas, sigmas))
+    area = (areas[one] + areas[others]) / 2
+    return keypoint_similarity(xy[one] - xy[others], area, sigmas).mean(axis=1)

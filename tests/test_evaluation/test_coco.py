@@ -177,7 +177,9 @@ def test_table():
         'body': dict.fromkeys(STAT_NAMES, 0.5),
         'spine': dict.fromkeys(STAT_NAMES, -1.0),
     }
-    lines = summary_table(stats, dict(body=12, spine=0)).split('\n')
+    people = [annotation([1, 2, 2, 3, 4, 0], id_) for id_ in range(12)]
+    gts, _ = parsed(people, [])
+    lines = summary_table(stats, gts, dict(body=[0], spine=[1])).split('\n')
     assert lines[0].split()[:3] == ['subset', 'people', 'AP']
     assert lines[1].split() == ['body', '12'] + ['0.500'] * 10
     assert lines[2].split() == ['spine', '0'] + ['-'] * 10

@@ -195,7 +195,10 @@ def build(**changes):
             "no dataset class 'NoDataset'",
         ),
         (dict(predicts=['fin', 'tail']), r'fin, tail.*nothing can be mapped'),
-        (dict(predicts=['nose', 'nose']), r"\['nose'\] occur more than once"),
+        (
+            dict(predicts=['nose', 'nose']),
+            r"two keypoints of the model are called \['nose'\]",
+        ),
         (
             dict(
                 predicts='CocoDataset',

@@ -63,9 +63,12 @@ def test_person_without_keypoints_and_unlisted_image():
         (people(), 'F holds no annotation'),
         (people(dict(keypoints=[])), "'keypoints' of F.*0 numbers"),
         (people(dict(keypoints=[1, 2])), '2 numbers'),
-        (people(dict(keypoints=['x'] * 6)), "'keypoints' of F should be num"),
-        (people(dict(area=float('nan'))), "'area's of F.*not finite"),
-        (people(dict(bbox=[1, 2, 3])), "'bbox'es of F"),
+        (
+            people(dict(keypoints=['x'] * 6)),
+            "'keypoints' values of F should be num",
+        ),
+        (people(dict(area=float('nan'))), "'area' values of F are not finite"),
+        (people(dict(bbox=[1, 2, 3])), "'bbox' values of F"),
         (people({}, {}), 'id 1 occurs twice in F'),
         (
             people({}, dict(id=8, keypoints=[0, 0, 1])),

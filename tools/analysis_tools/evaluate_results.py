@@ -82,11 +82,8 @@ def main():
         )
         curves = subset_curves(gts, dts, SUBSETS, SIGMAS)
         stats = summarize_curves(curves)
-        counts = {
-            name: int(gts.labelled_people(ids).sum())
-            for name, ids in SUBSETS.items()
-        }
-        print(f'{len(dts)} predictions\n{summary_table(stats, counts)}')
+        table = summary_table(stats, gts, SUBSETS)
+        print(f'{len(dts)} predictions\n{table}')
         if not len(dts):
             print(
                 'nothing was predicted, so every score is 0 (-1 where nobody '
