@@ -125,12 +125,3 @@ def place_in_camera(points, rays, weights) -> np.ndarray:
         rcond=None,
     )
     return found if found[2] > 0 else np.full(3, np.nan)
-
-
-def rotation_onto_ray(ray) -> np.ndarray:
-    """(3, 3) rotation that takes a ray (x / z, y / z) to the optical axis and
-    leaves the camera's y axis in the plane of y and z."""
-    x, y = ray
-    ahead = np.array([x, y, 1.0]) / np.sqrt(x * x + y * y + 1)
-    right = np.array([1.0, 0, -x]) / np.sqrt(1 + x * x)
-    return np.stack([right, np.cross(ahead, right), ahead])

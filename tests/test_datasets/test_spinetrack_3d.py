@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import spinepose_mmpose.models  # noqa: F401  registers the lifter
-from spinepose_mmpose.camera import ROOT, intrinsics_of_view, rotation_onto_ray
+from spinepose_mmpose.camera import ROOT, intrinsics_of_view
 from spinepose_mmpose.metainfo import FLIP_INDICES, KEYPOINT_NAMES
 from spinepose_mmpose.models.lifter import centre
 from spinepose_mmpose.models.lifter_data import (
@@ -182,6 +182,15 @@ def test_noise_has_the_size_it_is_told():
     np.testing.assert_allclose(gone[IS_LIMB], 0.5, atol=0.05)
     np.testing.assert_allclose(gone[~IS_LIMB], 0.1, atol=0.04)
     assert torch.equal(noisy_rays(rays, clean=1.0), rays)
+
+
+def rotation_onto_ray(ray) -> np.ndarray:
+    """(3, 3) rotation that takes a ray (x / z, y / z) to the optical axis and
+    leaves the camera's y axis in the plane of y and z."""
+    x, y = ray
+    ahead = np.array([x, y, 1.0]) / np.sqrt(x * x + y * y + 1)
+    right = np.array([1.0, 0, -x]) / np.sqrt(1 + x * x)
+    return np.stack([right, np.cross(ahead, right), ahead])
 
 
 def test_the_lifter_turns_with_the_camera():
