@@ -3,6 +3,7 @@ import math
 from spinepose_mmpose.evaluation.keypoint_errors import (
     chain_errors,
     keypoint_errors,
+    link_errors,
     match_people,
     mean_with_confidence,
     side_confusion,
@@ -10,6 +11,7 @@ from spinepose_mmpose.evaluation.keypoint_errors import (
 
 import numpy as np
 import pytest
+import scipy.stats
 from made_people import annotation, parsed
 
 
@@ -59,6 +61,22 @@ def test_confidence_covers_the_known_spread():
     assert (low, high) == pytest.approx((0.451, 0.549), abs=0.006)
 
 
+def test_confidence_of_scipy():
+    values = np.random.default_rng(1).random((50, 3))
+    values[values < 0.2] = np.nan
+    _, means = mean_with_confidence(values, [[0], [1], [2]], 200)
+    expected = scipy.stats.bootstrap(
+        (values,),
+        np.nanmean,
+        n_resamples=200,
+        batch=1,
+        method='percentile',
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    np.testing.assert_allclose(means[:, 1], expected.low)
+    np.testing.assert_allclose(means[:, 2], expected.high)
+
+
 STRAIGHT = people([[0, 0], [0, 10], [0, 20]])
 BENT = people([[0, 0], [0, 10], [10, 20]])
 # Moving the chain is no error.
@@ -81,6 +99,14 @@ def test_chain(gt, dt, angle, curvature, bends):
     expected = [[angle], [[curvature]], [[bends[0]]], [[bends[1]]]]
     for values, wanted in zip(errors.values(), expected):
         np.testing.assert_allclose(values, wanted, atol=1e-9)
+
+
+def test_links_turn_the_short_way_around():
+    # 179 and -179 degrees are 2 degrees apart.
+    a, b = math.radians(179), math.radians(-179)
+    gt = people([[0, 0], [math.cos(a), math.sin(a)]])
+    dt = people([[0, 0], [math.cos(b), math.sin(b)]])
+    assert link_errors(gt, dt, [(0, 1)]) == pytest.approx(2)
 
 
 def test_chain_without_a_label():

@@ -5,10 +5,12 @@ import json
 import math
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
+from spinepose_mmpose.metainfo import KEYPOINT_IDS
 
 import ablation
 import numpy as np
 import pytest
+from made_people import annotation, dataset, labelled, standing
 from mmengine.config import Config
 
 
@@ -18,19 +20,23 @@ def people(points, visible=2):
     return np.concatenate([points, flags[..., None]], axis=-1)
 
 
-def test_angle_error():
-    gt = people([[[0, 0], [10, 0], [10, 10]]])
-    dt = people([[[0, 0], [10, 10], [10, 20]]])
-    # The first link turns by 45 degrees, the second not at all.
-    links = [(0, 1), (1, 2)]
-    assert ablation.angle_error(gt, dt, links) == pytest.approx(22.5)
-    gt[0, 2, 2] = 0
-    assert ablation.angle_error(gt, dt, links) == pytest.approx(45)
-    # 179 and -179 degrees are 2 degrees apart.
-    a, b = math.radians(179), math.radians(-179)
-    gt = people([[[0, 0], [math.cos(a), math.sin(a)]]])
-    dt = people([[[0, 0], [math.cos(b), math.sin(b)]]])
-    assert ablation.angle_error(gt, dt, [(0, 1)]) == pytest.approx(2)
+def test_shape_scores(tmp_path):
+    """A spine whose one joint is off bends two segments, and is rougher."""
+    person, wrong = standing(), standing()
+    wrong[KEYPOINT_IDS['spine_04'], 0] += 10
+    files = dict(
+        truth=dataset(*labelled([person])),
+        found=[annotation(wrong, image_id=0, score=1)],
+    )
+    for name, content in files.items():
+        (tmp_path / name).write_text(json.dumps(content))
+    paths = [str(tmp_path / name) for name in files]
+    scores = ablation.shape_scores(*paths)
+    # Segments of 12 and 13 pixels; the bones count one way each.
+    angles = [math.degrees(math.atan2(10, length)) for length in (12, 13)]
+    assert scores['spine_angle'] == pytest.approx(sum(angles) / 8)
+    assert scores['bone_angle'] > 0
+    assert scores['roughness'] > scores['true_roughness'] > 0
 
 
 def test_roughness():
@@ -58,8 +64,8 @@ def args(tmp_path):
         rows=list(ablation.ROWS),
         backbone='backbone.pth',
         launcher='none',
-        weights=['gamma2=3'],
-        cfg_options=['train_dataloader.batch_size=5'],
+        weights=dict(gamma2=3),
+        cfg_options={'train_dataloader.batch_size': 5},
     )
 
 
@@ -91,7 +97,7 @@ def test_configs(args, monkeypatch):
     )
     base = Config.fromfile(ablation.config_file(args.config))
     assert base.model.head.out_channels == 37  # not edited in place
-    args.weights = ['delta=1']
+    args.weights = dict(delta=1)
     with pytest.raises(ValueError, match="'delta'.*beta.*gamma1"):
         ablation.student_config(args, 'all', 0, 'teacher.pth')
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
 from spinepose_mmpose.evaluation.keypoint_errors import (
+    chain_errors,
     link_errors,
     match_people,
 )
@@ -63,6 +64,16 @@ HALPE26 = dict(from_file='configs/_base_/datasets/halpe26.py')
 BEGIN, END = '<!-- ablation.py: begin -->', '<!-- ablation.py: end -->'
 
 
+class Settings(DictAction):
+    """``KEY=VALUE ...`` as a dictionary."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        wrong = [value for value in values if '=' not in value]
+        if wrong:
+            parser.error(f'{option_string} {wrong[0]}: KEY=VALUE expected')
+        super().__call__(parser, namespace, values, option_string)
+
+
 def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -103,7 +114,8 @@ def parse_args():
     parser.add_argument(
         '--weights',
         nargs='+',
-        default=(),
+        action=Settings,
+        default={},
         metavar='NAME=VALUE',
         help='other weights of beta (2.5), gamma1 (0.1), gamma2 (0.5)',
     )
@@ -115,7 +127,12 @@ def parse_args():
         'the plot goes beside it. Default: ablation.md in --out',
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', default=(), help='of every run'
+        '--cfg-options',
+        nargs='+',
+        action=Settings,
+        default={},
+        metavar='KEY=VALUE',
+        help='of every run',
     )
     parser.add_argument(
         '--launcher',
@@ -156,9 +173,7 @@ def base_config(args, data, epochs, seed):
             if scheduler.get('T_max') == end - begin:
                 scheduler['T_max'] = epochs - scheduler['begin']
             scheduler['end'] = epochs
-    for option in args.cfg_options:
-        name, _, value = option.partition('=')
-        cfg.merge_from_dict({name: DictAction._parse_iterable(value)})
+    cfg.merge_from_dict(args.cfg_options)
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     return cfg
 
@@ -204,17 +219,15 @@ def teacher_config(args):
 
 def student_config(args, row, seed, teacher):
     cfg = base_config(args, args.data, args.epochs, seed)
-    weights = dict(WEIGHTS)
-    for setting in args.weights:
-        name, _, value = setting.partition('=')
-        if name not in weights:
-            raise ValueError(
-                f'no weight is called {name!r}, expected one of '
-                f'{sorted(weights)}'
-            )
-        weights[name] = float(value)
+    unknown = set(args.weights) - set(WEIGHTS)
+    if unknown:
+        raise ValueError(
+            f'no weight is called {unknown.pop()!r}, expected one of '
+            f'{sorted(WEIGHTS)}'
+        )
+    weights = {**WEIGHTS, **args.weights}
     cfg.model.update(
-        {k: v if k in ROWS[row] else 0.0 for k, v in weights.items()}
+        {k: float(v) if k in ROWS[row] else 0.0 for k, v in weights.items()}
     )
     cfg.model.teacher = dict(
         config=teacher_model(cfg), checkpoint=teacher, metainfo=HALPE26
@@ -237,11 +250,11 @@ def finish(cfg, folder):
     cfg.work_dir = str(folder)
     last = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
     train, test = cfg.copy(), cfg.copy()
-    train.experiment_name = f'{folder.parent.name}_{folder.name}_train'
-    if (folder / 'last_checkpoint').exists():
-        train.resume, train.load_from = True, None
-    train.test_cfg = train.test_dataloader = train.test_evaluator = None
     if not last.exists():
+        train.experiment_name = f'{folder.parent.name}_{folder.name}_train'
+        if (folder / 'last_checkpoint').exists():
+            train.resume, train.load_from = True, None
+        train.test_cfg = train.test_dataloader = train.test_evaluator = None
         Runner.from_cfg(train).train()
     test.experiment_name = f'{folder.parent.name}_{folder.name}_test'
     test.resume, test.load_from = False, str(last)
@@ -251,12 +264,8 @@ def finish(cfg, folder):
     found = Runner.from_cfg(test).test()
     result = {name.rpartition('/')[2]: v for name, v in found.items()}
     if cfg.model.head.out_channels == 37:
-        result.update(
-            shape_scores(
-                cfg.test_evaluator.ann_file,
-                folder / 'predictions.keypoints.json',
-            )
-        )
+        predictions = str(folder / 'predictions.keypoints.json')
+        result |= shape_scores(cfg.test_evaluator.ann_file, predictions)
     result['minutes'] = (time.time() - start) / 60
     if is_main():
         write_text(str(scores), json.dumps(result, indent=1))
@@ -272,23 +281,18 @@ def is_main():
 
 def shape_scores(ann_file, predictions):
     """Errors of directions in degrees, and the roughness of the spine."""
-    truth = ground_truth_from_coco(read_json(str(ann_file)))
-    found = detections_from_coco(read_json(str(predictions)), truth)
+    truth = ground_truth_from_coco(read_json(ann_file))
+    found = detections_from_coco(read_json(predictions), truth)
     rows, columns, _ = match_people(truth, found, SIGMAS, min_oks=0.1)
     gt, dt = truth.keypoints[rows], found.keypoints[columns]
     chain = [KEYPOINT_IDS[name] for name in SPINE_CHAIN]
     bones = [[KEYPOINT_IDS[end] for end in bone] for bone in BONES]
     return dict(
-        bone_angle=angle_error(gt, dt, bones),
-        spine_angle=angle_error(gt, dt, list(zip(chain, chain[1:]))),
+        bone_angle=float(np.nanmean(link_errors(gt, dt, bones))),
+        spine_angle=float(np.nanmean(chain_errors(gt, dt, chain)['angle'])),
         roughness=roughness(gt[:, chain], dt[:, chain]),
         true_roughness=roughness(gt[:, chain], gt[:, chain]),
     )
-
-
-def angle_error(gt, dt, links):
-    """Mean absolute error of the directions of links, in degrees."""
-    return float(np.nanmean(link_errors(gt, dt, links)))
 
 
 def roughness(gt, dt):
@@ -314,18 +318,16 @@ def table(runs):
         runs (pd.DataFrame): The scores of a run per line, and its ``row``.
     """
     titles = [title for title, _, _ in COLUMNS.values()]
-    lines = ['| losses | ' + ' | '.join(titles) + ' |', '|---' * 7 + '|']
+    lines = [['losses', *titles], ['---'] * 7]
     for row, group in runs.groupby('row', sort=False):
         cells = [row]
         for column, (_, digits, _) in COLUMNS.items():
-            values = group[column]
-            cell = f'{values.mean():.{digits}f}'
-            if len(values) > 1:
-                spread = (values.max() - values.min()) / 2
-                cell += f' ± {spread:.{digits}f}'
+            cell = f'{group[column].mean():.{digits}f}'
+            if len(group) > 1:
+                cell += f' ± {np.ptp(group[column]) / 2:.{digits}f}'
             cells.append(cell)
-        lines.append('| ' + ' | '.join(cells) + ' |')
-    return '\n'.join(lines)
+        lines.append(cells)
+    return '\n'.join(f'| {" | ".join(cells)} |' for cells in lines)
 
 
 def plot(runs, path):
@@ -422,10 +424,8 @@ def main():
                     break
                 if is_main():
                     print(f'seed {seed}: {row}', file=sys.stderr, flush=True)
-                scores = finish(
-                    student_config(args, row, seed, weights), folder
-                )
-                runs.append(dict(scores, row=row))
+                cfg = student_config(args, row, seed, weights)
+                runs.append(dict(finish(cfg, folder), row=row))
         if runs and is_main():
             report(args, teacher, runs)
     return 0

@@ -43,6 +43,7 @@ from mmengine.config import Config
 TEST_SETS = ('spinetrack', 'coco', 'halpe26')
 SETS_VARIABLE = 'SPINEPOSE_TEST_SETS'
 UNTRAINED = 'none'
+STATS = ('AP', 'AR')
 
 
 def parse_args():
@@ -213,12 +214,9 @@ def run(
     metrics_file, log = folder / 'metrics.json', folder / 'test.log'
     metrics_file.unlink(missing_ok=True)
     os.environ[METHOD_VARIABLE] = entry.name
+    command = _command(entry, folder, metrics_file, cfg_options, report)
     with open(log, 'w', encoding='utf-8') as file:
-        code = subprocess.call(
-            _command(entry, folder, metrics_file, cfg_options, report),
-            stdout=file,
-            stderr=subprocess.STDOUT,
-        )
+        code = subprocess.call(command, stdout=file, stderr=subprocess.STDOUT)
     if code:
         raise RunFailed(f'{_last_words(log)} (all of it: {log})')
     if not metrics_file.exists():
@@ -237,16 +235,15 @@ def run(
 def _command(
     entry: Entry, folder: Path, metrics_file: Path, cfg_options, report
 ) -> List[str]:
+    tool = content_root() / 'tools' / 'test.py'
+    command = [sys.executable, tool, entry.config, entry.checkpoint]
+    command += ['--work-dir', folder, '--out', metrics_file]
     options = list(cfg_options)
     if entry.checkpoint == UNTRAINED:
         options.append('load_from=None')
     if report:
-        options.append(
-            f'test_evaluator.metrics.0.report_dir={folder / "report"}'
-        )
-    tool = content_root() / 'tools' / 'test.py'
-    command = [sys.executable, tool, entry.config, entry.checkpoint]
-    command += ['--work-dir', folder, '--out', metrics_file]
+        folder = folder / 'report'
+        options.append(f'test_evaluator.metrics.0.report_dir={folder}')
     command += ['--cfg-options', *options] if options else []
     return [str(part) for part in command]
 
@@ -314,54 +311,47 @@ def _figure(measured, published, compare=True) -> dict:
 
 def to_markdown(rows: List[dict]) -> str:
     """Measured values, with the difference to the published ones."""
-    columns = [
-        column
-        for column in TITLES
-        if any(
-            r['figures'][f'{column} AP']['measured'] is not None for r in rows
-        )
-    ]
-    titles = [TITLES[column] for column in columns]
-    table = [
-        ['method', 'keypoints', *titles, 'params', 'FLOPs'],
-        ['---'] + ['--:'] * (len(columns) + 3),
-    ]
+
+    def cell(figure, digits):
+        measured, difference = figure['measured'], figure['difference']
+        if measured is None:
+            return '-'
+        if difference is None:
+            return f'{measured:.{digits}f}'
+        # + 0. turns a rounded -0.0 into 0.0.
+        difference = round(difference, digits) + 0.0
+        return f'{measured:.{digits}f} ({difference:+.{digits}f})'
+
+    lines = []
     for row in rows:
-        figures = row['figures']
-        cells = [
-            row['title'] + (' (untrained)' if row['untrained'] else ''),
-            row['keypoints'] or '-',
-        ]
-        for column in columns:
-            pair = [_cell(figures[f'{column} {s}'], 1) for s in ('AP', 'AR')]
-            cells.append('-' if pair == ['-', '-'] else ' / '.join(pair))
-        cells += [_cell(figures[key], 2) for key in ('params', 'flops')]
-        table.append(cells)
-    failed = [f'- {r["title"]}: {r["error"]}' for r in rows if r['error']]
-    lines = [
-        '# Results',
-        '',
+        line = dict(
+            method=row['title'] + (' (untrained)' if row['untrained'] else ''),
+            keypoints=row['keypoints'] or '-',
+        )
+        for column, title in TITLES.items():
+            pair = [cell(row['figures'][f'{column} {s}'], 1) for s in STATS]
+            line[title] = '-' if pair == ['-', '-'] else ' / '.join(pair)
+        for key, title in (('params', 'params'), ('flops', 'FLOPs')):
+            line[title] = cell(row['figures'][key], 2)
+        lines.append(line)
+    table = pd.DataFrame(lines).astype(str)
+    # A test set that nobody was tested on has no column.
+    empty = [title for title in TITLES.values() if (table[title] == '-').all()]
+    table = table.drop(columns=empty)
+    rule = ['---'] + ['--:'] * (table.shape[1] - 1)
+    cells = [list(table), rule, *table.values.tolist()]
+    failed = [f'- {r["title"]}: {r["error"]}\n' for r in rows if r['error']]
+    return (
+        '# Results\n\n'
         'AP / AR x100 as measured; in brackets measured minus published. '
         "COCO and Halpe26 with the detector's boxes, the others with the "
         'labelled boxes of SpineTrack val. Keypoints that a method lacks '
         'count as wrong. Params in millions, FLOPs in billions for one '
-        'person without flip.',
-        '',
-        *('| ' + ' | '.join(map(str, cells)) + ' |' for cells in table),
-        *(['', 'Failed:', ''] if failed else []),
-        *failed,
-    ]
-    return '\n'.join(lines) + '\n'
-
-
-def _cell(values: dict, digits: int) -> str:
-    if values['measured'] is None:
-        return '-'
-    text = f'{values["measured"]:.{digits}f}'
-    if values['difference'] is None:
-        return text
-    # + 0. turns a rounded -0.0 into 0.0.
-    return f'{text} ({round(values["difference"], digits) + 0.0:+.{digits}f})'
+        'person without flip.\n\n'
+        + ''.join(f'| {" | ".join(row)} |\n' for row in cells)
+        + ('\nFailed:\n\n' if failed else '')
+        + ''.join(failed)
+    )
 
 
 def to_csv(rows: List[dict]) -> str:
@@ -409,17 +399,12 @@ def main():
             kept = finished(args.work_dir, entry, wanted)
             try:
                 if kept is None or args.redo:
-                    results[entry.name] = run(
-                        args.work_dir,
-                        entry,
-                        wanted,
-                        args.cfg_options,
-                        args.report,
-                    )
+                    options = args.cfg_options, args.report
+                    kept = run(args.work_dir, entry, wanted, *options)
                     print(f'{time.time() - start:.0f} s')
                 else:
-                    results[entry.name] = kept
                     print('kept from an earlier run')
+                results[entry.name] = kept
             except RunFailed as error:
                 print(f'failed: {error}')
                 errors[entry.name] = str(error)
