@@ -38,8 +38,8 @@ MAD_TO_SIGMA = 1.4826
 OUTLIER_WINDOW = 0.1
 # In square roots of the box area: smaller steps are never outliers.
 LEAST_OUTLIER = 0.02
-# In a clip so slow that OFFLINE_GAP is less than a frame, so many frame intervals
-# are no gap; outliers cannot be told from motion there.
+# In a clip so slow that OFFLINE_GAP is less than a frame, so many frame
+# intervals are no gap; outliers cannot be told from motion there.
 SLOW_GAP = 1.5
 # Steps that differ by less from the usual one count as even.
 EVEN = 0.02
