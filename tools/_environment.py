@@ -46,15 +46,21 @@ class SetupError(RuntimeError):
     """The environment cannot be made; the message says why."""
 
 
-def ensure() -> None:
-    """Return inside a complete environment, or exit with a sentence."""
+def ensure(bodies: bool = True) -> None:
+    """Return inside a complete environment, or exit with a sentence.
+
+    Args:
+        bodies (bool): Prepare the synthetic people's bodies as well, which
+            takes a minute; without it they are prepared at their first use.
+    """
     try:
         with _lock():
             _check_python()
             _make_venv()
             _install_requirements()
             _install_package()
-            _prepare_bodies()
+            if bodies:
+                _prepare_bodies()
     except SetupError as error:
         sys.exit(f'set-up failed: {error}')
     except KeyboardInterrupt:
