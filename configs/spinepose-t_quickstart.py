@@ -1,9 +1,9 @@
 # What tools/quickstart.py trains in minutes on a CPU: the demo model, which
-# knows synthetic people, goes on with new ones. It is no model for real people.
+# of demo/README.md, trained further on new synthetic people.
 _base_ = ['./spinepose-t_demo.py']
 
 load_from = 'spinepose://spinepose-t-demo'
-max_epochs = 2
+max_epochs = 1
 
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 # float32: without instructions for bfloat16 a CPU is slower with it.

@@ -19,12 +19,32 @@ td, th { padding: .2rem 1rem; text-align: right;
 td:first-child, th:first-child { text-align: left; }
 figure { display: inline-block; margin: .5rem; }
 img { height: 18rem; }
+video, iframe { width: 100%; }
+iframe { height: 40rem; border: 1px solid #ccc; }
 </style>
 <h1>spinepose-mmpose quickstart</h1>
-<p>SpinePose-t: the demo model of demo/README.md, trained further on new
-synthetic people. The last call of the quickstart took
-{{ '%.1f' % minutes }} minutes. The scores are for synthetic people that the
-model has not seen; they say nothing about real ones.</p>
+<h2>The demo model</h2>
+<p>spinepose-t-demo was trained on synthetic people and on sport photographs,
+for research use (demo/README.md). The walking woman is the demo clip of
+Sports2D (BSD-3-Clause).</p>
+{% for path in shown -%}
+{% if path.endswith('.mp4') -%}
+<video src="{{ path }}" controls muted loop></video>
+{% elif path.endswith('.html') -%}
+<p>Angles, ranges of motion and curves of the spine:
+<a href="{{ path }}">{{ path }}</a></p>
+<iframe src="{{ path }}" title="{{ path }}"></iframe>
+{% elif path.endswith('.jpg') -%}
+<img src="{{ path }}" alt="">
+{% else -%}
+<p>One row per person and frame: <a href="{{ path }}">{{ path }}</a></p>
+{% endif -%}
+{% endfor -%}
+{% if scores -%}
+<h2>A model of your own</h2>
+<p>The demo model, trained further on new synthetic people. The last call of
+the quickstart took {{ '%.1f' % minutes }} minutes. The scores are for synthetic
+people that the model has not seen; they say nothing about real ones.</p>
 <table><tr><th>keypoints</th>
 {%- for column in columns %}<th>{{ column }}</th>{% endfor %}</tr>
 {% for subset in subsets -%}
@@ -37,23 +57,36 @@ model has not seen; they say nothing about real ones.</p>
 {% for path in images -%}
 <figure><img src="{{ path }}" alt=""><figcaption>
 {{- path.rpartition('/')[2] }}</figcaption></figure>
-{% endfor %}</html>
+{% endfor %}
+{% endif -%}
+</html>
 """
 
 
 def write_page(
-    folder: Path, scores: dict, images: list, checkpoint: Path, minutes: float
+    folder: Path,
+    shown: list,
+    scores: dict | None = None,
+    images: list = (),
+    checkpoint: Path | None = None,
+    minutes: float = 0,
 ) -> Path:
     """Write ``folder/summary.html``.
 
     Args:
         folder (Path): Where to.
-        scores (dict): Metric names of SpineTrackMetric to values in 0..1.
-        images (list): Paths of drawn images, below ``folder``.
-        checkpoint (Path): Of the model.
+        shown (list): What the demo model has written, below ``folder``.
+        scores (dict, optional): Metric names of SpineTrackMetric to values
+            from 0 to 1; without them the page has its first part only.
+        images (list): Paths of images with poses, below ``folder``.
+        checkpoint (Path, optional): Of the model.
         minutes (float): That the last call took.
     """
     template = jinja2.Environment(autoescape=True).from_string(PAGE)
+
+    def relative(paths):
+        return [Path(os.path.relpath(p, folder)).as_posix() for p in paths]
+
     page = folder / 'summary.html'
     page.write_text(
         template.render(
@@ -62,10 +95,8 @@ def write_page(
             subsets=SUBSETS,
             scores=scores,
             checkpoint=checkpoint,
-            images=[
-                Path(os.path.relpath(path, folder)).as_posix()
-                for path in images
-            ],
+            shown=relative(shown),
+            images=relative(images),
         ),
         encoding='utf-8',
     )

@@ -1,15 +1,17 @@
-"""From nothing to a trained model: make data, train, test and infer.
+"""From nothing to spines in a video, and to a model of your own.
 
-    python tools/quickstart.py [--image PATH]
+    python tools/quickstart.py [--image PATH] [--video PATH]
 
 The first run sets up an environment. Then the commands that a user would type
-are printed and run one after another. Results and a summary page land in
-work_dirs/quickstart/. A rerun goes on where the last one stopped; --fresh
-starts over.
+are printed and run one after another: the demo model on a clip of a walking
+woman and on your files, and then a short training on synthetic people. Results
+and a summary page land in work_dirs/quickstart/. A rerun continues where the
+last one stopped; --fresh starts over.
 """
 
 import argparse
 import collections
+import importlib.util
 import json
 import os
 import re
@@ -31,24 +33,25 @@ SEED = 0
 # The parts of mmengine's log that are shown.
 PROGRESS = r'Epoch\(train\).*?\]\[.*?\]|eta: [\d:]+|loss: \S+'
 TABLE = r'^(subset|body|feet|spine|all) .*'
-SHOWN = 6  # held-out images that are drawn
+SHOWN = 6  # held-out images that are shown
+INFER = ('--model', 'spinepose-t-demo', '--detector', 'demo', '--overwrite')
 
 
 def parse_args():
     parser = argparse.ArgumentParser(
-        description='Train, test and infer on synthetic people. Results land '
-        'in work_dirs/quickstart/; a rerun goes on where the last one stopped.'
+        description='Find spines in a video, then train, test and infer on '
+        'synthetic people. Results land in work_dirs/quickstart/; a rerun '
+        'continues where the last one stopped.'
+    )
+    parser.add_argument('--image', type=Path, help='an image of yours')
+    parser.add_argument('--video', type=Path, help='a video of yours')
+    parser.add_argument(
+        '--train-images', type=int, default=600, help='default: 600'
     )
     parser.add_argument(
-        '--image', type=Path, help='infer this image of one person too'
+        '--val-images', type=int, default=100, help='default: 100'
     )
-    parser.add_argument(
-        '--train-images', type=int, default=1500, help='default: 1500'
-    )
-    parser.add_argument(
-        '--val-images', type=int, default=200, help='default: 200'
-    )
-    parser.add_argument('--epochs', type=int, help="default: the config's, 2")
+    parser.add_argument('--epochs', type=int, help="default: the config's, 1")
     parser.add_argument(
         '--fresh', action='store_true', help='remove earlier results first'
     )
@@ -57,9 +60,11 @@ def parse_args():
 
 def main() -> int:
     args = parse_args()
-    if args.image is not None and not args.image.is_file():
-        sys.exit(f'error: --image {args.image} does not exist')
-    _environment.ensure()
+    for name in ('image', 'video'):
+        path = getattr(args, name)
+        if path is not None and not path.is_file():
+            sys.exit(f'error: --{name} {path} does not exist')
+    _environment.ensure(bodies=False)
     from _quickstart_page import write_page  # needs the environment
 
     if args.fresh:
@@ -67,6 +72,9 @@ def main() -> int:
     OUT.mkdir(parents=True, exist_ok=True)
     start = time.time()
     try:
+        shown = show(args)
+        page = write_page(OUT, shown)
+        print(f'\nlook at      {page}\n(now a model of your own; Ctrl-C ends)')
         make_data(args)
         checkpoint = train(args)
         scores = test(checkpoint)
@@ -77,16 +85,53 @@ def main() -> int:
             f'{error.returncode}; its output is above and in {OUT}'
         )
     except KeyboardInterrupt:
-        sys.exit('\ninterrupted; the same command goes on from here')
+        sys.exit('\ninterrupted; the same command continues from here')
     minutes = (time.time() - start) / 60
-    page = write_page(OUT, scores, images, checkpoint, minutes)
+    page = write_page(OUT, shown, scores, images, checkpoint, minutes)
     print_summary(scores, images, checkpoint, page, minutes)
     return 0
 
 
+def show(args) -> list:
+    """The demo model on the clip and on the user's files; what was written."""
+    folder = OUT / 'demo'
+    clip = Path(
+        *importlib.util.find_spec('Sports2D').submodule_search_locations
+    )
+    videos = {'gait': clip / 'Demo' / 'demo.mp4'}
+    if args.video is not None:
+        videos[f'yours_{args.video.stem}'] = args.video.absolute()
+    shown = []
+    for name, video in videos.items():
+        outputs = dict(
+            o=folder / f'{name}.mp4',
+            s=folder / f'{name}.csv',
+            report=folder / f'{name}.html',
+        )
+        if not all(path.exists() for path in outputs.values()):
+            run(
+                f'1/5 the demo model on {video.name}',
+                [
+                    *(sys.executable, '-m', 'spinepose_mmpose', '-i', video),
+                    *('-o', outputs['o'], '-s', outputs['s']),
+                    *('--angles', 'all', '--report', outputs['report']),
+                    *INFER,
+                ],
+                r'^\S+: \d+.*',
+            )
+        shown += outputs.values()
+    if args.image is not None:
+        drawn = folder / f'yours_{args.image.stem}.jpg'
+        command = [sys.executable, '-m', 'spinepose_mmpose', '-i']
+        command += [args.image.absolute(), '-o', drawn, *INFER]
+        run(f'1/5 the demo model on {args.image.name}', command, r'^\S+: \d+.*')
+        shown.append(drawn)
+    return shown
+
+
 def make_data(args) -> None:
     run(
-        '1/4 synthetic people',
+        '2/5 synthetic people',
         [
             sys.executable,
             'tools/dataset_tools/make_synthetic.py',
@@ -100,7 +145,7 @@ def make_data(args) -> None:
 def train(args) -> Path:
     finished = OUT / 'train' / 'finished'
     if finished.exists():
-        print('2/4 training: done before')
+        print('3/5 training: done before')
         return last_checkpoint()
     # Two processes of one thread each train faster on two cores than one of
     # two threads.
@@ -116,7 +161,7 @@ def train(args) -> Path:
             f'param_scheduler.1.end={args.epochs}',
             f'param_scheduler.1.T_max={args.epochs}',
         ]
-    run('2/4 training', command, rf'{PROGRESS}|{TABLE}')
+    run('3/5 training', command, rf'{PROGRESS}|{TABLE}')
     finished.touch()
     return last_checkpoint()
 
@@ -130,7 +175,7 @@ def test(checkpoint: Path) -> dict:
     command = [*MIM, 'test', 'spinepose_mmpose', CONFIG]
     command += options(checkpoint=checkpoint, gpus=0)
     command += options(work_dir=OUT / 'test', out=result)
-    run('3/4 testing on held-out people', command, TABLE)
+    run('4/5 testing on held-out people', command, TABLE)
     return json.loads(result.read_text())
 
 
@@ -142,7 +187,7 @@ def infer(checkpoint: Path, image) -> list:
     command = [sys.executable, 'demo/inferencer_demo.py', *images]
     command += options(model=CONFIG, weights=checkpoint, boxes=boxes)
     command += options(out_dir=OUT / 'inference')
-    run('4/4 inference', command, r'^\S+: \d+ people')
+    run('5/5 inference', command, r'^\S+: \d+ people')
     return [OUT / 'inference' / 'visualizations' / i.name for i in images]
 
 

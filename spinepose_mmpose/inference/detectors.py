@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from ..downloads import DownloadError, cache_dir, fetch, file_name
-from ..utils import replaced
+from ..utils import content_root, replaced
 from .backends.onnxruntime import OnnxSession
 from .model_files import EXPORTED, said_beside
 from .network import MEAN, STD
@@ -21,8 +21,9 @@ logger = logging.getLogger(__name__)
 
 # A detector file to use where none is named.
 DETECTOR_VARIABLE = 'SPINEPOSE_DETECTOR'
-# Without one the default, and what stands in where it cannot be had.
-DEFAULT, SUBSTITUTE = 'rfdetr', 'rtmdet'
+# Without one the first of these that can be had; the last comes with the code.
+DEMO = 'demo'
+PREFERRED = ('rfdetr', 'rtmdet', DEMO)
 SDK = 'https://download.openmmlab.com/mmpose/v1/projects/rtmposev1/onnx_sdk/'
 RFDETR = 'https://huggingface.co/saifkhichi96/opendetect/resolve/main/rfdetr/'
 # An .onnx file, or an archive that holds an end2end.onnx.
@@ -100,7 +101,8 @@ def create_detector(
             checkpoint (with ``config``), or something that is a
             :class:`Detector` already. ``auto`` is the file that the
             environment variable ``SPINEPOSE_DETECTOR`` names, else
-            ``rfdetr``, or ``rtmdet`` where that cannot be downloaded.
+            ``rfdetr``, or ``rtmdet`` where that cannot be downloaded, or
+            ``demo``, which comes with the code (demo/README.md).
         device, threads: see :func:`.create_backend`.
         config (str | Path, optional): the MMDetection config of a checkpoint.
         input_size (tuple, optional): (w, h) for an ONNX file that takes any
@@ -158,15 +160,10 @@ def find_detector(name: str, size: str = 'm', progress: bool = True) -> Path:
             raise FileNotFoundError(f'no such detector file: {name}')
         return path
     if name == 'auto':
-        try:
-            return find_detector(DEFAULT, size, progress)
-        except DownloadError as error:
-            path = find_detector(SUBSTITUTE, size, progress)
-            logger.warning(
-                f'{path.name} finds people in place of {DEFAULT}: {error}'
-            )
-            return path
+        return _preferred(size, progress)
     name = name.lower()
+    if name == DEMO:
+        return content_root() / 'demo' / 'person-detector-demo.onnx'
     name = FAMILIES.get(name, {}).get(size, name)
     if name in PUBLISHED:
         return _published_file(name, progress)
@@ -177,8 +174,25 @@ def find_detector(name: str, size: str = 'm', progress: bool = True) -> Path:
         )
     raise ValueError(
         f'no detector {name!r}: choose auto, '
-        f'{", ".join([*FAMILIES, *PUBLISHED])}, or the path of an .onnx file'
+        f'{", ".join([*FAMILIES, *PUBLISHED, DEMO])}, or the path of an .onnx '
+        'file'
     )
+
+
+def _preferred(size: str, progress: bool) -> Path:
+    """The first of ``PREFERRED`` that is here or can be downloaded."""
+    reason = None
+    for name in PREFERRED:
+        try:
+            path = find_detector(name, size, progress)
+        except DownloadError as error:
+            reason = reason or error
+            continue
+        if reason is not None:
+            logger.warning(
+                f'{path.name} finds people in place of {PREFERRED[0]}: {reason}'
+            )
+        return path
 
 
 def _published_file(name: str, progress: bool) -> Path:

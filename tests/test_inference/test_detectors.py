@@ -305,8 +305,8 @@ def test_names_and_files(tmp_path, empty_mirror, monkeypatch):
 @pytest.mark.parametrize(
     'detector, size, name',
     [
-        ('auto', 's', 'rtmdet-nano'),
-        ('auto', 'x', 'rtmdet-m'),
+        ('rtmdet', 's', 'rtmdet-nano'),
+        ('rtmdet', 'x', 'rtmdet-m'),
         ('rfdetr', 't', 'rfdetr-n'),
         ('rfdetr', 'l', 'rfdetr-m'),
         ('rfdetr', 'x', 'rfdetr-l'),
@@ -321,6 +321,16 @@ def test_a_detector_that_cannot_be_had(empty_mirror, detector, size, name):
     ) as error:
         create_detector(detector, size=size)
     assert 'of your own' in str(error.value) and '\n' not in str(error.value)
+
+
+def test_the_detector_that_comes_along(empty_mirror, caplog):
+    detector = create_detector('auto')
+    (said,) = caplog.messages
+    assert said.startswith(
+        'person-detector-demo.onnx finds people in place of rfdetr: '
+    )
+    assert detector.input_size == (320, 320)
+    assert find_detector('demo') == detector.path
 
 
 def test_the_default_is_rf_detr_or_a_sentence(empty_mirror, caplog, tmp_path):
