@@ -13,19 +13,19 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from .report import Case, Report
+from .report import Case, EvaluationReport
 
 INK, GREY, EMPTY = '#444444', '#bbbbbb', '#c8c8c8'
 
 
 def draw_figures(
-    report: Report, image_paths: Dict[Hashable, str]
+    report: EvaluationReport, image_paths: Dict[Hashable, str]
 ) -> List[Figure]:
     """Precision and recall, errors on the body and, if anybody is labelled,
     the worst people.
 
     Args:
-        report (Report): What to show.
+        report (EvaluationReport): What to show.
         image_paths (dict): File by image id, for the last one.
     """
     figures = [precision_recall(report.content), body_map(report.content)]
@@ -49,7 +49,7 @@ def precision_recall(content: Dict[str, Any]) -> Figure:
     """One panel per subset: three OKS thresholds and the mean over all ten.
 
     Args:
-        content (dict): Of a :class:`Report`.
+        content (dict): Of a :class:`EvaluationReport`.
     """
     subsets = content['subsets']
     columns = min(2, len(subsets))
@@ -132,7 +132,7 @@ def body_map(content: Dict[str, Any]) -> Figure:
     Keypoints that are not SpineTrack's are listed beneath.
 
     Args:
-        content (dict): Of a :class:`Report`.
+        content (dict): Of a :class:`EvaluationReport`.
     """
     rows = content['keypoints']
     errors = {r['name']: 100 * (r['error']['value'] or 0) for r in rows}
@@ -242,11 +242,13 @@ MARGIN = 0.3
 LABEL_COLOR, PREDICTION_COLOR = '#3cdc50', '#e63ce6'
 
 
-def contact_sheet(report: Report, image_paths: Dict[Hashable, str]) -> Figure:
-    """Label and prediction of :attr:`Report.cases`, one tile per person.
+def contact_sheet(
+    report: EvaluationReport, image_paths: Dict[Hashable, str]
+) -> Figure:
+    """Label and prediction of the report's cases, one tile per person.
 
     Args:
-        report (Report): What to show.
+        report (EvaluationReport): What to show.
         image_paths (dict): File by image id; a tile without one is grey.
     """
     columns = min(COLUMNS, max(len(report.cases), 3))
@@ -264,7 +266,9 @@ def contact_sheet(report: Report, image_paths: Dict[Hashable, str]) -> Figure:
     return figure
 
 
-def _draw_case(axes, rank: int, case: Case, report: Report, paths) -> None:
+def _draw_case(
+    axes, rank: int, case: Case, report: EvaluationReport, paths
+) -> None:
     gts = report.ground_truth
     image_id = gts.image_ids[gts.image_index[case.person]]
     path = paths.get(image_id)

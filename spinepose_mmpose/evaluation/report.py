@@ -115,7 +115,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Report:
+class EvaluationReport:
     """``content`` is ready for JSON; the rest is for the contact sheet.
 
     ``cases`` are the worst first; ``links`` are pairs of keypoint ids.
@@ -154,7 +154,7 @@ def build_report(
     curves: Dict[str, Curves],
     options: ReportOptions = ReportOptions(),
     links: Sequence[Tuple[int, int]] = (),
-) -> Report:
+) -> EvaluationReport:
     """Everything but the files.
 
     A keypoint whose score is 0 in every prediction counts as one that the
@@ -171,7 +171,7 @@ def build_report(
         links (sequence): Pairs of keypoint ids to draw a line between.
 
     Returns:
-        Report: Its ``content`` holds one entry per table.
+        EvaluationReport: Its ``content`` holds one entry per table.
     """
     names, sigmas = list(names), np.asarray(sigmas, dtype=np.float64)
     predicted = (detections.keypoints[..., 2] > 0).any(axis=0)  # K
@@ -233,7 +233,7 @@ def build_report(
             for case in cases
         ],
     )
-    return Report(content, cases, gts, detections, tuple(links))
+    return EvaluationReport(content, cases, gts, detections, tuple(links))
 
 
 def _summaries(values, groups, num_bootstrap) -> List[Dict[str, Any]]:
@@ -349,14 +349,14 @@ def _sides(gt, dt, names, predicted) -> Dict[str, Any]:
 
 def write_report(
     folder: str,
-    report: Report,
+    report: EvaluationReport,
     image_paths: Optional[Dict[Hashable, str]] = None,
 ) -> List[str]:
     """Write tables and figures, each by temporary file and rename.
 
     Args:
         folder (str): Made where it is missing; older reports are replaced.
-        report (Report): From :func:`build_report`.
+        report (EvaluationReport): From :func:`build_report`.
         image_paths (dict, optional): File by image id, for the contact sheet.
 
     Returns:
@@ -447,7 +447,7 @@ def to_markdown(content: Dict[str, Any], figures: Sequence[str] = ()) -> str:
     """The report for people, from ``report.md.jinja``.
 
     Args:
-        content (dict): Of a :class:`Report`.
+        content (dict): Of a :class:`EvaluationReport`.
         figures (sequence): File names of those that were drawn.
     """
     import jinja2

@@ -6,7 +6,7 @@ import numpy as np
 
 from .body import PARTS, anatomy
 from .render import extent
-from .scene import SUPERSAMPLE, Camera, Person
+from .scene import SUPERSAMPLE, Camera, PosedPerson
 
 # The parts that a keypoint belongs to: they do not hide it.
 _TRUNK = ('torso',)
@@ -81,7 +81,7 @@ def visibility(points, owner: int, depth, fine) -> np.ndarray:
     return flags
 
 
-def annotate(person: Person, owner: int, camera: Camera, depth, fine):
+def annotate(person: PosedPerson, owner: int, camera: Camera, depth, fine):
     """The COCO annotation of a person without ids, or None if unseen.
 
     ``bbox`` is the outline within the image, also where something hides it;

@@ -62,7 +62,7 @@ class Camera:
 
 
 @dataclass
-class Person:
+class PosedPerson:
     """A posed and dressed person in the world.
 
     Attributes:
@@ -83,7 +83,7 @@ class Scene:
     """Everything that an image shows.
 
     Attributes:
-        people: Of :class:`Person`.
+        people: Of :class:`PosedPerson`.
         objects: Meshes of owner 0.
         light: sun direction and colours, see ``render.shade``.
         backdrop: (H, W, 3) linear RGB that stands for what no mesh covers;
@@ -114,7 +114,7 @@ def make_person(body: Body, pose, look: dict, place, owner: int = 1):
     move = np.array([place[0], place[1], 0.0]) - [pelvis[0], pelvis[1], low]
     for mesh in meshes:
         mesh.vertices = (mesh.vertices + move).astype(np.float32)
-    return Person(body, local, look, keypoints + move, meshes)
+    return PosedPerson(body, local, look, keypoints + move, meshes)
 
 
 def box(centre, size, kind, yaw=0.0):
