@@ -180,7 +180,7 @@ def _model(version: str, size: str, *figures: str) -> ModelInfo:
 _TABLE = (
     # Ours: RTMPose-t with 37 keypoints. Nobody has published weights of it.
     ModelInfo('spinepose-t', 'configs/spinepose-t.py', (192, 256)),
-    # The same network, trained on synthetic people alone: demo/README.md.
+    # The same network, trained on open material: demo/README.md.
     ModelInfo(
         'spinepose-t-demo',
         'configs/spinepose-t.py',
@@ -189,7 +189,7 @@ _TABLE = (
             weights='demo/spinepose-t-demo.pth',
             onnx='demo/spinepose-t-demo.onnx',
         ),
-        licence='Apache-2.0',
+        licence='research use',
     ),
     *(_model(*row.split()) for row in _FIGURES.strip().splitlines()),
     # From 2D to 3D: ours, trained on synthetic people alone, and SIMSPINE's.
