@@ -4,7 +4,7 @@
 _base_ = ['./spinepose-t_demo.py']
 
 load_from = 'spinepose://spinepose-t-demo'
-max_epochs = 2
+max_epochs = 4
 lsp_root = '{{$LSP_ROOT:data/lsp}}/'
 
 train_pipeline = [
