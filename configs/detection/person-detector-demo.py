@@ -1,5 +1,5 @@
 # The person detector that comes with the code: RTMDet's head on the backbone of
-# the demo pose model, for MMDetection. demo/README.md names commands and scores.
+# the demo pose model, for MMDetection; demo/README.md has commands and scores.
 _base_ = 'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'
 custom_imports = dict(imports=['spinepose_mmpose'])
 

@@ -60,7 +60,7 @@ class Tolerance:
 
 
 @dataclass
-class Found:
+class QuantizedModel:
     """What :func:`search_blocks` found.
 
     Attributes:
@@ -84,7 +84,7 @@ def search_blocks(
     shift_of: Callable[[onnx.ModelProto], float],
     tolerance: Tolerance,
     report: Callable[[str], None] = lambda text: None,
-) -> Found:
+) -> QuantizedModel:
     """Quantise all blocks but the fewest of the most sensitive ones.
 
     Each block is quantised alone and the keypoints' shift measured; then the
@@ -105,7 +105,7 @@ def search_blocks(
     loss = measure(model)
     report(f'all blocks: {describe(loss)}')
     if tolerance.allows(loss):
-        return Found(model, [], loss)
+        return QuantizedModel(model, [], loss)
     shifts = {}
     for block, nodes in blocks.items():
         shifts[block] = shift_of(quantize(nodes))
@@ -124,7 +124,7 @@ def search_blocks(
         loss = measure(model)
         report(f'without {", ".join(excluded)}: {describe(loss)}')
         if tolerance.allows(loss):
-            return Found(model, excluded, loss, shifts)
+            return QuantizedModel(model, excluded, loss, shifts)
     raise ValueError(
         'no block can be quantised within the loss allowed: the last one left '
         f'{describe(loss)}; more calibration samples or another --method may '
@@ -175,7 +175,7 @@ AUTO, NONE = 'auto', 'none'
 
 
 @dataclass(frozen=True)
-class Settings:
+class QuantizationSettings:
     """How to quantise.
 
     Attributes:
@@ -213,7 +213,7 @@ class Quantization:
     def __init__(
         self,
         path: str,
-        settings: Settings,
+        settings: QuantizationSettings,
         progress: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.settings, self.progress = settings, progress
@@ -231,7 +231,7 @@ class Quantization:
         shape = self.model.graph.input[0].type.tensor_type.shape.dim
         return shape[3].dim_value, shape[2].dim_value
 
-    def __call__(self, calibration: Crops, judges: Crops) -> Found:
+    def __call__(self, calibration: Crops, judges: Crops) -> QuantizedModel:
         """Quantise.
 
         Args:
@@ -285,7 +285,7 @@ class Quantization:
                 for node in nodes
             ]
         )
-        found = Found(model, self.excluded, measure(model))
+        found = QuantizedModel(model, self.excluded, measure(model))
         check_loss(found, settings.tolerance)
         return found
 
@@ -294,7 +294,9 @@ class Quantization:
         drop = None if own is None else 100 * (own - other)
         return drop, mean_shift(before, after)
 
-    def table(self, found: Found, judges: Crops, rounds: int = 50) -> str:
+    def table(
+        self, found: QuantizedModel, judges: Crops, rounds: int = 50
+    ) -> str:
         """AP, shift, size and latency before and after."""
         models = dict(FP32=self.model, INT8=found.model)
         shifts = dict(FP32=0.0, INT8=found.loss[1])
@@ -330,7 +332,9 @@ class Quantization:
         image = next(judges.inputs(order=self.settings.order))
         return latencies(runs, image, rounds)
 
-    def described(self, found: Found, calibration: Crops) -> onnx.ModelProto:
+    def described(
+        self, found: QuantizedModel, calibration: Crops
+    ) -> onnx.ModelProto:
         """The model with how it was made in its metadata."""
         onnx.helper.set_model_props(
             found.model,
@@ -370,7 +374,7 @@ class Quantization:
         return names
 
 
-def check_loss(found: Found, tolerance: Tolerance) -> None:
+def check_loss(found: QuantizedModel, tolerance: Tolerance) -> None:
     """Refuse a model that loses more than allowed.
 
     Raises:

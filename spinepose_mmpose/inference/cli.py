@@ -24,7 +24,7 @@ from .jobs import (
     plan_outputs,
 )
 from .record import digest_of
-from .reports import Report, check_window
+from .reports import ConsoleReport, check_window
 from .results import SPINE_ONLY
 from .run import Run, run_jobs
 from .settings import Settings, parse_value
@@ -201,7 +201,7 @@ def run_command(
     check_outputs(jobs, [job.source for job in found], settings)
     if settings.show:
         check_window()
-    report = Report(settings.quiet, settings.log_json, bar=index == 0)
+    report = ConsoleReport(settings.quiet, settings.log_json, bar=index == 0)
     open_clip = _opener(settings, jobs)
     run = make_run(settings, report, open_clip, environment)
     if run.boxes is not None:
@@ -249,7 +249,7 @@ def find_shard(environment: Mapping[str, str]) -> Tuple[int, int]:
 
 def make_run(
     settings: Settings,
-    report: Report,
+    report: ConsoleReport,
     open_clip: Callable,
     environment: Mapping[str, str] = os.environ,
 ) -> Run:
@@ -363,7 +363,7 @@ def _check(settings: Settings) -> None:
 class _Warnings(logging.Handler):
     """Passes on what the package logs."""
 
-    def __init__(self, report: Report):
+    def __init__(self, report: ConsoleReport):
         super().__init__(logging.WARNING)
         self.report = report
 

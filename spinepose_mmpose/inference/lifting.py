@@ -103,7 +103,7 @@ class Lifter:
         return np.float64(points - points[:, [ROOT]])
 
 
-class Camera(NamedTuple):
+class LiftingCamera(NamedTuple):
     """Of a file of intrinsics.
 
     Attributes:
@@ -118,7 +118,7 @@ class Camera(NamedTuple):
     distortion: np.ndarray = np.zeros(0)
     name: str = 'the intrinsics'
 
-    def for_size(self, size) -> 'Camera':
+    def for_size(self, size) -> 'LiftingCamera':
         """This camera, if its images have the size.
 
         Raises:
@@ -144,7 +144,7 @@ class Camera(NamedTuple):
         return to_rays(keypoints, self.matrix, seen)
 
 
-def read_intrinsics(path) -> Camera:
+def read_intrinsics(path) -> LiftingCamera:
     """Intrinsics from a file: JSON or TOML with ``matrix`` (or ``K``), and
     where known ``size`` and ``distortions``, at the top or in its only section
     (Pose2Sim's calibration of one camera); or OpenCV's YAML or XML with
@@ -173,7 +173,7 @@ def read_intrinsics(path) -> Camera:
             raise ValueError('its matrix is none of a camera')
         size = found.get('size')
         distortion = np.ravel(np.array(found.get('distortions', []), float))
-        return Camera(
+        return LiftingCamera(
             matrix,
             tuple(round(float(side)) for side in size) if size else None,
             distortion,
@@ -224,7 +224,7 @@ def _content(path: str) -> dict:
     return found
 
 
-def exif_camera(path, size) -> Optional[Camera]:
+def exif_camera(path, size) -> Optional[LiftingCamera]:
     """The camera that took a photograph, of its focal length as EXIF has it
     for 35 mm film; None where the file does not say."""
     from PIL import Image
@@ -238,7 +238,7 @@ def exif_camera(path, size) -> Optional[Camera]:
     if focal <= 0:
         return None
     degrees = 2 * np.degrees(np.arctan(DIAGONAL_35MM / 2 / focal))
-    return Camera(intrinsics_of_view(size, degrees), tuple(size))
+    return LiftingCamera(intrinsics_of_view(size, degrees), tuple(size))
 
 
 @dataclass
@@ -345,7 +345,7 @@ class Lifting:
         if isinstance(camera_intrinsics, (str, os.PathLike)):
             self.camera = read_intrinsics(camera_intrinsics)
         elif camera_intrinsics is not None:
-            self.camera = Camera(np.asarray(camera_intrinsics, float))
+            self.camera = LiftingCamera(np.asarray(camera_intrinsics, float))
         self.field_of_view = camera_field_of_view
         self.estimate_metric_scale = estimate_metric_scale
         self.height = primary_subject_height
@@ -364,7 +364,7 @@ class Lifting:
         self._filters: Dict[int, tuple] = {}
         self._said = set()
 
-    def camera_of(self, size, photograph=None) -> Camera:
+    def camera_of(self, size, photograph=None) -> LiftingCamera:
         """The camera of images of a size.
 
         Args:
@@ -381,7 +381,7 @@ class Lifting:
             if found is not None:
                 return found
         degrees = self.field_of_view or FIELD_OF_VIEW
-        return Camera(intrinsics_of_view(size, degrees))
+        return LiftingCamera(intrinsics_of_view(size, degrees))
 
     def lift(self, result: FrameResult, photograph=None) -> Lifted:
         """Everybody in a frame, by the network alone.

@@ -23,7 +23,7 @@ TITLE = 'spinepose-mmpose'
 LARGEST = 1280  # pixels of the longer side of a window
 
 
-class Report:
+class ConsoleReport:
     """Text: a progress bar and complaints on stderr, results on stdout. JSON:
     everything on stderr, one object per line.
 

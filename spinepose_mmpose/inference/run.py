@@ -17,7 +17,7 @@ from .formats import FORMATS, Frames, Header, rounded_result
 from .images import load_image
 from .jobs import PHOTO, Job, existing_outputs
 from .record import DamagedRecord, Record, check_same, digest_of
-from .reports import Report, show
+from .reports import ConsoleReport, show
 from .results import SPINE_ONLY, FrameResult, spine_of
 from .settings import FILES, RESULTS, Settings
 from .stream import FrameLoop, ahead, batches, stream
@@ -35,7 +35,7 @@ class Run:
     Attributes:
         settings (Settings): of the command.
         estimator (SpinePoseEstimator): with its networks ready.
-        report (Report): is told what happens.
+        report (ConsoleReport): is told what happens.
         open_clip (Callable): gives the source of a job's frames.
         boxes (BoxFile, optional): in place of a detector.
         draw (Callable, optional): from an image, which may be drawn upon,
@@ -49,7 +49,7 @@ class Run:
 
     settings: Settings
     estimator: object
-    report: Report
+    report: ConsoleReport
     open_clip: Callable[[Job], Source]
     boxes: Optional[BoxFile] = None
     draw: Optional[Callable[[np.ndarray, FrameResult], np.ndarray]] = None

@@ -120,14 +120,14 @@ def quantize(args) -> None:
     from spinepose_mmpose.deploy.crops import calibration_split, load_crops
     from spinepose_mmpose.deploy.quantize import (
         Quantization,
-        Settings,
+        QuantizationSettings,
         Tolerance,
     )
 
     import onnx
 
     tolerance = Tolerance(args.max_drop, args.max_shift)
-    settings = Settings(
+    settings = QuantizationSettings(
         method=args.method,
         exclude=args.exclude,
         tolerance=tolerance,

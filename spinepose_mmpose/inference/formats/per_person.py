@@ -39,7 +39,7 @@ class PerPerson(Format):
 
 
 @dataclass(eq=False)
-class Track:
+class PersonTrack:
     """One person from the first to the last frame, T frames.
 
     Attributes:
@@ -67,7 +67,7 @@ class Track:
         return steps / seconds
 
 
-def tracks_of(frames: Frames) -> List[Track]:
+def tracks_of(frames: Frames) -> List[PersonTrack]:
     """Everybody who has an identity."""
     seen, people = [], {}
     for position, result in enumerate(frames()):
@@ -80,7 +80,7 @@ def tracks_of(frames: Frames) -> List[Track]:
     ]
 
 
-def _track(track_id, own, seen) -> Track:
+def _track(track_id, own, seen) -> PersonTrack:
     first, last = min(own), max(own)
     rows = [position - first for position in own]
     parts = stacked(list(own.values())), stacked(list(own.values()), False)
@@ -91,7 +91,7 @@ def _track(track_id, own, seen) -> Track:
     scores = np.zeros(shape)
     (points[rows], scores[rows]), (image[rows], _) = parts
     frames, times = zip(*seen[first : last + 1])
-    return Track(
+    return PersonTrack(
         track_id, np.array(frames), np.array(times), points, scores, image
     )
 

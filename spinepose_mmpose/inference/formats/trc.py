@@ -57,7 +57,7 @@ class Trc(PerPerson):
 
 
 @dataclass
-class Track:
+class MarkerSpan:
     """Where somebody is first and last seen: frame, seconds, and how many
     frames that are."""
 
@@ -75,9 +75,9 @@ class Track:
         return (self.rows - 1) / seconds
 
 
-def _tracks(frames: Frames) -> Dict[int, Track]:
+def _tracks(frames: Frames) -> Dict[int, MarkerSpan]:
     """Identity -> its extent. Without identities nobody has a file."""
-    tracks: Dict[int, Track] = {}
+    tracks: Dict[int, MarkerSpan] = {}
     begins: Dict[int, int] = {}
     for position, result in enumerate(frames()):
         for track_id in (person.track_id for person in result.people):
@@ -85,7 +85,7 @@ def _tracks(frames: Frames) -> Dict[int, Track]:
                 continue
             if track_id not in tracks:
                 begins[track_id] = position
-                tracks[track_id] = Track(result.frame_index, result.time)
+                tracks[track_id] = MarkerSpan(result.frame_index, result.time)
             track = tracks[track_id]
             track.last, track.end = result.frame_index, result.time
             track.rows = position - begins[track_id] + 1
@@ -93,7 +93,7 @@ def _tracks(frames: Frames) -> Dict[int, Track]:
 
 
 def _write_group(
-    tracks: Dict[int, Track],
+    tracks: Dict[int, MarkerSpan],
     paths,
     header: Header,
     rate: float,
@@ -117,7 +117,7 @@ def _write_group(
                     files[track_id].write(_row(result, person, header, up_axis))
 
 
-def _head(path: str, header: Header, track: Track, nominal: float) -> str:
+def _head(path: str, header: Header, track: MarkerSpan, nominal: float) -> str:
     rate, k = f'{track.rate(nominal):.6g}', len(header.keypoints)
     rows, start = str(track.rows), str(track.first + 1)
     units = 'm' if header.axes else 'px'
