@@ -1,6 +1,6 @@
 """How many labelled people each detector finds, and how fast.
 
-    python benchmarks/detectors.py ANN.json IMAGES demo rtmdet.onnx hog
+    python benchmarks/detectors.py ANN.json IMAGES person-demo rtmdet.onnx hog
 
 Precision counts a box that matches nobody as wrong; it means something only
 where everybody is labelled. ``hog`` is OpenCV's detector, the floor to beat.

@@ -34,7 +34,13 @@ SEED = 0
 PROGRESS = r'Epoch\(train\).*?\]\[.*?\]|eta: [\d:]+|loss: \S+'
 TABLE = r'^(subset|body|feet|spine|all) .*'
 SHOWN = 6  # held-out images that are shown
-INFER = ('--model', 'spinepose-t-demo', '--detector', 'demo', '--overwrite')
+INFER = (
+    '--model',
+    'spinepose-t-demo',
+    '--detector',
+    'person-demo',
+    '--overwrite',
+)
 
 
 def parse_args():

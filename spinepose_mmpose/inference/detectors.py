@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 # A detector file to use where none is named.
 DETECTOR_VARIABLE = 'SPINEPOSE_DETECTOR'
 # Without one the first of these that can be had; the last comes with the code.
-DEMO = 'demo'
+DEMO = 'person-demo'
 PREFERRED = ('rfdetr', 'rtmdet', DEMO)
 SDK = 'https://download.openmmlab.com/mmpose/v1/projects/rtmposev1/onnx_sdk/'
 RFDETR = 'https://huggingface.co/saifkhichi96/opendetect/resolve/main/rfdetr/'
@@ -102,7 +102,7 @@ def create_detector(
             :class:`Detector` already. ``auto`` is the file that the
             environment variable ``SPINEPOSE_DETECTOR`` names, else
             ``rfdetr``, or ``rtmdet`` where that cannot be downloaded, or
-            ``demo``, which comes with the code (demo/README.md).
+            ``person-demo``, which comes with the code (demo/README.md).
         device, threads: see :func:`.create_backend`.
         config (str | Path, optional): the MMDetection config of a checkpoint.
         input_size (tuple, optional): (w, h) for an ONNX file that takes any

@@ -270,7 +270,7 @@ class Settings:
         keyword='flip_test')
 
     detector: Optional[str] = _option(
-        'auto', 'auto (default), rfdetr, rtmdet, yolox, demo (comes with the '
+        'auto', 'auto (default), rfdetr, rtmdet, yolox, person-demo (comes with the '
         'code), none (the whole image is one person), or a file: .onnx, or '
         '.pth with --detector-config',
         group='people', metavar='NAME', keyword='detector')

@@ -330,7 +330,7 @@ def test_the_detector_that_comes_along(empty_mirror, caplog):
         'person-detector-demo.onnx finds people in place of rfdetr: '
     )
     assert detector.input_size == (320, 320)
-    assert find_detector('demo') == detector.path
+    assert find_detector('person-demo') == detector.path
 
 
 def test_the_default_is_rf_detr_or_a_sentence(empty_mirror, caplog, tmp_path):

@@ -78,11 +78,14 @@ def shorten_names(graph) -> None:
 
 def main() -> None:
     args = parse_args()
+    from mmcv.cnn.utils import fuse_conv_bn
     from mmdet.apis import init_detector
 
     detector = init_detector(
         args.config, args.checkpoint, device='cpu', palette='random'
     )
+    fuse_conv_bn(detector.backbone)
+    fuse_conv_bn(detector.neck)
     network = BoxesAndScores(detector, args.size).eval()
     file = io.BytesIO()
     torch.onnx.export(
@@ -93,6 +96,9 @@ def main() -> None:
         output_names=['boxes', 'scores'],
         opset_version=17,
         dynamo=False,
+        # Folded norms would need a copy of the head's weights per level.
+        training=torch.onnx.TrainingMode.PRESERVE,
+        do_constant_folding=False,
     )
     model = onnx.load_from_string(file.getvalue())
     store_weights_as_fp16(model)
