@@ -193,13 +193,14 @@ def test_the_driver_is_asked(monkeypatch):
 
 
 def test_autoload_knows_every_package_that_is_fixed():
+    # Matplotlib is imported by many, and fixed for MMPose alone.
     fixed = {
         name.partition('.')[0]
         for shim in compat.SHIMS
         for name in (shim.after, *shim.before)
         if name
     }
-    assert fixed == set(autoload.PACKAGES)
+    assert fixed - {'matplotlib'} == set(autoload.PACKAGES)
 
 
 def test_autoload(tmp_path, monkeypatch):

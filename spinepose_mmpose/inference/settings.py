@@ -270,8 +270,8 @@ class Settings:
         keyword='flip_test')
 
     detector: Optional[str] = _option(
-        'auto', 'auto (default), rfdetr, rtmdet, yolox, person-demo (comes with the '
-        'code), none (the whole image is one person), or a file: .onnx, or '
+        'auto', 'auto (default), rfdetr, rtmdet, yolox, person-demo (comes with '
+        'the code), none (the whole image is one person), or a file: .onnx, or '
         '.pth with --detector-config',
         group='people', metavar='NAME', keyword='detector')
     detector_config: Optional[str] = _option(
