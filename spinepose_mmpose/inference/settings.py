@@ -270,9 +270,9 @@ class Settings:
         keyword='flip_test')
 
     detector: Optional[str] = _option(
-        'auto', 'auto (default), rfdetr, rtmdet, yolox, person-demo (comes with '
-        'the code), none (the whole image is one person), or a file: .onnx, or '
-        '.pth with --detector-config',
+        'auto', 'auto (default), rfdetr, rtmdet, yolox, person-demo (comes '
+        'with the code), none (the whole image is one person), or a file: '
+        '.onnx, or .pth with --detector-config',
         group='people', metavar='NAME', keyword='detector')
     detector_config: Optional[str] = _option(
         None, 'of MMDetection, for a .pth', metavar='FILE',
