@@ -1,7 +1,7 @@
 """The figures of a report, by matplotlib."""
 
 from itertools import accumulate
-from typing import Any, Dict, Hashable, List
+from typing import Any, Dict, Hashable
 
 from spinepose_mmpose.metainfo import SKELETON, SPINE_CHAIN, VERTEBRAE
 
@@ -13,16 +13,16 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from .report import Case, EvaluationReport
+from .report import FIGURES, Case, EvaluationReport
 
 INK, GREY, EMPTY = '#444444', '#bbbbbb', '#c8c8c8'
 
 
 def draw_figures(
     report: EvaluationReport, image_paths: Dict[Hashable, str]
-) -> List[Figure]:
-    """Precision and recall, errors on the body and, if anybody is labelled,
-    the worst people.
+) -> Dict[str, Figure]:
+    """By file name: precision and recall, errors on the body and, if anybody
+    is labelled, the worst people.
 
     Args:
         report (EvaluationReport): What to show.
@@ -31,7 +31,7 @@ def draw_figures(
     figures = [precision_recall(report.content), body_map(report.content)]
     if report.cases:
         figures.append(contact_sheet(report, image_paths))
-    return figures
+    return dict(zip(FIGURES, figures))
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -300,10 +300,11 @@ def _draw_case(
     axes.set_title(f'#{rank}  {verdict}\nimage {image_id}', fontsize=8)
     right, bottom = x + max(w, 1), y + max(h, 1)
     dx, dy = MARGIN * max(w, 1), MARGIN * max(h, 1)
-    axes.set(xlim=(x - dx, right + dx), ylim=(bottom + dy, y - dy))
-    # The shorter side shows more of the image, so that every tile is full.
-    axes.set_aspect('equal', adjustable='datalim')
     axes.set(xticks=(), yticks=())
+    # One side may show more of the image, so that every tile is full.
+    axes.set_xlim(x - dx, right + dx, auto=None)
+    axes.set_ylim(bottom + dy, y - dy, auto=None)
+    axes.set_aspect('equal', adjustable='datalim')
 
 
 def _draw_person(axes, keypoints, links, color: str) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from .coco import (
     OKS_THRESHOLDS,
     RECALLS,
+    STAT_NAMES,
     Curves,
     oks_matrix,
     summarize_curves,
@@ -362,26 +363,26 @@ def write_report(
     Returns:
         list[str]: Names of the files.
     """
-    content, drawn = report.content, []
+    content, figures = report.content, {}
     os.makedirs(folder, exist_ok=True)
     if content['settings']['draw']:
         from .figures import draw_figures
 
         figures = draw_figures(report, image_paths or {})
-        drawn = list(FIGURES[: len(figures)])
-        for name, figure in zip(drawn, figures):
+    for name in FIGURES:
+        if name in figures:
             with replaced(os.path.join(folder, name)) as temporary:
-                figure.savefig(temporary)
-    for name in set(FIGURES) - set(drawn):  # of an older report
-        Path(folder, name).unlink(missing_ok=True)
+                figures[name].savefig(temporary)
+        else:  # of an older report
+            Path(folder, name).unlink(missing_ok=True)
     texts = {
         'report.json': json.dumps(content, indent=1, allow_nan=False) + '\n',
         **tables(content),
-        'report.md': to_markdown(content, drawn),
+        'report.md': to_markdown(content, list(figures)),
     }
     for name, text in texts.items():
         write_text(os.path.join(folder, name), text)
-    return [*texts, *drawn]
+    return [*texts, *figures]
 
 
 def tables(content: Dict[str, Any]) -> Dict[str, str]:
@@ -390,32 +391,26 @@ def tables(content: Dict[str, Any]) -> Dict[str, str]:
     nothing is known."""
     import pandas as pd
 
-    def csv(rows, columns, errors, *more):
+    def frame(rows, columns, errors):
         ends = ('', '_low', '_high')
         columns = [*columns, *(f'{e}{end}' for e in errors for end in ends)]
-        frame = pd.json_normalize(rows, sep='_')
-        frame = frame.rename(columns=lambda name: name.removesuffix('_value'))
-        return frame.reindex(columns=[*columns, *more]).to_csv(
-            index=False, float_format='%.6g', lineterminator='\n'
-        )
+        flat = pd.json_normalize(rows, sep='_')
+        flat = flat.rename(columns=lambda name: name.removesuffix('_value'))
+        return flat.reindex(columns=columns)
 
-    exchanged = {
-        pair[side]: pair['exchanged']
-        for pair in content['left_right']['pairs']
-        for side in ('left', 'right')
-    }
-    keypoints = [
-        dict(
-            row,
-            keypoint=row['name'],
-            vertebra=VERTEBRAE.get(row['name']),
-            predicted=int(row['predicted']),
-            exchanged=exchanged.get(row['name']),
-        )
-        for row in content['keypoints']
-    ]
+    columns = ('id', 'keypoint', 'vertebra', 'predicted', 'compared')
+    keypoints = [dict(r, keypoint=r['name']) for r in content['keypoints']]
+    keypoints = frame(keypoints, columns, ERRORS)
+    keypoints['vertebra'] = keypoints['keypoint'].map(VERTEBRAE)
+    keypoints['predicted'] = keypoints['predicted'].astype(int)
+    keypoints['exchanged'] = keypoints['keypoint'].map(
+        {
+            pair[side]: pair['exchanged']
+            for pair in content['left_right']['pairs']
+            for side in ('left', 'right')
+        }
+    )
     subsets = [dict(v, subset=name) for name, v in content['subsets'].items()]
-    stats = [k for k in subsets[0] if k.startswith(('AP', 'AR'))]
     spine = [
         dict(
             row,
@@ -427,20 +422,16 @@ def tables(content: Dict[str, Any]) -> Dict[str, str]:
         for row in content['spine'].get(f'{part}s', ())
         for points in [[row[k] for k in ('upper', 'lower', 'at') if k in row]]
     ]
-    return {
-        'keypoints.csv': csv(
-            keypoints,
-            ['id', 'keypoint', 'vertebra', 'predicted', 'compared'],
-            ERRORS,
-            'exchanged',
+    columns = ('part', 'keypoints', 'vertebrae', 'compared')
+    frames = dict(
+        keypoints=keypoints,
+        subsets=frame(
+            subsets, ('subset', 'people', *STAT_NAMES, 'compared'), ERRORS
         ),
-        'subsets.csv': csv(
-            subsets, ['subset', 'people', *stats, 'compared'], ERRORS
-        ),
-        'spine.csv': csv(
-            spine, ['part', 'keypoints', 'vertebrae', 'compared'], CHAIN_ERRORS
-        ),
-    }
+        spine=frame(spine, columns, CHAIN_ERRORS),
+    )
+    style = dict(index=False, float_format='%.6g', lineterminator='\n')
+    return {f'{n}.csv': table.to_csv(**style) for n, table in frames.items()}
 
 
 def to_markdown(content: Dict[str, Any], figures: Sequence[str] = ()) -> str:

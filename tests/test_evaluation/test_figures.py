@@ -19,7 +19,7 @@ from made_people import make_report, standing
 from matplotlib.colors import to_rgb
 
 
-def test_files(tmp_path):
+def test_files(tmp_path, caplog):
     person = standing()
     files = write_report(str(tmp_path), make_report([person], [person]))
     for name in ('body_map.png', 'precision_recall.png', 'worst_cases.jpg'):
@@ -27,6 +27,7 @@ def test_files(tmp_path):
         image = cv2.imread(str(tmp_path / name))
         assert min(image.shape[:2]) > 300 and np.ptp(image) > 200
         assert f']({name})' in (tmp_path / 'report.md').read_text()
+    assert not caplog.records  # matplotlib warns through its logger
     # A later report without figures takes the older ones away.
     write_report(str(tmp_path), make_report([person], [person], draw=False))
     assert not list(tmp_path.glob('*.png'))
