@@ -222,11 +222,9 @@ def run(title: str, command: list, told: str) -> None:
     log = OUT / 'logs' / f'{title[0]}.log'
     log.parent.mkdir(exist_ok=True)
     print(f'\n=== {title}   (log: {log})')
-    print(
-        f'$ SPINETRACK_ROOT={DATA.relative_to(_environment.ROOT)} '
-        f'{shown(command)}',
-        flush=True,
-    )
+    data = f'SPINETRACK_ROOT={DATA.relative_to(_environment.ROOT)} '
+    needs_data = not title.startswith('1')
+    print(f'$ {data * needs_data}{shown(command)}', flush=True)
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
