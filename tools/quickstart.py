@@ -39,6 +39,7 @@ INFER = ('--model', 'spinepose-t-demo', '--overwrite')
 # does not find her. People in the user's files are found by a published
 # detector if it can be downloaded.
 BOXES = ('--boxes', 'demo/gait_boxes.csv')
+DONE = r'^\d+ (frames|photographs): .*'
 
 
 def parse_args():
@@ -122,14 +123,14 @@ def show(args) -> list:
                     *INFER,
                     *(BOXES if name == 'gait' else ()),
                 ],
-                r'^\S+: \d+.*',
+                DONE,
             )
         shown += outputs.values()
     if args.image is not None:
         drawn = folder / f'yours_{args.image.stem}.jpg'
         command = [sys.executable, '-m', 'spinepose_mmpose', '-i']
         command += [args.image.absolute(), '-o', drawn, *INFER]
-        run(f'1/5 the demo model on {args.image.name}', command, r'^\S+: \d+.*')
+        run(f'1/5 the demo model on {args.image.name}', command, DONE)
         shown.append(drawn)
     return shown
 
