@@ -17,7 +17,7 @@ import cv2
 STAGES = {
     'shape of the body': 'make_body',
     'clothes and hair': 'dress',
-    'shadow map': '_shadow_map',
+    'light and shadow map': '_lighting',
     'surroundings': '_draw_objects',
     'labels': 'annotate',
     'camera (blur, exposure, noise)': 'finish',

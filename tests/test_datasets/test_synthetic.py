@@ -219,7 +219,7 @@ class TestSpineInside:
             pixels = camera.project(vertices)
             whole = np.ones(len(pixels), np.float32)
             faces = body.anatomy().faces
-            near, _, _ = render.raster(pixels, faces, whole, 300, 300, True)
+            near, _, _ = render.raster(pixels, faces, whole, 300, 300)
             x, y = points[:, :2].round().astype(int).T
             assert (near[y, x] < points[:, 2]).all(), azimuth
 
@@ -242,12 +242,11 @@ class TestRender:
             np.ones(3, np.float32),
             60,
             50,
-            True,
         )
         normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
         rows, columns = np.nonzero(index == 0)
         assert len(rows) > 200
-        rays = np.stack([columns, rows], 1) - camera.centre
+        rays = np.stack([columns, rows], 1) - camera.intrinsics()[:2, 2]
         rays = np.c_[rays / 100.0, np.ones(len(rows))]
         exact = (normal @ corners[0]) / (rays @ normal)
         assert depth[rows, columns] == pytest.approx(exact, rel=1e-5)
@@ -266,7 +265,7 @@ class TestRender:
         )  # fmt: skip
         faces = np.array([[0, 1, 2], [3, 4, 5]], np.int32)
         cut = np.array([1, 1, 1, 1, -1, 1], np.float32)
-        _, index, _ = render.raster(points, faces, cut, 20, 20, False)
+        _, index, _ = render.raster(points, faces, cut, 20, 20)
         assert index[2, 2] == 1  # the nearer one
         assert index[1, 15] == 0  # cut away there
         assert index[19, 19] == -1

