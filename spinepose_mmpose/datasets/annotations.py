@@ -158,39 +158,46 @@ class DataSet:
         return 'val' in self.name or 'test' in self.name
 
     def load(self) -> 'Content':
-        """
-        Raises:
-            FileNotFoundError, ValueError: if it is no COCO-format file.
-        """
-        if not self.ann_file.is_file():
-            raise FileNotFoundError(f'no such annotation file: {self.ann_file}')
-        try:
-            content = json.loads(self.ann_file.read_bytes())
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        """See :func:`read_coco`."""
+        return Content(self, read_coco(self.ann_file))
+
+
+def read_coco(path) -> dict:
+    """A COCO-format file.
+
+    Args:
+        path (str | Path): JSON with the lists ``images`` and ``annotations``.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no complete JSON of that form.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'no such annotation file: {path}')
+    try:
+        content = json.loads(path.read_bytes())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f'{path} is no complete JSON, it may be cut off: {error}'
+        ) from None
+    except RecursionError:
+        raise ValueError(
+            f'{path} is nested too deeply, COCO annotations expected'
+        ) from None
+    for key in ('images', 'annotations'):
+        if not isinstance(content, dict) or not isinstance(
+            content.get(key), list
+        ):
             raise ValueError(
-                f'{self.ann_file} is no complete JSON, it may be cut off: '
-                f'{error}'
-            ) from None
-        except RecursionError:
+                f'{path} has no list {key!r}, COCO annotations expected'
+            )
+        odd = [e for e in content[key] if not isinstance(e, dict)]
+        if odd:
             raise ValueError(
-                f'{self.ann_file} is nested too deeply, COCO annotations '
-                'expected'
-            ) from None
-        for key in ('images', 'annotations'):
-            if not isinstance(content, dict) or not isinstance(
-                content.get(key), list
-            ):
-                raise ValueError(
-                    f'{self.ann_file} has no list {key!r}, COCO annotations '
-                    'expected'
-                )
-            odd = [e for e in content[key] if not isinstance(e, dict)]
-            if odd:
-                raise ValueError(
-                    f'{self.ann_file}: an entry of {key!r} is {odd[0]!r}, '
-                    'expected an object'
-                )
-        return Content(self, content)
+                f'{path}: an entry of {key!r} is {odd[0]!r}, expected an object'
+            )
+    return content
 
 
 def find_sets(root, splits: Sequence[str] = ()) -> List[DataSet]:

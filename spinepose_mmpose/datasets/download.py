@@ -5,7 +5,6 @@ bytes. A file is complete or absent, so that a further run goes on.
 """
 
 import contextlib
-import json
 import logging
 import os
 import re
@@ -39,6 +38,7 @@ from ..downloads import (
     with_mirror,
 )
 from ..utils import replaced, sweep
+from .annotations import read_coco
 
 logger = logging.getLogger(__name__)
 
@@ -439,41 +439,19 @@ def annotation_path(root, split: str) -> Path:
     return Path(root) / 'annotations' / f'person_keypoints_{split}.json'
 
 
-def read_annotations(path) -> dict:
-    """A COCO-format file.
-
-    Raises:
-        ValueError: it is no complete JSON or has no images or annotations.
-    """
-    with open(path, encoding='utf-8') as file:
-        try:
-            content = json.load(file)
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(
-                f'{path} is no complete JSON, it may be cut off: {error}'
-            ) from None
-    for key in ('images', 'annotations'):
-        if not isinstance(content, dict) or not isinstance(
-            content.get(key), list
-        ):
-            raise ValueError(
-                f'{path} has no list {key!r}, COCO annotations expected'
-            )
-    return content
-
-
 def _is_readable(path) -> bool:
     try:
-        return bool(read_annotations(path))
+        return bool(read_coco(path))
     except (OSError, ValueError):
         return False
 
 
 def _is_complete(root: Path, part: str, split: str) -> bool:
     """Whether the annotations, or all images that they list, are there."""
-    if not _is_readable(annotation_path(root, split)):
+    try:
+        status = split_status(root, split, part == 'images')
+    except (OSError, ValueError):
         return False
-    status = split_status(root, split, part == 'images')
     return bool(status.listed) and not status.missing
 
 
@@ -486,11 +464,11 @@ def split_status(root: Path, split: str, images: bool) -> SplitStatus:
     path = annotation_path(root, split)
     if not path.is_file():
         return SplitStatus(split, None, None, None)
-    content = read_annotations(path)
+    content = read_coco(path)
     names = [
         image['file_name']
         for image in content['images']
-        if isinstance(image, dict) and 'file_name' in image
+        if 'file_name' in image
     ]
     missing = None
     if images:
