@@ -129,7 +129,9 @@ MIN_ELEMENTS = 256
 LARGEST = float(np.finfo(np.float16).max)
 
 
-def store_weights_as_fp16(model: onnx.ModelProto) -> int:
+def store_weights_as_fp16(
+    model: onnx.ModelProto, min_elements: int = MIN_ELEMENTS
+) -> int:
     """Store FP32 initializers as FP16, each with a Cast back to FP32.
 
     Runtimes do the casts once, when they load the file. A tensor with a value
@@ -137,6 +139,7 @@ def store_weights_as_fp16(model: onnx.ModelProto) -> int:
 
     Args:
         model: Changed in place.
+        min_elements: Smaller tensors stay in FP32.
 
     Returns:
         How many tensors were changed.
@@ -147,7 +150,7 @@ def store_weights_as_fp16(model: onnx.ModelProto) -> int:
         if tensor.data_type != TensorProto.FLOAT or tensor.name in inputs:
             continue
         values = numpy_helper.to_array(tensor)
-        if values.size < MIN_ELEMENTS or np.abs(values).max() > LARGEST:
+        if values.size < min_elements or np.abs(values).max() > LARGEST:
             continue
         name = tensor.name
         tensor.CopyFrom(

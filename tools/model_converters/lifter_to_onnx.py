@@ -79,29 +79,17 @@ def export(args):
 
 def finish(path: str, half: bool) -> None:
     """Name the licence and store large weights in half precision."""
-    import numpy as np
+    from spinepose_mmpose.deploy.export import (
+        store_weights_as_fp16,
+        write_facts,
+    )
+
     import onnx
-    from onnx import helper, numpy_helper
 
     model = onnx.load(path)
-    onnx.helper.set_model_props(model, dict(licence=LICENCE))
-    casts = []
-    for tensor in model.graph.initializer if half else ():
-        values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < LEAST_HALF:
-            continue
-        name = tensor.name
-        tensor.CopyFrom(
-            numpy_helper.from_array(values.astype(np.float16), f'{name}.half')
-        )
-        casts.append(
-            helper.make_node(
-                'Cast', [f'{name}.half'], [name], to=onnx.TensorProto.FLOAT
-            )
-        )
-    nodes = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
+    write_facts(model, dict(licence=LICENCE))
+    if half:
+        store_weights_as_fp16(model, LEAST_HALF)
     onnx.checker.check_model(model)
     onnx.save(model, path)
 
