@@ -346,7 +346,7 @@ def _of_name(name: str, kind: str, progress: bool) -> Path:
 def _unpublished(model: ModelInfo) -> str:
     if not model.weights:
         missing = f'{model.name} has no published weights'
-        remedy = f'train it (mim train mmpose {model.config})'
+        remedy = f'train it (mim train spinepose_mmpose {model.config})'
     else:
         missing = f'{model.name} has no published ONNX file'
         remedy = 'export its weights with mmdeploy'

@@ -30,7 +30,7 @@ from ..camera import (
 )
 from ..metainfo import KEYPOINT_IDS, KEYPOINT_NAMES, NUM_KEYPOINTS, SUBSETS
 from .results import FrameResult
-from .smooth import _gain, _smooth_segment, _tracks
+from .smooth import places_by_identity, smooth_segment, smoothing_gain
 
 logger = logging.getLogger(__name__)
 
@@ -435,7 +435,7 @@ class Lifting:
         known = self.calibrate(used[: self.warmup_frames])
         if not self.smoothing:
             return [self._placed(frame, known) for frame in frames]
-        places = _tracks(results)
+        places = places_by_identity(results)
         everybody = [[None] * len(frame.points) for frame in frames]
         for places_of_one in places.values():
             for part in _parts(places_of_one, results):
@@ -544,7 +544,7 @@ class Lifting:
         lengths = known.lengths.get(identity)
         if lengths is None:  # came after the warm-up
             lengths = np.median(_lengths(points * known.scale), axis=0)
-        points = _smooth_segment(points * known.scale, times, 1.0, *options)
+        points = smooth_segment(points * known.scale, times, 1.0, *options)
         points = rebuild(points, lengths)
         roots = np.stack(
             [
@@ -553,7 +553,7 @@ class Lifting:
             ]
         )
         if np.isfinite(roots).all(1).any():
-            roots = _smooth_segment(roots[:, None], times, 5.0, *options)[:, 0]
+            roots = smooth_segment(roots[:, None], times, 5.0, *options)[:, 0]
         return points + roots[:, None]
 
     def _calmed(self, frame: Lifted) -> Lifted:
@@ -568,7 +568,7 @@ class Lifting:
             if before is not None and 0 < time - before[0] <= GAP:
                 dt = time - before[0]
                 speed = np.linalg.norm(now - before[1], axis=-1) / dt
-                gain = _gain(LIVE_CUTOFF + LIVE_BETA * speed, dt)
+                gain = smoothing_gain(LIVE_CUTOFF + LIVE_BETA * speed, dt)
                 now = before[1] + gain[:, None] * (now - before[1])
             known[identity] = time, now
             lengths = self._calibration.lengths.setdefault(

@@ -179,7 +179,7 @@ def _of_model(info: ModelInfo, backend: str, progress: bool) -> ModelFiles:
         raise ValueError(
             f'{info.name} has no published {missing}: pass the path of an '
             '.onnx file as the model, or a config and a checkpoint (train it: '
-            f'mim train mmpose {info.config})'
+            f'mim train spinepose_mmpose {info.config})'
         )
     path = resolve_weights(info.name, kind=kind, progress=progress)
     config = _config_of(info) if kind == 'weights' else ''

@@ -193,16 +193,18 @@ class OneEuroSmoother:
             chain,
         )
         slope = np.nan_to_num((raw - one.raw) / dt)
-        one.velocity += _gain(SPEED_CUTOFF, dt) * (slope - one.velocity)
+        one.velocity += smoothing_gain(SPEED_CUTOFF, dt) * (
+            slope - one.velocity
+        )
         speed = np.linalg.norm(one.velocity, axis=1) / one.size
         speed[chain] = speed[chain].max(initial=0)
         speed[-1] *= BODY_FACTOR
-        gain = _gain(self.min_cutoff + self.beta * speed, dt)
+        gain = smoothing_gain(self.min_cutoff + self.beta * speed, dt)
         one.smooth = one.smooth + gain[:, None] * (raw - one.smooth)
         one.raw = raw
 
 
-def _gain(cutoff, dt: float):
+def smoothing_gain(cutoff, dt: float):
     """Of a first-order low pass with a cutoff in Hz, after dt seconds."""
     return dt / (dt + 1 / (2 * np.pi * np.asarray(cutoff)))
 
@@ -274,7 +276,7 @@ def smooth_tracks(
     """
     check_filter(cutoff, order)
     people = [list(frame.people) for frame in frames]
-    tracks = _tracks(frames)
+    tracks = places_by_identity(frames)
     steps = np.diff([frame.time for frame in frames])
     longest = max(OFFLINE_GAP, SLOW_GAP * np.median(steps)) if len(steps) else 0
     for places in tracks.values():
@@ -283,7 +285,7 @@ def smooth_tracks(
             np.arange(len(places)), np.flatnonzero(np.diff(times) > longest) + 1
         ):
             own = [people[places[i][0]][places[i][1]] for i in part]
-            smooth = _smooth_segment(
+            smooth = smooth_segment(
                 np.stack([p.keypoints for p in own]).astype(np.float64),
                 times[part],
                 _body_size(np.stack([p.bbox for p in own])),
@@ -311,7 +313,7 @@ def check_filter(cutoff: float, order: int) -> None:
         )
 
 
-def _tracks(frames) -> Dict[int, List[Tuple[int, int]]]:
+def places_by_identity(frames) -> Dict[int, List[Tuple[int, int]]]:
     """track id -> (frame, place in it) in order."""
     tracks: Dict[int, List[Tuple[int, int]]] = {}
     before = -np.inf
@@ -344,7 +346,7 @@ def _body_size(boxes: np.ndarray) -> float:
     return float(np.sqrt(np.median(areas))) if len(areas) else 0.0
 
 
-def _smooth_segment(
+def smooth_segment(
     points: np.ndarray,
     times: np.ndarray,
     size: float,
