@@ -96,10 +96,10 @@ param_scheduler = [
     ),
 ]
 default_hooks = dict(
-    _delete_=True,  # of the others some need a SimCC head
-    timer=dict(type='IterTimerHook'),
+    # Of the others some need a SimCC head; timer, seed and rates are the
+    # runner's own defaults.
+    _delete_=True,
     logger=dict(type='LoggerHook', interval=50),
-    param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
         type='CheckpointHook',
         interval=1,
@@ -108,6 +108,5 @@ default_hooks = dict(
         save_best='spine3d/spine_P-MPJPE',
         rule='less',
     ),
-    sampler_seed=dict(type='DistSamplerSeedHook'),
 )
 visualizer = dict(type='Pose3dLocalVisualizer')

@@ -75,6 +75,16 @@ lsp_train = dict(
     metainfo=person,
     pipeline=train_pipeline,
 )
+synthetic_coco = dict(
+    lsp_train,
+    ann_file=synthetic + 'annotations/person_keypoints_train-real-coco.json',
+    data_prefix=dict(img=synthetic + 'images/train-real-coco/'),
+)
+synthetic_yoga = dict(
+    lsp_train,
+    ann_file=synthetic + 'annotations/person_keypoints_train-real-yoga.json',
+    data_prefix=dict(img=synthetic + 'images/train-real-yoga/'),
+)
 train_dataloader = dict(
     _delete_=True,
     batch_size=16,
@@ -84,22 +94,8 @@ train_dataloader = dict(
     dataset=dict(
         type='ConcatDataset',
         datasets=[
-            dict(
-                type='CocoDataset',
-                ann_file=synthetic
-                + 'annotations/person_keypoints_train-real-coco.json',
-                data_prefix=dict(img=synthetic + 'images/train-real-coco/'),
-                metainfo=person,
-                pipeline=train_pipeline,
-            ),
-            dict(
-                type='CocoDataset',
-                ann_file=synthetic
-                + 'annotations/person_keypoints_train-real-yoga.json',
-                data_prefix=dict(img=synthetic + 'images/train-real-yoga/'),
-                metainfo=person,
-                pipeline=train_pipeline,
-            ),
+            synthetic_coco,
+            synthetic_yoga,
             lsp_train,
             lsp_train,
         ],
