@@ -142,12 +142,19 @@ def _runs(process: int) -> bool:
     return True
 
 
-def write_text(path: str, text: str) -> None:
-    """Write UTF-8 text so that the file is complete or absent."""
+@contextlib.contextmanager
+def replaced_text(path: str):
+    """Yield a file for UTF-8 text that is complete or absent at the end."""
     with (
         replaced(path) as temporary,
         open(temporary, 'w', encoding='utf-8', newline='') as file,
     ):
+        yield file
+
+
+def write_text(path: str, text: str) -> None:
+    """Write UTF-8 text so that the file is complete or absent."""
+    with replaced_text(path) as file:
         file.write(text)
 
 

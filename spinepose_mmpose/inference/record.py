@@ -16,7 +16,7 @@ from typing import Iterator, List, Optional, Sequence
 
 from ..utils import write_text
 from .formats import Header, rounded_result
-from .formats.json_lines import frame_record, frame_result
+from .formats.tables import frame_record, frame_result
 from .results import FrameResult
 from .video import camera_index, files_of, is_address
 

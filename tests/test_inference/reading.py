@@ -4,8 +4,9 @@ import csv
 import json
 
 from spinepose_mmpose.inference.formats import Header
-from spinepose_mmpose.inference.formats.csv_table import FIXED, columns
-from spinepose_mmpose.inference.formats.json_lines import (
+from spinepose_mmpose.inference.formats.tables import (
+    FIXED,
+    columns,
     frame_result,
     person_of,
 )

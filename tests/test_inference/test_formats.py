@@ -2,8 +2,12 @@ import json
 import os
 from fractions import Fraction
 
-from spinepose_mmpose.inference.formats import FORMATS, Header, rounded_result
-from spinepose_mmpose.inference.formats import trc as trc_module
+from spinepose_mmpose.inference.formats import (
+    FORMATS,
+    Header,
+    movements,
+    rounded_result,
+)
 from spinepose_mmpose.inference.results import FrameResult, Person
 from spinepose_mmpose.inference.settings import Settings
 
@@ -238,7 +242,7 @@ def test_trc_says_the_rate_of_its_rows(tmp_path, rate, times, stride, said):
 
 
 def test_trc_of_more_people_than_files_may_be_open(tmp_path, monkeypatch):
-    monkeypatch.setattr(trc_module, 'OPEN_FILES', 2)
+    monkeypatch.setattr(movements, 'OPEN_FILES', 2)
     people = tuple(person(k) for k in range(1, 6))
     frame = FrameResult(people, 0, 0.0, HEADER.size)
     paths = write('trc', tmp_path / 'a.trc', [frame])

@@ -1,5 +1,5 @@
-"""Files of results. One class per format, in a module of its own here; a new
-module is found by itself.
+"""Files of results: one class per format, in :mod:`.tables` those of frames,
+in :mod:`.movements` those of movements.
 
 All formats round alike, so that they agree and a result that was written and
 read again is the same.
@@ -7,7 +7,6 @@ read again is the same.
 
 import importlib.util
 import os
-import pkgutil
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Callable, Dict, Iterable, List, Optional, Tuple, Type
@@ -210,5 +209,5 @@ def score_value(score: float) -> float:
     return float(rounded(score, SCORE_DIGITS))
 
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f'.{_module.name}', __name__)
+# At the end: they need what is above, and put themselves into ``FORMATS``.
+from . import movements, tables  # noqa: E402, F401

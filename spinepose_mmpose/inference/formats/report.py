@@ -26,9 +26,8 @@ from ...biomechanics.analysis import (
 )
 from ...biomechanics.planes import VIEW_LIMIT
 from ...metainfo import KEYPOINT_IDS, SKELETON
-from ...utils import write_text
 from ..video import open_source
-from .per_person import DEFAULT_RATE, PerPerson, tracks_of, up_of
+from .movements import DEFAULT_RATE, up_of
 
 # Images in the page, their width in pixels and the quality of their JPEG.
 IMAGES, WIDTH, QUALITY = 40, 640, 70
@@ -44,67 +43,56 @@ COLOURS = ('#0072B2', '#D55E00')  # Okabe and Ito; left or single, right
 BAND = ('rgba(0,114,178,0.15)', 'rgba(213,94,0,0.15)')
 
 
-class Report(PerPerson):
-    """One file per clip with everybody in it."""
+def page(tracks, header, settings, source: str) -> str:
+    """The page as HTML.
 
-    name, extension, measures = 'report', '.html', True
-    packages, extra = ('jinja2', 'plotly'), 'report'
+    Args:
+        tracks (list): :class:`.PersonTrack` of everybody.
+        header (Header): of the clip.
+        settings (Settings): of the run.
+        source (str): the input, whose frames are shown; '' for none.
+    """
+    import jinja2
+    from plotly.offline import get_plotlyjs
 
-    def existing(self, path, name):
-        """See :class:`.Format`."""
-        return super(PerPerson, self).existing(path, name)
+    tracks = sorted(tracks, key=lambda t: -len(t.frames))
+    shown = tracks[:PEOPLE]
+    names = settings.angles or tuple(MEASURES)
+    rate = float((header.rate or DEFAULT_RATE) / settings.stride)
+    people = [_person(track, names, up_of(header), rate) for track in shown]
+    images = _images(shown, source, settings) if shown and source else []
+    template = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True
+    ).from_string(
+        resources.files(__package__)
+        .joinpath('report.html')
+        .read_text(encoding='utf-8')
+    )
+    return template.render(
+        header=header,
+        rate=rate,
+        people=people,
+        left_out=len(tracks) - len(shown),
+        images=images,
+        points={p['id']: _points(t, images) for p, t in zip(people, shown)},
+        skeleton=[[KEYPOINT_IDS[e] for e in link] for link, _ in SKELETON],
+        chain=spine.IDS,
+        plotly=get_plotlyjs(),
+    )
 
-    def sample(self, path, name, is_clip):
-        """See :class:`.Format`."""
-        return path
 
-    def write(self, path, header, frames):
-        """See :class:`.Format`."""
-        import jinja2
-        from plotly.offline import get_plotlyjs
-
-        tracks = sorted(tracks_of(frames), key=lambda t: -len(t.frames))
-        shown = tracks[:PEOPLE]
-        names = self.settings.angles or tuple(MEASURES)
-        rate = float((header.rate or DEFAULT_RATE) / self.settings.stride)
-        people = [_person(track, names, up_of(header), rate) for track in shown]
-        images = self._images(shown) if shown else []
-        template = jinja2.Environment(
-            autoescape=True, trim_blocks=True, lstrip_blocks=True
-        ).from_string(
-            resources.files(__package__)
-            .joinpath('report.html')
-            .read_text(encoding='utf-8')
-        )
-        text = template.render(
-            header=header,
-            rate=rate,
-            people=people,
-            left_out=len(tracks) - len(shown),
-            images=images,
-            points={p['id']: _points(t, images) for p, t in zip(people, shown)},
-            skeleton=[[KEYPOINT_IDS[e] for e in link] for link, _ in SKELETON],
-            chain=spine.IDS,
-            plotly=get_plotlyjs(),
-        )
-        write_text(path, text)
-        return [path]
-
-    def _images(self, tracks) -> list:
-        """Frame, time and JPEG of frames that are spread over the clip."""
-        if not self.source:
-            return []
-        source = open_source(self.source, self.settings.sequence)
-        if source.info.live:
-            return []
-        every = np.unique(np.concatenate([track.frames for track in tracks]))
-        wanted = every[np.linspace(0, len(every) - 1, IMAGES).astype(int)]
-        span = self.settings.span._replace(stride=1)
-        return [
-            dict(frame=frame.index, time=frame.time, url=_data_url(frame.image))
-            for frame in source.frames(span)
-            if frame.index in wanted and frame.image is not None
-        ]
+def _images(tracks, source: str, settings) -> list:
+    """Frame, time and JPEG of frames that are spread over the clip."""
+    clip = open_source(source, settings.sequence)
+    if clip.info.live:
+        return []
+    every = np.unique(np.concatenate([track.frames for track in tracks]))
+    wanted = every[np.linspace(0, len(every) - 1, IMAGES).astype(int)]
+    return [
+        dict(frame=frame.index, time=frame.time, url=_data_url(frame.image))
+        for frame in clip.frames(settings.span._replace(stride=1))
+        if frame.index in wanted and frame.image is not None
+    ]
 
 
 def _data_url(image) -> str:
@@ -196,7 +184,6 @@ def _chart(title, names, found, times, index) -> str:
             name=name,
             legendgroup=name,
         )
-    unit = found[names[0]].measure.unit
     title = title.replace('_', ' ')
     if index is not None and np.isfinite(index):
         title += f' (symmetry {index:+.0f} %)'
@@ -205,11 +192,15 @@ def _chart(title, names, found, times, index) -> str:
         height=260,
         margin=dict(l=50, r=10, t=40, b=40),
         xaxis_title='seconds',
-        yaxis_title=unit,
-        template='plotly_white',
+        yaxis_title=found[names[0]].measure.unit,
         legend=dict(orientation='h', y=1.1, x=1, xanchor='right'),
         showlegend=len(names) > 1,
     )
+    return _html(figure)
+
+
+def _html(figure) -> str:
+    figure.update_layout(template='plotly_white')
     return figure.to_html(
         full_html=False, include_plotlyjs=False, config=CONFIG
     )
@@ -272,13 +263,10 @@ def _spines(points, times, up) -> str:
         title='spine from S1 to C1, forwards to the right',
         height=520,
         width=560,
-        template='plotly_white',
         xaxis_title='lengths S1-C7',
         yaxis=dict(scaleanchor='x', scaleratio=1),
     )
-    return figure.to_html(
-        full_html=False, include_plotlyjs=False, config=CONFIG
-    )
+    return _html(figure)
 
 
 def _warnings(track, points, found, up) -> list:
@@ -293,14 +281,13 @@ def _warnings(track, points, found, up) -> list:
         texts.append(f'{len(away)} frames are too few for a movement.')
     with np.errstate(invalid='ignore'):
         planes = planes_of(points, up)
-    limit = VIEW_LIMIT
     for plane, view in (
         ('sagittal', 'the side'),
         ('frontal', 'the front or back'),
     ):
         if any(series.measure.plane == plane for series in found.values()):
             off = planes.off(plane)[~away]
-            held = np.mean(off <= limit) if len(off) else 0
+            held = np.mean(off <= VIEW_LIMIT) if len(off) else 0
             if held < 0.5:
                 texts.append(
                     f'The camera sees {view} in {100 * held:.0f} % of the '

@@ -1,0 +1,371 @@
+"""Formats of movements: a file, or rows, for every identity.
+
+``NAME_person1.trc`` (OpenSim, Pose2Sim) and ``NAME_person1.c3d`` hold points:
+X to the right and Y upwards from the lower left corner of the image, Z 0, in
+pixels (units ``px``: OpenSim wants metres, so scale before use). With lifting
+metres (``m``), upwards the axis that the settings name. Rows run from the
+person's first to last frame; what is missing, the person or a point (score 0),
+is NaN, in C3D with the residual -1. In TRC ``Frame#`` is the frame's index in
+the source + 1, ``Time`` its time in seconds, ``DataRate`` that of the rows.
+
+``NAME_angles.csv`` holds angles of posture, one row per person and frame:
+``frame``, ``time``, ``id``, then for each measure ``MEASURE`` (its value),
+``MEASURE.low`` and ``MEASURE.high`` (ends of the 95 % interval) and
+``MEASURE.why`` (why there is no value). ``NAME_person1.mot`` (OpenSim) has the
+angles in degrees over time, NaN where there is none; measures in percent are
+left out there.
+"""
+
+import csv
+import glob
+import os
+import re
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import islice
+from typing import List, Optional, Sequence
+
+import numpy as np
+
+from ...metainfo import KEYPOINT_IDS, KEYPOINT_NAMES
+from ...utils import replaced, replaced_text, write_text
+from ..results import FrameResult, Person
+from . import (
+    METRE_DIGITS,
+    PIXEL_DIGITS,
+    Format,
+    Frames,
+    Header,
+    quadruplets,
+    triplets,
+)
+
+DEFAULT_RATE = 30
+# Containers round times to so many seconds.
+ROUNDING = 1e-3
+# Of TRC, files that are open at a time.
+OPEN_FILES = 64
+TRC_FIELDS = ('DataRate', 'CameraRate', 'NumFrames', 'NumMarkers', 'Units',
+              'OrigDataRate', 'OrigDataStartFrame',
+              'OrigNumFrames')  # fmt: skip
+# Of the table of angles: people that are measured at a time, and digits.
+BLOCK, DIGITS = 2000, 3
+
+
+class PerPerson(Format):
+    """A file for every identity, ``NAME_person1``; clips alone."""
+
+    for_photographs, needs_identities = False, True
+
+    def file_of(self, path: str, track_id) -> str:
+        """The file of a person."""
+        stem = os.path.splitext(path)[0]
+        return f'{stem}_person{track_id}{self.extension}'
+
+    def existing(self, path, name):
+        """See :class:`.Format`."""
+        found = glob.glob(glob.escape(os.path.splitext(path)[0]) + '_person*')
+        end = rf'_person\d+{re.escape(self.extension)}$'
+        return [p for p in found if re.search(end, p)]
+
+    def sample(self, path, name, is_clip):
+        """See :class:`.Format`."""
+        return self.file_of(path, 10000)
+
+
+@dataclass(eq=False)
+class PersonTrack:
+    """One person from the first to the last frame, T frames.
+
+    Attributes:
+        track_id (int): the identity.
+        frames (np.ndarray): (T,) indices in the source.
+        times (np.ndarray): (T,) seconds.
+        points (np.ndarray): (T, 37, 2) pixels, or (T, 37, 3) metres of who has
+            points in 3D; NaN where there is none.
+        scores (np.ndarray): (T, 37), 0 where there is no point.
+        image (np.ndarray): (T, 37, 2) pixels, also of points in 3D.
+    """
+
+    track_id: int
+    frames: np.ndarray
+    times: np.ndarray
+    points: np.ndarray
+    scores: np.ndarray
+    image: np.ndarray
+
+    def rate(self, nominal: float) -> float:
+        """See :func:`rate_of`."""
+        return rate_of(len(self.times), np.ptp(self.times), nominal)
+
+
+def tracks_of(frames: Frames) -> List[PersonTrack]:
+    """Everybody who has an identity."""
+    seen, people = [], {}
+    for position, result in enumerate(frames()):
+        seen.append((result.frame_index, result.time))
+        for person in result.people:
+            if person.track_id is not None:
+                people.setdefault(person.track_id, {})[position] = person
+    tracks = []
+    for track_id, own in sorted(people.items()):
+        first, last = min(own), max(own)
+        shown = [own.get(i) for i in range(first, last + 1)]
+        indices, times = map(np.array, zip(*seen[first : last + 1]))
+        points, scores = stacked(shown)
+        image, _ = stacked(shown, False)
+        tracks.append(
+            PersonTrack(track_id, indices, times, points, scores, image)
+        )
+    return tracks
+
+
+def stacked(people: Sequence[Optional[Person]], in_3d: bool = True) -> tuple:
+    """(N, 37, 2 or 3) points and (N, 37) scores of N people, by the names of
+    :data:`metainfo.KEYPOINT_NAMES`; in 3D where somebody has such points."""
+    spaces = [None if p is None else p.keypoints_3d for p in people]
+    in_3d = in_3d and any(points is not None for points in spaces)
+    shape = len(people), len(KEYPOINT_NAMES)
+    points = np.full((*shape, 3 if in_3d else 2), np.nan)
+    scores = np.zeros(shape)
+    for i, (person, space) in enumerate(zip(people, spaces)):
+        if person is None or (in_3d and space is None):
+            continue
+        index = [KEYPOINT_IDS[n] for n in person.names if n in KEYPOINT_IDS]
+        known = [n in KEYPOINT_IDS for n in person.names]
+        points[i, index] = (space if in_3d else person.keypoints)[known]
+        scores[i, index] = person.scores[known]
+    points[~np.isfinite(points).all(-1) | (scores <= 0)] = np.nan
+    return points, scores
+
+
+def rate_of(rows: int, seconds: float, nominal: float) -> float:
+    """Rows per second: the nominal rate, unless times say otherwise."""
+    if abs(seconds - (rows - 1) / nominal) <= ROUNDING:
+        return nominal
+    return (rows - 1) / seconds
+
+
+def upwards(points: np.ndarray, header: Header, up_axis: str) -> np.ndarray:
+    """(..., 3) points with an axis upwards.
+
+    Args:
+        points (np.ndarray): (..., 2) pixels or (..., 3) metres.
+        header (Header): tells the height of the image, or the axes.
+        up_axis (str): of metres, ``y`` or ``z``.
+    """
+    if not header.axes:
+        x, y = points[..., 0], header.size[1] - points[..., 1]
+        return np.stack([x, y, 0 * y], -1)
+    if header.axes == 'camera':
+        points = points * [1, -1, -1]
+    if up_axis == 'z':
+        points = points[..., [0, 2, 1]] * [1, -1, 1]
+    return points
+
+
+class Trc(PerPerson):
+    """Written as frames are read, so that memory stays flat."""
+
+    name, extension = 'trc', '.trc'
+
+    def write(self, path, header, frames):
+        """See :class:`.Format`."""
+        spans: dict = {}  # identity -> first and last (row, frame, seconds)
+        for row, result in enumerate(frames()):
+            here = row, result.frame_index, result.time
+            for track_id in (person.track_id for person in result.people):
+                if track_id is not None:
+                    spans[track_id] = spans.get(track_id, (here,))[0], here
+        paths = {track_id: self.file_of(path, track_id) for track_id in spans}
+        order = sorted(spans)
+        for i in range(0, len(order), OPEN_FILES):
+            with ExitStack() as stack:
+                files = {}
+                for track_id in order[i : i + OPEN_FILES]:
+                    file = stack.enter_context(replaced_text(paths[track_id]))
+                    file.write(
+                        self._head(paths[track_id], header, *spans[track_id])
+                    )
+                    files[track_id] = file
+                for row, result in enumerate(frames()):
+                    people = {p.track_id: p for p in result.people}
+                    for track_id, file in files.items():
+                        first, last = spans[track_id]
+                        if first[0] <= row <= last[0]:
+                            file.write(
+                                self._row(result, people.get(track_id), header)
+                            )
+        return [paths[track_id] for track_id in order]
+
+    def _head(self, path: str, header: Header, first, last) -> str:
+        nominal = float((header.rate or DEFAULT_RATE) / self.settings.stride)
+        rows, k = last[0] - first[0] + 1, len(header.keypoints)
+        rate = f'{rate_of(rows, last[2] - first[2], nominal):.6g}'
+        rows, start = str(rows), str(first[1] + 1)
+        units = 'm' if header.axes else 'px'
+        names = (c for name in header.keypoints for c in (name, '', ''))
+        lines = [
+            ['PathFileType', '4', '(X/Y/Z)', os.path.basename(path)],
+            TRC_FIELDS,
+            [rate, rate, rows, str(k), units, rate, start, rows],
+            ['Frame#', 'Time', *names],
+            ['', '', *(f'{axis}{i + 1}' for i in range(k) for axis in 'XYZ')],
+            [],
+        ]
+        return ''.join('\t'.join(line) + '\n' for line in lines)
+
+    def _row(
+        self, result: FrameResult, person: Optional[Person], header: Header
+    ) -> str:
+        table, digits = [], METRE_DIGITS if header.axes else PIXEL_DIGITS
+        if person is not None:
+            table = quadruplets(person) if header.axes else triplets(person)
+        table = np.array(table or [[np.nan] * 4] * len(header.keypoints))
+        points = upwards(table[:, :-1][:, :3], header, self.settings.up_axis)
+        if not header.axes:
+            points[~(table[:, -1] > 0)] = np.nan
+        row = [str(result.frame_index + 1), f'{result.time:.6f}']
+        for point in points + 0.0:
+            cells = [f'{value:.{digits}f}' for value in point]
+            if np.isnan(point).any():
+                cells = ['NaN'] * 3
+            elif not header.axes:
+                cells[2] = '0'
+            row += cells
+        return '\t'.join(row) + '\n'
+
+
+class C3d(PerPerson):
+    """The binary file of motion capture."""
+
+    name, extension = 'c3d', '.c3d'
+    packages, extra = ('ezc3d',), 'c3d'
+
+    def write(self, path, header, frames):
+        """See :class:`.Format`."""
+        import ezc3d
+
+        nominal = float((header.rate or DEFAULT_RATE) / self.settings.stride)
+        index = [KEYPOINT_IDS[name] for name in header.keypoints]
+        written = []
+        for track in tracks_of(frames):
+            points = upwards(track.points, header, self.settings.up_axis)
+            seen = np.isfinite(points).all(-1) & (track.scores > 0)
+            points = np.where(seen[..., None], points, np.nan)[:, index]
+            file = ezc3d.c3d()
+            parameters = file['parameters']['POINT']
+            parameters['LABELS']['value'] = list(header.keypoints)
+            parameters['UNITS']['value'] = ['m' if header.axes else 'px']
+            parameters['RATE']['value'] = [track.rate(nominal)]
+            homogeneous = np.ones((4, len(index), len(points)))
+            homogeneous[:3] = points.transpose(2, 1, 0)
+            file['data']['points'] = homogeneous
+            residuals = np.where(seen[:, index].T, 0.0, -1.0)
+            file['data']['meta_points']['residuals'] = residuals[None]
+            written.append(self.file_of(path, track.track_id))
+            with replaced(written[-1]) as temporary:
+                file.write(temporary)
+        return written
+
+
+class Angles(Format):
+    """All people in one table."""
+
+    name, extension, measures = 'angles', '_angles.csv', True
+
+    def write(self, path, header, frames):
+        """See :class:`.Format`."""
+        from ...biomechanics import MEASURES, posture
+
+        names = self.settings.angles or tuple(MEASURES)
+        people = ((r, p) for r in frames() for p in r.people)
+        with replaced_text(path) as file:
+            writer = csv.writer(file, lineterminator='\n')
+            ends = ('', '.low', '.high', '.why')
+            writer.writerow(
+                ['frame', 'time', 'id', *(n + e for n in names for e in ends)]
+            )
+            while block := list(islice(people, BLOCK)):
+                points, scores = stacked([person for _, person in block])
+                found = posture(points, scores, names, up_of(header))
+                columns = [
+                    column
+                    for series in found.values()
+                    for column in (
+                        *map(texts, (series.values, series.low, series.high)),
+                        series.reasons,
+                    )
+                ]
+                for (result, person), *row in zip(block, *columns):
+                    writer.writerow(
+                        [result.frame_index, result.time, person.track_id] + row
+                    )
+        return [path]
+
+
+class Mot(PerPerson):
+    """OpenSim's file of motions."""
+
+    name, extension, measures = 'mot', '.mot', True
+
+    def write(self, path, header, frames):
+        """See :class:`.Format`."""
+        from ...biomechanics import MEASURES, posture
+
+        names = [
+            name
+            for name in self.settings.angles or tuple(MEASURES)
+            if MEASURES[name].unit == 'deg'
+        ]
+        written = []
+        for track in tracks_of(frames):
+            found = posture(track.points, track.scores, names, up_of(header))
+            columns = [texts(found[name].values, 'NaN') for name in names]
+            lines = [
+                f'{header.source} posture',
+                'version=1',
+                f'nRows={len(track.times)}',
+                f'nColumns={len(names) + 1}',
+                'inDegrees=yes',
+                'endheader',
+                '\t'.join(['time', *names]),
+            ]
+            for time, *row in zip(track.times, *columns):
+                lines.append('\t'.join([f'{time:.6f}', *row]))
+            written.append(self.file_of(path, track.track_id))
+            write_text(written[-1], '\n'.join(lines) + '\n')
+        return written
+
+
+class Report(Format):
+    """One page per clip with everybody in it."""
+
+    name, extension, measures = 'report', '.html', True
+    for_photographs, needs_identities = False, True
+    packages, extra = ('jinja2', 'plotly'), 'report'
+
+    def write(self, path, header, frames):
+        """See :class:`.Format`."""
+        from .report import page
+
+        tracks = tracks_of(frames)
+        write_text(path, page(tracks, header, self.settings, self.source))
+        return [path]
+
+
+def up_of(header: Header) -> tuple:
+    """Where up is, in the axes of the points."""
+    return (0, 1, 0) if header.axes == 'world' else (0, -1, 0)
+
+
+def texts(values: np.ndarray, missing: str = '') -> list:
+    """Numbers for a table: rounded, short, without a negative zero."""
+    return [
+        missing
+        if np.isnan(v)
+        else f'{round(float(v), DIGITS) + 0.0:.{DIGITS}f}'.rstrip('0').rstrip(
+            '.'
+        )
+        for v in values
+    ]

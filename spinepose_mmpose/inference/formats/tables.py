@@ -1,0 +1,221 @@
+"""Formats of frames: OpenPose, JSON Lines and CSV. Pixels of the frame, with
+lifting metres as well, and seconds from the start of the source.
+
+OpenPose has one file per frame: ``{"version": 1.0, "people": [{"person_id":
+[1], "pose_keypoints_2d": [x, y, score, ...]}]}``. Its readers take the last
+list; the rest is for the curious: ``person_id`` holds the identity ([-1]
+without one), ``keypoint_names`` the names in the order of the numbers. With
+lifting people have ``pose_keypoints_3d`` too, x, y, z in metres and score; it
+is empty for somebody without a place in 3D.
+
+JSON Lines has a header and then one object per frame. Header: ``{"format":
+"spinepose-mmpose", "version": 1, "source", "keypoints", "rate", "size",
+"model", "licence"}``. Frame: ``{"frame": 0, "time": 0.0, "people": [{"id": 1,
+"box": [x1, y1, x2, y2], "box_score": 0.9, "keypoints": {"nose": [x, y, score],
+...}}]}``, and ``"error"`` where the frame could not be read. With lifting the
+header has ``"axes"`` (``world`` or ``camera``) and people have
+``"keypoints_3d": {"nose": [x, y, z], ...}``, null for somebody without a place
+in 3D.
+
+CSV, for pandas and R, has one row per person and frame: ``frame``, ``time``,
+``id`` (empty without tracking), ``box.x1``, ``box.y1``, ``box.x2``,
+``box.y2``, ``box.score``, then ``NAME.x``, ``NAME.y`` (y downwards) and
+``NAME.score`` of every keypoint; with lifting also ``NAME.X``, ``NAME.Y`` and
+``NAME.Z``, empty for somebody without a place in 3D. A frame without people
+has no row.
+"""
+
+import csv
+import json
+import os
+import re
+from typing import List, Sequence
+
+import numpy as np
+
+from ...utils import replaced_text, write_text
+from ..results import FrameResult, Person
+from . import Format, Header, box_values, quadruplets, score_value, triplets
+
+# Layout -> file of a frame: that of the ``spinepose`` client, and the one that
+# Pose2Sim's documents show (the last number is the frame).
+LAYOUTS = {
+    'client': 'frame_{index:05d}.json',
+    'pose2sim': '{stem}_{index:06d}.json',
+}
+FIXED = ('frame', 'time', 'id', 'box.x1', 'box.y1', 'box.x2', 'box.y2',
+         'box.score')  # fmt: skip
+
+
+class Csv(Format):
+    """All frames in one table."""
+
+    name, extension = 'csv', '.csv'
+
+    def write(self, path, header, frames):
+        """See :class:`.Format`."""
+        with replaced_text(path) as file:
+            writer = csv.writer(file, lineterminator='\n')
+            writer.writerow(columns(header.keypoints, bool(header.axes)))
+            for result in frames():
+                writer.writerows(_row(result, p) for p in result.people)
+        return [path]
+
+
+def columns(names: Sequence[str], lifted: bool = False) -> List[str]:
+    """Names of the columns for some keypoints."""
+    groups = [('x', 'y', 'score'), *([('X', 'Y', 'Z')] if lifted else [])]
+    return [
+        *FIXED,
+        *(f'{n}.{part}' for g in groups for n in names for part in g),
+    ]
+
+
+def _row(result: FrameResult, person: Person) -> list:
+    """Values of the columns; csv leaves None empty."""
+    lifted = []
+    if person.keypoints_3d is not None:
+        points = quadruplets(person) or [[None] * 4] * len(person.names)
+        lifted = [value for point in points for value in point[:3]]
+    return [
+        result.frame_index,
+        result.time,
+        person.track_id,
+        *box_values(person),
+        score_value(person.bbox_score),
+        *(value for point in triplets(person) for value in point),
+        *lifted,
+    ]
+
+
+class JsonLines(Format):
+    """All frames in one file."""
+
+    name, extension = 'json', '.jsonl'
+
+    def write(self, path, header, frames):
+        """See :class:`.Format`."""
+        first = {'format': 'spinepose-mmpose', 'version': 1}
+        with replaced_text(path) as file:
+            file.write(json.dumps({**first, **header.to_json()}) + '\n')
+            for result in frames():
+                file.write(json.dumps(frame_record(result)) + '\n')
+        return [path]
+
+
+def frame_record(result: FrameResult) -> dict:
+    """A frame as plain values."""
+    people = []
+    for person in result.people:
+        people.append(
+            {
+                'id': person.track_id,
+                'box': box_values(person),
+                'box_score': score_value(person.bbox_score),
+                'keypoints': dict(zip(person.names, triplets(person))),
+            }
+        )
+        if person.keypoints_3d is not None:
+            points = [point[:3] for point in quadruplets(person)]
+            named = dict(zip(person.names, points)) or None
+            people[-1]['keypoints_3d'] = named
+    record = {
+        'frame': result.frame_index,
+        'time': result.time,
+        'people': people,
+    }
+    return {**record, 'error': result.error} if result.error else record
+
+
+def frame_result(record: dict, header: Header) -> FrameResult:
+    """The frame of a record."""
+    people = tuple(
+        person_of(
+            list(p['keypoints'].values()),
+            p['box'],
+            p['box_score'],
+            p['id'],
+            p['keypoints'],
+        )
+        for p in record['people']
+    )
+    return FrameResult(
+        people,
+        record['frame'],
+        record['time'],
+        header.size,
+        record.get('error', ''),
+    )
+
+
+def person_of(points, box, box_score: float, track_id, names) -> Person:
+    """A person from plain values, ``points`` being (K, 3) or flat."""
+    table = np.asarray(points, np.float32).reshape(-1, 3)
+    return Person(
+        keypoints=table[:, :2].copy(),
+        scores=table[:, 2].copy(),
+        bbox=np.asarray(box, np.float32),
+        bbox_score=box_score,
+        track_id=track_id,
+        names=tuple(names),
+    )
+
+
+class OpenPose(Format):
+    """A file for a photograph, a folder of files for a clip."""
+
+    name, extension, in_one_file = 'openpose', '.json', False
+
+    def target(self, folder, name, is_clip, alone):
+        """See :class:`.Format`."""
+        if not is_clip:
+            return super().target(folder, name, is_clip, alone)
+        if self.settings.json_layout == 'client':
+            return folder if alone else os.path.join(folder, name)
+        if alone and 'json' in os.path.basename(os.path.normpath(folder)):
+            return folder
+        return os.path.join(folder, f'{name}_json')
+
+    def existing(self, path, name):
+        """See :class:`.Format`."""
+        if not os.path.isdir(path):
+            return super().existing(path, name)
+        parts = re.escape(self._file_of('\0', 99999)).split('99999')
+        pattern = r'\d{5,}'.join(parts).replace('\0', re.escape(name))
+        names = (n for n in os.listdir(path) if re.fullmatch(pattern, n))
+        return [os.path.join(path, name) for name in sorted(names)]
+
+    def sample(self, path, name, is_clip):
+        """See :class:`.Format`."""
+        return os.path.join(path, self._file_of(name, 0)) if is_clip else path
+
+    def write(self, path, header, frames):
+        """See :class:`.Format`."""
+        written = []
+        for result in frames():
+            file = path
+            if result.time is not None:  # of a clip
+                name = self._file_of(header.source, result.frame_index)
+                file = os.path.join(path, name)
+            content = {
+                'version': 1.0,
+                'people': [_openpose_person(p) for p in result.people],
+                'keypoint_names': list(header.keypoints),
+            }
+            write_text(file, json.dumps(content))
+            written.append(file)
+        return written
+
+    def _file_of(self, stem: str, index: int) -> str:
+        layout = LAYOUTS[self.settings.json_layout]
+        return layout.format(stem=stem, index=index)
+
+
+def _openpose_person(person: Person) -> dict:
+    values = {
+        'person_id': [-1 if person.track_id is None else person.track_id],
+        'pose_keypoints_2d': np.ravel(triplets(person)).tolist(),
+    }
+    if person.keypoints_3d is not None:
+        values['pose_keypoints_3d'] = np.ravel(quadruplets(person)).tolist()
+    return values
