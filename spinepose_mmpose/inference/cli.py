@@ -6,29 +6,18 @@ import logging
 import os
 import signal
 import sys
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Callable, Mapping, Optional, Sequence, Tuple
 
-import numpy as np
+import cv2
 
 from ..utils import USER_ERRORS, one_sentence, sentence
 from ..version import __version__
-from .boxes import BoxFile
-from .formats import FORMATS
-from .jobs import (
-    CLIP,
-    PHOTO,
-    check_outputs,
-    find_jobs,
-    make_folders,
-    plan_outputs,
-)
-from .record import digest_of
-from .reports import ConsoleReport, check_window
-from .results import SPINE_ONLY
-from .run import Run, run_jobs
+from .jobs import Job, check_outputs, find_jobs, make_folders, plan_outputs
+from .record import Tally
+from .results import FrameResult
+from .run import TITLE, Run, run_jobs
 from .settings import Settings, parse_value
-from .video import open_source
 
 DESCRIPTION = """\
 Find people in images and videos and estimate 37 keypoints of each, 9 of them
@@ -66,6 +55,11 @@ exit code: 0 all inputs were done, 1 something failed, 2 a wrong option, 3 a
 video ended early, 130 interrupted. More: docs/inference.md"""
 
 INCOMPLETE, INTERRUPTED = 3, 130
+# Unreadable frames that are named.
+NAMED = 5
+# From one sign of progress to the next: seconds where stderr is no terminal,
+# and frames in JSON.
+LOG_SECONDS, LOG_FRAMES = 10.0, 100
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
@@ -194,7 +188,6 @@ def run_command(
         ValueError, OSError: an option, an input or an output is wrong; said
             before any work begins where it can be known then.
     """
-    _check(settings)
     index, count = settings.shard or find_shard(environment)
     found, others = find_jobs(settings)
     jobs = plan_outputs(found, settings)[index::count]
@@ -202,11 +195,7 @@ def run_command(
     if settings.show:
         check_window()
     report = ConsoleReport(settings.quiet, settings.log_json, bar=index == 0)
-    open_clip = _opener(settings, jobs)
-    run = make_run(settings, report, open_clip, environment)
-    if run.boxes is not None:
-        photos = [job.source for job in jobs if job.kind == PHOTO]
-        run.boxes.match(photos, has_clips=len(photos) < len(jobs))
+    run = Run(settings, jobs, report, environment)
     make_folders(jobs, settings)
     if others:
         report.warn(
@@ -214,9 +203,11 @@ def run_command(
             f'and were left out: {", ".join(others[:3])}'
             f'{", ..." if len(others) > 3 else ""}'
         )
-    logging.getLogger('spinepose_mmpose').addHandler(_Warnings(report))
+    log = logging.Handler(logging.WARNING)
+    log.emit = lambda record: report.warn(record.getMessage())
+    logging.getLogger('spinepose_mmpose').addHandler(log)
     try:
-        run_jobs(jobs, run)
+        run_jobs(run)
         report.finish()
     finally:
         report.close()
@@ -247,128 +238,199 @@ def find_shard(environment: Mapping[str, str]) -> Tuple[int, int]:
     return part * tasks + task, parts * tasks
 
 
-def make_run(
-    settings: Settings,
-    report: ConsoleReport,
-    open_clip: Callable,
-    environment: Mapping[str, str] = os.environ,
-) -> Run:
-    """What works on the inputs, models ready."""
-    boxes = BoxFile(settings.boxes) if settings.boxes else None
-    local = environment.get('LOCAL_RANK') or environment.get('SLURM_LOCALID')
-    device = settings.device
-    if device == 'cuda' and local is not None:
-        device = f'cuda:{local}'
-    estimator = settings.make_estimator(
-        device=device, spinning=False, progress=not settings.quiet
-    )
-    _ = estimator.detector  # a missing download is said now, not later
-    missing = [name for name in SPINE_ONLY if name not in estimator.names]
-    if settings.spine_only and missing:
-        raise ValueError(
-            f'--spine-only needs {", ".join(missing)}, which this model does '
-            'not estimate'
-        )
-    files = {
-        'the model': estimator.files.path,
-        'the detector': getattr(estimator.detector, 'path', None),
-        'the file of boxes': settings.boxes,
-        'the intrinsics': settings.camera_intrinsics,
-    }
-    lifting = settings.make_lifting()
-    if lifting is not None:
-        files['the lifter'] = lifting.lifter.path
-    return Run(
-        settings,
-        estimator,
-        report,
-        open_clip,
-        boxes,
-        _draw(settings) if settings.vis_path or settings.show else None,
-        {name: digest_of(path) for name, path in files.items() if path},
-        lifting,
-    )
+class ConsoleReport:
+    """What is said while the work goes on.
 
+    Text: a progress bar and complaints on stderr, results on stdout. JSON:
+    everything on stderr, one object per line.
 
-def _draw(settings: Settings) -> Callable:
-    from .draw import DrawStyle, draw_people
+    Args:
+        quiet (bool): complaints alone.
+        as_json (bool): JSON in place of text.
+        bar (bool): draw the bar.
 
-    is_plain = settings.draw == 'skeleton'
-    style = DrawStyle(
-        labels=settings.labels,
-        ids=settings.ids,
-        boxes=settings.draw_boxes,
-        score_threshold=settings.draw_score,
-        background=settings.background if is_plain else 'image',
-    )
-    has_panel = settings.enable_lifting and settings.show_lifting_panel
+    Attributes:
+        tally (Tally): of all inputs that were done.
+        failures, incomplete, remarks (int): inputs that could not be done,
+            videos that ended early, photographs with a remark on the file.
+    """
 
-    def draw(image, result):
-        drawn = draw_people(
-            image, result.people, spine_only=settings.spine_only, style=style
-        )
-        if settings.draw == 'side-by-side':
-            drawn = np.hstack([image, drawn])
-        if not has_panel:
-            return drawn
-        from .panel import beside_panel
-
-        return beside_panel(drawn, result.people, settings.estimate_camera_pose)
-
-    return draw
-
-
-def _opener(settings: Settings, jobs) -> Callable:
-    """Opens clips; one that is alone at once, so that a wrong file is told
-    before models are loaded."""
-
-    def open_clip(job):
-        return open_source(job.source, settings.sequence)
-
-    if len(jobs) == 1 and jobs[0].kind == CLIP:
-        source = open_clip(jobs[0])
-        return lambda job: source
-    return open_clip
-
-
-def _check(settings: Settings) -> None:
-    if not (
-        settings.vis_path
-        or settings.save_path
-        or settings.show
-        or settings.report
+    def __init__(
+        self, quiet: bool = False, as_json: bool = False, bar: bool = True
     ):
-        raise ValueError(
-            'nothing would be written: give -o for a drawing, -s for results, '
-            '--report or --show'
-        )
-    if settings.angles and not (settings.save_path or settings.report):
-        raise ValueError('--angles needs -s, where to write to, or --report')
-    if settings.save_format and not settings.save_path:
-        raise ValueError('--save-format needs -s, where to write to')
-    if settings.tracking:
-        return
-    wanted = [*settings.save_format, *(['report'] if settings.report else [])]
-    end = os.path.splitext(settings.save_path)[1].lower()
-    for kind in FORMATS.values():
-        if kind.needs_identities and (
-            kind.name in wanted or kind.extension == end
-        ):
-            raise ValueError(
-                f'{kind.name} tells people apart, which needs identities: '
-                'leave out --no-tracking'
+        self.quiet, self.as_json = quiet, as_json
+        self.has_bar = bar and not quiet and not as_json
+        self.bar, self.count, self.total = None, 0, None
+        self.tally, self.failures, self.incomplete = Tally(), 0, 0
+        self.remarks = 0
+        self.photos: list = []
+        self.is_about_clips = False
+
+    def begin(self, label: str, total: Optional[int], done: int = 0) -> None:
+        """A clip or a set of photographs begins."""
+        self.close()
+        self.count, self.total = done, total
+        self._tell('begin', '', name=label, total=total, done=done)
+        if self.has_bar:
+            from tqdm import tqdm
+
+            self.bar = tqdm(
+                total=total,
+                initial=done,
+                desc=_printable(label),
+                unit=' photographs' if label == 'photographs' else ' frames',
+                dynamic_ncols=True,
+                mininterval=0.2 if sys.stderr.isatty() else LOG_SECONDS,
+                file=sys.stderr,
             )
 
+    def frame(self) -> None:
+        """A frame or a photograph is done."""
+        self.count += 1
+        if self.bar is not None:
+            self.bar.update()
+        if self.count % LOG_FRAMES == 0:
+            self._tell('progress', '', done=self.count, total=self.total)
 
-class _Warnings(logging.Handler):
-    """Passes on what the package logs."""
+    def photo(self, job: Job, result: FrameResult) -> None:
+        """A photograph is done."""
+        self.frame()
+        self.tally.add(result)
+        self.photos.append(job)
+        self._tell('end', '', input=job.source, outputs=job.outputs)
 
-    def __init__(self, report: ConsoleReport):
-        super().__init__(logging.WARNING)
-        self.report = report
+    def clip(
+        self,
+        job: Job,
+        tally: Tally,
+        bad: Sequence[Tuple[int, str]] = (),
+        shortfall: str = '',
+    ) -> None:
+        """A clip is done.
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self.report.warn(record.getMessage())
+        Args:
+            job (Job): the clip.
+            tally (Tally): what was found.
+            bad (Sequence): (index, reason) of frames that cannot be read.
+            shortfall (str): what is missing of the clip, '' if nothing is.
+        """
+        self.close()
+        self.is_about_clips = True
+        self.tally += tally
+        if bad:
+            shown = ', '.join(str(index) for index, _ in bad[:NAMED])
+            self.warn(
+                f'{job.source}: {len(bad)} frames could not be read and were '
+                f'skipped ({bad[0][1]}): {shown}'
+                f'{", ..." if len(bad) > NAMED else ""}',
+                frames=[index for index, _ in bad],
+            )
+        if shortfall:
+            self.incomplete += 1
+            self.warn(f'{job.source} ends early: {shortfall}')
+        outputs = job.outputs
+        self._tell(
+            'end',
+            f'{job.source}: {", ".join(outputs) or "shown"}',
+            input=job.source,
+            outputs=outputs,
+            **asdict(tally),
+        )
+
+    def skipped(self, job: Job, reason: str) -> None:
+        """A job was left out."""
+        text = f'{job.source}: left out, {reason}'
+        self._tell('skipped', text, input=job.source, why=reason)
+
+    def failed(self, job: Job, error) -> None:
+        """A job could not be done."""
+        self.failures += 1
+        why = str(sentence(error))
+        text = why if job.source in why else f'{job.source}: {why}'
+        self._complain('failed', f'error: {text}', input=job.source, why=why)
+
+    def warn(self, text: str, **values) -> None:
+        """Something is not as it should be."""
+        self._complain('warning', f'warning: {text}', why=text, **values)
+
+    def close(self) -> None:
+        """End the bar and name what became of photographs."""
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+        if self.photos and not self.as_json:
+            outputs = [path for job in self.photos for path in job.outputs]
+            name = f'{len(self.photos)} photographs'
+            if len(self.photos) == 1:
+                name = self.photos[0].source
+            else:
+                outputs = sorted({os.path.dirname(p) or '.' for p in outputs})
+            self._tell('', f'{name}: {", ".join(outputs)}')
+        self.photos = []
+
+    def finish(self) -> None:
+        """Say what was found in all inputs."""
+        self.close()
+        tally = self.tally
+        if not tally.frames + tally.bad:
+            return
+        kind = 'frames' if self.is_about_clips else 'photographs'
+        remarks = f', {self.remarks} with a warning' if self.remarks else ''
+        different = f' ({tally.people} different)' if tally.people else ''
+        self._tell(
+            'found',
+            f'{tally.frames} {kind}: {tally.found} people{different}, nobody '
+            f'in {tally.empty}{remarks}',
+            warnings=self.remarks,
+            **asdict(tally),
+        )
+
+    def _tell(self, event: str, text: str, **values) -> None:
+        if self.as_json and event and not self.quiet:
+            self._print_json(event, values)
+        elif text and not (self.as_json or self.quiet):
+            print(_printable(text), flush=True)
+
+    def _complain(self, event: str, text: str, **values) -> None:
+        if self.as_json:
+            self._print_json(event, values)
+        elif self.bar is not None:
+            self.bar.write(_printable(text), file=sys.stderr)
+        else:
+            print(_printable(text), file=sys.stderr, flush=True)
+
+    def _print_json(self, event: str, values: dict) -> None:
+        line = json.dumps({'event': event, **values})
+        print(line, file=sys.stderr, flush=True)
+
+
+def _printable(text: str) -> str:
+    """Without what a name that is not UTF-8 holds."""
+    return text.encode('utf-8', 'backslashreplace').decode()
+
+
+def check_window() -> None:
+    """Make sure that a window can be opened.
+
+    Raises:
+        ValueError: there is no display, or this OpenCV draws no windows.
+    """
+    on_unix = sys.platform not in ('win32', 'darwin')
+    if on_unix and not (
+        os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')
+    ):
+        raise ValueError(
+            '--show needs a display, and this machine has none: leave it out '
+            'and write the drawing with -o'
+        )
+    try:
+        cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL)
+    except cv2.error as error:
+        raise ValueError(
+            '--show needs an OpenCV with windows: pip install opencv-python in '
+            'place of opencv-python-headless, or leave it out and write the '
+            'drawing with -o'
+        ) from error
 
 
 if __name__ == '__main__':

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Dict, Iterator, List, Sequence, Tuple
 
 from ..utils import sweep
@@ -59,13 +59,13 @@ def find_jobs(settings: Settings) -> Tuple[List[Job], List[str]]:
         FileNotFoundError: there is no such thing.
         ValueError: there is nothing to work on.
     """
-    found: List[Job] = []
-    others: List[str] = []
-    for spec in settings.input_path:
-        jobs, left = _expand(spec, settings.sequence is not None)
-        found += jobs
-        others += left
-    return list(_distinct(found)), others
+    expanded = [
+        _expand(spec, settings.sequence is not None)
+        for spec in settings.input_path
+    ]
+    jobs = [job for found, _ in expanded for job in found]
+    others = [path for _, left in expanded for path in left]
+    return list(_distinct(jobs)), others
 
 
 def _expand(spec: str, is_sequence: bool) -> Tuple[List[Job], List[str]]:
@@ -82,7 +82,12 @@ def _expand(spec: str, is_sequence: bool) -> Tuple[List[Job], List[str]]:
     if is_sequence and any(map(is_image, files)):
         folder = spec if os.path.isdir(spec) else os.path.dirname(spec)
         return [Job(spec, CLIP, os.path.basename(os.path.abspath(folder)))], []
-    known = [path for path in files if is_image(path) or _is_video(path)]
+    known = [
+        path
+        for path in files
+        if is_image(path)
+        or os.path.splitext(path)[1].lower() in VIDEO_EXTENSIONS
+    ]
     if not known:
         raise ValueError(
             f'{spec} holds {len(files)} files, but none with the extension of '
@@ -90,10 +95,6 @@ def _expand(spec: str, is_sequence: bool) -> Tuple[List[Job], List[str]]:
         )
     left = set(files) - set(known)
     return [_file(path) for path in known], sorted(left)
-
-
-def _is_video(path: str) -> bool:
-    return os.path.splitext(path)[1].lower() in VIDEO_EXTENSIONS
 
 
 def _file(path: str) -> Job:
@@ -112,7 +113,7 @@ def _distinct(jobs: Sequence[Job]) -> Iterator[Job]:
         used[name] += 1
         if used[name] > 1:
             name = f'{name}_{used[name]}'
-        yield Job(job.source, job.kind, name)
+        yield replace(job, name=name)
 
 
 def plan_outputs(jobs: Sequence[Job], settings: Settings) -> List[Job]:
@@ -125,20 +126,19 @@ def plan_outputs(jobs: Sequence[Job], settings: Settings) -> List[Job]:
         ValueError: a path is of the wrong kind.
     """
     drawn, saved = settings.vis_path, settings.save_path
+    if not (drawn or saved or settings.show or settings.report):
+        raise ValueError(
+            'nothing would be written: give -o for a drawing, -s for results, '
+            '--report or --show'
+        )
+    if settings.angles and not (saved or settings.report):
+        raise ValueError('--angles needs -s, where to write to, or --report')
+    if settings.save_format and not saved:
+        raise ValueError('--save-format needs -s, where to write to')
     extensions = [kind.extension for kind in FORMATS.values()]
-    to_image = _is_file('-o', drawn, [*IMAGE_OUTPUTS, *VIDEO_OUTPUTS])
-    to_file = _is_file('-s', saved, extensions)
-    to_page = _is_file('--report', settings.report, ['.html'])
-    for option, path, is_file in (
-        ('-o', drawn, to_image),
-        ('-s', saved, to_file),
-        ('--report', settings.report, to_page),
-    ):
-        if is_file and len(jobs) > 1:
-            raise ValueError(
-                f'{option} {path} is one file, but there are {len(jobs)} '
-                'inputs: name a folder'
-            )
+    to_image = _is_file('-o', drawn, [*IMAGE_OUTPUTS, *VIDEO_OUTPUTS], jobs)
+    to_file = _is_file('-s', saved, extensions, jobs)
+    to_page = _is_file('--report', settings.report, ['.html'], jobs)
     names = list(dict.fromkeys(settings.save_format)) or ['openpose']
     if to_file:
         names = [_format_of(saved, settings.save_format)]
@@ -147,36 +147,26 @@ def plan_outputs(jobs: Sequence[Job], settings: Settings) -> List[Job]:
         wanted.append((FORMATS['report'](settings), settings.report, to_page))
     for kind, _, _ in wanted:
         kind.check()
-    return [
-        Job(
-            job.source,
-            job.kind,
-            job.name,
-            _drawing(job, drawn, to_image) if drawn else '',
-            {
-                kind.name: _results(job, kind, path, is_file, len(jobs) == 1)
-                for kind, path, is_file in wanted
-            }
-            | _angles(job, settings, to_file),
-        )
-        for job in jobs
-    ]
+    planned = []
+    for job in jobs:
+        results = {
+            kind.name: _results(job, kind, path, is_file, len(jobs) == 1)
+            for kind, path, is_file in wanted
+        }
+        if settings.angles and saved:
+            stem = os.path.join(saved, job.name)
+            if to_file:
+                stem = os.path.splitext(saved)[0]
+            results['angles'] = stem + FORMATS['angles'].extension
+            if job.kind == CLIP and settings.tracking:
+                results['mot'] = stem + FORMATS['mot'].extension
+        path = _drawing(job, drawn, to_image) if drawn else ''
+        planned.append(replace(job, drawn=path, results=results))
+    return planned
 
 
-def _angles(job: Job, settings: Settings, to_file: bool) -> Dict[str, str]:
-    """Files of angles beside the results of a job."""
-    if not (settings.angles and settings.save_path):
-        return {}
-    stem = os.path.join(settings.save_path, job.name)
-    if to_file:
-        stem = os.path.splitext(settings.save_path)[0]
-    names = ['angles']
-    if job.kind == CLIP and settings.tracking:
-        names.append('mot')
-    return {name: stem + FORMATS[name].extension for name in names}
-
-
-def _is_file(option: str, path: str, extensions: Sequence[str]) -> bool:
+def _is_file(option: str, path: str, extensions, jobs) -> bool:
+    """Whether a path is a file and no folder."""
     if not path or path.endswith(('/', os.sep)) or os.path.isdir(path):
         return False
     extension = os.path.splitext(path)[1].lower()
@@ -185,6 +175,11 @@ def _is_file(option: str, path: str, extensions: Sequence[str]) -> bool:
             f'{option} {path}: files that end in {extension!r} are not '
             f'written; {", ".join(extensions)} or a folder expected '
             '(a folder with a dot in its name: put a slash behind it)'
+        )
+    if extension and len(jobs) > 1:
+        raise ValueError(
+            f'{option} {path} is one file, but there are {len(jobs)} inputs: '
+            'name a folder'
         )
     return bool(extension)
 

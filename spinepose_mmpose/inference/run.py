@@ -1,12 +1,12 @@
-"""The jobs of a command: photographs in batches, clips one by one."""
+"""The work of a command: photographs in batches, clips one by one."""
 
 import os
 import tempfile
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
-from typing import Callable, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Iterator, List, Mapping, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -15,78 +15,97 @@ from ..utils import replaced
 from .boxes import BoxFile
 from .formats import FORMATS, Frames, Header, rounded_result
 from .images import load_image
-from .jobs import PHOTO, Job, existing_outputs
+from .jobs import CLIP, PHOTO, Job, existing_outputs
 from .record import DamagedRecord, Record, check_same, digest_of
-from .reports import ConsoleReport, show
 from .results import SPINE_ONLY, FrameResult, spine_of
 from .settings import FILES, RESULTS, Settings
-from .stream import FrameLoop, ahead, batches, stream
-from .video import Source
+from .stream import FrameLoop, ahead, stream
+from .video import WHOLE, Frame, SourceInfo, open_source
 
 ERRORS = (OSError, ValueError, FloatingPointError)
 NEW, RESUMED, DONE = 'new', 'resumed', 'done'
+TITLE = 'spinepose-mmpose'
+LARGEST = 1280  # pixels of the longer side of a window
 Pairs = Iterator[Tuple[Optional[np.ndarray], FrameResult]]
 
 
-@dataclass
 class Run:
-    """What the jobs of a command share.
+    """What the jobs of a command share, models ready.
 
-    Attributes:
+    Args:
         settings (Settings): of the command.
-        estimator (SpinePoseEstimator): with its networks ready.
+        jobs (list): with their outputs.
         report (ConsoleReport): is told what happens.
-        open_clip (Callable): gives the source of a job's frames.
-        boxes (BoxFile, optional): in place of a detector.
-        draw (Callable, optional): from an image, which may be drawn upon,
-            and its result to the drawing.
-        digests (dict): of what the results depend on beside options and
-            input.
-        scratch (str): a folder that goes with the run.
-        lifting (Lifting, optional): gives people their 3D points.
-        is_single (bool): there is one job.
+        environment (Mapping): tells which of several GPUs is this process's.
+
+    Raises:
+        ValueError, OSError: a model or a file cannot be used.
     """
 
-    settings: Settings
-    estimator: object
-    report: ConsoleReport
-    open_clip: Callable[[Job], Source]
-    boxes: Optional[BoxFile] = None
-    draw: Optional[Callable[[np.ndarray, FrameResult], np.ndarray]] = None
-    digests: dict = field(default_factory=dict)
-    lifting: Optional[object] = None
-    scratch: str = ''
-    is_single: bool = False
+    def __init__(
+        self, settings: Settings, jobs: List[Job], report, environment: Mapping
+    ):
+        self.settings, self.jobs, self.report = settings, jobs, report
+        self.source = None
+        if len(jobs) == 1 and jobs[0].kind == CLIP:
+            # At once, so that a wrong file is told before models are loaded.
+            self.source = open_source(jobs[0].source, settings.sequence)
+        self.boxes = BoxFile(settings.boxes) if settings.boxes else None
+        place = environment.get('LOCAL_RANK')
+        place = place or environment.get('SLURM_LOCALID')
+        device = settings.device
+        if device == 'cuda' and place is not None:
+            device = f'cuda:{place}'
+        self.estimator = settings.make_estimator(
+            device=device, spinning=False, progress=not settings.quiet
+        )
+        detector = self.estimator.detector  # a missing download is said now
+        missing = [n for n in SPINE_ONLY if n not in self.estimator.names]
+        if settings.spine_only and missing:
+            raise ValueError(
+                f'--spine-only needs {", ".join(missing)}, which this model '
+                'does not estimate'
+            )
+        self.lifting = settings.make_lifting()
+        files = {
+            'the model': self.estimator.files.path,
+            'the detector': getattr(detector, 'path', None),
+            'the file of boxes': settings.boxes,
+            'the intrinsics': settings.camera_intrinsics,
+            'the lifter': self.lifting and self.lifting.lifter.path,
+        }
+        self.digests = {n: digest_of(path) for n, path in files.items() if path}
+        self.draw = None
+        if settings.vis_path or settings.show:
+            self.draw = drawing(settings)
+        if self.boxes is not None:
+            photos = [job.source for job in jobs if job.kind == PHOTO]
+            self.boxes.match(photos, has_clips=len(photos) < len(jobs))
 
     def failed(self, job: Job, error: Exception) -> None:
         """Raise the error of the only job; report it where there are more."""
-        if self.is_single:
+        if len(self.jobs) == 1:
             raise error
         self.report.failed(job, error)
 
     def record(self, job: Job) -> Record:
         """Of a job; of one without outputs it is thrown away."""
-        nothing = os.path.join(self.scratch, job.name)
-        return Record([*job.outputs, nothing][0])
+        return Record([*job.outputs, os.path.join(self.scratch, job.name)][0])
 
     def header(self, job: Job, size, rate=None) -> Header:
         """Of a job, with the names of all keypoints."""
+        axes = ''
+        if self.lifting is not None:
+            axes = 'world' if self.lifting.in_world else 'camera'
         return Header(
-            source=job.name,
-            keypoints=tuple(self.estimator.names),
-            rate=rate,
-            size=tuple(size),
-            model=self.estimator.model_name,
-            licence=self.estimator.licence,
-            axes=self.axes,
+            job.name,
+            tuple(self.estimator.names),
+            rate,
+            tuple(size),
+            self.estimator.model_name,
+            self.estimator.licence,
+            axes,
         )
-
-    @property
-    def axes(self) -> str:
-        """Of points in 3D; '' without lifting."""
-        if self.lifting is None:
-            return ''
-        return 'world' if self.lifting.in_world else 'camera'
 
     def facts(self, job: Job) -> dict:
         """What the outputs of a job depend on."""
@@ -112,16 +131,44 @@ class Run:
         return written
 
 
-def run_jobs(jobs: Sequence[Job], run: Run) -> None:
+def drawing(settings: Settings) -> Callable:
+    """From an image, which may be drawn upon, and its result to the drawing."""
+    from .draw import DrawStyle, draw_people
+
+    is_plain = settings.draw == 'skeleton'
+    style = DrawStyle(
+        labels=settings.labels,
+        ids=settings.ids,
+        boxes=settings.draw_boxes,
+        score_threshold=settings.draw_score,
+        background=settings.background if is_plain else 'image',
+    )
+
+    def draw(image, result):
+        drawn = draw_people(
+            image, result.people, spine_only=settings.spine_only, style=style
+        )
+        if settings.draw == 'side-by-side':
+            drawn = np.hstack([image, drawn])
+        if settings.enable_lifting and settings.show_lifting_panel:
+            from .panel import beside_panel
+
+            in_world = settings.estimate_camera_pose
+            drawn = beside_panel(drawn, result.people, in_world)
+        return drawn
+
+    return draw
+
+
+def run_jobs(run: Run) -> None:
     """Do all jobs; an input that fails does not keep the others from it.
 
     Raises:
         ValueError, OSError, FloatingPointError: the only job failed.
     """
-    run.is_single = len(jobs) == 1
     with tempfile.TemporaryDirectory(prefix='spinepose-') as run.scratch:
-        run_photos([job for job in jobs if job.kind == PHOTO], run)
-        for job in jobs:
+        run_photos([job for job in run.jobs if job.kind == PHOTO], run)
+        for job in run.jobs:
             if job.kind == PHOTO:
                 continue
             try:
@@ -150,7 +197,7 @@ def look_back(
         if not run.settings.resume:
             return NEW
         if not is_known:
-            for path in existing_outputs(job, run.settings)[:1]:
+            for path in existing_outputs(job, run.settings):
                 raise ValueError(
                     f'{path} exists, but there is no record of how it was '
                     'made: --overwrite replaces it'
@@ -175,14 +222,36 @@ def look_back(
         return NEW
 
 
-def run_photos(jobs: Sequence[Job], run: Run) -> None:
+class Photographs:
+    """Image files one after the other, see :class:`.Source`; their times are
+    None."""
+
+    info, shortfall = SourceInfo((0, 0)), ''
+
+    def __init__(self, paths: List[str], report):
+        self.paths, self.report = paths, report
+
+    def frames(self, span=WHOLE, after: int = -1) -> Iterator[Frame]:
+        """See :class:`.Source`."""
+        for i, path in enumerate(self.paths):
+            try:
+                image, remark = load_image(path)
+            except (OSError, ValueError) as error:
+                yield Frame(None, i, None, str(error))
+                continue
+            if remark:
+                self.report.warn(remark)
+                self.report.remarks += 1
+            yield Frame(image, i, None)
+
+
+def run_photos(jobs: List[Job], run: Run) -> None:
     """Make the outputs of photographs; each appears complete.
 
     Raises:
         ValueError: the only one cannot be read.
     """
-    report = run.report
-    left = []
+    report, left = run.report, []
     for job in jobs:
         record, facts = run.record(job), run.facts(job)
         try:
@@ -195,74 +264,34 @@ def run_photos(jobs: Sequence[Job], run: Run) -> None:
     if not left:
         return
     report.begin('photographs', len(left))
-    found = _people_of(left, run)
-    with closing(ahead(found, 2 * run.settings.batch_frames)) as photos:
-        for (job, record, facts), image, result in photos:
+    photos = Photographs([job.source for job, _, _ in left], report)
+    boxes_of = None
+    if run.boxes is not None:
+
+        def boxes_of(index):
+            return run.boxes.of_image(photos.paths[index])
+
+    loop = FrameLoop(run.estimator, boxes_of=boxes_of)
+    steps = stream(photos, loop, run.settings.batch_frames)
+    with closing(steps):
+        for (job, record, facts), (image, result, _) in zip(left, steps):
             if result.error:
                 run.failed(job, ValueError(result.error))
                 continue
-            result = rounded_result(result)
+            result = replace(rounded_result(result), frame_index=0)
             if run.lifting is not None:
                 result = run.lifting.photograph(result, job.source)
             header = run.header(job, result.size)
             record.begin(facts, header, journal=False)
             written = run.write(job, header, partial(iter, [result]))
-            picture = None if run.draw is None else run.draw(image, result)
+            drawn = None if run.draw is None else run.draw(image, result)
             if job.drawn:
-                _write_image(job.drawn, picture)
+                _write_image(job.drawn, drawn)
                 written.append(job.drawn)
             record.done(written)
             report.photo(job, result)
             if run.settings.show:
-                show(picture, wait=True)
-
-
-def _people_of(entries, run: Run) -> Iterator[tuple]:
-    """(entry, image, result) of photographs.
-
-    Args:
-        entries (list): tuples that begin with a job.
-    """
-    size = run.settings.batch_frames
-    with closing(ahead(_images_of(entries, run), 2 * size)) as read:
-        for batch in batches(read, size):
-            seen = [item for item in batch if item[1] is not None]
-            boxes = [_boxes_of(entry[0], img, run) for entry, img, _ in seen]
-            people = iter(
-                run.estimator.predict_batch(
-                    [image for _, image, _ in seen],
-                    [found for found, _ in boxes],
-                    [scores for _, scores in boxes],
-                )
-                if seen
-                else ()
-            )
-            for entry, image, error in batch:
-                result = FrameResult(error=error)
-                if image is not None:
-                    size_of = image.shape[1::-1]
-                    result = FrameResult(next(people), size=size_of)
-                yield entry, image, result
-
-
-def _images_of(entries, run: Run) -> Iterator[tuple]:
-    """(entry, image or None, error)."""
-    for entry in entries:
-        try:
-            image, remark = load_image(entry[0].source)
-        except (OSError, ValueError) as error:
-            yield entry, None, str(error)
-            continue
-        if remark:
-            run.report.warn(remark)
-            run.report.remarks += 1
-        yield entry, image, ''
-
-
-def _boxes_of(job: Job, image: np.ndarray, run: Run) -> tuple:
-    if run.boxes is not None:
-        return run.boxes.of_image(job.source)
-    return run.estimator.detect(image)
+                show(drawn, wait=True)
 
 
 def _write_image(path: str, image: np.ndarray) -> None:
@@ -279,7 +308,7 @@ def run_clip(job: Job, run: Run, record: Record) -> None:
     Raises:
         ValueError: there is no frame in the span.
     """
-    settings, report = run.settings, run.report
+    settings, report, lifting = run.settings, run.report, run.lifting
     boxes_of = run.boxes.of_frame if run.boxes else None
     loop = FrameLoop.create(settings, run.estimator, boxes_of)
     facts = run.facts(job)
@@ -287,23 +316,24 @@ def run_clip(job: Job, run: Run, record: Record) -> None:
     if state == DONE:
         report.skipped(job, 'finished before')
         return
-    source = run.open_clip(job)
+    source = run.source or open_source(job.source, settings.sequence)
     info = source.info
     if state == NEW:
         record.begin(facts, run.header(job, info.size, info.rate))
-    if run.lifting is not None:
-        run.lifting.reset()
-        run.lifting.camera_of(info.size)  # raises what does not fit
-    is_late = settings.smooth == 'offline' and settings.tracking
-    if run.lifting is not None:
+    is_late = settings.smooth == 'offline'
+    if lifting is not None:
+        lifting.reset()
+        lifting.camera_of(info.size)  # raises what does not fit
         # Of a camera nothing is seen twice: there the drawing goes along.
         is_late = not info.live
     is_drawn = run.draw is not None and not (is_late or record.complete)
     if not record.complete:
         report.begin(job.name, _count(info, settings), record.count)
         pairs = _new_frames(run, record, source, loop, is_drawn)
-        if run.lifting is not None and is_drawn:
-            pairs = _lifted(pairs, run.lifting)
+        if lifting is not None and is_drawn:
+            pairs = _mapped(
+                pairs, lambda image, result: (image, lifting(result))
+            )
         _consume(pairs, job, run, source, is_drawn, record.last)
         record.finish(source.shortfall)
     if not record.count:
@@ -318,19 +348,16 @@ def run_clip(job: Job, run: Run, record: Record) -> None:
             record.forget()
             raise
     finished = None
-    if settings.smooth == 'offline' and settings.tracking:
+    if settings.smooth == 'offline':
         from .smooth import smooth_tracks
 
         finished = smooth_tracks(
             list(results()), cutoff=settings.cutoff, order=settings.order
         )
-    if run.lifting is not None:
-        finished = run.lifting.clip(finished or list(results()))
+    if lifting is not None:
+        finished = lifting.clip(finished or list(results()))
     if finished is not None:
-
-        def results():
-            return iter(finished)
-
+        results = partial(iter, finished)
     if run.draw is not None and not is_drawn:
         pairs = _frames_again(source, settings, results())
         _consume(pairs, job, run, source, True)
@@ -357,13 +384,13 @@ def _new_frames(run, record, source, loop, is_drawn: bool) -> Pairs:
             yield image, record.append(result, state)
 
 
-def _lifted(pairs: Pairs, lifting) -> Pairs:
+def _mapped(pairs: Pairs, function: Callable) -> Pairs:
     with closing(pairs):
         for image, result in pairs:
-            yield image, lifting(result)
+            yield function(image, result)
 
 
-def _frames_again(source: Source, settings: Settings, results) -> Pairs:
+def _frames_again(source, settings: Settings, results) -> Pairs:
     """(image, result) of results that are there already."""
     with closing(ahead(source.frames(settings.span), 2)) as frames:
         for result, frame in zip(results, frames):
@@ -383,37 +410,35 @@ def _consume(
 
     has_sound = run.settings.audio and os.path.isfile(job.source)
     sound = job.source if has_sound else ''
+
+    def draw(image, result):
+        return None if image is None else run.draw(image, result), result
+
     with ExitStack() as stack:
         if is_drawn:
-            pairs = ahead(_drawn(pairs, run.draw), 2)
+            pairs = ahead(_mapped(pairs, draw), 2)
         stack.enter_context(closing(pairs))
         writer = None
         try:
-            for picture, result in pairs:
+            for drawn, result in pairs:
                 if known is not None and result.frame_index > known:
                     run.report.frame()
-                if not is_drawn or picture is None:
+                if not is_drawn or drawn is None:
                     continue
                 if run.settings.show:
-                    show(picture)
+                    show(drawn)
                 if job.drawn and writer is None:
                     writer = stack.enter_context(
                         written_video(
-                            job.drawn, picture.shape[1::-1], source.info, sound
+                            job.drawn, drawn.shape[1::-1], source.info, sound
                         )
                     )
                 if writer is not None:
-                    writer.write(picture, result.time)
+                    writer.write(drawn, result.time)
         except KeyboardInterrupt:
             # Nothing else ends a camera.
             if not source.info.live:
                 raise
-
-
-def _drawn(pairs: Pairs, draw) -> Pairs:
-    with closing(pairs):
-        for image, result in pairs:
-            yield None if image is None else draw(image, result), result
 
 
 def _count(info, settings: Settings) -> Optional[int]:
@@ -429,3 +454,23 @@ def _count(info, settings: Settings) -> Optional[int]:
     first, end = settings.span.start, settings.span.end
     last = min(index(end), info.frames) if end else info.frames
     return -(-max(0, last - index(first)) // settings.stride)
+
+
+def show(image: np.ndarray, wait: bool = False) -> None:
+    """Show a drawing.
+
+    Args:
+        image (np.ndarray): (H, W, 3) uint8 BGR.
+        wait (bool): until a key is pressed.
+
+    Raises:
+        KeyboardInterrupt: the user pressed q or Escape.
+    """
+    h, w = image.shape[:2]
+    scale = LARGEST / max(h, w)
+    if scale < 1:
+        size = (max(1, int(w * scale)), max(1, int(h * scale)))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    cv2.imshow(TITLE, image)
+    if (cv2.waitKey(0 if wait else 1) & 0xFF) in (ord('q'), 27):
+        raise KeyboardInterrupt

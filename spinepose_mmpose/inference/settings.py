@@ -129,7 +129,7 @@ def parse_formats(text: str) -> list:
     for name in names:
         if name not in FORMATS:
             raise ValueError(
-                f'no format {name!r}: choose from {", ".join(FORMATS)}'
+                f'no format {name!r}: choose from {", ".join(sorted(FORMATS))}'
             )
     return names
 

@@ -254,10 +254,10 @@ class FrameLoop:
             self.smoother.load_state(state['smoother'])
 
     def _is_due(self, time: float) -> bool:
-        if self.detected is None:
+        if self.detected is None or self.tracker is None:
             return True
         waited, step = time - self.detected, time - self.previous
-        if waited + step > getattr(self.tracker, 'max_gap', np.inf):
+        if waited + step > self.tracker.max_gap:
             return True  # by the next frame they would be out of sight
         if isinstance(self.interval, int):
             return self.count >= self.interval

@@ -103,8 +103,13 @@ class Format:
         """Make sure that it can be written.
 
         Raises:
-            ValueError: a package is missing.
+            ValueError: identities or a package are missing.
         """
+        if self.needs_identities and not self.settings.tracking:
+            raise ValueError(
+                f'{self.name} tells people apart, which needs identities: '
+                'leave out --no-tracking'
+            )
         for package in self.packages:
             if importlib.util.find_spec(package) is None:
                 raise ValueError(
