@@ -399,7 +399,7 @@ def test_progress_tells_what_was_written(capsys):
         ),
         (
             ['-i', 'walk.mp4', '-s', 'a', '--save-format', 'xml'],
-            "no format 'xml': choose from angles, mot, c3d",
+            "no format 'xml': choose from angles, c3d, csv",
         ),
         (
             ['-i', 'walk.mp4', '-s', 'a', '--start', 'soon'],
