@@ -39,18 +39,12 @@ ENLARGED = ((320, 4), (1100, 2))
 BACKGROUNDS = ('image', 'black', 'white')
 PLAIN = dict(black=0, white=255)
 
-# Line width in body sizes (longer side of the pose).
-LINE = 0.011
-# So that lines stay visible when a large image is shown small; in the longer
-# side of the image.
-LEAST_LINE = 1 / 900
-# No line is wider than this share of the person: limbs stay apart.
-WIDEST_LINE = 0.03
-# The same of letters, and the height in pixels below which nobody can read.
-TEXT = 0.032
-LEAST_TEXT = 1 / 85
-WIDEST_TEXT = 0.1
-READABLE = 7.0
+# Sizes: shares of the person (longer side of the pose), at least of the
+# image's longer side, so that they are seen when a large image is shown small,
+# at most of the person, so that limbs stay apart, and at least pixels: of a
+# line, and of letters, which nobody reads below 7.
+LINE = (0.011, 1 / 900, 0.03, 0.8)
+TEXT = (0.032, 1 / 85, 0.1, 7.0)
 # Height of an identity in letters of a vertebra.
 TAG = 1.4
 # More than 65 % of the keypoints on one side of the spine.
@@ -131,11 +125,6 @@ class Canvas:
         color = color[::-1]
         for point in self._fixed(points).tolist():
             cv2.circle(self._image, point, radius, color, -1, SMOOTH, SHIFT)
-
-    def box(self, box: Box, width: float, color: Color) -> None:
-        """The edges of [x1, y1, x2, y2]."""
-        corners = _corners(box)
-        self.lines([corners + corners[:1]], width, color)
 
     def filled(self, box: Box, color: Color) -> None:
         """The whole of [x1, y1, x2, y2]."""
@@ -273,15 +262,11 @@ class DrawStyle:
                 f'{self.background!r}'
             )
 
-    def line_width(self, person: float, image: float) -> float:
-        """Pixels, for the longer sides of a person and of the image."""
-        width = max(LINE * person, LEAST_LINE * image)
-        return max(min(width, WIDEST_LINE * person), 0.8)
 
-    def text_height(self, person: float, image: float) -> float:
-        """Pixels of a capital letter."""
-        height = max(TEXT * person, LEAST_TEXT * image)
-        return max(min(height, WIDEST_TEXT * person), READABLE)
+def _sized(limits: tuple, person: float, image: float) -> float:
+    """Pixels, for the longer sides of a person and of the image."""
+    share, least, most, pixels = limits
+    return max(min(max(share * person, least * image), most * person), pixels)
 
 
 @dataclass(frozen=True)
@@ -342,9 +327,8 @@ def draw_people(
     canvas = Canvas(image)
     figures = [figure_of(canvas, one, style, spine_only) for one in people]
     figures = [figure for figure in figures if figure]
-    if style.boxes:
-        for figure in figures:
-            _draw_box(canvas, figure)
+    for figure in figures if style.boxes else ():
+        _draw_box(canvas, figure)
     for figure in figures:
         draw_figure(canvas, figure)
     _draw_texts(canvas, figures, style)
@@ -381,9 +365,9 @@ def figure_of(
         sure = np.asarray(person.scores) >= style.score_threshold
     shown = near.all(axis=1) & sure
     points = {
-        name: keypoints[i]
-        for i, name in enumerate(person.names)
-        if shown[i] and (not spine_only or name in SPINE_CHAIN)
+        name: point
+        for name, point, is_shown in zip(person.names, keypoints, shown)
+        if is_shown and (not spine_only or name in SPINE_CHAIN)
     }
     box = np.asarray(person.bbox, dtype=np.float64)
     has_box = np.isfinite(box).all() and (box[2:] > box[:2]).all()
@@ -399,14 +383,13 @@ def figure_of(
         size = max(size, 0.6 * (box[2:] - box[:2]).max())
     # A box may be far too large.
     size = float(np.clip(size, 1.0, 2 * limit.max()))
-    missing = np.full(2, np.nan)
     return Figure(
         person,
         points,
-        np.stack([points.get(name, missing) for name in SPINE_CHAIN]),
+        np.stack([points.get(name, [np.nan] * 2) for name in SPINE_CHAIN]),
         bounds,
-        style.line_width(size, limit.max()),
-        style.text_height(size, limit.max()),
+        _sized(LINE, size, limit.max()),
+        _sized(TEXT, size, limit.max()),
     )
 
 
@@ -425,26 +408,26 @@ def draw_figure(canvas: Canvas, figure: Figure) -> None:
     for a, b in LIMBS:
         if a in points and b in points:
             limbs.setdefault(_look(a, b), []).append((points[a], points[b]))
-    for (share, _), lines in limbs.items():
-        canvas.lines(lines, share * width + 2 * rim, OUTLINE)
-    for (share, color), lines in limbs.items():
-        canvas.lines(lines, share * width, color)
     dots: dict = {}
     for name, point in points.items():
         if name not in SPINE_CHAIN:
             dots.setdefault(_look(name), []).append(point)
-    for (share, _), places in dots.items():
-        canvas.dots(places, share * width * DOT + rim, OUTLINE)
-    for (share, color), places in dots.items():
-        canvas.dots(places, share * width * DOT, color)
+    strokes = ((rim, OUTLINE), (0.0, None))
+    for edge, outline in strokes:
+        for (share, color), lines in limbs.items():
+            canvas.lines(lines, share * width + 2 * edge, outline or color)
+    for edge, outline in strokes:
+        for (share, color), places in dots.items():
+            canvas.dots(places, share * width * DOT + edge, outline or color)
     shown = np.isfinite(figure.chain).all(axis=1)
     curves = [spine_curve(figure.chain[part]) for part in runs(shown)]
-    canvas.lines(curves, SPINE_LINE * width + 2 * rim, OUTLINE)
-    canvas.lines(curves, SPINE_LINE * width, SPINE)
-    chain = figure.chain[shown]
-    canvas.dots(chain, SPINE_DOT * width + rim, OUTLINE)
-    canvas.dots(chain, SPINE_DOT * width, SPINE)
-    canvas.dots(chain, 0.55 * width, CENTRE)
+    for edge, outline in strokes:
+        canvas.lines(curves, SPINE_LINE * width + 2 * edge, outline or SPINE)
+    for edge, outline in strokes:
+        canvas.dots(
+            figure.chain[shown], SPINE_DOT * width + edge, outline or SPINE
+        )
+    canvas.dots(figure.chain[shown], 0.55 * width, CENTRE)
 
 
 def runs(shown: np.ndarray) -> List[np.ndarray]:
@@ -465,8 +448,10 @@ def _draw_box(canvas: Canvas, figure: Figure) -> None:
     color = CENTRE
     if person.track_id is not None:
         color = identity_color(person.track_id)
-    canvas.box(box, width + max(0.8 * width, 1.2), OUTLINE)
-    canvas.box(box, width, color)
+    corners = _corners(box)
+    edges = [corners + corners[:1]]
+    canvas.lines(edges, width + max(0.8 * width, 1.2), OUTLINE)
+    canvas.lines(edges, width, color)
 
 
 def _draw_texts(canvas: Canvas, figures, style: DrawStyle) -> None:
@@ -475,13 +460,11 @@ def _draw_texts(canvas: Canvas, figures, style: DrawStyle) -> None:
         reach = 1.5 * figure.line
         for x, y in figure.chain[np.isfinite(figure.chain).all(axis=1)]:
             taken.append((x - reach, y - reach, x + reach, y + reach))
-    if style.ids:
-        for figure in figures:
-            if figure.person.track_id is not None:
-                _draw_tag(canvas, figure, style, taken)
-    if style.labels:
-        for figure in figures:
-            _draw_vertebrae(canvas, figure, taken)
+    for figure in figures if style.ids else ():
+        if figure.person.track_id is not None:
+            _draw_tag(canvas, figure, style, taken)
+    for figure in figures if style.labels else ():
+        _draw_vertebrae(canvas, figure, taken)
 
 
 def _draw_tag(canvas: Canvas, figure: Figure, style, taken: List[Box]) -> None:
@@ -494,8 +477,7 @@ def _draw_tag(canvas: Canvas, figure: Figure, style, taken: List[Box]) -> None:
     if style.boxes and np.isfinite(person.bbox).all():
         y1, gap = float(person.bbox[1]), figure.line
     size = (width + 2 * pad, tall + 2 * pad)
-    middle = ((x1 + x2) / 2, y1 - gap)
-    x, y, (w, h) = *middle, size
+    x, y, (w, h) = (x1 + x2) / 2, y1 - gap, size
     places = [
         moved_inside((x - w / 2, y - h - up, x + w / 2, y - up), canvas.size)
         for up in np.arange(4) * (h + 0.2 * tall)
@@ -517,20 +499,18 @@ def _draw_vertebrae(canvas: Canvas, figure: Figure, taken: List[Box]) -> None:
     if not shown.any():
         return
     normals = _normals(figure, shown)
-    pad = 0.22 * height
+    pad, distance = 0.22 * height, 2.2 * line + 0.3 * height
     for i in np.flatnonzero(shown):
         text = VERTEBRAE[SPINE_CHAIN[i]]
         width, tall = canvas.text_size(text, height)
-        point = figure.chain[i]
         size = (width + 2 * pad, tall + 2 * pad)
-        distance = 2.2 * line + 0.3 * height
-        places = places_beside(point, normals[i], size, distance)
+        places = places_beside(figure.chain[i], normals[i], size, distance)
         box = first_free(places, taken, canvas.size)
         if box is None:
             continue
         taken.append(box)
-        x1, _, _, y2 = box
-        canvas.text(text, (x1 + pad, y2 - pad), height, SPINE, rim=OUTLINE)
+        corner = box[0] + pad, box[3] - pad
+        canvas.text(text, corner, height, SPINE, rim=OUTLINE)
 
 
 def _normals(figure: Figure, shown: np.ndarray) -> np.ndarray:

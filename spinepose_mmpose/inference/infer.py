@@ -13,7 +13,13 @@ from ..metainfo import NUM_KEYPOINTS
 from ..utils import replaced
 from .estimator import SpinePoseEstimator
 from .images import as_image, read_image
-from .results import SPINE_ONLY, FrameResult, by_identity, spine_of
+from .results import (
+    SPINE_ONLY,
+    FrameResult,
+    by_identity,
+    spine_of,
+    stack_people,
+)
 from .settings import LIFTING, Settings
 from .stream import FrameLoop, stream
 from .video import WHOLE, Frame, open_source
@@ -66,8 +72,8 @@ def infer_image(
     if estimator is None:
         options.update(mode=mode, model_version=model_version)
         estimator = Settings().make_estimator(detector=detector, **options)
-    elif options:
-        raise _made_already(options)
+    else:
+        _refuse(options)
     people = estimator.predict(image, bboxes)
     if lifting is not None:
         result = FrameResult(people, size=image.shape[1::-1])
@@ -115,7 +121,6 @@ def infer_video(
         rows are ordered by identity. N is 0 for a frame that could not be
         read. With lifting tuples, as of :func:`infer_image`.
     """
-    is_lifted = options.get('enable_lifting', False)
     frames = iter_video(
         input_path,
         mode,
@@ -129,9 +134,9 @@ def infer_video(
     )
     with closing(frames):
         results = [by_identity(frame).people for frame in frames]
-    known = next((people[0].names for people in results if people), None)
     count = len(SPINE_ONLY) if spine_only else NUM_KEYPOINTS
-    count = len(known) if known else count
+    count = next((len(p[0].names) for p in results if p), count)
+    is_lifted = options.get('enable_lifting', False)
     return [_arrays(people, count, is_lifted) for people in results]
 
 
@@ -194,8 +199,8 @@ def iter_video(
         options = {'spinning': False, 'mode': mode, **options}
         options.update(model_version=model_version, detector=detector)
         estimator = settings.make_estimator(**options)
-    elif options:
-        raise _made_already(options)
+    else:
+        _refuse(options)
     loop = FrameLoop.create(settings, estimator)
     loop.tracker = tracker or loop.tracker
     if use_smoothing:
@@ -248,11 +253,8 @@ class PoseTracker:
             )
         if isinstance(solution, type) or not hasattr(solution, 'predict_batch'):
             solution = solution(**kwargs)
-        elif kwargs:
-            raise ValueError(
-                f'{", ".join(kwargs)} should go to the estimator, which has '
-                'been made already'
-            )
+        else:
+            _refuse(kwargs)
         if tracking and tracker is None:
             from .track import Tracker
 
@@ -307,13 +309,6 @@ class PoseTracker:
         return self.estimator.visualize(image, keypoints, scores, **style)
 
 
-def _made_already(options: dict) -> ValueError:
-    return ValueError(
-        f'{", ".join(options)} should go to the estimator, which has been '
-        'made already'
-    )
-
-
 def _results(
     steps, info, spine_only, vis_path, lifting=None
 ) -> Iterator[FrameResult]:
@@ -340,6 +335,14 @@ def _results(
                 yield result
         except GeneratorExit:  # the caller stops: what was drawn is kept
             pass
+
+
+def _refuse(options: dict) -> None:
+    if options:
+        raise ValueError(
+            f'{", ".join(options)} should go to the estimator, which has been '
+            'made already'
+        )
 
 
 def _check_folder(path) -> None:
@@ -379,18 +382,11 @@ def _draw(image, people, spine_only: bool, lifting=None) -> np.ndarray:
 
 
 def _arrays(people, num_keypoints: int, lifted):
-    """:func:`_stack`, with lifting a tuple of it and (N, K, 4) in 3D."""
-    flat = _stack(people, num_keypoints)
+    """(N, K, 3) float32; with lifting a tuple of it and (N, K, 4) in 3D."""
+    keypoints, scores = stack_people(people, num_keypoints)
+    flat = np.concatenate([keypoints, scores[..., None]], -1)
     if not lifted:
         return flat
-    if not people:
-        return flat, np.zeros((0, num_keypoints, 4), np.float32)
-    points = np.stack([person.keypoints_3d for person in people])
-    return flat, np.concatenate([points, flat[..., 2:]], axis=-1)
-
-
-def _stack(people, num_keypoints: int) -> np.ndarray:
-    """(N, K, 3) float32."""
-    if not people:
-        return np.zeros((0, num_keypoints, 3), np.float32)
-    return np.stack([np.column_stack([p.keypoints, p.scores]) for p in people])
+    points = [person.keypoints_3d for person in people]
+    points = np.reshape(np.float32(points), (-1, num_keypoints, 3))
+    return flat, np.concatenate([points, flat[..., 2:]], -1)

@@ -12,6 +12,7 @@ towards the camera, with the origin on the ground below the primary subject.
 
 import logging
 import os
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -30,7 +31,7 @@ from ..camera import (
 )
 from ..metainfo import KEYPOINT_IDS, KEYPOINT_NAMES, NUM_KEYPOINTS, SUBSETS
 from .results import FrameResult
-from .smooth import places_by_identity, smooth_segment, smoothing_gain
+from .smooth import segments_by_identity, smooth_segment, smoothing_gain
 
 logger = logging.getLogger(__name__)
 
@@ -196,15 +197,16 @@ def _content(path: str) -> dict:
             file = cv2.FileStorage(path, cv2.FILE_STORAGE_READ)
         except cv2.error as error:
             raise ValueError('OpenCV cannot read it') from error
-        w, h = (file.getNode(f'image_{side}') for side in ('width', 'height'))
-        found = {
-            key: node.mat()
-            for key, node in (
-                ('camera_matrix', file.getNode('camera_matrix')),
-                ('distortions', file.getNode('distortion_coefficients')),
-            )
-            if not node.empty()
-        }
+        matrix, distortions, w, h = map(
+            file.getNode,
+            (
+                *('camera_matrix', 'distortion_coefficients'),
+                *('image_width', 'image_height'),
+            ),
+        )
+        found = {} if matrix.empty() else {'matrix': matrix.mat()}
+        if not distortions.empty():
+            found['distortions'] = distortions.mat()
         if not w.empty() and not h.empty():
             found['size'] = [w.real(), h.real()]
         return found
@@ -435,13 +437,11 @@ class Lifting:
         known = self.calibrate(used[: self.warmup_frames])
         if not self.smoothing:
             return [self._placed(frame, known) for frame in frames]
-        places = places_by_identity(results)
         everybody = [[None] * len(frame.points) for frame in frames]
-        for places_of_one in places.values():
-            for part in _parts(places_of_one, results):
-                smooth = self._smoothed(part, frames, known)
-                for (t, n), points in zip(part, smooth):
-                    everybody[t][n] = points
+        for part in segments_by_identity(results):
+            smooth = self._smoothed(part, frames, known)
+            for (t, n), points in zip(part, smooth):
+                everybody[t][n] = points
         return [
             self._placed(frame, known, own)
             for frame, own in zip(frames, everybody)
@@ -449,23 +449,29 @@ class Lifting:
 
     def calibrate(self, frames: Sequence[Lifted]) -> Calibration:
         """Scale, ground and bones from frames with people."""
-        primary = _primary(frames)
-        scale = self._scale(frames, primary)
-        placed, weights, lengths = [], [], {}
-        for frame in frames:
-            for identity, points, rays, weight in zip(
-                frame.ids(), frame.points, frame.rays, frame.weights
-            ):
-                points = points * scale
-                lengths.setdefault(identity, []).append(_lengths(points))
-                placed.append(points + place_in_camera(points, rays, weight))
-                weights.append(weight)
-        bones = {k: np.median(v, axis=0) for k, v in lengths.items()}
+        ids = np.array([i for frame in frames for i in frame.ids()], object)
+        points, rays, weights = (
+            np.concatenate([getattr(frame, name) for frame in frames])
+            for name in ('points', 'rays', 'weights')
+        )
+        # Whoever is in most frames; without identities the first in each.
+        often = Counter(i for i in ids if i is not None)
+        primary = [n == 0 for frame in frames for n in range(len(frame.points))]
+        if often:
+            primary = ids == min(often, key=lambda i: (-often[i], i))
+        whole = (weights[:, list(HEIGHT_POINTS)] > 0).all(1)
+        scale = self._scale(body_height(points[primary & whole]))
+        points = points * scale
+        places = np.stack(
+            [place_in_camera(*one) for one in zip(points, rays, weights)]
+        )
+        lengths = _lengths(points)
+        bones = {i: np.median(lengths[ids == i], axis=0) for i in set(ids)}
         rotation, origin = np.eye(3), np.zeros(3)
         if self.in_world:
             rotation = np.diag([1.0, -1.0, -1.0])
         if self.in_world and self.estimate_ground_plane:
-            found = fit_ground(np.array(placed), np.array(weights) > 0)
+            found = fit_ground(points + places[:, None], weights > 0)
             if found is None:
                 self._say(
                     'no feet are seen, so there is no ground plane: the '
@@ -474,20 +480,16 @@ class Lifting:
             else:
                 up, ground = found
                 rotation = world_rotation(up)
-                root = self._root_of(frames, primary, scale)
+                known = primary & np.isfinite(places).all(1)
+                root = np.median(places[known], axis=0) if any(known) else 0.0
                 origin = root - ((root - ground) @ up) * up
         return Calibration(scale, rotation, origin, bones)
 
-    def _scale(self, frames, primary) -> float:
+    def _scale(self, heights: np.ndarray) -> float:
+        """Metres per unit, for heights of the primary subject in units."""
         if not self.estimate_metric_scale:
             return 1.0
-        own = [
-            body_height(frame.points[n])
-            for frame in frames
-            for n in _places_of(frame, primary)
-            if (frame.weights[n, list(HEIGHT_POINTS)] > 0).all()
-        ]
-        if not own:
+        if not len(heights):
             self._say(
                 'the primary subject is never seen from head to heels, so the '
                 'height of '
@@ -495,19 +497,7 @@ class Lifting:
                 'the network'
             )
             return 1.0
-        return self.height / float(np.median(own))
-
-    def _root_of(self, frames, primary, scale) -> np.ndarray:
-        """(3,) median place of the primary subject's sacrum."""
-        roots = [
-            place_in_camera(
-                frame.points[n] * scale, frame.rays[n], frame.weights[n]
-            )
-            for frame in frames
-            for n in _places_of(frame, primary)
-        ]
-        known = np.isfinite(roots).all(1)
-        return np.median(np.array(roots)[known], axis=0) if any(known) else 0.0
+        return self.height / float(np.median(heights))
 
     def _placed(self, frame: Lifted, known: Calibration, own=None):
         """The result with people in 3D.
@@ -539,13 +529,11 @@ class Lifting:
         places = [(frames[t], n) for t, n in part]
         times = np.array([frame.result.time for frame, _ in places])
         points = np.stack([frame.points[n] for frame, n in places])
-        identity = places[0][0].ids()[places[0][1]]
-        options = self.cutoff, self.order
-        lengths = known.lengths.get(identity)
+        points, options = points * known.scale, (self.cutoff, self.order)
+        lengths = known.lengths.get(places[0][0].ids()[places[0][1]])
         if lengths is None:  # came after the warm-up
-            lengths = np.median(_lengths(points * known.scale), axis=0)
-        points = smooth_segment(points * known.scale, times, 1.0, *options)
-        points = rebuild(points, lengths)
+            lengths = np.median(_lengths(points), axis=0)
+        points = rebuild(smooth_segment(points, times, 1.0, *options), lengths)
         roots = np.stack(
             [
                 place_in_camera(p, frame.rays[n], frame.weights[n])
@@ -582,31 +570,6 @@ class Lifting:
         if sentence not in self._said:
             self._said.add(sentence)
             logger.warning(sentence)
-
-
-def _primary(frames: Sequence[Lifted]):
-    """Identity of whoever is in most frames; None without identities."""
-    seen: Dict[int, int] = {}
-    for identity in (i for frame in frames for i in frame.ids()):
-        if identity is not None:
-            seen[identity] = seen.get(identity, 0) + 1
-    return min(seen, key=lambda i: (-seen[i], i)) if seen else None
-
-
-def _places_of(frame: Lifted, identity) -> list:
-    """Where in a frame somebody is; without identity the first one."""
-    if identity is None:
-        return [0] if len(frame.points) else []
-    return [n for n, one in enumerate(frame.ids()) if one == identity]
-
-
-def _parts(places, results) -> list:
-    """The places of one person, parted where they are away too long."""
-    times = np.array([results[t].time for t, _ in places])
-    steps = np.diff(times)
-    longest = max(GAP, 1.5 * np.median(steps)) if len(steps) else GAP
-    cuts = [0, *(np.flatnonzero(steps > longest) + 1), len(places)]
-    return [places[a:b] for a, b in zip(cuts, cuts[1:])]
 
 
 def _lengths(points: np.ndarray) -> np.ndarray:

@@ -5,22 +5,15 @@ from typing import Sequence
 import cv2
 import numpy as np
 
-from ..metainfo import KEYPOINT_IDS, SKELETON, SPINE_CHAIN
+from ..metainfo import SKELETON, SPINE_CHAIN
 from .draw import SPINE
 from .results import Person
 
 GROUND, GRID, PAPER, INK = (200, 200, 200), (232, 232, 232), 250, (90, 90, 90)
-LINKS = [(*(KEYPOINT_IDS[end] for end in link), rgb) for link, rgb in SKELETON]
-CHAIN = [KEYPOINT_IDS[name] for name in SPINE_CHAIN]
 REACH = 2.4  # metres from bottom to top of each view
 BELOW = 0.2  # of them below the ground
 # Name and the horizontal axis of each view, with its sign.
 VIEWS = (('from the camera', 0, 1.0), ('from the side', 2, -1.0))
-
-
-def panel_width(height: int) -> int:
-    """Pixels, for an image of a height; even, as video encoders want it."""
-    return max(160, height // 2) // 2 * 2
 
 
 def lifting_panel(
@@ -34,7 +27,7 @@ def lifting_panel(
         in_world (bool): their axes are those of the world; the camera's
             otherwise, whose views are around the first person's sacrum.
     """
-    width = panel_width(height)
+    width = max(160, height // 2) // 2 * 2  # even, for video encoders
     image = np.full((height, width, 3), PAPER, np.uint8)
     shown = [
         (person, np.float64(person.keypoints_3d))
@@ -84,17 +77,10 @@ def _draw_view(view, shown, axis, sign, in_world) -> None:
     line = max(1, round(height / 220))
     for person, points in shown:
         flat = np.clip(np.round(pixels(points)), -9999, 9999).astype(int)
-        at = [person.names.index(n) for n in KEYPOINT_IDS if n in person.names]
-        if len(at) < len(KEYPOINT_IDS):  # the spine alone
-            at = [person.names.index(name) for name in SPINE_CHAIN]
-            _draw_spine(view, flat[at], line)
-            continue
-        for a, b, (red, green, blue) in LINKS:
-            cv2.line(view, flat[a], flat[b], (blue, green, red), line,
-                     cv2.LINE_AA)  # fmt: skip
-        _draw_spine(view, flat[CHAIN], line)
-
-
-def _draw_spine(view, points, line: int) -> None:
-    for color, width in ((INK, 4 * line), (SPINE[::-1], 2 * line)):
-        cv2.polylines(view, [points], False, color, width, cv2.LINE_AA)
+        at = dict(zip(person.names, flat))
+        for (a, b), rgb in SKELETON:
+            if a in at and b in at:
+                cv2.line(view, at[a], at[b], rgb[::-1], line, cv2.LINE_AA)
+        spine = np.array([at[name] for name in SPINE_CHAIN])
+        for color, width in ((INK, 4 * line), (SPINE[::-1], 2 * line)):
+            cv2.polylines(view, [spine], False, color, width, cv2.LINE_AA)

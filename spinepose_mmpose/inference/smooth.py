@@ -276,25 +276,17 @@ def smooth_tracks(
     """
     check_filter(cutoff, order)
     people = [list(frame.people) for frame in frames]
-    tracks = places_by_identity(frames)
-    steps = np.diff([frame.time for frame in frames])
-    longest = max(OFFLINE_GAP, SLOW_GAP * np.median(steps)) if len(steps) else 0
-    for places in tracks.values():
-        times = np.array([frames[t].time for t, _ in places])
-        for part in np.split(
-            np.arange(len(places)), np.flatnonzero(np.diff(times) > longest) + 1
-        ):
-            own = [people[places[i][0]][places[i][1]] for i in part]
-            smooth = smooth_segment(
-                np.stack([p.keypoints for p in own]).astype(np.float64),
-                times[part],
-                _body_size(np.stack([p.bbox for p in own])),
-                cutoff,
-                order,
-            ).astype(np.float32)
-            for i, person, keypoints in zip(part, own, smooth):
-                t, n = places[i]
-                people[t][n] = replace(person, keypoints=keypoints)
+    for places in segments_by_identity(frames):
+        own = [people[t][n] for t, n in places]
+        smooth = smooth_segment(
+            np.stack([p.keypoints for p in own]).astype(np.float64),
+            np.array([frames[t].time for t, _ in places]),
+            _body_size(np.stack([p.bbox for p in own])),
+            cutoff,
+            order,
+        ).astype(np.float32)
+        for (t, n), person, keypoints in zip(places, own, smooth):
+            people[t][n] = replace(person, keypoints=keypoints)
     return [
         replace(frame, people=tuple(own)) for frame, own in zip(frames, people)
     ]
@@ -313,8 +305,14 @@ def check_filter(cutoff: float, order: int) -> None:
         )
 
 
-def places_by_identity(frames) -> Dict[int, List[Tuple[int, int]]]:
-    """track id -> (frame, place in it) in order."""
+def segments_by_identity(frames) -> List[List[Tuple[int, int]]]:
+    """The (frame, place in it) of each identity in order, in parts between
+    which it is away for too long.
+
+    Raises:
+        ValueError: times are missing or do not increase, or an identity comes
+            twice in a frame.
+    """
     tracks: Dict[int, List[Tuple[int, int]]] = {}
     before = -np.inf
     for t, frame in enumerate(frames):
@@ -335,7 +333,14 @@ def places_by_identity(frames) -> Dict[int, List[Tuple[int, int]]]:
                     f'{frame.frame_index}'
                 )
             places.append((t, n))
-    return tracks
+    steps = np.diff([frame.time for frame in frames])
+    longest = max(OFFLINE_GAP, SLOW_GAP * np.median(steps)) if len(steps) else 0
+    segments = []
+    for places in tracks.values():
+        away = np.diff([frames[t].time for t, _ in places]) > longest
+        cuts = [0, *(np.flatnonzero(away) + 1), len(places)]
+        segments += [places[a:b] for a, b in zip(cuts, cuts[1:])]
+    return segments
 
 
 def _body_size(boxes: np.ndarray) -> float:

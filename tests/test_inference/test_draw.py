@@ -2,10 +2,13 @@ from spinepose_mmpose.inference.draw import (
     CENTRE,
     LEFT,
     LIMBS,
+    LINE,
     OUTLINE,
     RIGHT,
     SPINE,
+    TEXT,
     DrawStyle,
+    _sized,
     class_color,
     draw_people,
     first_free,
@@ -65,7 +68,7 @@ def test_labels_are_drawn_in_the_spines_colour(size):
     labelled = skeleton_only(size, [one], ids=False, labels=True)
     new = (plain != labelled).any(axis=2)
     # All nine names: more than the letters of three of them.
-    height = DrawStyle().text_height(0.66 * size[1], max(size))
+    height = _sized(TEXT, 0.66 * size[1], max(size))
     assert new.sum() > 9 * 0.5 * height**2
     yellow = labelled[new].astype(int)
     assert (np.abs(yellow - SPINE[::-1]).sum(axis=1) < 60).any()
@@ -104,14 +107,11 @@ def test_input_is_not_touched_and_the_rest_of_the_image_neither():
 
 
 def test_sizes_follow_person_and_image():
-    style = DrawStyle()
-    assert style.line_width(400, 640) == pytest.approx(
-        2 * style.line_width(200, 640)
-    )
+    assert _sized(LINE, 400, 640) == pytest.approx(2 * _sized(LINE, 200, 640))
     # A small person in a large image: still visible, still no blob.
-    assert style.line_width(200, 3840) == pytest.approx(3840 / 900)
-    assert style.line_width(60, 3840) == pytest.approx(0.03 * 60)
-    assert style.line_width(5, 20) == 0.8
+    assert _sized(LINE, 200, 3840) == pytest.approx(3840 / 900)
+    assert _sized(LINE, 60, 3840) == pytest.approx(0.03 * 60)
+    assert _sized(LINE, 5, 20) == 0.8
 
 
 def test_the_same_image_at_any_resolution():

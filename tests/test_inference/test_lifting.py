@@ -21,7 +21,7 @@ from spinepose_mmpose.inference.lifting import (
     read_intrinsics,
     rebuild,
 )
-from spinepose_mmpose.inference.panel import beside_panel, panel_width
+from spinepose_mmpose.inference.panel import beside_panel
 from spinepose_mmpose.inference.results import FrameResult, Person, spine_of
 from spinepose_mmpose.inference.settings import Settings
 from spinepose_mmpose.metainfo import KEYPOINT_IDS, KEYPOINT_NAMES, SUBSETS
@@ -403,7 +403,7 @@ def test_the_panel_shows_people():
     (result,) = film.lifting().clip(film.results())
     image = np.zeros((480, 640, 3), np.uint8)
     drawn = beside_panel(image, result.people)
-    assert drawn.shape == (480, 640 + panel_width(480), 3)
+    assert drawn.shape == (480, 640 + 240, 3)
     empty = beside_panel(image, ())
     for half in (slice(0, 240), slice(240, 480)):
         changed = (drawn[half] != empty[half]).any(-1)
