@@ -1,38 +1,233 @@
-"""Which blocks stay in float, and what 8 bits cost."""
+"""A pose network in 8 bits; blocks that this costs too much stay in float."""
 
+import contextlib
 import importlib.util
+import io
 import json
+import logging
 import os
-import time
+import re
+import tempfile
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+
+from spinepose_mmpose.inference.backends.onnxruntime import OnnxSession
+from spinepose_mmpose.inference.backends.openvino import OpenVinoSession
 
 import numpy as np
 import onnx
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantType,
+)
+from onnxruntime.quantization.calibrate import create_calibrator
+from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+from tqdm import tqdm
 
 from .crops import (
     Crops,
-    Predicted,
     Run,
     average_precision,
+    latencies,
     mean_shift,
-    open_run,
     predict,
 )
-from .int8 import (
-    STYLES,
-    activation_ranges,
-    node_blocks,
-    num_int8_weights,
-    quantized,
-)
 from .onnx_files import prepared
+
+METHODS = {
+    'minmax': (CalibrationMethod.MinMax, {}),
+    'entropy': (CalibrationMethod.Entropy, {}),
+    'percentile': (
+        CalibrationMethod.Percentile,
+        dict(percentile=99.999, symmetric=False),
+    ),
+}
+WEIGHTED = ('Conv', 'MatMul', 'Gemm')
+# What a backend wants in 8 bits to be quick, and of this what with its inputs
+# only. ONNX Runtime: a kernel is 8-bit where the node's output is, too; what
+# lies between the convolutions should stay so. OpenVINO: a quantised output
+# costs a step of its own; the rest is fused in float.
+OPERATORS = dict(
+    onnxruntime=(*WEIGHTED, 'Add', 'Concat', 'MaxPool', 'Mul'),
+    openvino=WEIGHTED,
+)
+FLOAT_OUTPUTS = dict(onnxruntime=(), openvino=WEIGHTED)
+OUTPUTS = (['simcc_x', 'simcc_y'], ['keypoints', 'scores'])
+# PyTorch names nodes by the modules, mmdeploy without that of the head.
+BLOCK = re.compile(
+    r'/backbone/(stem|stage\d)/(?:stage\d\.(\d))?|'
+    r'/(final_layer|mlp|gau|cls_x|cls_y)/'
+)
+# Images whose activations are held at once.
+CHUNK = 8
+# People that a block alone is judged by.
+SENSITIVITY_PEOPLE = 64
+AUTO, NONE = 'auto', 'none'
 
 # Of a quantised model: AP lost (AP points; None without labels) and the mean
 # shift of the keypoints, pixels of the network input.
 Loss = Tuple[Optional[float], float]
 # Allowed where AP cannot be measured and nothing is said.
 SHIFT_WITHOUT_AP = 1.0
+
+
+def node_blocks(model: onnx.ModelProto) -> Dict[str, List[str]]:
+    """Names of the nodes in each block of an RTMPose, in order of data flow.
+
+    Blocks carry the names of the modules: ``backbone.stem``,
+    ``backbone.stage1.0``, ..., ``head.gau``. A node that is not named by its
+    module belongs to the block before, or is a block if it has weights.
+
+    Args:
+        model: From :func:`.onnx_files.prepared`.
+
+    Raises:
+        ValueError: It is no RTMPose.
+    """
+    outputs = [output.name for output in model.graph.output]
+    if outputs not in OUTPUTS:
+        raise ValueError(
+            f'it is no RTMPose: its outputs are {outputs}, expected one of '
+            f'{OUTPUTS}'
+        )
+    weights = {tensor.name for tensor in model.graph.initializer}
+    blocks: Dict[str, List[str]] = {}
+    block = 'input'
+    for node in model.graph.node:
+        found = BLOCK.match(node.name.removeprefix('/head'))
+        if found:
+            stage, row, module = found.groups()
+            block = f'head.{module}' if module else f'backbone.{stage}'
+            block += f'.{row}' if row else ''
+        elif node.op_type in WEIGHTED and weights & set(node.input):
+            block = node.name
+        blocks.setdefault(block, []).append(node.name)
+    return blocks
+
+
+class _Reader(CalibrationDataReader):
+    def __init__(self, feeds: Iterable[dict]) -> None:
+        self._feeds = iter(feeds)
+
+    def get_next(self):
+        return next(self._feeds, None)
+
+
+def activation_ranges(
+    model: onnx.ModelProto,
+    images: Iterable[np.ndarray],
+    method: str,
+    backend: str = 'onnxruntime',
+    progress: bool = False,
+):
+    """Range of every activation over the images.
+
+    Args:
+        model: From :func:`.onnx_files.prepared`.
+        images: (1, 3, H, W) each.
+        method: One of :data:`METHODS`.
+        backend: Whose operators are looked at, see :data:`OPERATORS`.
+        progress: Show it.
+
+    Raises:
+        ValueError: The method is unknown, or there are no images.
+    """
+    if method not in METHODS:
+        raise ValueError(
+            f'calibration method {method!r}, expected one of {sorted(METHODS)}'
+        )
+    kind, options = METHODS[method]
+    feeds = [{model.graph.input[0].name: image} for image in images]
+    if not feeds:
+        raise ValueError('There are no images to calibrate on.')
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        path = os.path.join(folder, 'model.onnx')
+        onnx.save(model, path)
+        calibrator = create_calibrator(
+            path,
+            list(OPERATORS[backend]),
+            os.path.join(folder, 'augmented.onnx'),
+            kind,
+            extra_options=options,
+        )
+        starts = range(0, len(feeds), CHUNK)
+        for i in tqdm(starts, 'calibration', disable=not progress):
+            calibrator.collect_data(_Reader(feeds[i : i + CHUNK]))
+        ranges = calibrator.compute_data()
+        del calibrator  # it holds the files open
+    return ranges
+
+
+def quantized(
+    model: onnx.ModelProto,
+    ranges,
+    nodes: Sequence[str],
+    backend: str = 'onnxruntime',
+    reduce_range: bool = False,
+) -> onnx.ModelProto:
+    """A copy of ``model`` in which ``nodes`` are 8-bit.
+
+    Activations are uint8 with a zero point, weights int8 with a scale for
+    each output channel.
+
+    Args:
+        model: From :func:`.onnx_files.prepared`.
+        ranges: From :func:`activation_ranges`.
+        nodes: By name; those of other operators stay.
+        backend: That shall be quick, see :data:`OPERATORS`.
+        reduce_range: Weights of 7 bits, for CPUs without VNNI, whose sums of
+            two products saturate at 16 bits.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    operators = OPERATORS[backend]
+    chosen = [
+        node.name
+        for node in model.graph.node
+        if node.name in set(nodes) and node.op_type in operators
+    ]
+    if not chosen:
+        return copy
+    with _quiet():
+        quantizer = QDQQuantizer(
+            copy,
+            per_channel=True,
+            reduce_range=reduce_range,
+            weight_qType=QuantType.QInt8,
+            activation_qType=QuantType.QUInt8,
+            tensors_range=ranges,
+            nodes_to_quantize=chosen,
+            nodes_to_exclude=[],
+            op_types_to_quantize=list(operators),
+            extra_options=dict(
+                OpTypesToExcludeOutputQuantization=list(FLOAT_OUTPUTS[backend])
+            ),
+        )
+        quantizer.quantize_model()
+        quantizer.model.topological_sort()
+    return quantizer.model.model
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Without the tools' advice to preprocess, which has been done."""
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def num_int8_weights(model: onnx.ModelProto) -> int:
+    """Values of the weights that are stored in 8 bits."""
+    kinds = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
+    return sum(
+        int(np.prod(tensor.dims))
+        for tensor in model.graph.initializer
+        if tensor.data_type in kinds
+    )
 
 
 @dataclass(frozen=True)
@@ -101,7 +296,7 @@ def search_blocks(
     Raises:
         ValueError: Not even one block can be quantised.
     """
-    model = quantize([node for nodes in blocks.values() for node in nodes])
+    model = quantize(_nodes(blocks))
     loss = measure(model)
     report(f'all blocks: {describe(loss)}')
     if tolerance.allows(loss):
@@ -113,14 +308,7 @@ def search_blocks(
     excluded = []
     for block in sorted(shifts, key=shifts.get, reverse=True)[:-1]:
         excluded.append(block)
-        model = quantize(
-            [
-                node
-                for name, nodes in blocks.items()
-                if name not in excluded
-                for node in nodes
-            ]
-        )
+        model = quantize(_nodes(blocks, excluded))
         loss = measure(model)
         report(f'without {", ".join(excluded)}: {describe(loss)}')
         if tolerance.allows(loss):
@@ -132,78 +320,34 @@ def search_blocks(
     )
 
 
+def _nodes(blocks: Dict[str, Sequence[str]], excluded=()) -> List[str]:
+    return [
+        node
+        for block, nodes in blocks.items()
+        if block not in excluded
+        for node in nodes
+    ]
+
+
 def describe(loss: Loss) -> str:
     drop, shift = loss
     lost = '' if drop is None else f'{drop:+.2f} AP lost, '
     return f'{lost}keypoints shifted by {shift:.3f} px'
 
 
-def latencies(
-    runs: Dict[str, Run], image: np.ndarray, rounds: int = 50
-) -> Dict[str, float]:
-    """Median time of each in milliseconds.
-
-    They take turns, so that whatever else the machine does hits all alike.
-
-    Args:
-        runs: By name.
-        image: (B, 3, H, W), what each is called with.
-        rounds: Calls of each, after two that do not count.
-    """
-    times: Dict[str, list] = {name: [] for name in runs}
-    for turn in range(rounds + 2):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run(image)
-            if turn > 1:
-                times[name].append(time.perf_counter() - start)
-    return {name: 1e3 * float(np.median(x)) for name, x in times.items()}
-
-
-def load_note() -> str:
-    """What else the machine was doing, for a reader of the figures."""
-    busy = os.getloadavg()[0] if hasattr(os, 'getloadavg') else float('nan')
-    return (
-        f'{os.cpu_count()} cores, load {busy:.1f} in the last minute: '
-        'compare the two figures with each other, not with other runs'
-    )
-
-
-# People that a block alone is judged by.
-SENSITIVITY_PEOPLE = 64
-AUTO, NONE = 'auto', 'none'
-
-
-@dataclass(frozen=True)
-class QuantizationSettings:
-    """How to quantise.
-
-    Attributes:
-        method: Of calibration, see :data:`.int8.METHODS`.
-        exclude: ``auto``, ``none`` or names of blocks.
-        tolerance: What may be lost.
-        backend: That shall run the file, see :data:`.int8.STYLES`.
-        order: Channels that the file takes.
-        reduce_range: See :func:`.int8.quantized`.
-        threads: Of the backend; 0 for its own choice.
-    """
-
-    method: str = 'percentile'
-    exclude: Sequence[str] = (AUTO,)
-    tolerance: Tolerance = Tolerance()
-    backend: str = 'onnxruntime'
-    order: str = 'rgb'
-    reduce_range: bool = False
-    threads: int = 0
-
-
 class Quantization:
-    """One model, its calibration and the people it is judged by.
+    """One model, and how to quantise it.
 
     Args:
         path: ONNX file of an RTMPose.
-        settings: How.
-        progress: Called with a line about each step.
+        method: Of calibration, see :data:`METHODS`.
+        exclude: ``auto``, ``none`` or names of blocks.
+        tolerance: What may be lost.
+        backend: That shall run the file, see :data:`OPERATORS`.
+        order: Channels that the file takes.
+        reduce_range: See :func:`quantized`.
+        threads: Of the backend; 0 for its own choice.
+        report: Called with a line about each step.
 
     Raises:
         FileNotFoundError, ValueError: The file is no such model, or blocks
@@ -213,20 +357,36 @@ class Quantization:
     def __init__(
         self,
         path: str,
-        settings: QuantizationSettings,
-        progress: Callable[[str], None] = lambda text: None,
+        method: str = 'percentile',
+        exclude: Sequence[str] = (AUTO,),
+        tolerance: Tolerance = Tolerance(),
+        backend: str = 'onnxruntime',
+        order: str = 'rgb',
+        reduce_range: bool = False,
+        threads: int = 0,
+        report: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self.settings, self.progress = settings, progress
+        self.method, self.tolerance, self.report = method, tolerance, report
+        self.backend, self.threads, self.order = backend, threads, order
+        self.reduce_range = reduce_range
         self.model = prepared(path)
         try:
             self.blocks = node_blocks(self.model)
         except ValueError as error:
             raise ValueError(f'{path}: {error}') from error
-        self.float_run = self._run(self.model)
-        self.excluded = self._named()
+        # None: to be searched for
+        self.excluded = None if [*exclude] == [AUTO] else [*exclude]
+        if self.excluded == [NONE]:
+            self.excluded = []
+        unknown = [x for x in self.excluded or () if x not in self.blocks]
+        if unknown:
+            raise ValueError(
+                f'unknown blocks {unknown} to exclude; the blocks are '
+                f'{list(self.blocks)}, or {AUTO}, or {NONE}'
+            )
 
     @property
-    def input_size(self):
+    def input_size(self) -> Tuple[int, int]:
         """[w, h] in pixels."""
         shape = self.model.graph.input[0].type.tensor_type.shape.dim
         return shape[3].dim_value, shape[2].dim_value
@@ -241,32 +401,36 @@ class Quantization:
         Raises:
             ValueError: More is lost than the tolerance allows.
         """
-        settings = self.settings
-        style = STYLES[settings.backend]
         ranges = activation_ranges(
             self.model,
-            calibration.inputs(order=settings.order),
-            settings.method,
-            style,
+            calibration.inputs(self.order),
+            self.method,
+            self.backend,
             progress=True,
         )
 
         def quantize(nodes):
             return quantized(
-                self.model, ranges, nodes, style, settings.reduce_range
+                self.model, ranges, nodes, self.backend, self.reduce_range
             )
+
+        def predicted(model, crops):
+            return predict(open_run(model, self.threads), crops, self.order)
 
         few = calibration.take(SENSITIVITY_PEOPLE)
-        wanted = self._predict(self.float_run, few)
-        before = self._predict(self.float_run, judges)
+        wanted = predicted(self.model, few)
+        before = predicted(self.model, judges)
+        self.ap = average_precision(before, judges)
 
         def shift_of(model):
-            return mean_shift(self._predict(self._run(model), few), wanted)
+            return mean_shift(predicted(model, few), wanted)
 
         def measure(model):
-            return self.loss(
-                before, self._predict(self._run(model), judges), judges
-            )
+            after = predicted(model, judges)
+            drop = None
+            if self.ap is not None:
+                drop = 100 * (self.ap - average_precision(after, judges))
+            return drop, mean_shift(before, after)
 
         if self.excluded is None:
             return search_blocks(
@@ -274,41 +438,36 @@ class Quantization:
                 quantize,
                 measure,
                 shift_of,
-                settings.tolerance,
-                self.progress,
+                self.tolerance,
+                self.report,
             )
-        model = quantize(
-            [
-                node
-                for block, nodes in self.blocks.items()
-                if block not in self.excluded
-                for node in nodes
-            ]
-        )
+        model = quantize(_nodes(self.blocks, self.excluded))
         found = QuantizedModel(model, self.excluded, measure(model))
-        check_loss(found, settings.tolerance)
+        if not self.tolerance.allows(found.loss):
+            raise ValueError(
+                f'{describe(found.loss)}, which is more than allowed; nothing '
+                'was written. --exclude auto looks for the blocks to leave out'
+            )
         return found
 
-    def loss(self, before: Predicted, after: Predicted, crops: Crops) -> Loss:
-        own, other = (average_precision(x, crops) for x in (before, after))
-        drop = None if own is None else 100 * (own - other)
-        return drop, mean_shift(before, after)
-
-    def table(
-        self, found: QuantizedModel, judges: Crops, rounds: int = 50
-    ) -> str:
+    def table(self, found: QuantizedModel, judges: Crops) -> str:
         """AP, shift, size and latency before and after."""
         models = dict(FP32=self.model, INT8=found.model)
-        shifts = dict(FP32=0.0, INT8=found.loss[1])
-        times = self._latencies(models, judges, rounds)
+        lost = dict(FP32=(0.0, 0.0), INT8=found.loss)
+        times = {}
+        if importlib.util.find_spec(self.backend) is not None:
+            runs = {
+                name: open_run(model, self.threads, self.backend)
+                for name, model in models.items()
+            }
+            times = latencies(runs, next(judges.inputs(self.order)))
         rows = [f'{"":6}{"AP":>8}{"shift px":>10}{"MB":>8}{"ms":>8}']
         for name, model in models.items():
-            predicted = self._predict(self._run(model), judges)
-            ap = average_precision(predicted, judges)
-            score = '-' if ap is None else f'{100 * ap:.2f}'
-            time = f'{times[name]:.2f}' if name in times else '-'
+            drop, shift = lost[name]
+            score = '-' if self.ap is None else f'{100 * self.ap - drop:.2f}'
+            time = f'{np.median(times[name]):.2f}' if times else '-'
             rows.append(
-                f'{name:6}{score:>8}{shifts[name]:>10.3f}'
+                f'{name:6}{score:>8}{shift:>10.3f}'
                 f'{model.ByteSize() / 1e6:>8.2f}{time:>8}'
             )
         rows += [
@@ -316,72 +475,46 @@ class Quantization:
             'annotations, no flip test; batch 1',
             load_note()
             if times
-            else f'no latency: {self.settings.backend} is not installed',
+            else f'no latency: {self.backend} is not installed',
         ]
         return '\n'.join(rows)
-
-    def _latencies(self, models, judges: Crops, rounds: int) -> dict:
-        """Milliseconds by the backend; nothing where it is missing."""
-        backend = self.settings.backend
-        if importlib.util.find_spec(backend) is None:
-            return {}
-        runs = {
-            name: open_run(model, self.settings.threads, backend)
-            for name, model in models.items()
-        }
-        image = next(judges.inputs(order=self.settings.order))
-        return latencies(runs, image, rounds)
 
     def described(
         self, found: QuantizedModel, calibration: Crops
     ) -> onnx.ModelProto:
         """The model with how it was made in its metadata."""
-        onnx.helper.set_model_props(
-            found.model,
-            dict(
-                quantization=json.dumps(
-                    dict(
-                        method=self.settings.method,
-                        backend=self.settings.backend,
-                        people=len(calibration),
-                        excluded=found.excluded,
-                        int8_weights=num_int8_weights(found.model),
-                    )
-                )
-            ),
+        note = dict(
+            method=self.method,
+            backend=self.backend,
+            people=len(calibration),
+            excluded=found.excluded,
+            int8_weights=num_int8_weights(found.model),
+        )
+        found.model.metadata_props.add(
+            key='quantization', value=json.dumps(note)
         )
         return found.model
 
-    def _run(self, model: onnx.ModelProto):
-        return open_run(model, self.settings.threads)
 
-    def _predict(self, run, crops: Crops) -> Predicted:
-        return predict(run, crops, self.settings.order)
-
-    def _named(self) -> Optional[List[str]]:
-        """Blocks that the user excludes; None for a search."""
-        names = list(self.settings.exclude)
-        if names == [AUTO]:
-            return None
-        if names == [NONE]:
-            return []
-        unknown = [name for name in names if name not in self.blocks]
-        if unknown:
-            raise ValueError(
-                f'unknown blocks {unknown} to exclude; the blocks are '
-                f'{list(self.blocks)}, or {AUTO}, or {NONE}'
-            )
-        return names
+def open_run(
+    model: onnx.ModelProto, threads: int = 0, backend: str = 'onnxruntime'
+) -> Run:
+    """ONNX Runtime or OpenVINO on the CPU, in float32 or 8 bits; 0 threads are
+    their own choice."""
+    if backend == 'openvino':
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, 'model.onnx')
+            onnx.save(model, path)
+            session = OpenVinoSession(path, 'cpu', threads)
+    else:
+        session = OnnxSession(model.SerializeToString(), 'cpu', threads)
+    return lambda images: list(session.run(images).values())
 
 
-def check_loss(found: QuantizedModel, tolerance: Tolerance) -> None:
-    """Refuse a model that loses more than allowed.
-
-    Raises:
-        ValueError: It does.
-    """
-    if not tolerance.allows(found.loss):
-        raise ValueError(
-            f'{describe(found.loss)}, which is more than allowed; nothing was '
-            'written. --exclude auto looks for the blocks to leave out'
-        )
+def load_note() -> str:
+    """What else the machine was doing, for a reader of the figures."""
+    busy = os.getloadavg()[0] if hasattr(os, 'getloadavg') else float('nan')
+    return (
+        f'{os.cpu_count()} cores, load {busy:.1f} in the last minute: '
+        'compare the two figures with each other, not with other runs'
+    )

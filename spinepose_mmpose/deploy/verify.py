@@ -2,7 +2,6 @@
 
 import json
 import os.path as osp
-import time
 from dataclasses import dataclass
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -11,9 +10,11 @@ import torch
 from mmengine import Config
 from mmengine.dataset import pseudo_collate
 from mmpose.apis import init_model
-from mmpose.registry import DATASETS, KEYPOINT_CODECS, METRICS
+from mmpose.registry import DATASETS, KEYPOINT_CODECS
 from tqdm import tqdm
 
+from ..evaluation.metric import SpineTrackMetric
+from .crops import latencies, metric_results
 from .rewriters import deployed_config
 
 Outputs = Tuple[np.ndarray, ...]
@@ -70,9 +71,8 @@ def read_export(folder: str) -> Export:
         for step in pipeline[0]['transforms']
         if step['type'] == 'Normalize'
     )
-    files = [osp.join(folder, model['net'])]
-    if model['weights']:
-        files.append(osp.join(folder, model['weights']))
+    names = [name for name in (model['net'], model['weights']) if name]
+    files = [osp.join(folder, name) for name in names]
     for path in files:
         if not osp.isfile(path):
             raise FileNotFoundError(f'no such file: {path}')
@@ -131,26 +131,24 @@ def open_export(
             f'the export is for {export.backend!r}, expected one of '
             f'{tuple(RUNNERS)}'
         )
+    names = (
+        ['keypoints', 'scores'] if export.decodes else ['simcc_x', 'simcc_y']
+    )
     try:
-        return RUNNERS[export.backend](export, device, threads)
+        return RUNNERS[export.backend](export, names, device, threads)
     except ImportError as error:
         raise ValueError(
             f'{export.backend} cannot be imported: {error}'
         ) from error
 
 
-def output_names(decodes: bool) -> List[str]:
-    return ['keypoints', 'scores'] if decodes else ['simcc_x', 'simcc_y']
-
-
-def _session(export: Export, device: str, threads: int):
+def _session(export: Export, names: List[str], device: str, threads: int):
     """ONNX Runtime or OpenVINO, in float32 where the file is."""
     from ..inference.backends.onnxruntime import OnnxSession
     from ..inference.backends.openvino import OpenVinoSession
 
     kinds = dict(onnxruntime=OnnxSession, openvino=OpenVinoSession)
     session = kinds[export.backend](export.files[0], device, threads)
-    names = output_names(export.decodes)
 
     def run(inputs: np.ndarray) -> Outputs:
         found = session.run(inputs, names)
@@ -159,20 +157,17 @@ def _session(export: Export, device: str, threads: int):
     return run
 
 
-def _mmdeploy(export: Export, device: str, threads: int):
+def _mmdeploy(export: Export, names: List[str], device: str, threads: int):
     """TensorRT and ncnn through mmdeploy's wrappers."""
     import torch
     from mmdeploy.backend.base import get_backend_manager
 
-    names = output_names(export.decodes)
     wrapper = get_backend_manager(export.backend).build_wrapper(
         export.files, device, ['input'], names
     )
 
     def run(inputs: np.ndarray) -> Outputs:
-        tensors: Dict[str, torch.Tensor] = wrapper(
-            dict(input=torch.from_numpy(inputs).to(device))
-        )
+        tensors = wrapper(dict(input=torch.from_numpy(inputs).to(device)))
         return tuple(tensors[name].float().cpu().numpy() for name in names)
 
     return run
@@ -195,19 +190,14 @@ PIXEL_LIMIT = dict(FP32=0.05, FP16=0.5, INT8=4.0)
 AP_LIMIT = dict(FP32=0.0005, FP16=0.002, INT8=0.01)
 
 
-@dataclass
 class Differences:
-    """Sums over batches; read :meth:`summary`."""
+    """Of two runs, batch by batch; read :meth:`summary`."""
 
-    precision: str
-    keypoints: int = 0
-    ties: int = 0
-    total: float = 0.0
-    largest: float = 0.0
-    output_total: float = 0.0
-    output_count: int = 0
-    output_largest: float = 0.0
-    output_scale: float = 0.0
+    def __init__(self, precision: str) -> None:
+        self.precision = precision
+        # of each batch and output: largest, sum, size, largest expected
+        self.outputs = []
+        self.moved, self.tied = [], []  # (N, K) of each batch
 
     def add_outputs(
         self, expected: Sequence[np.ndarray], actual: Sequence[np.ndarray]
@@ -217,12 +207,14 @@ class Differences:
             difference = np.abs(one - other)
             # NaN is no difference to anything, but no agreement either.
             difference[~np.isfinite(difference)] = np.inf
-            self.output_total += float(difference.sum())
-            self.output_count += difference.size
-            self.output_largest = max(
-                self.output_largest, float(difference.max())
+            self.outputs.append(
+                (
+                    difference.max(),
+                    difference.sum(),
+                    difference.size,
+                    np.abs(one).max(),
+                )
             )
-            self.output_scale = max(self.output_scale, float(np.abs(one).max()))
 
     def add_keypoints(
         self,
@@ -238,30 +230,28 @@ class Differences:
             actual: The backend's.
             ratio: Bins in a pixel.
         """
-        tied = np.zeros(expected.shape[:2], dtype=bool)
-        moved = np.zeros(expected.shape[:2])
-        for axis, heights in enumerate(simcc):
-            step = np.abs(expected[..., axis] - actual[..., axis])
-            step[~np.isfinite(step)] = np.inf
-            tied |= (step > 0) & is_tie(
-                heights, actual[..., axis] * ratio, TIE[self.precision]
-            )
-            moved = np.hypot(moved, step)
-        self.keypoints += tied.size
-        self.ties += int(tied.sum())
-        self.total += float(moved[~tied].sum())
-        self.largest = max([self.largest, *moved[~tied]])
+        steps = np.abs(expected - actual)
+        steps[~np.isfinite(steps)] = np.inf
+        tied = [
+            is_tie(heights, actual[..., axis] * ratio, TIE[self.precision])
+            for axis, heights in enumerate(simcc)
+        ]
+        self.tied.append(((steps > 0) & np.stack(tied, -1)).any(-1))
+        self.moved.append(np.hypot(*np.moveaxis(steps, -1, 0)))
 
     def summary(self) -> Dict[str, float]:
+        rows = np.array(self.outputs, dtype=np.float64).reshape(-1, 4)
+        highest, sums = rows.max(0, initial=0), rows.sum(0)
+        moved, tied = np.concatenate(self.moved), np.concatenate(self.tied)
+        distances = moved[~tied]
         return dict(
-            output_max=self.output_largest,
-            output_mean=self.output_total / max(self.output_count, 1),
-            output_max_of_largest=self.output_largest
-            / max(self.output_scale, 1e-12),
-            keypoint_max_px=float(self.largest),
-            keypoint_mean_px=self.total / max(self.keypoints - self.ties, 1),
-            keypoints=self.keypoints,
-            ties=self.ties,
+            output_max=float(highest[0]),
+            output_mean=float(sums[1] / max(sums[2], 1)),
+            output_max_of_largest=float(highest[0] / max(highest[3], 1e-12)),
+            keypoint_max_px=float(distances.max(initial=0)),
+            keypoint_mean_px=float(distances.sum() / max(distances.size, 1)),
+            keypoints=tied.size,
+            ties=int(tied.sum()),
         )
 
 
@@ -291,24 +281,24 @@ def failures(
         pixel_limit: Input pixels.
         ap_limit: 0 to 1.
     """
-    found = []
-    share, limit = summary['output_max_of_largest'], OUTPUT_LIMIT[precision]
+    share, pixels = summary['output_max_of_largest'], summary['keypoint_max_px']
+    limit, found = OUTPUT_LIMIT[precision], []
+    # Not ">": NaN is beyond every limit.
     if not share <= limit:
         found.append(
             f'outputs differ by {share:.2g} of the largest, limit {limit:g}'
         )
-    pixels = summary['keypoint_max_px']
     if not pixels <= pixel_limit:
         found.append(
             f'a keypoint differs by {pixels:.3g} input pixels, limit '
             f'{pixel_limit:g}'
         )
-    for subset, (expected, actual) in ap.items():
-        if not abs(expected - actual) <= ap_limit:
-            found.append(
-                f'AP of {subset} is {actual:.4f} instead of {expected:.4f}, '
-                f'limit {ap_limit:g}'
-            )
+    found += [
+        f'AP of {subset} is {actual:.4f} instead of {expected:.4f}, limit '
+        f'{ap_limit:g}'
+        for subset, (expected, actual) in ap.items()
+        if not abs(expected - actual) <= ap_limit
+    ]
     return found
 
 
@@ -379,7 +369,9 @@ def verify(
     """
     codec = KEYPOINT_CODECS.build(model.cfg.codec)
     differences = Differences(export.precision)
-    metrics = [_metric(dataset, ann_file) for _ in range(2)]
+    metrics = [SpineTrackMetric(ann_file=ann_file) for _ in range(2)]
+    for metric in metrics:
+        metric.dataset_meta = dataset.metainfo
     progress = tqdm(total=len(dataset), unit='people', desc='comparing')
     for crops, samples in batches(dataset, batch_size):
         simcc = torch_outputs(model, crops)
@@ -395,7 +387,7 @@ def verify(
             simcc, expected[0], actual[0], codec.simcc_split_ratio
         )
         for metric, (points, scores) in zip(metrics, (expected, actual)):
-            metric.process({}, _predictions(samples, points, scores))
+            metric.process({}, metric_results(samples, points, scores))
         progress.update(len(crops))
     progress.close()
     scores = [metric.compute_metrics(metric.results) for metric in metrics]
@@ -414,68 +406,29 @@ def torch_outputs(model, crops: np.ndarray) -> Outputs:
     return tuple(output.float().cpu().numpy() for output in outputs)
 
 
-def _metric(dataset, ann_file: str):
-    metric = METRICS.build(dict(type='SpineTrackMetric', ann_file=ann_file))
-    metric.dataset_meta = dataset.metainfo
-    return metric
-
-
-def _predictions(samples, points: np.ndarray, scores: np.ndarray) -> list:
-    """Input pixels to image pixels, as the metric takes them."""
-    results = []
-    for sample, keypoints, visible in zip(samples, points, scores):
-        meta = sample.metainfo
-        scale, center = meta['input_scale'], meta['input_center']
-        image_points = keypoints / meta['input_size'] * scale
-        image_points += center - 0.5 * scale
-        result = sample.to_dict()
-        result.update(meta)
-        result['pred_instances'] = dict(
-            keypoints=image_points[None],
-            keypoint_scores=visible[None],
-            bbox_scores=sample.gt_instances.bbox_scores,
-            bboxes=sample.gt_instances.bboxes,
-        )
-        results.append(result)
-    return results
-
-
-def measure_speed(
-    run: Callable[[], None], repeats: int, batch: int
-) -> Dict[str, float]:
-    """Median and 90th percentile of a call, and people a second."""
-    for _ in range(3):
-        run()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    median, slow = np.percentile(times, [50, 90])
-    return dict(
-        batch=batch,
-        median_ms=1000 * median,
-        p90_ms=1000 * slow,
-        people_per_second=batch / median,
-    )
-
-
 def compare_speed(
     model, export: Export, run: Run, sizes: Sequence[int], repeats: int
 ) -> Dict[str, List[Dict[str, float]]]:
-    """Network alone, input ready in memory, by batch size."""
+    """Median and 90th percentile of a call and people a second, of PyTorch
+    and of the backend by batch size: network alone, input in memory."""
     w, h = model.cfg.codec['input_size']
     rng = np.random.default_rng(0)
     result = {'pytorch': [], export.backend: []}
     for size in sizes:
         crops = rng.integers(0, 256, (size, h, w, 3), dtype=np.uint8)
-        inputs = export.normalise(crops)
-        result['pytorch'].append(
-            measure_speed(
-                lambda crops=crops: torch_outputs(model, crops), repeats, size
+        runs = {
+            'pytorch': lambda _, crops=crops: torch_outputs(model, crops),
+            export.backend: run,
+        }
+        times = latencies(runs, export.normalise(crops), repeats)
+        for name, values in times.items():
+            median, slow = map(float, np.percentile(values, [50, 90]))
+            result[name].append(
+                dict(
+                    batch=size,
+                    median_ms=median,
+                    p90_ms=slow,
+                    people_per_second=1e3 * size / median,
+                )
             )
-        )
-        result[export.backend].append(
-            measure_speed(lambda inputs=inputs: run(inputs), repeats, size)
-        )
     return result

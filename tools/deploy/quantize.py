@@ -118,29 +118,28 @@ def check_files(args) -> None:
 
 def quantize(args) -> None:
     from spinepose_mmpose.deploy.crops import calibration_split, load_crops
-    from spinepose_mmpose.deploy.quantize import (
-        Quantization,
-        QuantizationSettings,
-        Tolerance,
-    )
+    from spinepose_mmpose.deploy.quantize import Quantization, Tolerance
 
     import onnx
+    from mmengine.logging import MMLogger
 
-    tolerance = Tolerance(args.max_drop, args.max_shift)
-    settings = QuantizationSettings(
+    run = Quantization(
+        args.input,
         method=args.method,
         exclude=args.exclude,
-        tolerance=tolerance,
+        tolerance=Tolerance(args.max_drop, args.max_shift),
         backend=args.backend,
         order=args.channel_order,
         reduce_range=args.reduce_range,
         threads=args.threads,
+        report=print,
     )
-    run = Quantization(args.input, settings, print)
     size = run.input_size
     split = calibration_split(args.data)
     calibration = load_crops(args.data, size, args.samples, split, args.seed)
     judges = load_crops(args.data, size, args.eval_samples, seed=args.seed + 1)
+    # The metric has a table for every model that is tried.
+    MMLogger.get_current_instance().setLevel('ERROR')
     found = run(calibration, judges)
     print(run.table(found, judges))
     print(
