@@ -35,10 +35,9 @@ PROGRESS = r'Epoch\(train\).*?\]\[.*?\]|eta: [\d:]+|loss: \S+'
 TABLE = r'^(subset|body|feet|spine|all) .*'
 SHOWN = 6  # held-out images that are shown
 INFER = ('--model', 'spinepose-t-demo', '--overwrite')
-# Where the walking woman of the clip is: the small detector that comes along
-# does not find her. People in the user's files are found by a published
-# detector if it can be downloaded.
-BOXES = ('--boxes', 'demo/gait_boxes.csv')
+# The clip needs no download. People in the user's files are found by a
+# published detector if there is a network.
+OFFLINE = ('--detector', 'person-demo')
 DONE = r'^\d+ (frames|photographs): .*'
 
 
@@ -121,7 +120,7 @@ def show(args) -> list:
                     *('-o', outputs['o'], '-s', outputs['s']),
                     *('--angles', 'all', '--report', outputs['report']),
                     *INFER,
-                    *(BOXES if name == 'gait' else ()),
+                    *(OFFLINE if name == 'gait' else ()),
                 ],
                 DONE,
             )

@@ -467,7 +467,9 @@ def keep_people(
     boxes = np.asarray(boxes, dtype=np.float32)
     scores = np.asarray(scores, dtype=np.float32)
     sure = scores >= score_threshold
-    boxes, scores = boxes[sure], scores[sure]
+    # What lies beyond the image tells no two people apart.
+    boxes = boxes[sure].clip(0, np.float32([*size, *size]))
+    scores = scores[sure]
     if nms_threshold is None:
         order = np.argsort(-scores, kind='stable')
     else:
@@ -477,6 +479,5 @@ def keep_people(
         )
         order = np.array(order, dtype=np.int64)
     boxes, scores = boxes[order], scores[order]
-    boxes = boxes.clip(0, np.float32([*size, *size]))
     inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
     return boxes[inside], scores[inside]
