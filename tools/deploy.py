@@ -19,10 +19,14 @@ def parse_args():
     parser.add_argument('model_cfg', help='config of the model')
     parser.add_argument('checkpoint', help='a file, a URL or spinepose://NAME')
     parser.add_argument(
-        'img', nargs='?', help='an image to trace with; default: a grey one'
+        'image',
+        nargs='?',
+        metavar='img',
+        help='an image to trace with; default: a grey one',
     )
     parser.add_argument(
         '--test-img',
+        dest='test_image',
         help='draw the poses of the backend and of PyTorch on it, into the '
         'folder',
     )
@@ -60,6 +64,7 @@ def parse_args():
     )
     parser.add_argument(
         '--dump-info',
+        dest='sdk_files',
         action=argparse.BooleanOptionalAction,
         default=True,
         help="write the SDK's files",
@@ -88,26 +93,11 @@ def main():
 
         from mmengine.logging import MMLogger
 
-        MMLogger.get_current_instance().setLevel(
-            getattr(logging, args.log_level)
-        )
-        result = export(
-            ExportOptions(
-                deploy_cfg=args.deploy_cfg,
-                model_cfg=args.model_cfg,
-                checkpoint=args.checkpoint,
-                work_dir=args.work_dir or default_folder(args),
-                image=args.img,
-                test_image=args.test_img,
-                device=args.device,
-                channel_order=args.channel_order,
-                argmax=args.argmax,
-                weights_fp16=args.weights_fp16,
-                slim=args.slim,
-                licence=args.licence,
-                sdk_files=args.dump_info,
-            )
-        )
+        options = vars(args)
+        level = getattr(logging, options.pop('log_level'))
+        MMLogger.get_current_instance().setLevel(level)
+        options['work_dir'] = args.work_dir or default_folder(args)
+        result = export(ExportOptions(**options))
         print(f'{result}: {osp.getsize(result) / 1e6:.1f} MB')
     return 0
 

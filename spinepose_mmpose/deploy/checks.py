@@ -56,11 +56,11 @@ def check_backend(backend: str, deploy_cfg) -> None:
     Raises:
         ValueError: A package or tool of the backend is not there.
     """
-    _require(backend, backend, backend)
+    require(backend, backend, backend)
     if backend == 'onnxruntime' and (
         deploy_cfg.backend_config.get('precision') == 'fp16'
     ):
-        _require('onnxconverter_common', 'onnxconverter-common', 'FP16 ONNX')
+        require('onnxconverter_common', 'onnxconverter-common', 'FP16 ONNX')
     if backend == 'ncnn':
         from mmdeploy.backend.ncnn.init_plugins import get_onnx2ncnn_path
 
@@ -71,7 +71,11 @@ def check_backend(backend: str, deploy_cfg) -> None:
             )
 
 
-def _require(module: str, package: str, what: str) -> None:
+def require(module: str, package: str, what: str) -> None:
+    """
+    Raises:
+        ValueError: The module of a package cannot be found.
+    """
     if importlib.util.find_spec(module) is None:
         raise ValueError(
             f'{what} needs the package {package}, which is not installed: pip '

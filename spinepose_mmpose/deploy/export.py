@@ -7,7 +7,7 @@ import os.path as osp
 import shutil
 import tempfile
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, Optional, Sequence
+from typing import Any, Dict, Iterator, Optional
 
 import numpy as np
 import onnx
@@ -27,6 +27,7 @@ from .checks import (
     check_input_size,
     check_model_config,
     check_output_folder,
+    require,
 )
 from .rewriters import channel_order, deployed_config
 
@@ -74,32 +75,35 @@ KEYS = (
 
 
 def model_facts(
-    model_cfg,
-    keypoint_names: Optional[Sequence[str]] = None,
-    flip_indices: Optional[Sequence[int]] = None,
-    checkpoint: Optional[str] = None,
-    licence: Optional[str] = None,
+    model_cfg, checkpoint: str, licence: Optional[str]
 ) -> Dict[str, Any]:
     """Value by key for the config (mmengine's) of a SimCC model.
 
     ``mean`` and ``std`` are those of the channels in the order in which the
-    network takes them, ``input_size`` is (w, h).
+    network takes them, ``input_size`` is (w, h). Keypoints are those of the
+    test set, None where they are not those of the head.
     """
+    from mmpose.apis.inference import dataset_meta_from_config
+
     from ..version import __version__
 
-    codec = model_cfg.codec
-    preprocessor = model_cfg.model.data_preprocessor
+    codec, model = model_cfg.codec, model_cfg.model
+    names = flip_indices = None
+    meta = dataset_meta_from_config(model_cfg, dataset_mode='test')
+    if meta and meta['num_keypoints'] == model.head.out_channels:
+        names = [name for _, name in sorted(meta['keypoint_id2name'].items())]
+        flip_indices = list(map(int, meta['flip_indices']))
     name = osp.splitext(osp.basename(model_cfg.filename or ''))[0]
     return dict(
-        keypoint_names=keypoint_names and list(keypoint_names),
-        flip_indices=flip_indices and list(map(int, flip_indices)),
+        keypoint_names=names,
+        flip_indices=flip_indices,
         input_size=list(codec['input_size']),
-        mean=list(preprocessor.mean),
-        std=list(preprocessor.std),
-        bgr_to_rgb=bool(preprocessor.get('bgr_to_rgb', False)),
+        mean=list(model.data_preprocessor.mean),
+        std=list(model.data_preprocessor.std),
+        bgr_to_rgb=bool(model.data_preprocessor.get('bgr_to_rgb', False)),
         simcc_split_ratio=codec['simcc_split_ratio'],
         model=name or None,
-        checkpoint=checkpoint and osp.basename(checkpoint),
+        checkpoint=osp.basename(checkpoint),
         licence=licence,
         exported_by=f'spinepose-mmpose {__version__}',
     )
@@ -124,13 +128,8 @@ def read_facts(model) -> Dict[str, Any]:
     }
 
 
-# Smaller tensors are not worth a node.
-MIN_ELEMENTS = 256
-LARGEST = float(np.finfo(np.float16).max)
-
-
 def store_weights_as_fp16(
-    model: onnx.ModelProto, min_elements: int = MIN_ELEMENTS
+    model: onnx.ModelProto, min_elements: int = 256
 ) -> int:
     """Store FP32 initializers as FP16, each with a Cast back to FP32.
 
@@ -139,18 +138,19 @@ def store_weights_as_fp16(
 
     Args:
         model: Changed in place.
-        min_elements: Smaller tensors stay in FP32.
+        min_elements: Smaller tensors are not worth a node.
 
     Returns:
         How many tensors were changed.
     """
     graph = model.graph
     casts, inputs = [], {value.name for value in graph.input}
+    largest = np.finfo(np.float16).max
     for tensor in graph.initializer:
         if tensor.data_type != TensorProto.FLOAT or tensor.name in inputs:
             continue
         values = numpy_helper.to_array(tensor)
-        if values.size < min_elements or np.abs(values).max() > LARGEST:
+        if values.size < min_elements or np.abs(values).max() > largest:
             continue
         name = tensor.name
         tensor.CopyFrom(
@@ -234,8 +234,9 @@ def export(options: ExportOptions) -> str:
     name = get_ir_config(deploy_cfg)['save_file']
     with replaced_folder(options.work_dir) as folder:
         path = osp.join(folder, name)
+        w, h = plain.codec['input_size']
         torch2onnx(
-            _image(options.image, plain.codec['input_size']),
+            options.image or np.full((h, w, 3), 127, dtype=np.uint8),
             folder,
             name,
             deploy_cfg,
@@ -250,7 +251,19 @@ def export(options: ExportOptions) -> str:
         if options.sdk_files:
             export2SDK(deploy_cfg, model_cfg, folder, checkpoint, device)
         if options.test_image:
-            _draw(options.test_image, folder, files, deploy_cfg, options)
+            for kind, model in (
+                (backend, list(files)),
+                (Backend.PYTORCH.value, [checkpoint]),
+            ):
+                visualize_model(
+                    read_config(options.model_cfg),
+                    deploy_cfg,
+                    model,
+                    options.test_image,
+                    device,
+                    backend=Backend.get(kind),
+                    output_file=osp.join(folder, f'output_{kind}.jpg'),
+                )
         name = osp.basename(files[0])
     return osp.join(options.work_dir, name)
 
@@ -295,24 +308,10 @@ def _check_options(options: ExportOptions, backend: str) -> None:
             f'--weights-fp16 is for onnxruntime, the config is for {backend}'
         )
     if options.slim:
-        try:
-            import onnxslim  # noqa: F401
-        except ImportError as error:
-            raise ValueError(
-                '--slim needs the package onnxslim, which is not installed: '
-                'pip install onnxslim'
-            ) from error
+        require('onnxslim', 'onnxslim', '--slim')
     for path in (options.image, options.test_image):
         if path is not None and not osp.isfile(path):
             raise FileNotFoundError(f'no such image: {path}')
-
-
-def _image(path: Optional[str], input_size):
-    """What mmdeploy traces the network with; its content does not matter."""
-    if path:
-        return path
-    w, h = input_size
-    return np.full((h, w, 3), 127, dtype=np.uint8)
 
 
 def _finish_onnx(
@@ -325,33 +324,12 @@ def _finish_onnx(
         model = onnxslim.slim(model)
     if options.weights_fp16:
         store_weights_as_fp16(model)
-    names, flip_indices = keypoints_of(model_cfg)
-    write_facts(
-        model,
-        model_facts(
-            model_cfg,
-            names,
-            flip_indices,
-            options.checkpoint
-            if options.checkpoint.startswith(SCHEME)
-            else checkpoint,
-            options.licence or licence_of(options.checkpoint),
-        ),
-    )
+    licence = options.licence or licence_of(options.checkpoint)
+    if options.checkpoint.startswith(SCHEME):
+        checkpoint = options.checkpoint
+    write_facts(model, model_facts(model_cfg, checkpoint, licence))
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
-
-
-def keypoints_of(model_cfg: Config):
-    """Names and flip indices of the test set's keypoints, (None, None) where
-    they are not those of the head."""
-    from mmpose.apis.inference import dataset_meta_from_config
-
-    meta = dataset_meta_from_config(model_cfg, dataset_mode='test')
-    if not meta or meta['num_keypoints'] != model_cfg.model.head.out_channels:
-        return None, None
-    names = [name for _, name in sorted(meta['keypoint_id2name'].items())]
-    return names, meta['flip_indices']
 
 
 def licence_of(checkpoint: str) -> Optional[str]:
@@ -361,25 +339,3 @@ def licence_of(checkpoint: str) -> Optional[str]:
         return find_model(name.removesuffix('.pth')).licence
     except UnknownModel:
         return None
-
-
-def _draw(image, folder, files, deploy_cfg, options) -> None:
-    device = options.device or 'cpu'
-    backend = deploy_cfg.backend_config.type
-    visualize_model(
-        read_config(options.model_cfg),
-        deploy_cfg,
-        list(files),
-        image,
-        device,
-        output_file=osp.join(folder, f'output_{backend}.jpg'),
-    )
-    visualize_model(
-        read_config(options.model_cfg),
-        deploy_cfg,
-        [str(resolve_weights(options.checkpoint))],
-        image,
-        device,
-        backend=Backend.PYTORCH,
-        output_file=osp.join(folder, 'output_pytorch.jpg'),
-    )

@@ -10,6 +10,8 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper, shape_inference
 
+from ..inference.backends.onnxruntime import OnnxSession
+
 HALF, FLOAT = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
 # The first whose QuantizeLinear has an axis, and what files are lifted to.
 OPSET_WITH_AXIS, OPSET = 13, 17
@@ -175,18 +177,8 @@ def all_tensors(
             model.graph.output.append(
                 helper.make_tensor_value_info(value.name, kind, None)
             )
-    settings = onnxruntime.SessionOptions()
-    settings.graph_optimization_level = (
-        onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    )
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), settings, ['CPUExecutionProvider']
-    )
-    (image,) = session.get_inputs()
-    names = [output.name for output in session.get_outputs()]
-    values = dict(zip(names, session.run(names, {image.name: inputs})))
-    values[image.name] = inputs
-    return values
+    session = OnnxSession(model.SerializeToString(), 'cpu', optimize=False)
+    return {model.graph.input[0].name: inputs, **session.run(inputs)}
 
 
 def _largest(values: np.ndarray) -> float:
@@ -196,21 +188,16 @@ def _largest(values: np.ndarray) -> float:
 def _inner(node, operands) -> float:
     """Largest sum of magnitudes inside a node."""
     x = operands[0]
+    axes = [tuple(a.ints) for a in node.attribute if a.name == 'axes']
+    axes = axes[0] if axes else -1
     if x is None:
         return 0.0
     if node.op_type == 'ReduceL2':
-        return _largest(np.square(x, dtype=np.float64).sum(_axes(node)))
+        return _largest(np.square(x, dtype=np.float64).sum(axes))
     if node.op_type in ('ReduceMean', 'ReduceSum'):
-        return _largest(np.abs(x).sum(_axes(node)))
+        return _largest(np.abs(x).sum(axes))
     if node.op_type == 'GlobalAveragePool':
         return _largest(np.abs(x).sum((2, 3)))
     if node.op_type == 'MatMul' and operands[1] is not None:
         return _largest(np.abs(x) @ np.abs(operands[1]))
     return 0.0
-
-
-def _axes(node) -> tuple:
-    for attribute in node.attribute:
-        if attribute.name == 'axes':
-            return tuple(attribute.ints)
-    return (-1,)

@@ -21,6 +21,8 @@ from typing import Dict, FrozenSet, Iterator, List, Optional, Sequence
 
 from spinepose_mmpose.utils import one_sentence
 
+import numpy as np
+
 # Letters of the types in the tables below, as ONNX calls them.
 TYPES = dict(
     f='FLOAT',
@@ -178,7 +180,8 @@ def check_model(model, support: Support) -> List[str]:
     ]
     for node in model.graph.node:
         found += _node_problems(node, support, types, constants)
-    found += _weight_problems(model, support)
+    for tensor in model.graph.initializer:
+        found += _weight_problems(tensor.name, support, types, constants)
     return found
 
 
@@ -259,27 +262,20 @@ def _type_of(node, types, support: Support) -> Optional[str]:
     return 'INT32' if kind == 'INT64' and support.casts_int64 else kind
 
 
-def _weight_problems(model, support: Support) -> Iterator[str]:
-    import numpy as np
-    from onnx import TensorProto, numpy_helper
-
-    known = {kind for kinds in support.operators.values() for kind in kinds}
-    for tensor in model.graph.initializer:
-        kind = TensorProto.DataType.Name(tensor.data_type)
-        if kind == 'INT64' and support.casts_int64:
-            values = numpy_helper.to_array(tensor)
-            low, high = INT32_RANGE
-            beyond = values[(values < low) | (values > high)]
-            if not np.isin(beyond, OPEN_ENDS).all():
-                yield (
-                    f'weight {tensor.name!r}: INT64 values beyond 32 bits, '
-                    f'which TensorRT {support.version} clamps'
-                )
-        elif kind not in known:
+def _weight_problems(name, support, types, constants) -> Iterator[str]:
+    kind, values = types[name], constants[name]
+    if kind == 'INT64' and support.casts_int64:
+        low, high = INT32_RANGE
+        beyond = values[(values < low) | (values > high)]
+        if not np.isin(beyond, OPEN_ENDS).all():
             yield (
-                f'weight {tensor.name!r}: {kind} is no type of TensorRT '
-                f'{support.version}'
+                f'weight {name!r}: INT64 values beyond 32 bits, which TensorRT '
+                f'{support.version} clamps'
             )
+    elif kind not in frozenset().union(*support.operators.values()):
+        yield (
+            f'weight {name!r}: {kind} is no type of TensorRT {support.version}'
+        )
 
 
 def _profile_problems(name, shape, profile) -> Iterator[str]:
@@ -303,17 +299,17 @@ def _profile_problems(name, shape, profile) -> Iterator[str]:
 
 
 def _constants(model) -> dict:
+    """Value by name, of weights and nodes."""
     from onnx import numpy_helper
 
-    found = {
-        tensor.name: numpy_helper.to_array(tensor)
-        for tensor in model.graph.initializer
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    tensors |= {
+        node.output[0]: attribute.t
+        for node in model.graph.node
+        for attribute in node.attribute
+        if node.op_type == 'Constant' and attribute.name == 'value'
     }
-    for node in model.graph.node:
-        for attribute in node.attribute:
-            if node.op_type == 'Constant' and attribute.name == 'value':
-                found[node.output[0]] = numpy_helper.to_array(attribute.t)
-    return found
+    return {name: numpy_helper.to_array(x) for name, x in tensors.items()}
 
 
 def _tensor_types(model) -> Dict[str, str]:

@@ -359,6 +359,10 @@ def command(monkeypatch, capsys):
 
 def test_command(path, photos, command, tmp_path):
     out = tmp_path / 'int8.onnx'
+    given = onnx.load(path)
+    given.metadata_props.add(key='licence', value='"CC0-1.0"')
+    path = path.with_name('licence.onnx')
+    onnx.save(given, path)
     options = ('--data', photos, '--method', 'minmax', '--threads', 1)
     excluded = ('--exclude', 'backbone.stem', 'head.gau')
     code, text = command(
@@ -367,8 +371,10 @@ def test_command(path, photos, command, tmp_path):
     assert code == 0 and 'in float: backbone.stem, head.gau' in text
     assert 'FP32' in text and 'INT8' in text and 'load' in text
     made = onnx.load(out)
-    (note,) = [x.value for x in made.metadata_props if x.key == 'quantization']
-    assert json.loads(note)['excluded'] == ['backbone.stem', 'head.gau']
+    facts = {x.key: x.value for x in made.metadata_props}
+    excluded = json.loads(facts['quantization'])['excluded']
+    assert excluded == ['backbone.stem', 'head.gau']
+    assert facts['licence'] == '"CC0-1.0"'
     assert [p.name for p in tmp_path.iterdir()] == ['int8.onnx']
     code, _ = command(path, out, *options)
     assert '--overwrite' in code
