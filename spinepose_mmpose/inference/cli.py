@@ -71,28 +71,22 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         try:
             code = run_command(settings)
         except USER_ERRORS as error:
-            if settings.log_json:
-                _log('failed', str(sentence(error)))
-                sys.exit(1)
-            raise
+            if not settings.log_json:
+                raise
+            said, code = dict(event='failed', why=str(sentence(error))), 1
+            print(json.dumps(said), file=sys.stderr)
         except KeyboardInterrupt:
+            said = 'interrupted: the same command with --resume goes on'
             if settings.log_json:
-                _log('interrupted', '--resume goes on')
-            else:
-                print(
-                    'interrupted: the same command with --resume goes on',
-                    file=sys.stderr,
-                )
+                why = '--resume goes on'
+                said = json.dumps({'event': 'interrupted', 'why': why})
+            print(said, file=sys.stderr)
             code = INTERRUPTED
     sys.exit(code)
 
 
 def _interrupt(*_) -> None:
     raise KeyboardInterrupt
-
-
-def _log(event: str, why: str) -> None:
-    print(json.dumps({'event': event, 'why': why}), file=sys.stderr)
 
 
 class Parser(argparse.ArgumentParser):

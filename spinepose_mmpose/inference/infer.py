@@ -3,7 +3,7 @@ the ``spinepose`` client know it. Nothing here opens a window.
 """
 
 import os
-from contextlib import ExitStack, closing
+from contextlib import closing
 from typing import Iterator, List, Optional
 
 import cv2
@@ -23,6 +23,7 @@ from .results import (
 from .settings import LIFTING, Settings
 from .stream import FrameLoop, stream
 from .video import WHOLE, Frame, open_source
+from .video_writer import find_encoder, written_video
 
 
 def infer_image(
@@ -189,8 +190,6 @@ def iter_video(
     if lifting is not None:
         lifting.camera_of(source.info.size)  # raises what does not fit
     if vis_path is not None:
-        from .video_writer import find_encoder
-
         _check_folder(vis_path)
         find_encoder(os.fspath(vis_path))
     if max_detections is not None:
@@ -314,10 +313,7 @@ def _results(
 ) -> Iterator[FrameResult]:
     """Results of a stream, drawn along; the file lands when this is closed,
     early or at the end."""
-    from .video_writer import written_video
-
-    with closing(steps), ExitStack() as files:
-        writer = None
+    with closing(steps), written_video(vis_path, info) as write:
         try:
             for image, result, _ in steps:
                 if lifting is not None:
@@ -326,12 +322,7 @@ def _results(
                     result = spine_of(result)
                 if vis_path is not None and image is not None:
                     drawn = _draw(image, result.people, spine_only, lifting)
-                    if writer is None:
-                        size = drawn.shape[1::-1]
-                        writer = files.enter_context(
-                            written_video(vis_path, size, info)
-                        )
-                    writer.write(drawn, result.time)
+                    write(drawn, result.time)
                 yield result
         except GeneratorExit:  # the caller stops: what was drawn is kept
             pass

@@ -171,20 +171,13 @@ class Track:
         return {k: np.asarray(v).tolist() for k, v in vars(self).items()}
 
     @classmethod
-    def from_state(cls, state: Dict[str, Any], num_keypoints: int) -> 'Track':
-        track = cls.start(
-            np.zeros((num_keypoints, 2)),
-            np.zeros(4),
-            np.zeros(num_keypoints, bool),
-            time=0.0,
-            score=0.0,
+    def from_state(cls, state: Dict[str, Any]) -> 'Track':
+        return cls(
+            **{
+                name: np.array(value) if isinstance(value, list) else value
+                for name, value in state.items()
+            }
         )
-        for name, default in vars(track).items():
-            value = state[name]
-            if isinstance(default, np.ndarray):
-                value = np.array(value, default.dtype).reshape(default.shape)
-            setattr(track, name, value)
-        return track
 
 
 def _gain(weight, dt: float, memory: float):

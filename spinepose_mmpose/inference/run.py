@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -21,6 +21,7 @@ from .results import SPINE_ONLY, FrameResult, spine_of
 from .settings import FILES, RESULTS, Settings
 from .stream import FrameLoop, ahead, stream
 from .video import WHOLE, Frame, SourceInfo, open_source
+from .video_writer import written_video
 
 ERRORS = (OSError, ValueError, FloatingPointError)
 NEW, RESUMED, DONE = 'new', 'resumed', 'done'
@@ -406,19 +407,15 @@ def _consume(
         is_drawn (bool): else nothing is done but to report.
         known (int, optional): frames after this one are reported; None: none.
     """
-    from .video_writer import written_video
-
     has_sound = run.settings.audio and os.path.isfile(job.source)
     sound = job.source if has_sound else ''
 
     def draw(image, result):
         return None if image is None else run.draw(image, result), result
 
-    with ExitStack() as stack:
-        if is_drawn:
-            pairs = ahead(_mapped(pairs, draw), 2)
-        stack.enter_context(closing(pairs))
-        writer = None
+    if is_drawn:
+        pairs = ahead(_mapped(pairs, draw), 2)
+    with closing(pairs), written_video(job.drawn, source.info, sound) as write:
         try:
             for drawn, result in pairs:
                 if known is not None and result.frame_index > known:
@@ -427,14 +424,8 @@ def _consume(
                     continue
                 if run.settings.show:
                     show(drawn)
-                if job.drawn and writer is None:
-                    writer = stack.enter_context(
-                        written_video(
-                            job.drawn, drawn.shape[1::-1], source.info, sound
-                        )
-                    )
-                if writer is not None:
-                    writer.write(drawn, result.time)
+                if job.drawn:
+                    write(drawn, result.time)
         except KeyboardInterrupt:
             # Nothing else ends a camera.
             if not source.info.live:

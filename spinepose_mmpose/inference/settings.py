@@ -14,8 +14,7 @@ from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
 
 NOTHING, FILES, RESULTS = 'nothing', 'files', 'results'
 # Rates of television that people round.
-NTSC = {'23.98': 24, '23.976': 24, '29.97': 30, '47.95': 48, '59.94': 60,
-        '119.88': 120}  # fmt: skip
+NTSC = {'23.98', '23.976', '29.97', '47.95', '59.94', '119.88'}
 # Fields that are arguments of :class:`.Lifting`.
 LIFTING = ('lifter', 'camera_intrinsics', 'camera_field_of_view',
            'estimate_metric_scale', 'primary_subject_height',
@@ -97,7 +96,7 @@ def parse_rate(text: str) -> Fraction:
         raise ValueError(
             f'{text!r} is no frame rate: 30 or 30000/1001 expected'
         )
-    return Fraction(NTSC[text] * 1000, 1001) if text in NTSC else rate
+    return Fraction(round(rate) * 1000, 1001) if text in NTSC else rate
 
 
 def parse_size(text: str) -> Tuple[int, int]:

@@ -9,7 +9,7 @@ from the frames alone, so that a run that was resumed gives the same numbers.
 import queue
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import islice
 from typing import Iterable, Iterator, List, NamedTuple, Optional, TypeVar
 
@@ -52,7 +52,8 @@ def ahead(
                 if stop.is_set():
                     return
                 while newest and waiting.full():
-                    _take(waiting)
+                    with suppress(queue.Empty):
+                        waiting.get_nowait()
                 waiting.put((item, None))
         except BaseException as error:  # whatever it is, the caller gets it
             last = (_END, error)
@@ -75,18 +76,10 @@ def ahead(
         stop.set()
         # The thread may be waiting for room in the queue.
         while worker.is_alive():
-            while _take(waiting):
-                pass
+            with suppress(queue.Empty):
+                while True:
+                    waiting.get_nowait()
             worker.join(0.02)
-
-
-def _take(waiting: queue.Queue) -> bool:
-    """Throw one item away; False if there was none."""
-    try:
-        waiting.get_nowait()
-    except queue.Empty:
-        return False
-    return True
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[List[Item]]:

@@ -184,10 +184,7 @@ class Tracker:
         self._time = state['time']
         self._steps = [float(step) for step in state['steps']]
         self._names = tuple(state['names'])
-        self._tracks = [
-            Track.from_state(track, len(self._names))
-            for track in state['tracks']
-        ]
+        self._tracks = [Track.from_state(one) for one in state['tracks']]
 
     def _advance(self, time: float) -> float:
         """The time of the next frame; tracks that are too old end."""

@@ -105,24 +105,17 @@ def open_source(spec, rate: Optional[Fraction] = None) -> Source:
     if os.path.isfile(text):
         return VideoFile(text)
     if not os.path.exists(text) and is_address(text):
-        return _open_address(text)
+        stream = AddressSource(text)
+        is_web = text.lower().startswith('http')
+        if not (is_web and stream.container.duration):
+            return stream
+        stream.container.close()  # a web server has the whole file
+        return VideoFile(text)
     if not os.path.exists(text) and camera_index(text) is not None:
         return CameraSource(camera_index(text))
     if os.path.isdir(text) or glob.has_magic(text):
         return ImageSequence(text, rate)
     raise FileNotFoundError(f'no such file: {text}')
-
-
-def _open_address(address: str) -> Source:
-    """A stream, or a file that a web server has whole."""
-    from .video_file import VideoFile
-
-    stream = AddressSource(address)
-    is_file = address.lower().startswith('http') and stream.container.duration
-    if not is_file:
-        return stream
-    stream.container.close()
-    return VideoFile(address)
 
 
 def is_address(text: str) -> bool:
@@ -158,6 +151,24 @@ def _by_numbers(path: str):
     """img_2 comes before img_10."""
     parts = re.split('([0-9]+)', os.path.basename(path).lower())
     return [int(p) if i % 2 else p for i, p in enumerate(parts)], path
+
+
+def selected(span: Span, frames, after: int = -1, first=None):
+    """Those of a source's frames that a span means.
+
+    Args:
+        frames (Iterable): all of them, or those from the span's first one on.
+        after (int): leave out the frames up to this one.
+        first (int, optional): number of the span's first one, if known.
+    """
+    for frame in frames:
+        if span.ends_before(frame.index, frame.time):
+            return
+        if span.start.is_after(frame.index, frame.time):
+            continue
+        first = frame.index if first is None else first
+        if frame.index > after and (frame.index - first) % span.stride == 0:
+            yield frame
 
 
 class ImageSequence:
@@ -198,20 +209,14 @@ class ImageSequence:
 
     def frames(self, span: Span = WHOLE, after: int = -1) -> Iterator[Frame]:
         """See :class:`Source`."""
-        times = [float(i * self.step) for i in range(len(self.paths))]
-        wanted = [
-            i
-            for i, time in enumerate(times)
-            if not span.start.is_after(i, time)
-            and not span.ends_before(i, time)
-        ]
-        for i in wanted[:: span.stride]:
-            if i <= after:
-                continue
+        places = (
+            Frame(None, i, float(i * self.step)) for i in range(len(self.paths))
+        )
+        for frame in selected(span, places, after):
             try:
-                yield Frame(read_image(self.paths[i]), i, times[i])
+                yield frame._replace(image=read_image(self.paths[frame.index]))
             except (OSError, ValueError) as error:
-                yield Frame(None, i, times[i], str(error))
+                yield frame._replace(error=str(error))
 
 
 def import_av():
@@ -295,7 +300,7 @@ class CameraSource:
     def frames(self, span: Span = WHOLE, after: int = -1) -> Iterator[Frame]:
         """See :class:`.Source`; ``after`` has no meaning here."""
         try:
-            yield from _within(span, self._images())
+            yield from selected(span, _timed(self._images()))
         finally:
             self.capture.release()
 
@@ -349,7 +354,8 @@ class AddressSource:
     def frames(self, span: Span = WHOLE, after: int = -1) -> Iterator[Frame]:
         """See :class:`.Source`; ``after`` has no meaning here."""
         with self.container:
-            yield from _within(span, chain([self.first], self.images))
+            images = chain([self.first], self.images)
+            yield from selected(span, _timed(images))
 
     def _images(self):
         start, upright = None, Upright(self.stream)
@@ -373,21 +379,15 @@ class AddressSource:
                 ) from error
 
 
-def _within(span: Span, images) -> Iterator[Frame]:
-    """Frames of a span with their times, which never stand still.
+def _timed(images) -> Iterator[Frame]:
+    """Frames with their times, which never stand still.
 
     Args:
         images (Iterable): (image or None, seconds or None, error).
     """
-    began, last, first = time.monotonic(), -1.0, None
+    began, last = time.monotonic(), -1.0
     for index, (image, seconds, error) in enumerate(images):
         if seconds is None:
             seconds = time.monotonic() - began
-        last = seconds = seconds if seconds > last else last + 1e-3
-        if span.ends_before(index, seconds):
-            return
-        if span.start.is_after(index, seconds):
-            continue
-        first = index if first is None else first
-        if (index - first) % span.stride == 0:
-            yield Frame(image, index, seconds, error)
+        last = seconds if seconds > last else last + 1e-3
+        yield Frame(image, index, last, error)

@@ -13,7 +13,14 @@ from fractions import Fraction
 from typing import Iterator, List, NamedTuple, Optional, Tuple
 
 from .settings import Span
-from .video import WHOLE, Frame, SourceInfo, Upright, import_av
+from .video import (
+    WHOLE,
+    Frame,
+    SourceInfo,
+    Upright,
+    import_av,
+    selected,
+)
 
 INDEXED = {'mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm'}
 INDEXED_CODECS = {'h264', 'hevc', 'av1', 'vp9', 'mjpeg', 'prores'}
@@ -80,22 +87,9 @@ class VideoFile:
         """See :class:`Source`."""
         self.shortfall = ''
         first, entry = self._entry(span, after)
-        frame = None
         with closing(self._numbered(entry)) as frames:
-            for frame in frames:
-                if span.ends_before(frame.index, frame.time):
-                    return
-                if first is None and not span.start.is_after(
-                    frame.index, frame.time
-                ):
-                    first = frame.index
-                if first is None or frame.index < first:
-                    continue
-                if frame.index > after and not (
-                    (frame.index - first) % span.stride
-                ):
-                    yield self._converted(frame)
-        self.shortfall = self._missing(frame)
+            for frame in selected(span, frames, after, first):
+                yield self._converted(frame)
 
     def _open(self):
         # Else a name with a colon would be taken for a protocol.
@@ -152,7 +146,8 @@ class VideoFile:
 
     def _numbered(self, entry: Optional[_Entry] = None) -> Iterator[Frame]:
         """Frames from an entry, if it is found there, or from the beginning;
-        the image is still PyAV's."""
+        the image is still PyAV's. At the end it is known what is missing."""
+        frame = None
         container, stream = self._open()
         with container:
             origin = _origin(container, stream)
@@ -168,10 +163,13 @@ class VideoFile:
                     index = entry.index
                 origin = pts if origin is None else origin
                 time = float((pts - origin) * stream.time_base)
-                yield Frame(picture, index, time, error)
+                frame = Frame(picture, index, time, error)
+                yield frame
                 index += 1
         if index is None:
             yield from self._numbered()
+        else:
+            self.shortfall = self._missing(frame)
 
     def _decoded(self, container, stream) -> Iterator[tuple]:
         """(picture or None, time in units of the stream, error) in order.

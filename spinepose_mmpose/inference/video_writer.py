@@ -2,7 +2,7 @@
 
 import logging
 import os
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from fractions import Fraction
 from typing import Iterator, Optional, Tuple
 
@@ -193,18 +193,29 @@ class VideoWriter:
 
 
 @contextmanager
-def written_video(
-    path, size: Tuple[int, int], info: SourceInfo, sound: str = ''
-) -> Iterator[VideoWriter]:
-    """A writer whose file appears complete when the block ends.
+def written_video(path, info: SourceInfo, sound: str = '') -> Iterator:
+    """Yields a function from an image and its time that appends it to a file.
+
+    The file is begun with the first image, and appears complete when the block
+    ends.
 
     Args:
         path (str | Path): the file.
-        size (tuple): (w, h) of the images in pixels.
-        info (SourceInfo): of the source whose times they have.
+        info (SourceInfo): of the source whose times the images have.
         sound (str): see :class:`VideoWriter`.
     """
-    with replaced(os.fspath(path)) as temporary:
-        writer = VideoWriter(temporary, size, info.rate, info.time_base, sound)
-        with closing(writer):
-            yield writer
+    with ExitStack() as stack:
+        writer = None
+
+        def write(image: np.ndarray, time: float) -> None:
+            nonlocal writer
+            if writer is None:
+                file = stack.enter_context(replaced(os.fspath(path)))
+                size = image.shape[1::-1]
+                writer = VideoWriter(
+                    file, size, info.rate, info.time_base, sound
+                )
+                stack.enter_context(closing(writer))
+            writer.write(image, time)
+
+        yield write

@@ -61,13 +61,13 @@ def test_a_file_appears_complete_or_not_at_all(tmp_path):
     path = tmp_path / 'a.mp4'
     info = SourceInfo(SIZE, RATE)
     with pytest.raises(OSError, match='the disk is full'):
-        with written_video(path, SIZE, info) as writer:
-            writer.write(block_image(0), 0.0)
+        with written_video(path, info) as write:
+            write(block_image(0), 0.0)
             assert not path.exists()
             raise OSError('the disk is full')
     assert list(tmp_path.iterdir()) == []
-    with written_video(path, SIZE, info) as writer:
-        writer.write(block_image(0), 0.0)
+    with written_video(path, info) as write:
+        write(block_image(0), 0.0)
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -20,28 +20,15 @@ LANDMARKS, VALUES = 39, 5
 # on hand-labelled people.
 PADDING = 1.3
 # Our name -> landmark, where the point on the body is the same.
-NAMES = {
-    'nose': 0,
-    'left_eye': 2,
-    'right_eye': 5,
-    'left_ear': 7,
-    'right_ear': 8,
-    'left_shoulder': 11,
-    'right_shoulder': 12,
-    'left_elbow': 13,
-    'right_elbow': 14,
-    'left_wrist': 15,
-    'right_wrist': 16,
-    'left_hip': 23,
-    'right_hip': 24,
-    'left_knee': 25,
-    'right_knee': 26,
-    'left_ankle': 27,
-    'right_ankle': 28,
-    'left_big_toe': 31,
-    'right_big_toe': 32,
-    'left_heel': 29,
-    'right_heel': 30,
+LANDMARKS_OF = {
+    **{'eye': (2, 5), 'ear': (7, 8), 'shoulder': (11, 12), 'elbow': (13, 14)},
+    **{'wrist': (15, 16), 'hip': (23, 24), 'knee': (25, 26)},
+    **{'ankle': (27, 28), 'big_toe': (31, 32), 'heel': (29, 30)},
+}
+NAMES = {'nose': 0} | {
+    f'{side}_{part}': landmark
+    for part, pair in LANDMARKS_OF.items()
+    for side, landmark in zip(('left', 'right'), pair)
 }
 
 

@@ -61,7 +61,13 @@ class PyTorchNetwork:
         if threads:
             torch.set_num_threads(int(threads))
         self._half = half
-        self.model = _build(config, checkpoint).to(self.device)
+        from mmpose.apis import init_model
+
+        self.model = init_model(read_config(config), None, device='cpu')
+        metainfo = load_all_weights(self.model, checkpoint).get('dataset_meta')
+        if metainfo and 'keypoint_id2name' in metainfo:
+            self.model.dataset_meta = metainfo
+        self.model.to(self.device)
         self.spec = spec_of(self.model, str(config))
         self._mean, self._std = (
             torch.tensor(values, device=self.device).view(1, 3, 1, 1)
@@ -87,17 +93,6 @@ class PyTorchNetwork:
             with full_precision(*feats) as feats:
                 x, y = self.model.head.forward(feats)
         return Simcc(x.cpu().numpy(), y.cpu().numpy())
-
-
-def _build(config, checkpoint):
-    """The model with all weights of the checkpoint, on the CPU."""
-    from mmpose.apis import init_model
-
-    model = init_model(read_config(config), None, device='cpu')
-    metainfo = load_all_weights(model, checkpoint).get('dataset_meta')
-    if metainfo and 'keypoint_id2name' in metainfo:
-        model.dataset_meta = metainfo
-    return model
 
 
 def import_torch():

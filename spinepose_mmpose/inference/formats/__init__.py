@@ -184,12 +184,7 @@ def rounded_result(result: FrameResult) -> FrameResult:
 
 def triplets(person: Person) -> List[List[float]]:
     """(K, 3) [x, y, score], rounded."""
-    return np.column_stack(
-        [
-            rounded(person.keypoints, PIXEL_DIGITS),
-            rounded(person.scores, SCORE_DIGITS),
-        ]
-    ).tolist()
+    return _with_scores(person, person.keypoints, PIXEL_DIGITS)
 
 
 def quadruplets(person: Person) -> List[List[float]]:
@@ -197,12 +192,12 @@ def quadruplets(person: Person) -> List[List[float]]:
     3D."""
     if person.keypoints_3d is None or np.isnan(person.keypoints_3d).any():
         return []
-    return np.column_stack(
-        [
-            rounded(person.keypoints_3d, METRE_DIGITS),
-            rounded(person.scores, SCORE_DIGITS),
-        ]
-    ).tolist()
+    return _with_scores(person, person.keypoints_3d, METRE_DIGITS)
+
+
+def _with_scores(person: Person, points, digits: int) -> List[List[float]]:
+    scores = rounded(person.scores, SCORE_DIGITS)
+    return np.column_stack([rounded(points, digits), scores]).tolist()
 
 
 def box_values(person: Person) -> List[float]:
