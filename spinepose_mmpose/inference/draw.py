@@ -495,16 +495,15 @@ def _draw_tag(canvas: Canvas, figure: Figure, style, taken: List[Box]) -> None:
 
 def _draw_vertebrae(canvas: Canvas, figure: Figure, taken: List[Box]) -> None:
     line, height = figure.line, figure.letter
-    shown = np.isfinite(figure.chain).all(axis=1)
-    if not shown.any():
+    at = np.flatnonzero(np.isfinite(figure.chain).all(axis=1))
+    if not len(at):
         return
-    normals = _normals(figure, shown)
     pad, distance = 0.22 * height, 2.2 * line + 0.3 * height
-    for i in np.flatnonzero(shown):
+    for i, normal in zip(at, _normals(figure, at)):
         text = VERTEBRAE[SPINE_CHAIN[i]]
         width, tall = canvas.text_size(text, height)
         size = (width + 2 * pad, tall + 2 * pad)
-        places = places_beside(figure.chain[i], normals[i], size, distance)
+        places = places_beside(figure.chain[i], normal, size, distance)
         box = first_free(places, taken, canvas.size)
         if box is None:
             continue
@@ -513,23 +512,20 @@ def _draw_vertebrae(canvas: Canvas, figure: Figure, taken: List[Box]) -> None:
         canvas.text(text, corner, height, SPINE, rim=OUTLINE)
 
 
-def _normals(figure: Figure, shown: np.ndarray) -> np.ndarray:
-    """(9, 2) across the chain, all to one side.
+def _normals(figure: Figure, at: np.ndarray) -> np.ndarray:
+    """(N, 2) across the chain at N of its points, all to one side.
 
     The side with clearly fewer keypoints, which is the back of a person seen
     from the side; else the right of the image, below a person who lies.
     """
-    at = np.flatnonzero(shown)
-    chain = figure.chain
-    normals = np.tile([1.0, 0.0], (len(chain), 1))
-    for n, i in enumerate(at):
-        before, after = at[max(n - 1, 0)], at[min(n + 1, len(at) - 1)]
-        along = chain[after] - chain[before]
-        length = np.linalg.norm(along)
-        if length > 1e-6:
-            normals[i] = np.array([along[1], -along[0]]) / length
-    mean = normals[at].mean(axis=0)
-    others = np.array(list(figure.points.values())) - chain[at].mean(axis=0)
+    chain = figure.chain[at]
+    padded = np.vstack([chain[:1], chain, chain[-1:]])
+    along = padded[2:] - padded[:-2]
+    length = np.linalg.norm(along, axis=1, keepdims=True)
+    across = along[:, ::-1] * [1, -1] / np.maximum(length, 1e-6)
+    normals = np.where(length > 1e-6, across, [1.0, 0.0])
+    mean = normals.mean(axis=0)
+    others = np.array(list(figure.points.values())) - chain.mean(axis=0)
     crowd = (others @ mean > 0).mean()
     if abs(crowd - 0.5) > CLEARLY:
         return normals if crowd < 0.5 else -normals
