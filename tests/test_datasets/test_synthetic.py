@@ -270,6 +270,54 @@ class TestRender:
         assert index[1, 15] == 0  # cut away there
         assert index[19, 19] == -1
 
+    def test_tiles_of_a_floor_and_of_a_box(self):
+        """Looked up by metres along each side, not by a constant height."""
+        kind = render.material(
+            render.OBJECT, [1] * 3, [0] * 3, render.TILES, 1.0
+        )
+        floor = scene.plane([-3, -3, 0], [6, 0, 0], [0, 6, 0], kind)
+        block = scene.box([0, 0, 0], (4, 4, 4), kind)
+        for mesh, shape in ((floor, (15, 15, 3)), (block, (6, 2, 2, 3))):
+            texture = mesh.texture.reshape(shape)
+            assert (texture[..., 1] == 0).all()
+            area = np.ptp(texture[..., 0]) * np.ptp(texture[..., 2])
+            assert area == pytest.approx(np.ptp(mesh.vertices[:, 0]) ** 2)
+
+    def test_a_pixel_takes_each_surface_by_its_samples(self):
+        """Half of the samples show a white surface, a black one or nothing."""
+        kinds = [
+            render.material(render.OBJECT, [c] * 3, gloss=0) for c in (1, 0)
+        ]
+        corners = np.array([[-9, -9, 0], [9, -9, 0], [0, 18, 0]], float)
+        meshes = [
+            render.Mesh(corners + [0, 0, z], [[0, 1, 2]], kind)
+            for z, kind in zip((0, 1), kinds)
+        ]
+        rows = np.zeros((6, 3), np.float32)
+        rows[0, 2] = 1
+        rows[2:4] = 1
+        rows[5, 2] = 50  # the eye, far above
+        sun = np.eye(3, 4, dtype=np.float32)
+        sun[2, 3] = 1
+        light = render.Light(
+            rows, np.float32(0), np.ones((2, 2), np.float32), sun
+        )
+        weights = np.full((2, 2, 2), 1 / 3, np.float32)
+        for index, depth, wanted in (
+            ([[0, 0], [0, 0]], [[1, 1], [1, 1]], 1.0),
+            ([[0, 1], [0, 1]], [[1, 2], [1, 2]], 0.5),
+            # Two surfaces of one mesh, and a sample that is near to both.
+            ([[0, 0], [0, 0]], [[1, 1.05], [1.02, 1]], 1.0),
+            ([[0, -1], [-1, -1]], [[1, 9], [9, 9]], 0.25 + 0.75 * 3),
+        ):
+            image = np.full((1, 1, 3), 3, np.float32)
+            owner, part = render.shade_finely(
+                np.array(depth, np.float32), np.array(index, np.int32),
+                weights, render.join(meshes), light, image, 0, 0,
+            )  # fmt: skip
+            assert image == pytest.approx(np.full((1, 1, 3), wanted), abs=0.01)
+            assert ((owner == 0) & (part == -1)).all()
+
     def test_noise_is_smooth_and_within_bounds(self):
         steps = np.linspace(0, 9, 2000)
         values = np.array([render.noise(x, 0.3, -4.7, 5) for x in steps])

@@ -121,10 +121,14 @@ def _shape_arrays(model, shape: dict):
         values = {
             k: torch.tensor([v], dtype=model.dtype) for k, v in shape.items()
         }
-        rest = model.get_rest_model(
-            model.get_phenotype_blendshape_coefficients(**values)
+        amounts = model.get_phenotype_blendshape_coefficients(**values)[0]
+    return tuple(
+        (start + torch.einsum('s,sij->ij', amounts, change)).numpy()
+        for start, change in (
+            (model.template_vertices, model.blendshapes),
+            (model.template_bone_heads, model.bone_heads_blendshapes),
         )
-    return rest['rest_vertices'][0].numpy(), rest['rest_bone_heads'][0].numpy()
+    )
 
 
 def sample_shape(rng, youngest: float = 12.0, oldest: float = 85.0) -> tuple:
@@ -224,12 +228,9 @@ def _rest_keypoints(vertices, heads, names, regressor, template):
         y, z = scale * np.array([-forward, up]) + shift
         points[name] = np.array([-right * scale, y, z])
     for name, point in points.items():
-        near = vertices[
-            (np.abs(vertices[:, 0] - point[0]) < 0.03 * scale)
-            & (np.abs(vertices[:, 2] - point[2]) < 0.02 * scale)
-        ]
         depth = SKIN_DEPTH * scale
-        low, high = near[:, 1].min() + depth, near[:, 1].max() - depth
+        low, high = _skin_around(vertices, *point[::2], scale)
+        low, high = low + depth, high - depth
         if 'clavicle' in name:
             low -= 0.6 * depth  # it lies under the skin
         if 'latissimus' in name:
@@ -244,6 +245,20 @@ def _rest_keypoints(vertices, heads, names, regressor, template):
     points['nose'] = nose
     points['head'] = vertices[template[:, 2].argmax()]
     return np.array([points[name] for name in KEYPOINT_NAMES])
+
+
+@numba.njit(cache=True)
+def _skin_around(vertices, x, z, scale):
+    """The least and the greatest y of the vertices near x, z."""
+    low, high = np.inf, -np.inf
+    for i in range(len(vertices)):
+        if (
+            abs(vertices[i, 0] - x) < 0.03 * scale
+            and abs(vertices[i, 2] - z) < 0.02 * scale
+        ):
+            low = min(low, vertices[i, 1])
+            high = max(high, vertices[i, 1])
+    return low, high
 
 
 def _keypoint_weights(dense, names, vertices, heads, regressor, template):

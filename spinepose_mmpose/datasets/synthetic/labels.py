@@ -3,10 +3,11 @@
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from .body import PARTS, anatomy
-from .render import extent
-from .scene import SUPERSAMPLE, Camera, PosedPerson
+from .render import NEAR, SUPERSAMPLE, extent
+from .scene import Camera, PosedPerson
 
 # The parts that a keypoint belongs to: they do not hide it.
 _TRUNK = ('torso',)
@@ -68,13 +69,10 @@ def visibility(points, owner: int, depth, fine) -> np.ndarray:
         column, row = np.round(
             (np.array([x, y]) - origin) * SUPERSAMPLE + (SUPERSAMPLE - 1) / 2
         ).astype(int)
-        inside = 0 <= row < owners.shape[0] and 0 <= column < owners.shape[1]
-        if inside:
+        who, part, near = 0, -1, depth[round(float(y)), round(float(x))]
+        if 0 <= row < owners.shape[0] and 0 <= column < owners.shape[1]:
             who, part = owners[row, column], parts[row, column]
             near = fine_depth[row, column]
-        else:
-            who, part = 0, -1
-            near = depth[int(round(float(y))), int(round(float(x)))]
         belongs = who == owner and (part < 0 or OWN[i, part])
         margin = MARGIN[i] if belongs else OTHER_MARGIN
         flags[i] = 1 if near < z - margin else 2
@@ -87,17 +85,18 @@ def annotate(person: PosedPerson, owner: int, camera: Camera, depth, fine):
     ``bbox`` is the outline within the image, also where something hides it;
     ``area`` counts the pixels that show the person.
     """
-    pixels = np.concatenate([camera.project(m.vertices) for m in person.meshes])
-    pixels = pixels[pixels[:, 2] > 0.05]
-    area = float((fine[1] == owner).sum()) / SUPERSAMPLE**2
-    if not len(pixels) or area == 0:
+    area = np.count_nonzero(fine[1] == owner) / SUPERSAMPLE**2
+    if area == 0:
         return None
-    low, high = np.clip(extent(pixels[:, :2]) + 0.5, 0, camera.size)
+    boxes = [extent(camera.project(m.vertices), NEAR) for m in person.meshes]
+    low, high = np.min(boxes, 0)[0, :2], np.max(boxes, 0)[1, :2]
+    low, high = np.clip((low + 0.5, high + 0.5), 0, camera.size)
     if (high - low < MIN_SIDE).any():
         return None
     points = camera.project(person.keypoints)
     flags = visibility(points, owner, depth, fine)
-    keypoints = np.where(flags[:, None] > 0, points[:, :2].round(2), 0)
+    table = np.c_[points[:, :2].astype(float).round(2), flags]
+    table[flags == 0] = 0
     return dict(
         category_id=1,
         bbox=[round(float(v), 2) for v in (*low, *(high - low))],
@@ -105,9 +104,7 @@ def annotate(person: PosedPerson, owner: int, camera: Camera, depth, fine):
         iscrowd=0,
         num_keypoints=int((flags > 0).sum()),
         keypoints=[
-            value
-            for (x, y), v in zip(keypoints.tolist(), flags.tolist())
-            for value in (round(x, 2), round(y, 2), v)
+            v for x, y, flag in table.tolist() for v in (x, y, int(flag))
         ],
     )
 
@@ -119,8 +116,6 @@ LEVEL_BONES = ('spine04', 'spine03', 'spine02', 'spine01', 'neck01', 'neck02',
 def spine_angles(local) -> np.ndarray:
     """(8, 3) degrees of flexion, bend to the left and twist to the left at
     each of ``LEVEL_BONES``, of the rotations that posed the body."""
-    from scipy.spatial.transform import Rotation
-
     bones = [anatomy().bone[name] for name in LEVEL_BONES]
     angles = Rotation.from_matrix(local[bones]).as_euler('YXZ', degrees=True)
     return angles[:, [1, 0, 2]]

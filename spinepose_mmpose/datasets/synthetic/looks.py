@@ -22,6 +22,7 @@ from .render import (
     SKIN,
     TILES,
     Mesh,
+    corner_range,
     grid,
     material,
     noise,
@@ -211,23 +212,23 @@ def dress(body: Body, look: dict, rotation, shift, owner: int) -> list:
                     part[keep])  # fmt: skip
 
     worn = garments(look)
+    ends = [corner_range(cut, data.faces) for _, cut, _ in worn]
     # Skin that lies well beneath a garment is left out: it is never seen, and
     # does not show through where the mesh folds.
-    bare = ~np.any(
-        [(cut[data.faces] > 0.025).all(1) for _, cut, _ in worn], axis=0
-    )
+    bare = ~np.any([least > 0.025 for least, _ in ends], axis=0)
     kind = material(SKIN, look['skin'], look['hair'] * 0.8 + 0.01,
                     seed=look['seed'], gloss=0.18,
                     iris=look['iris'])  # fmt: skip
     meshes = [shell(0, bare, kind)]
     for number, (name, cut, ease) in enumerate(worn):
+        least, most = ends[number]
         folds = _folds(data.template * 9, look['seed'] + number) - 0.35
-        corners, kind = cut[data.faces], look['materials'][name].copy()
+        kind = look['materials'][name].copy()
         if name == 'shoes':
             kind[[0, 7, 11]] = SHOE, 0, 0
         meshes.append(
             shell(ease * (1 + 0.9 * folds) + 0.0015 * number,
-                  (corners > -0.02).all(1) | (corners > 0).any(1), kind, cut,
+                  (least > -0.02) | (most > 0), kind, cut,
                   _smoother() if name == 'shoes' else None)
         )  # fmt: skip
     if look['lower'] in ('skirt', 'dress'):
@@ -245,7 +246,7 @@ def dress(body: Body, look: dict, rotation, shift, owner: int) -> list:
                     bumps=0.25, bump_scale=90)  # fmt: skip
     meshes.append(
         shell(thick * np.clip(cut / 0.03, 0.15, 1) * lumps + 0.002,
-              (cut[data.faces] > -0.01).all(1), kind, cut)
+              corner_range(cut, data.faces)[0] > -0.01, kind, cut)
     )  # fmt: skip
     if look['style'] != 'short':
         meshes.append(_strands(body, look['style'], bones, kind, owner))

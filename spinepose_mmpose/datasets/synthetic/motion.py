@@ -233,11 +233,11 @@ class Bvh:
             at += len(channels)
             axes = ''.join(c[0].upper() for c in channels if 'rot' in c.lower())
             angles = [v for c, v in zip(channels, values) if 'rot' in c.lower()]
-            own = (
-                Rotation.from_euler(axes, angles, degrees=True).as_matrix()
-                if axes
-                else np.eye(3)
-            )
+            own = np.eye(3)
+            if axes:
+                own = Rotation.from_euler(
+                    axes, angles, degrees=True
+                ).as_matrix()
             parent = self.parents[joint]
             spin.append(own if parent < 0 else spin[parent] @ own)
             if parent < 0:

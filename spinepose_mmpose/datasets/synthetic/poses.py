@@ -1,11 +1,13 @@
 """Poses: anatomical joint angles, their distributions, and motion capture."""
 
+import itertools
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import yaml
+from scipy.spatial.transform import Rotation
 
 from .body import Body, anatomy
 
@@ -95,22 +97,17 @@ def blend(first: Pose, second: Pose, share: float) -> Pose:
 
 
 def turn(axis, degrees: float) -> np.ndarray:
-    """(3, 3) rotation about 'x', 'y', 'z' or a unit vector (Rodrigues)."""
+    """(3, 3) rotation about 'x', 'y', 'z' or a unit vector."""
     if isinstance(axis, str):
         axis = np.eye(3)['xyz'.index(axis)]
-    x, y, z = axis
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    angle = np.radians(degrees)
-    return (
-        np.eye(3)
-        + np.sin(angle) * cross
-        + (1 - np.cos(angle)) * (cross @ cross)
-    )
+    return Rotation.from_rotvec(axis * np.radians(degrees)).as_matrix()
 
 
 def bend(flexion, lateral, twist) -> np.ndarray:
     """Rotation of an upright segment: forwards is -y, up is z."""
-    return turn('y', lateral) @ turn('x', flexion) @ turn('z', twist)
+    return Rotation.from_euler(
+        'YXZ', [lateral, flexion, twist], degrees=True
+    ).as_matrix()
 
 
 def _frame(along, hinge):
@@ -133,76 +130,80 @@ def local_rotations(body: Body, pose: Pose) -> np.ndarray:
         angle = {k: pose.limbs[f'{side}_{k}'] for k in LIMITS}
         _arm(local, body.heads, data.bone, end, sign, angle)
         _leg(local, body.heads, data.bone, end, sign, angle)
-        _hand(local, body.heads, data.bone, end, pose.fingers)
+        _hand(local, body.heads, data.bone, end, sign, pose.fingers)
     return local
 
 
+def _limb(local, heads, bones, target, flexion, hinge=None):
+    """Set the upper bone of a limb along the frame ``target`` and the lower
+    one bent about its hinge (in rest; default: perpendicular to both bones).
+
+    Returns:
+        tuple: World rotation of the lower bone, its frame, and the hinge.
+    """
+    first, second, end = bones
+    upper, lower = heads[second] - heads[first], heads[end] - heads[second]
+    if hinge is None:
+        hinge = np.cross(upper, lower)
+    bent = turn(target[:, 1], flexion) @ target
+    local[first] = target @ _frame(upper, hinge).T
+    below = bent @ _frame(lower, hinge).T
+    local[second] = local[first].T @ below
+    return below, bent, hinge / np.linalg.norm(hinge)
+
+
 def _arm(local, heads, bone, end, sign, angle):
-    upper, lower, wrist = (
-        bone[f'{n}.{end}'] for n in ('upperarm01', 'lowerarm01', 'wrist')
+    bones = [bone[f'{n}.{end}'] for n in ('upperarm01', 'lowerarm01', 'wrist')]
+    plane = turn('z', -sign * angle['shoulder_plane'])
+    target = (
+        plane
+        @ turn('y', -sign * angle['shoulder_elevation'])
+        @ plane.T
+        @ turn('z', -sign * angle['shoulder_rotation'])
+        @ np.array([[0, -1, 0], [0, 0, 1], [-1, 0, 0]])  # hanging
     )
-    arm, forearm = heads[lower] - heads[upper], heads[wrist] - heads[lower]
-    hinge = np.cross(arm, forearm)
+    _, _, hinge = _limb(local, heads, bones, target, angle['elbow_flexion'])
     # The shoulder blade follows a third of the elevation beyond 30 degrees.
     girdle = turn('y', -sign * max(angle['shoulder_elevation'] - 30, 0) * 0.28)
     local[bone[f'clavicle.{end}']] = girdle
-    plane = turn('z', -sign * angle['shoulder_plane'])
-    swing = plane @ turn('y', -sign * angle['shoulder_elevation']) @ plane.T
-    rest = np.stack([[0, 0, -1], [-1, 0, 0], [0, 1, 0]], 1)  # hanging
-    rotation = turn('z', -sign * angle['shoulder_rotation'])
-    target = swing @ rotation @ rest
-    world = target @ _frame(arm, hinge).T
-    local[upper] = girdle.T @ world
-    # Forearm: the same frame turned about the elbow's axis.
-    flex = turn(target[:, 1], angle['elbow_flexion'])
-    fore = flex @ target @ _frame(forearm, hinge).T
-    local[lower] = world.T @ fore
-    axis = forearm / np.linalg.norm(forearm)
-    twist = turn(axis, -sign * angle['forearm_pronation'] / 2)
+    local[bones[0]] = girdle.T @ local[bones[0]]
+    axis = heads[bones[2]] - heads[bones[1]]
+    twist = turn(
+        axis / np.linalg.norm(axis), -sign * angle['forearm_pronation'] / 2
+    )
     local[bone[f'lowerarm02.{end}']] = twist
-    unit = hinge / np.linalg.norm(hinge)
-    local[bone[f'wrist.{end}']] = twist @ turn(unit, angle['wrist_flexion'])
+    local[bones[2]] = twist @ turn(hinge, angle['wrist_flexion'])
 
 
 def _leg(local, heads, bone, end, sign, angle):
-    upper, lower, foot = (
-        bone[f'{n}.{end}'] for n in ('upperleg01', 'lowerleg01', 'foot')
-    )
-    thigh, shank = heads[lower] - heads[upper], heads[foot] - heads[lower]
-    hinge = np.array([1.0, 0.0, 0.0])
-    rest = np.stack([[0, 0, -1], [1, 0, 0], [0, -1, 0]], 1)
+    bones = [bone[f'{n}.{end}'] for n in ('upperleg01', 'lowerleg01', 'foot')]
+    rest = np.array([[0, 1, 0], [0, 0, -1], [-1, 0, 0]])
     target = (
-        turn('x', angle['hip_flexion'] * -1.0)
+        turn('x', -angle['hip_flexion'])
         @ turn('y', -sign * angle['hip_abduction'])
         @ turn('z', sign * angle['hip_rotation'])
         @ rest
     )
-    world = target @ _frame(thigh, hinge).T
-    local[upper] = world
-    flex = turn(target[:, 1], angle['knee_flexion'])
-    knee = flex @ target @ _frame(shank, hinge).T
-    local[lower] = world.T @ knee
+    below, bent, _ = _limb(
+        local, heads, bones, target, angle['knee_flexion'], np.eye(3)[0]
+    )
     # In rest feet point outwards; bring them forwards first.
-    toes = heads[bone[f'toe2-1.{end}']] - heads[foot]
+    toes = heads[bone[f'toe2-1.{end}']] - heads[bones[2]]
     yaw = np.degrees(np.arctan2(toes[0], -toes[1]))
-    local[foot] = (
-        knee.T
-        @ (flex @ target @ rest.T)
+    local[bones[2]] = (
+        below.T
+        @ (bent @ rest.T)
         @ turn('x', -angle['ankle_dorsiflexion'])
         @ turn('y', sign * angle['ankle_inversion'])
-        @ turn('z', -yaw + sign * 7)
+        @ turn('z', sign * 7 - yaw)
     )
 
 
-def _hand(local, heads, bone, end, curl):
+def _hand(local, heads, bone, end, sign, curl):
     across = heads[bone[f'finger2-1.{end}']] - heads[bone[f'finger5-1.{end}']]
-    for finger in range(1, 6):
-        for joint in range(1, 4):
-            name = f'finger{finger}-{joint}.{end}'
-            if finger > 1 and name in bone:
-                sign = 1.0 if end == 'L' else -1.0
-                axis = across / np.linalg.norm(across) * sign
-                local[bone[name]] = turn(axis, 70 * curl)
+    curled = turn(across / np.linalg.norm(across) * sign, 70 * curl)
+    for name in itertools.product('2345', '123'):
+        local[bone['finger{}-{}.'.format(*name) + end]] = curled
 
 
 # What the angles are called in ``key_poses.yml``.
@@ -227,9 +228,8 @@ def key_pose(name: str, mirrored: bool = False) -> Pose:
     spec = dict({**groups['everyday'], **groups['sport']}[name])
     pose = Pose()
     pose.root[:2] = spec.pop('pelvis', (0, 0))
-    regions = ('lumbar', 'thoracic', 'cervical')
     for axis, key in enumerate(('spine', 'lateral', 'twist')):
-        for region, value in zip(regions, spec.pop(key, (0, 0, 0))):
+        for region, value in zip(SPINE_LIMITS, spec.pop(key, (0, 0, 0))):
             pose.spine[region][axis] = value
     pose.limbs.update(left_shoulder_elevation=7, right_shoulder_elevation=7)
     for key, value in spec.items():
@@ -275,8 +275,7 @@ def sample_pose(rng, kind: str) -> Pose:
     pose.root += rng.normal(0, [5, 4, 0]) * size
     pose.root[2] = rng.uniform(-180, 180)
     for region, deviation in zip(
-        ('lumbar', 'thoracic', 'cervical'),
-        ([10, 6, 5], [8, 6, 9], [12, 9, 22]),
+        SPINE_LIMITS, ([10, 6, 5], [8, 6, 9], [12, 9, 22])
     ):
         pose.spine[region] += rng.normal(0, deviation) * size
     for name in pose.limbs:

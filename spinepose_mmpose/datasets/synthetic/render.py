@@ -5,23 +5,27 @@ ahead; pixel centres are whole numbers. Within the compiled functions vectors
 are tuples of three.
 """
 
+from collections import namedtuple
 from dataclasses import dataclass
-from types import SimpleNamespace
+from functools import lru_cache
 
 import numba
 import numpy as np
 
-jit = numba.njit(cache=True, fastmath=True)
-inline = numba.njit(cache=True, fastmath=True, forceinline=True)
+OPTIONS = dict(cache=True, fastmath=True, error_model='numpy')
+jit, inline = numba.njit(**OPTIONS), numba.njit(forceinline=True, **OPTIONS)
 # Kinds of material: how ``_albedo`` colours a point.
 SKIN, CLOTH, HAIR, SHOE, OBJECT = range(5)
 # Patterns of a material: how much of its second colour a point gets.
 PLAIN, ACROSS, ALONG, CHECKS, BLOTCHES, DOTS, GRAIN, TILES = range(8)
 # Constants of the noise; float32 and uint32, so that its arithmetic stays so.
 PX, PY, PZ = np.uint32(374761393), np.uint32(668265263), np.uint32(2246822519)
-ONE, TWO, THREE = np.float32(1), np.float32(2), np.float32(3)
+ONE, TWO, THREE, SIX = map(np.float32, (1, 2, 3, 6))
 INVERSE = np.float32(1 / 65535)
 NEAR = 0.05  # metres; what comes closer to the camera is not drawn
+SUPERSAMPLE = 2  # people; what lies behind them is drawn once per pixel
+MINUS = np.int8(-1)
+EDGE = 0.03  # metres between samples of a pixel that show two surfaces
 
 
 @dataclass
@@ -32,7 +36,8 @@ class Mesh:
         vertices: (V, 3) metres in the world.
         faces: (F, 3) indices.
         material: See :func:`material`.
-        texture: (V, 3) where patterns are looked up; default: ``vertices``.
+        texture: (V, 3) where patterns are looked up, those of tiles, dots
+            and stripes by x and z alone; default: ``vertices``.
         cut: (V,) the surface ends where this, interpolated, is below 0.
         owner: Number of the person, 0 for objects.
         part: (F,) index in ``body.PARTS``; -1 for clothes, hair and objects.
@@ -63,6 +68,7 @@ def material(kind, colour, second=None, pattern=PLAIN, scale=1.0, seed=0,
                      bump_scale, *iris], np.float32)  # fmt: skip
 
 
+@lru_cache
 def grid(rows: int, columns: int, closed: bool = False):
     """(F, 3) triangles of a net of vertices, joined at its sides if closed."""
     index = np.arange(rows * columns).reshape(rows, columns)
@@ -73,8 +79,20 @@ def grid(rows: int, columns: int, closed: bool = False):
     return faces.astype(np.int32)
 
 
-def join(meshes: list) -> SimpleNamespace:
-    """The arrays of several meshes in one, and ``mesh_of`` each triangle."""
+# Several meshes as one: their arrays, each triangle's owner, part and mesh,
+# and (V, 3) unit normals.
+Joined = namedtuple(
+    'Joined',
+    'vertices faces texture cut part owner mesh_of materials normals',
+)
+# (6, 3) rows: direction towards the sun; colours of the sun, of the light from
+# above and from below, and of the haze; the camera's place in the world. fog:
+# density of the haze per metre. shadow: (S, S) depth as the sun sees it, to
+# which matrix (3, 4) projects.
+Light = namedtuple('Light', 'rows fog shadow matrix')
+
+
+def join(meshes: list) -> Joined:
     starts = np.cumsum([0] + [len(m.vertices) for m in meshes])
     faces = [m.faces + start for m, start in zip(meshes, starts)]
     counts = [len(f) for f in faces]
@@ -83,15 +101,18 @@ def join(meshes: list) -> SimpleNamespace:
         arrays = [getattr(m, name) for m in meshes]
         return np.concatenate(arrays).astype(np.float32)
 
-    return SimpleNamespace(
-        vertices=stack('vertices'),
-        faces=np.concatenate(faces).astype(np.int32),
+    vertices = stack('vertices')
+    joined = np.concatenate(faces).astype(np.int32)
+    return Joined(
+        vertices=vertices,
+        faces=joined,
         texture=stack('texture'),
         cut=stack('cut'),
         part=stack('part').astype(np.int8),
         owner=np.repeat([m.owner for m in meshes], counts).astype(np.int16),
         mesh_of=np.repeat(np.arange(len(meshes), dtype=np.int32), counts),
         materials=np.stack([m.material for m in meshes]),
+        normals=vertex_normals(vertices, joined),
     )
 
 
@@ -142,51 +163,77 @@ def _inside(array, corners, v, w):
 
 
 @jit
-def raster(points, faces, cut, width, height):
+def project(points, rotation, position, focal, x, y):
+    """(N, 3) pixels x, y and depth in metres of points in the world, by a
+    camera with the principal point x, y."""
+    out = np.empty(points.shape, np.float32)
+    for i in range(len(points)):
+        local = _minus(_row(points, i), position)
+        depth = _dot(_row(rotation, 2), local)
+        scale = focal / max(depth, 1e-3)
+        out[i, 0] = _dot(_row(rotation, 0), local) * scale + x
+        out[i, 1] = _dot(_row(rotation, 1), local) * scale + y
+        out[i, 2] = depth
+    return out
+
+
+@jit
+def raster(points, faces, cut, width, height, behind=None):
     """Nearest triangle of each pixel.
 
     Args:
         points: (V, 3) pixels x, y and depth in metres.
         faces: (F, 3) indices.
         cut: (V,) see :class:`Mesh`.
+        behind: (H, W) depth beyond which nothing is seen.
 
     Returns:
         tuple: (H, W) depth, (H, W) triangle or -1, (H, W, 2) weights of its
         second and third corner.
     """
-    depth = np.full((height, width), np.float32(1e9))
+    if behind is None:
+        depth = np.full((height, width), np.float32(1e9))
+    else:
+        depth = behind.copy()
     index = np.full((height, width), np.int32(-1))
-    weights = np.zeros((height, width, 2), np.float32)
+    weights = np.empty((height, width, 2), np.float32)
     for f in range(len(faces)):
         a, b, c = _row(faces, f)
         xa, ya, za = _row(points, a)
         xb, yb, zb = _row(points, b)
         xc, yc, zc = _row(points, c)
-        least, most = min(cut[a], cut[b], cut[c]), max(cut[a], cut[b], cut[c])
-        area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
-        if min(za, zb, zc) < NEAR or most < 0 or area == 0:
-            continue
         x0 = max(int(np.ceil(min(xa, xb, xc))), 0)
         x1 = min(int(np.floor(max(xa, xb, xc))), width - 1)
         y0 = max(int(np.ceil(min(ya, yb, yc))), 0)
         y1 = min(int(np.floor(max(ya, yb, yc))), height - 1)
+        if x0 > x1 or y0 > y1:  # most triangles hold no pixel's centre
+            continue
+        least, most = min(cut[a], cut[b], cut[c]), max(cut[a], cut[b], cut[c])
+        area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
+        if min(za, zb, zc) < NEAR or most < 0 or area == 0:
+            continue
         ia, ib, ic = ONE / za, ONE / zb, ONE / zc
-        inverse = 1 / area
+        inverse = ONE / area
         dv, dw = (yc - ya) * inverse, (ya - yb) * inverse
         for y in range(y0, y1 + 1):
-            v = ((x0 - xa) * (yc - ya) - (xc - xa) * (y - ya)) * inverse
-            w = ((xb - xa) * (y - ya) - (x0 - xa) * (yb - ya)) * inverse
+            dx, dy = np.float32(x0) - xa, np.float32(y) - ya
+            v = (dx * (yc - ya) - (xc - xa) * dy) * inverse
+            w = ((xb - xa) * dy - dx * (yb - ya)) * inverse
             for x in range(x0, x1 + 1):
-                if v >= 0 and w >= 0 and v + w <= 1:
-                    z = 1 / (ia + v * (ib - ia) + w * (ic - ia))
-                    vv, ww = v * ib * z, w * ic * z
-                    if z < depth[y, x] and (
-                        least >= 0
-                        or (1 - vv - ww) * cut[a] + vv * cut[b] + ww * cut[c]
-                        >= 0
-                    ):
-                        depth[y, x], index[y, x] = z, f
-                        weights[y, x, 0], weights[y, x, 1] = vv, ww
+                if v >= 0 and w >= 0 and v + w <= ONE:
+                    near = ia + v * (ib - ia) + w * (ic - ia)
+                    if near * depth[y, x] > ONE:
+                        z = ONE / near
+                        vv, ww = v * ib * z, w * ic * z
+                        if (
+                            least >= 0
+                            or (ONE - vv - ww) * cut[a]
+                            + vv * cut[b]
+                            + ww * cut[c]
+                            >= 0
+                        ):
+                            depth[y, x], index[y, x] = z, f
+                            weights[y, x, 0], weights[y, x, 1] = vv, ww
                 v += dv
                 w += dw
     return depth, index, weights
@@ -211,18 +258,31 @@ def vertex_normals(vertices, faces):
 
 
 @jit
-def extent(points):
-    """(2, C): the least and the greatest of each column of (N, C), faster
-    than by numpy."""
-    out = np.stack((points[0], points[0]))
+def extent(points, nearest=-np.inf):
+    """(2, 3): the least and the greatest of each column of (N, 3), faster than
+    by numpy; of the rows whose third is more than ``nearest``."""
+    low, high = (np.inf, np.inf, np.inf), (-np.inf, -np.inf, -np.inf)
     for i in range(len(points)):
-        for j in range(points.shape[1]):
-            out[0, j] = min(out[0, j], points[i, j])
-            out[1, j] = max(out[1, j], points[i, j])
-    return out
+        x, y, z = _row(points, i)
+        if z > nearest:
+            low = min(low[0], x), min(low[1], y), min(low[2], z)
+            high = max(high[0], x), max(high[1], y), max(high[2], z)
+    return np.array((low, high))
 
 
 @jit
+def corner_range(values, faces):
+    """(F,) the least and (F,) the greatest of (V,) values at the corners."""
+    least = np.empty(len(faces), values.dtype)
+    most = np.empty(len(faces), values.dtype)
+    for f in range(len(faces)):
+        a, b, c = _row(faces, f)
+        least[f] = min(values[a], values[b], values[c])
+        most[f] = max(values[a], values[b], values[c])
+    return least, most
+
+
+@inline
 def _hash(h):
     """0 to 1 from a whole number (uint32)."""
     h = (h ^ (h >> np.uint32(15))) * np.uint32(0x2C1B3C6D)
@@ -230,33 +290,43 @@ def _hash(h):
     return np.float32((h >> np.uint32(8)) & np.uint32(0xFFFF)) * INVERSE
 
 
-@jit
-def _edge(h, x):
-    """Between the values of two corners that are neighbours along x."""
-    a = _hash(h)
-    return a + x * (_hash(h + PX) - a)
+@inline
+def _mix(a, b, t):
+    return a + t * (b - a)
+
+
+@inline
+def _noise_and_slope(x, y, z, seed):
+    """Value noise from 0 to 1, smooth over one unit, and its gradient."""
+    ix, iy, iz = np.floor(x), np.floor(y), np.floor(z)
+    x, y, z = np.float32(x - ix), np.float32(y - iy), np.float32(z - iz)
+    fx, fy = x * x * (THREE - TWO * x), y * y * (THREE - TWO * y)
+    fz = z * z * (THREE - TWO * z)
+    h = np.uint32(np.int32(ix)) * PX + np.uint32(np.int32(iy)) * PY
+    h += np.uint32(np.int32(iz)) * PZ + np.uint32(seed) * np.uint32(1274126177)
+    a, b, c, d = _hash(h), _hash(h + PY), _hash(h + PZ), _hash(h + PY + PZ)
+    h += PX  # across from a, b, c, d along x
+    e, f, g = _hash(h) - a, _hash(h + PY) - b, _hash(h + PZ) - c
+    h = _hash(h + PY + PZ) - d
+    a, b, c, d = a + fx * e, b + fx * f, c + fx * g, d + fx * h
+    low, high = _mix(a, b, fy), _mix(c, d, fy)
+    slope = (
+        SIX * x * (ONE - x) * _mix(_mix(e, f, fy), _mix(g, h, fy), fz),
+        SIX * y * (ONE - y) * _mix(b - a, d - c, fz),
+        SIX * z * (ONE - z) * (high - low),
+    )
+    return _mix(low, high, fz), slope
 
 
 @jit
 def noise(x, y, z, seed):
-    """Value noise from 0 to 1, smooth over one unit."""
-    ix, iy, iz = np.floor(x), np.floor(y), np.floor(z)
-    fx, fy, fz = np.float32(x - ix), np.float32(y - iy), np.float32(z - iz)
-    fx = fx * fx * (THREE - TWO * fx)
-    fy = fy * fy * (THREE - TWO * fy)
-    fz = fz * fz * (THREE - TWO * fz)
-    h = np.uint32(np.int32(ix)) * PX + np.uint32(np.int32(iy)) * PY
-    h += np.uint32(np.int32(iz)) * PZ + np.uint32(seed) * np.uint32(1274126177)
-    a, b = _edge(h, fx), _edge(h + PY, fx)
-    c, d = _edge(h + PZ, fx), _edge(h + PY + PZ, fx)
-    a += fy * (b - a)
-    return a + fz * (c + fy * (d - c) - a)
+    return _noise_and_slope(x, y, z, seed)[0]
 
 
 @inline
 def _pattern(kind, x, y, z, seed):
     """0 to 1: how much of the second colour a point gets."""
-    fx, fy, fz = x - np.floor(x), y - np.floor(y), z - np.floor(z)
+    fx, fz = x - np.floor(x), z - np.floor(z)
     t = 0.0
     if kind == ACROSS:
         t = 1.0 * (fz < 0.5)
@@ -274,8 +344,8 @@ def _pattern(kind, x, y, z, seed):
     elif kind == GRAIN:  # as of wood, grass or plaster
         t = 0.6 * noise(x, y, z, seed) + 0.4 * noise(5 * x, 5 * y, 5 * z, seed)
     elif kind == TILES:
-        t = 0.15 * noise(x - fx, y - fy, z - fz, seed)
-        if min(fx, fy, fz) < 0.04:
+        t = 0.15 * noise(x - fx, 0.0, z - fz, seed)
+        if min(fx, fz) < 0.04:
             t = 1.0
     return t
 
@@ -340,8 +410,9 @@ def _face(m, colour, x, y, z):
 
 
 @inline
-def _unshadowed(light, shadow, matrix, point, bias):
+def _unshadowed(light, point, bias):
     """Share of the four nearest pixels of the shadow map that see a point."""
+    matrix, shadow = light.matrix, light.shadow
     z = _dot(_row(matrix, 2), point) + matrix[2, 3]
     x = (_dot(_row(matrix, 0), point) + matrix[0, 3]) / z
     y = (_dot(_row(matrix, 1), point) + matrix[1, 3]) / z
@@ -352,59 +423,57 @@ def _unshadowed(light, shadow, matrix, point, bias):
     top = (shadow[iy, ix] > z) * (ONE - fx) + (shadow[iy, ix + 1] > z) * fx
     iy += 1
     low = (shadow[iy, ix] > z) * (ONE - fx) + (shadow[iy, ix + 1] > z) * fx
-    return np.float32(top + fy * (low - top))
+    return np.float32(_mix(top, low, fy))
 
 
 @inline
-def _pixel(corners, v, w, m, mesh, light, fog, shadow, matrix):
+def _pixel(f, v, w, mesh, light):
     """Colour of the point v, w of a triangle."""
-    texture, vertices, normals = mesh
-    x, y, z = _inside(texture, corners, v, w)
-    point = _inside(vertices, corners, v, w)
-    normal = _inside(normals, corners, v, w)
-    sight = _minus(_row(light, 5), point)
+    corners, m = _row(mesh.faces, f), mesh.materials[mesh.mesh_of[f]]
+    x, y, z = _inside(mesh.texture, corners, v, w)
+    point = _inside(mesh.vertices, corners, v, w)
+    normal = _inside(mesh.normals, corners, v, w)
+    sight = _minus(_row(light.rows, 5), point)
     distance = np.sqrt(_dot(sight, sight))
-    view = _unit(sight)
+    view = _scaled(sight, ONE / distance)
     if _dot(normal, view) < 0:  # the far side of a shell
         normal = _scaled(normal, -ONE)
     if m[11] > 0:
-        sx, sy, sz = x * m[12], y * m[12], z * m[12] * np.float32(0.6)
-        seed, e = int(m[9]), np.float32(0.15)
-        here, factor = noise(sx, sy, sz, seed), m[11] / e
-        slope = (
-            factor * (noise(sx + e, sy, sz, seed) - here),
-            factor * (noise(sx, sy + e, sz, seed) - here),
-            factor * (noise(sx, sy, sz + e, seed) - here),
+        scale, flat = m[12], np.float32(0.6)
+        _, slope = _noise_and_slope(
+            x * scale, y * scale, z * scale * flat, int(m[9])
         )
-        normal = _minus(normal, slope)
+        normal = _minus(normal, _scaled(slope, m[11]))
     normal = _unit(normal)
     colour, gloss = _albedo(m, x, y, z)
-    sun, shine = max(_dot(normal, _row(light, 0)), np.float32(0)), np.float32(0)
+    sun, shine = _dot(normal, _row(light.rows, 0)), np.float32(0)
     if sun > 0:
         bias = np.float32(0.012) + np.float32(0.02) * (ONE - sun)
-        sun *= _unshadowed(light, shadow, matrix, point, bias)
-        if gloss > 0.03:
-            half = _unit(_minus(_row(light, 0), _scaled(view, -ONE)))
+        sun *= _unshadowed(light, point, bias)
+        if gloss > 0.03 and sun > 0:
+            half = _unit(_minus(_row(light.rows, 0), _scaled(view, -ONE)))
             power = np.float32(8) + np.float32(60) * gloss
             facing = max(_dot(normal, half), np.float32(0))
             shine = gloss * sun * np.float32(0.6) * facing**power
+    sun = max(sun, np.float32(0))
     up = np.float32(0.5) + np.float32(0.5) * normal[2]
     rim = ONE - max(_dot(normal, view), np.float32(0))
-    ambient = _between(_row(light, 3), _row(light, 2), up)
+    ambient = _between(_row(light.rows, 3), _row(light.rows, 2), up)
     ambient = _scaled(ambient, ONE - np.float32(0.25) * rim)
-    haze = ONE - np.exp(-fog * distance)
-    rays = _row(light, 1)
+    rays = _row(light.rows, 1)
     lit = (
         colour[0] * (ambient[0] + rays[0] * sun) + rays[0] * shine,
         colour[1] * (ambient[1] + rays[1] * sun) + rays[1] * shine,
         colour[2] * (ambient[2] + rays[2] * sun) + rays[2] * shine,
     )
-    return _between(lit, _row(light, 4), haze)
+    if light.fog > 0:
+        haze = ONE - np.exp(-light.fog * distance)
+        lit = _between(lit, _row(light.rows, 4), haze)
+    return lit
 
 
 @jit
-def shade(index, weights, faces, mesh_of, materials, mesh, light, fog, shadow,
-          matrix, image):  # fmt: skip
+def shade(index, weights, mesh, light, image):
     """Colour of every pixel that shows a triangle, linear RGB.
 
     Every second pixel of every second row is computed; between those, pixels
@@ -412,35 +481,100 @@ def shade(index, weights, faces, mesh_of, materials, mesh, light, fog, shadow,
 
     Args:
         index, weights: What :func:`raster` returned.
-        mesh: (V, 3) texture, vertices and unit normals.
-        light: (6, 3) direction towards the sun; colours of the sun, of the
-            light from above and from below, and of the haze; the camera's
-            place in the world.
-        fog (float): Density of the haze per metre.
-        shadow: (S, S) depth as the sun sees it; matrix (3, 4) projects to it.
+        mesh (Joined): What it was given.
+        light (Light): The light.
         image: (H, W, 3), written in place.
     """
     height, width = index.shape
-    for step in range(2):
-        for y in range(height):
-            for x in range(width):
-                f, ox, oy = index[y, x], x & 1, y & 1
-                if f < 0 or (step == 1) != (ox + oy > 0):
+    mesh_of = mesh.mesh_of
+    for step in range(3):  # computed; between two of a row; between two rows
+        dx, dy = int(step == 1), int(step == 2)
+        for y in range(dy, height, 2):
+            for x in range(dx, width, 2 - dy):
+                f = index[y, x]
+                if f < 0:
                     continue
-                same = step == 1 and x + ox < width and y + oy < height
-                total = (np.float32(0), np.float32(0), np.float32(0))
-                for i in range(4):
-                    if same:
-                        yy = y + oy * (2 * (i & 1) - 1)
-                        xx = x + ox * ((i & 2) - 1)
-                        g = index[yy, xx]
-                        same = g >= 0 and mesh_of[g] == mesh_of[f]
-                        total = _minus(total, _row(image[yy], xx))
+                same = step > 0 and x + dx < width and y + dy < height
                 if same:
-                    colour = _scaled(total, np.float32(-0.25))
+                    g, h = index[y - dy, x - dx], index[y + dy, x + dx]
+                    same = (g == f or g >= 0 and mesh_of[g] == mesh_of[f]) and (
+                        h == f or h >= 0 and mesh_of[h] == mesh_of[f]
+                    )
+                if same:
+                    first = _row(image[y - dy], x - dx)
+                    colour = _between(
+                        first, _row(image[y + dy], x + dx), np.float32(0.5)
+                    )
                 else:
-                    colour = _pixel(
-                        _row(faces, f), weights[y, x, 0], weights[y, x, 1],
-                        materials[mesh_of[f]], mesh, light, fog, shadow, matrix,
-                    )  # fmt: skip
+                    v, w = weights[y, x]
+                    colour = _pixel(f, v, w, mesh, light)
                 image[y, x, 0], image[y, x, 1], image[y, x, 2] = colour
+
+
+@jit
+def shade_finely(depth, index, weights, mesh, light, image, left, top):
+    """Colour of pixels of which :func:`raster` saw S x S samples each.
+
+    Every surface that a pixel shows is computed once and counts by its
+    samples; where there is none, the pixel keeps its colour.
+
+    Args:
+        depth, index, weights: (S H, S W) of :func:`raster`.
+        mesh (Joined): What it was given.
+        light (Light): The light.
+        image: Written in place, from pixel ``left`` of row ``top`` on.
+
+    Returns:
+        tuple: (S H, S W) owner and part of the samples.
+    """
+    s = SUPERSAMPLE
+    owner, part = np.zeros(index.shape, np.int16), np.full(index.shape, MINUS)
+    share = ONE / np.float32(s * s)
+    for y in range(index.shape[0] // s):
+        for x in range(index.shape[1] // s):
+            own = _row(image[top + y], left + x)
+            total, seen = (np.float32(0), np.float32(0), np.float32(0)), 0
+            for i in range(s * s):
+                row, column = y * s + i // s, x * s + i % s
+                f, z, count = index[row, column], depth[row, column], 0
+                if f >= 0:
+                    owner[row, column] = mesh.owner[f]
+                    part[row, column] = mesh.part[f]
+                if seen >> i & 1:
+                    continue
+                for j in range(i, s * s):
+                    jy, jx = y * s + j // s, x * s + j % s
+                    g = index[jy, jx]
+                    same = f < 0 and g < 0
+                    if f >= 0 and g >= 0 and mesh.mesh_of[f] == mesh.mesh_of[g]:
+                        same = abs(depth[jy, jx] - z) < EDGE
+                    if same and not seen >> j & 1:
+                        count += 1
+                        seen |= 1 << j
+                colour = own
+                if f >= 0:
+                    v, w = weights[row, column]
+                    colour = _pixel(f, v, w, mesh, light)
+                total = _minus(
+                    total, _scaled(colour, -share * np.float32(count))
+                )
+            for i in range(3):
+                image[top + y, left + x, i] = total[i]
+    return owner, part
+
+
+@jit
+def develop(image, table, grain):
+    """(H, W, 3) uint8 BGR of linear RGB, by a (4096, 3) table over 0 to 4,
+    with (h, w, 3) grain about 128 laid side by side."""
+    height, width, _ = image.shape
+    rows, columns, _ = grain.shape
+    out = np.empty((height, width, 3), np.uint8)
+    for y in range(height):
+        for x in range(width):
+            for c in range(3):
+                level = min(max(int(image[y, x, c] * 1024), 0), 4095)
+                value = int(table[level, c]) - 128
+                value += int(grain[y % rows, x % columns, 2 - c])
+                out[y, x, 2 - c] = min(max(value, 0), 255)
+    return out

@@ -15,17 +15,20 @@ from .render import (
     GRAIN,
     NEAR,
     OBJECT,
+    SUPERSAMPLE,
+    Light,
     Mesh,
+    develop,
     extent,
     grid,
     join,
     material,
+    project,
     raster,
     shade,
-    vertex_normals,
+    shade_finely,
 )
 
-SUPERSAMPLE = 2  # people; what lies behind them is drawn once per pixel
 SHADOW = 512  # side of the shadow map in pixels
 SIZES = ((640, 480), (480, 640), (512, 512), (640, 426), (426, 640))
 
@@ -50,23 +53,18 @@ class Camera:
         """(..., 3) metres in the world to metres in the camera's axes."""
         return (np.asarray(points) - self.position) @ self.rotation.T
 
-    def project(self, points):
-        """(N, 3) metres to (N, 3): pixels x, y and metres of depth."""
-        out = self.local(points)
-        out[:, :2] *= self.focal / np.maximum(out[:, 2:], 1e-3)
-        out[:, :2] += (np.array(self.size) - 1) / 2
-        return out.astype(np.float32)
+    def project(self, points, samples=1, origin=(0, 0)):
+        """(N, 3) metres to (N, 3): pixels x, y and metres of depth; or
+        samples, of which a pixel has that many each way, from an origin."""
+        centre = (np.array(self.size) / 2 - origin) * samples - 0.5
+        return project(np.ascontiguousarray(points), self.rotation,
+                       self.position, self.focal * samples,
+                       *centre)  # fmt: skip
 
     def intrinsics(self):
         """(3, 3) matrix K."""
         x, y = (np.array(self.size) - 1) / 2
         return np.array([[self.focal, 0, x], [0, self.focal, y], [0, 0, 1.0]])
-
-
-def _view(azimuth, elevation):
-    """(3, 3) world to a camera that looks back at the world's origin."""
-    upright = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
-    return upright @ turn('x', elevation) @ turn('z', -azimuth)
 
 
 def look_at(points, size, azimuth, elevation, roll=0.0, fov=45.0, fill=0.8,
@@ -82,7 +80,10 @@ def look_at(points, size, azimuth, elevation, roll=0.0, fov=45.0, fill=0.8,
         fill (float): Share of width or height.
         shift: Of the middle, in shares of the image [x, y].
     """
-    rotation = turn('z', roll) @ _view(azimuth, elevation)
+    upright = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+    rotation = (
+        turn('z', roll) @ upright @ turn('x', elevation) @ turn('z', -azimuth)
+    )
     local = np.asarray(points) @ rotation.T
     middle, half = (local.min(0) + local.max(0)) / 2, np.ptp(local, axis=0) / 2
     focal = size[1] / 2 / np.tan(np.radians(fov / 2))
@@ -166,18 +167,28 @@ class Scene:
 
 def box(centre, size, kind, yaw=0.0):
     """A box standing on its given centre of the base."""
-    ends = [[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)]
-    sides = np.concatenate([np.roll(ends, axis, 1) for axis in range(3)])
-    vertices = (sides - [0.5, 0.5, 0]) * size @ turn('z', yaw).T + centre
+    ends = np.array(list(np.ndindex(2, 2, 2)))
+    # The corners with an end of an axis make a side, the other two axes
+    # its texture.
+    sides = [
+        (axis, ends[ends[:, axis] == end])
+        for axis in range(3)
+        for end in (0, 1)
+    ]
+    flat = [np.delete(side * size, axis, 1) for axis, side in sides]
+    vertices = np.concatenate([side for _, side in sides]) - [0.5, 0.5, 0]
+    vertices = vertices * size @ turn('z', yaw).T + centre
     faces = np.concatenate([grid(2, 2) + 4 * i for i in range(6)])
-    return Mesh(vertices, faces, kind)
+    return Mesh(vertices, faces, kind, np.insert(np.concatenate(flat), 1, 0, 1))
 
 
 def plane(corner, u, v, kind, cells=14):
     """A parallelogram of cells x cells, so that near ones can be clipped."""
-    s = np.linspace(0, 1, cells + 1)[:, None]
-    vertices = np.array(corner) + s[:, None] * np.array(v) + s * np.array(u)
-    return Mesh(vertices.reshape(-1, 3), grid(cells + 1, cells + 1), kind)
+    s, t = np.meshgrid(*[np.linspace(0, 1, cells + 1)[:, None]] * 2)
+    vertices = np.array(corner) + t[..., None] * v + s[..., None] * u
+    flat = np.linalg.norm(u) * s, 0 * s, np.linalg.norm(v) * t
+    return Mesh(vertices.reshape(-1, 3), grid(cells + 1, cells + 1), kind,
+                np.stack(flat, -1).reshape(-1, 3))  # fmt: skip
 
 
 def _room(rng, reach):
@@ -193,10 +204,11 @@ def _room(rng, reach):
         plane([side, -near, 0], deep, tall, surface(rng), 20),
         plane([-side, -near, high], wide, deep, ceiling, 20),
     ]
-    for _ in range(rng.integers(0, 5)):
+    for i in range(rng.integers(0, 5)):
         width, height = rng.uniform(0.3, 1.8, 2)
         x, z = rng.uniform(-side, side), rng.uniform(0.6, high - 1)
-        size = width, 0.05, height
+        # Each of its own depth: surfaces in one plane would speckle.
+        size = width, 0.05 + 0.02 * i, height
         parts.append(box([x, far - 0.02, z], size, surface(rng, 0)))
     for _ in range(rng.integers(0, 6)):
         size = rng.uniform(0.3, 1.6, 3) * [1, 0.7, 0.8]
@@ -344,30 +356,21 @@ def _occluders(rng, points):
     return parts
 
 
-def _lighting(scene, camera, front) -> tuple:
-    """The last arguments of ``render.shade`` but the image: light, fog, the
-    shadow map of the people's meshes ``front`` and its matrix."""
+def _lighting(scene, camera, people) -> Light:
+    """Of the scene's sun, with the shadows of the joined people's meshes."""
     light = scene.light
-    azimuth, elevation = light['azimuth'], light['elevation']
     points = np.concatenate([p.meshes[0].vertices[::5] for p in scene.people])
-    sun = look_at(points, (SHADOW, SHADOW), azimuth, elevation, 0, 3, 0.88)
-    direction = -sun.rotation[2]
+    sun = look_at(points, (SHADOW, SHADOW), light['azimuth'],
+                  light['elevation'], 0, 3, 0.88)  # fmt: skip
     shadow, _, _ = raster(
-        sun.project(front.vertices), front.faces, front.cut, SHADOW, SHADOW
+        sun.project(people.vertices), people.faces, people.cut, SHADOW, SHADOW
     )
     matrix = sun.intrinsics() @ np.c_[sun.rotation, sun.local(np.zeros(3))]
-    rows = np.stack([direction, light['sun'], light['sky'], light['ground'],
-                     light['haze'], camera.position])  # fmt: skip
-    return (
-        rows.astype(np.float32), np.float32(light['fog']), shadow,
-        matrix.astype(np.float32),
-    )  # fmt: skip
-
-
-def _shade(mesh, index, weights, lighting, image):
-    normals = vertex_normals(mesh.vertices, mesh.faces)
-    shade(index, weights, mesh.faces, mesh.mesh_of, mesh.materials,
-          (mesh.texture, mesh.vertices, normals), *lighting, image)  # fmt: skip
+    rows = np.stack([-sun.rotation[2], light['sun'], light['sky'],
+                     light['ground'], light['haze'],
+                     camera.position])  # fmt: skip
+    return Light(rows.astype(np.float32), np.float32(light['fog']), shadow,
+                 matrix.astype(np.float32))  # fmt: skip
 
 
 def draw(scene: Scene, camera: Camera, rng) -> tuple:
@@ -379,67 +382,50 @@ def draw(scene: Scene, camera: Camera, rng) -> tuple:
         depth, owner, part and the offset [x, y] of their first pixel.
     """
     people = join([m for p in scene.people for m in p.meshes])
-    lighting = _lighting(scene, camera, people)
-    image, depth = _draw_objects(scene, camera, rng, lighting)
-    points = camera.project(people.vertices)
-    window = _window(points, camera)
-    if window is None:
-        empty = np.zeros((0, 0), np.int32)
-        return image, depth, (empty, empty, empty, np.zeros(2, int))
-    s, (origin, end) = SUPERSAMPLE, window
-    within = tuple(slice(*pair) for pair in zip(origin[::-1], end[::-1]))
-    large = tuple((end - origin) * s)
-    # The centre of sample i of a pixel row lies at (i - (s - 1) / 2) / s.
-    points[:, :2] = (points[:, :2] - origin) * s + (s - 1) / 2
-    near, index, weights = raster(points, people.faces, people.cut, *large)
-    behind, fine = (
-        cv2.resize(part[within], large, interpolation=cv2.INTER_NEAREST)
-        for part in (depth, image)
-    )
-    index[near > behind] = -1
-    near = np.minimum(near, behind)
-    _shade(people, index, weights, lighting, fine)
-    image[within] = cv2.resize(
-        fine, tuple(end - origin), interpolation=cv2.INTER_AREA
-    )
-    depth[within] = near[::s, ::s]
-    owners = np.where(index < 0, 0, people.owner[index])
-    parts = np.where(index < 0, -1, people.part[index])
-    return image, depth, (near, owners, parts, origin)
-
-
-def _window(points, camera):
-    """[x0, y0] and [x1, y1] pixels around the people, or None."""
-    points = points[points[:, 2] > NEAR, :2]
-    if not len(points):
-        return None
-    low, high = extent(points)
+    objects, light = join(scene.objects), _lighting(scene, camera, people)
+    depth, index, weights = raster(
+        camera.project(objects.vertices), objects.faces, objects.cut,
+        *camera.size,
+    )  # fmt: skip
+    low, high = extent(camera.project(people.vertices), NEAR)[:, :2]
     low = np.clip(np.floor(low) - 1, 0, camera.size).astype(int)
-    high = np.clip(np.ceil(high) + 2, 0, camera.size).astype(int)
-    return (low, high) if (high - low >= 2).all() else None
+    high = np.clip(np.ceil(high) + 2, low, camera.size).astype(int)
+    s, within = SUPERSAMPLE, tuple(map(slice, low[::-1], high[::-1]))
+    fine = raster(
+        camera.project(people.vertices, s, low), people.faces, people.cut,
+        *(high - low) * s, depth[within].repeat(s, 0).repeat(s, 1),
+    )  # fmt: skip
+    near, which, _ = fine
+    # What people cover is not shaded.
+    index[within][np.bitwise_or.reduce(
+        [which[i::s, j::s] for i in range(s) for j in range(s)]
+    ) >= 0] = -1  # fmt: skip
+    image = _shade_objects(scene, camera, rng, objects, depth, index, weights,
+                           light)  # fmt: skip
+    owners, parts = shade_finely(*fine, people, light, image, *low)
+    depth[within] = near[::s, ::s]
+    return image, depth, (near, owners, parts, low)
 
 
-def _draw_objects(scene, camera, rng, lighting):
-    """(H, W, 3) colours and (H, W) depth of all but the people."""
-    mesh = join(scene.objects)
-    points = camera.project(mesh.vertices)
-    depth, index, weights = raster(points, mesh.faces, mesh.cut, *camera.size)
+def _shade_objects(scene, camera, rng, mesh, depth, index, weights, light):
+    """(H, W, 3) colours of all but the people; the floor before a photograph
+    loses its depth."""
     if scene.backdrop is None:
         image = _sky(rng, camera, scene.light)
-        _shade(mesh, index, weights, lighting, image)
-        return image, depth
+        shade(index, weights, mesh, light, image)
+        return image
     photo = _crop(rng, scene.backdrop, camera.size)
     image = np.ones_like(photo)
-    _shade(mesh, index, weights, lighting, image)
+    shade(index, weights, mesh, light, image)
     # The white floor shows shadows alone; the photograph takes them.
-    light, _, _, _ = lighting
     floor = (index >= 0) & (mesh.mesh_of[index] == 0)
-    image[floor] = np.clip(image[floor] / (light[2] + light[1] * light[0, 2]),
+    rows = light.rows
+    image[floor] = np.clip(image[floor] / (rows[2] + rows[1] * rows[0, 2]),
                            0, 1)  # fmt: skip
     shown = floor | (index < 0)
     image[shown] *= photo[shown]
     depth[floor] = 1e9
-    return image, depth
+    return image
 
 
 def _sky(rng, camera, light):
@@ -483,10 +469,14 @@ def finish(rng, image, depth, subject: float) -> np.ndarray:
         numpy.ndarray: (H, W, 3) uint8 BGR.
     """
     if rng.random() < 0.35:
-        blurred = cv2.GaussianBlur(image, (0, 0), rng.uniform(1, 4))
-        off = np.clip(np.abs(1 / depth - 1 / subject) * subject * 3 - 0.6, 0, 1)
-        off = cv2.GaussianBlur(off.astype(np.float32), (0, 0), 1.5)[..., None]
-        image = image * (1 - off) + blurred * off
+        # At half the resolution: what is blurred has no finer detail.
+        half = cv2.resize(image, None, fx=0.5, fy=0.5,
+                          interpolation=cv2.INTER_AREA)  # fmt: skip
+        half = cv2.GaussianBlur(half, (0, 0), rng.uniform(1, 4) / 2)
+        off = np.abs(1 / depth[::2, ::2] - 1 / subject) * subject * 3 - 0.6
+        off = cv2.GaussianBlur(np.clip(off, 0, 1), (0, 0), 0.75)
+        blurred, off = (cv2.resize(a, image.shape[1::-1]) for a in (half, off))
+        image = cv2.blendLinear(image, blurred, 1 - off, off)
     if rng.random() < 0.12:
         length = int(rng.integers(3, 9))
         kernel = np.zeros((length, length), np.float32)
@@ -503,10 +493,5 @@ def finish(rng, image, depth, subject: float) -> np.ndarray:
     value = np.arange(4096)[:, None] / 1024 * gain
     value = np.clip(1.45 * value * (1 + 0.25 * value) / (1 + value), 0, 1)
     table = (255 * value ** (1 / 2.2) + 0.5).astype(np.uint8)
-    index = np.clip(image * 1024, 0, 4095).astype(np.uint16)
-    out = np.stack([table[index[..., c], c] for c in (2, 1, 0)], -1)
     grain = rng.normal(128, rng.uniform(0.5, 7), (96, 128, 3)).clip(0, 255)
-    height, width = out.shape[:2]
-    tiles = np.tile(grain.astype(np.uint8), (height // 96 + 1, width // 128 + 1,
-                                             1))  # fmt: skip
-    return cv2.addWeighted(out, 1, tiles[:height, :width], 1, -128)
+    return develop(image, table, grain.astype(np.uint8))

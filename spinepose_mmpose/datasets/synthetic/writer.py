@@ -8,18 +8,19 @@ import signal
 from functools import lru_cache, partial
 from pathlib import Path
 
-from spinepose_mmpose.metainfo import KEYPOINT_IDS, KEYPOINT_NAMES, SKELETON
+from spinepose_mmpose.metainfo import KEYPOINT_IDS
 from spinepose_mmpose.utils import replaced, write_text
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
+from ..convert import person_category
 from . import labels, scene
 from .motion import Bvh, sample_motion
 
 # Raise it with every change that alters images or labels.
-GENERATOR_VERSION = '2.1'
+GENERATOR_VERSION = '2.2'
 STATE_FILE = 'synthetic.json'
 # Kind of people in each split, and its share of the training images.
 SPLITS = {
@@ -244,20 +245,12 @@ def _write_split(out, split, count, workers, progress, seed, options):
         'of SpineTrack.',
         version=GENERATOR_VERSION, seed=seed, split=split,
     )  # fmt: skip
-    skeleton = [[KEYPOINT_IDS[e] + 1 for e in link] for link, _ in SKELETON]
-    category = dict(
-        id=1,
-        name='person',
-        supercategory='person',
-        keypoints=list(KEYPOINT_NAMES),
-        skeleton=skeleton,
-    )
     content = dict(
         info=info,
         licenses=[],
         images=listed,
         annotations=annotations,
-        categories=[category],
+        categories=[person_category()],
     )
     write_text(
         annotation_path(out, split), json.dumps(content, separators=(',', ':'))
