@@ -75,30 +75,20 @@ def pose_clusters(people: People, count: int, seed: int = 0) -> Clusters:
     xy = np.where(
         known[chosen, :, None], (xy - xy[:, root, None]) / longest, np.nan
     )
-    features = xy[:, SHAPE].reshape(len(xy), -1)
-    features = np.where(np.isnan(features), _mean(features, axis=0), features)
+    features = pd.DataFrame(xy[:, SHAPE].reshape(len(xy), -1))
+    # What nobody has says nothing about a pose: 0 then.
+    features = features.fillna(features.mean()).fillna(0).to_numpy()
     centres, labels = kmeans2(features, count, minit='++', rng=rng)
-    found = [c for c in range(count) if (labels == c).any()]
-    found.sort(key=lambda c: -(labels == c).sum())
-    typical = []
-    for c in found:
-        own = np.flatnonzero(labels == c)
-        apart = np.linalg.norm(features[own] - centres[c], axis=1)
-        typical.append(chosen[own[apart.argmin()]])
+    apart = pd.Series(np.linalg.norm(features - centres[labels], axis=1))
+    sizes = apart.groupby(labels).size()
+    sizes = sizes.sort_values(ascending=False, kind='stable')
+    means = pd.DataFrame(xy.reshape(len(xy), -1)).groupby(labels).mean()
     return Clusters(
-        np.array([(labels == c).sum() for c in found]),
-        np.array([_mean(xy[labels == c], axis=0) for c in found]),
-        np.array(typical),
+        sizes.to_numpy(),
+        means.loc[sizes.index].to_numpy().reshape(-1, *xy.shape[1:]),
+        chosen[apart.groupby(labels).idxmin()[sizes.index]],
         len(chosen),
     )
-
-
-def _mean(values: np.ndarray, axis: int) -> np.ndarray:
-    """Mean of what is known, NaN where nothing is."""
-    known = np.isfinite(values)
-    total = np.where(known, values, 0).sum(axis=axis)
-    count = known.sum(axis=axis)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 CHAIN = [KEYPOINT_IDS[name] for name in SPINE_CHAIN]
@@ -111,10 +101,8 @@ def keypoint_shares(people: People) -> Dict[str, np.ndarray]:
     """(K,) shares of people by visibility: ``visible``, ``hidden``,
     ``unlabelled``."""
     values = people.keypoints[..., 2]
-    return {
-        name: (values == value).mean(axis=0)
-        for name, value in (('visible', 2), ('hidden', 1), ('unlabelled', 0))
-    }
+    names = dict(visible=2, hidden=1, unlabelled=0)
+    return {name: (values == v).mean(axis=0) for name, v in names.items()}
 
 
 def spine_angles(people: People):
@@ -144,20 +132,14 @@ def share_of_image(people: People) -> np.ndarray:
 
 def area_counts(areas: np.ndarray) -> Dict[str, int]:
     """People by COCO's limits of areas."""
-    return dict(
-        small=int((areas < SMALL).sum()),
-        medium=int(((areas >= SMALL) & (areas < MEDIUM)).sum()),
-        large=int((areas >= MEDIUM).sum()),
-    )
+    counts, _ = np.histogram(areas, (-np.inf, SMALL, MEDIUM, np.inf))
+    return dict(zip(('small', 'medium', 'large'), counts.tolist()))
 
 
 def people_per_image(people: People) -> np.ndarray:
     """Number of images by number of people, from 1; index 0 is one person."""
-    rows = people.image_rows[people.image_rows >= 0]
-    if not len(rows):
-        return np.zeros(0, int)
-    counts = np.bincount(rows)
-    return np.bincount(counts[counts > 0])[1:]
+    _, counts = np.unique(people.image_rows, return_counts=True)
+    return np.bincount(counts)[1:]
 
 
 def spread(values: Sequence[float]) -> Dict[str, Any]:
@@ -166,19 +148,14 @@ def spread(values: Sequence[float]) -> Dict[str, Any]:
     values = values[np.isfinite(values)]
     if not len(values):
         return dict(count=0)
-    return dict(
-        count=len(values),
-        mean=float(values.mean()),
-        **{
-            f'p{p}': float(v)
-            for p, v in zip(PERCENTILES, np.percentile(values, PERCENTILES))
-        },
-    )
+    percentiles = np.percentile(values, PERCENTILES).tolist()
+    ends = {f'p{p}': v for p, v in zip(PERCENTILES, percentiles)}
+    return dict(count=len(values), mean=float(values.mean()), **ends)
 
 
 def split_statistics(people: People, num_images: int) -> Dict[str, Any]:
     """All figures of one split, as JSON has them."""
-    shares = keypoint_shares(people)
+    shares = pd.DataFrame(keypoint_shares(people), KEYPOINT_NAMES)
     inclination, turns = spine_angles(people)
     crowd = people_per_image(people)
     sizes = people.boxes[:, 2:]
@@ -186,10 +163,7 @@ def split_statistics(people: People, num_images: int) -> Dict[str, Any]:
         people=len(people),
         images=num_images,
         people_an_image={i: int(n) for i, n in enumerate(crowd, 1) if n},
-        keypoints={
-            name: {key: float(value[k]) for key, value in shares.items()}
-            for k, name in enumerate(KEYPOINT_NAMES)
-        },
+        keypoints=shares.to_dict('index'),
         labelled_keypoints=spread(people.labelled.sum(axis=1)),
         box_height=spread(sizes[:, 1]),
         box_width=spread(sizes[:, 0]),
@@ -217,14 +191,8 @@ def _figure(width: float, height: float) -> Figure:
 def _legend(figure: Figure, axes) -> None:
     """Below the axes."""
     handles, labels = axes.get_legend_handles_labels()
-    if labels:
-        figure.legend(
-            handles,
-            labels,
-            loc='outside lower center',
-            ncol=len(labels),
-            frameon=False,
-        )
+    place = dict(loc='outside lower center', ncol=max(len(labels), 1))
+    figure.legend(handles, labels, frameon=False, **place)
 
 
 def plot_keypoints(people: People) -> Figure:
@@ -234,10 +202,9 @@ def plot_keypoints(people: People) -> Figure:
     names = [
         f'{n} ({VERTEBRAE[n]})' if n in VERTEBRAE else n for n in KEYPOINT_NAMES
     ]
-    left = np.zeros(len(names))
-    for (label, share), color in zip(keypoint_shares(people).items(), SHADES):
-        axes.barh(names, 100 * share, left=left, color=color, label=label)
-        left += 100 * share
+    shares = 100 * pd.DataFrame(keypoint_shares(people), names)
+    shares.plot.barh(ax=axes, stacked=True, color=SHADES, width=0.8)
+    axes.get_legend().remove()
     axes.tick_params('y', labelsize=9)
     axes.set(xlim=(0, 100), ylim=(len(names) - 0.4, -0.6))
     axes.set_xlabel('% of people')
@@ -257,23 +224,13 @@ def plot_sizes(splits: Dict[str, People]) -> Figure:
     for (name, people), color in zip(splits.items(), SPLIT_COLORS * 9):
         if not len(people):
             continue
-        _line(heights, people.boxes[:, 3], edges, name, color)
-        _line(
-            shares,
-            100 * share_of_image(people),
-            np.linspace(0, 100, 50),
-            name,
-            color,
-        )
+        style = dict(color=color, label=name)
+        _line(heights, people.boxes[:, 3], edges, style)
+        share = 100 * share_of_image(people)
+        _line(shares, share, np.linspace(0, 100, 50), style)
         count = people_per_image(people)
-        crowd.plot(
-            np.arange(1, len(count) + 1),
-            100 * count / count.sum(),
-            'o-',
-            ms=4,
-            color=color,
-            label=name,
-        )
+        places = np.arange(1, len(count) + 1)
+        crowd.plot(places, 100 * count / count.sum(), 'o-', ms=4, **style)
     heights.set(xscale='log', xlabel='height of the box, pixels')
     ticks = [t for t in (10, 20, 50, 100, 200, 500, 1000, 2000) if t <= 2 * top]
     heights.set_xticks(ticks, ticks)
@@ -290,12 +247,12 @@ def plot_sizes(splits: Dict[str, People]) -> Figure:
     return figure
 
 
-def _line(axes, values, edges, name, color) -> None:
+def _line(axes, values, edges, style) -> None:
     """A histogram's outline in percent of the values."""
     values = values[np.isfinite(values)]
     if len(values):
         counts, _ = np.histogram(values, edges)
-        axes.stairs(100 * counts / len(values), edges, color=color, label=name)
+        axes.stairs(100 * counts / len(values), edges, **style)
 
 
 def plot_spine(splits: Dict[str, People]) -> Figure:
@@ -307,9 +264,10 @@ def plot_spine(splits: Dict[str, People]) -> Figure:
         inclination, turns = spine_angles(people)
         count += len(inclination)
         bends.append(np.abs(turns))
-        _line(lean, inclination, np.linspace(-180, 180, 49), name, color)
+        style = dict(color=color, label=name)
+        _line(lean, inclination, np.linspace(-180, 180, 49), style)
         bend = np.abs(turns).sum(axis=1)
-        _line(total, bend, np.linspace(0, 240, 49), name, color)
+        _line(total, bend, np.linspace(0, 240, 49), style)
     lean.set(xlabel='sacrum to C7 against the upright, degrees')
     lean.set_xticks(range(-180, 181, 90))
     total.set(xlabel='bends of the whole spine together, degrees')
@@ -318,13 +276,10 @@ def plot_spine(splits: Dict[str, People]) -> Figure:
     every = np.concatenate(bends)
     names = SPINE_CHAIN[1:-1]
     if len(every):
-        joints.boxplot(
-            list(every.T),
-            orientation='horizontal',
-            whis=(5, 95),
-            showfliers=False,
-            medianprops=dict(color='#cc6677'),
+        style = dict(
+            orientation='horizontal', medianprops=dict(color='#cc6677')
         )
+        joints.boxplot(list(every.T), whis=(5, 95), showfliers=False, **style)
     joints.set_yticks(
         range(1, len(names) + 1), [f'{VERTEBRAE[n]}  {n}' for n in names]
     )
@@ -488,18 +443,16 @@ def _tables(content: Dict[str, Any]) -> Dict[str, str]:
     keypoints, spine = [], []
     for split, figure in content['splits'].items():
         keypoints += [
-            dict(split=split, id=k, keypoint=name, **figure['keypoints'][name])
-            for k, name in enumerate(KEYPOINT_NAMES)
+            dict(split=split, id=KEYPOINT_IDS[name], keypoint=name, **shares)
+            for name, shares in figure['keypoints'].items()
         ]
-        angles = {
-            f'bend at {n}': (VERTEBRAE[n], e)
-            for n, e in figure['bends'].items()
-        }
-        angles['inclination'] = '', figure['inclination']
-        angles['total bend'] = '', figure['total_bend']
         spine += [
-            dict(split=split, angle=name, vertebra=vertebra, **entry)
-            for name, (vertebra, entry) in angles.items()
+            dict(split=split, angle=f'bend at {n}', vertebra=VERTEBRAE[n], **e)
+            for n, e in figure['bends'].items()
+        ]
+        spine += [
+            dict(split=split, angle=name.replace('_', ' '), **figure[name])
+            for name in ('inclination', 'total_bend')
         ]
     columns = ['split', 'angle', 'vertebra', 'count', 'mean']
     columns += [f'p{p}' for p in PERCENTILES if 1 < p < 99]

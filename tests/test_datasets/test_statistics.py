@@ -153,3 +153,11 @@ def test_nobody(tmp_path):
     root = write_set(tmp_path / 'set', {'val2017': 0})
     with pytest.raises(ValueError, match='no usable person in val2017'):
         write_statistics(str(tmp_path / 'out'), load_contents(find_sets(root)))
+
+
+def test_clusters_of_people_who_all_lack_a_point():
+    poses = np.stack([person_keypoints(0.1 * i, 200, 9, 9) for i in range(6)])
+    poses[:, KEYPOINT_IDS['head']] = 0
+    clusters = pose_clusters(people_of(poses), 2)
+    assert clusters.sizes.sum() == 6
+    assert np.isnan(clusters.means[:, KEYPOINT_IDS['head']]).all()
