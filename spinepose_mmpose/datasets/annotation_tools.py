@@ -5,6 +5,7 @@ An annotation that somebody changed has ``changed_by`` (names, in order) and
 """
 
 import zipfile
+from collections import defaultdict
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -13,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 
 from ..evaluation.people import AREA_OF_BOX
 from ..metainfo import KEYPOINT_IDS, KEYPOINT_NAMES, NUM_KEYPOINTS
-from .annotations import Content, DataSet
+from .annotations import Content, DataSet, box_around
 from .check import check_content
 from .pseudo_label import spinetrack_file
 
@@ -79,24 +80,21 @@ def rank_images(dataset: dict) -> List[Ranked]:
             writes beside the keypoints, if there is any.
     """
     content = Content(DataSet('annotations', Path()), dataset)
-    suspected: Dict[object, List[str]] = {}
+    suspected = defaultdict(list)
     for finding in check_content(content):
         if finding.kind in SUSPICIONS:
-            suspected.setdefault(finding.row, []).append(finding.kind)
+            suspected[finding.row].append(finding.kind)
     worst: Dict[object, Tuple[float, Tuple[str, ...]]] = {}
     for row, person in enumerate(dataset['annotations']):
-        reasons = suspected.get(row, [])
+        reasons = suspected[row]
         quality = person.get('quality', 1.0)
-        disputed = len(person.get('disputed', ())) / NUM_KEYPOINTS
-        badness = 1 - quality + DISPUTED * disputed
+        disputed = len(person.get('disputed', ()))
+        badness = 1 - quality + DISPUTED * disputed / NUM_KEYPOINTS
         badness += SUSPECTED * bool(reasons)
         reasons = [f'quality {quality:.2f}', *reasons]
-        if disputed:
-            reasons.append(f'{len(person["disputed"])} disputed')
-        found = badness, tuple(reasons)
-        worst[person['image_id']] = max(
-            worst.get(person['image_id'], found), found
-        )
+        reasons += [f'{disputed} disputed'] if disputed else []
+        found, image = (badness, tuple(reasons)), person['image_id']
+        worst[image] = max(worst.get(image, found), found)
     ranked = [
         Ranked(image, *worst[image['id']])
         for image in dataset['images']
@@ -135,7 +133,6 @@ def apply_corrections(
     images = [i for i in base['images'] if i['file_name'] in found]
     counts['images'] = len(images)
     annotations = []
-    new_id = _largest_id(base) + 1
     for image in images:
         ours = [a for a in base['annotations'] if a['image_id'] == image['id']]
         theirs = found[image['file_name']]
@@ -152,9 +149,14 @@ def apply_corrections(
             elif person.bbox is None and not person.points.any():
                 continue  # added, without a point
             else:
-                before = _empty_person(new_id, image)
-                new_id += 1
                 counts['added'] += 1
+                before = dict(
+                    id=_largest_id(base) + counts['added'],
+                    image_id=image['id'],
+                    category_id=1,
+                    iscrowd=0,
+                    keypoints=[0] * 3 * NUM_KEYPOINTS,
+                )
             after, changed = correct(before, person, name)
             counts['people'] += after != before
             counts['keypoints'] += len(changed)
@@ -165,16 +167,6 @@ def apply_corrections(
 def _largest_id(dataset: dict) -> int:
     ids = [a['id'] for a in dataset['annotations']]
     return max([i for i in ids if isinstance(i, int)], default=0)
-
-
-def _empty_person(number: int, image: dict) -> dict:
-    return dict(
-        id=number,
-        image_id=image['id'],
-        category_id=1,
-        iscrowd=0,
-        keypoints=[0] * 3 * NUM_KEYPOINTS,
-    )
 
 
 def match_people(
@@ -239,12 +231,13 @@ def correct(
     changed = moved | (points[:, 2] != found.points[:, 2])
     names = [KEYPOINT_NAMES[k] for k in np.flatnonzero(changed)]
     points[changed] = found.points[changed].round(2)
-    old_box = person.get('bbox')
-    box = found.bbox or old_box
+    old_box = box = person.get('bbox')
     if found.bbox is None and names:
-        box = _box_around(points[changed], old_box)
-    elif old_box and np.abs(np.subtract(box, old_box)).max() < MOVED:
-        box = old_box
+        box = box_around(points[changed], old_box)
+    elif found.bbox and not (
+        old_box and np.allclose(found.bbox, old_box, rtol=0, atol=MOVED)
+    ):
+        box = found.bbox
     if not names and box == old_box:
         return person, []
     share = AREA_OF_BOX
@@ -282,16 +275,6 @@ def _with_points(
     )
 
 
-def _box_around(points: np.ndarray, box=None) -> list:
-    """x, y, w, h around the labelled points and the box there was."""
-    xy = points[points[:, 2] > 0, :2]
-    if box is not None:
-        corners = np.reshape(box, (2, 2)) + [[0, 0], box[:2]]
-        xy = np.vstack([xy, corners])
-    low, high = xy.min(axis=0), xy.max(axis=0)
-    return [*low, *np.maximum(high - low, 1)]
-
-
 def merge_corrections(
     base: dict, corrected: Sequence[dict]
 ) -> Tuple[dict, Dict[str, int]]:
@@ -309,39 +292,34 @@ def merge_corrections(
         ``keypoints`` changed, people ``added`` and ``removed``, and
         ``conflicts``.
     """
-    counts = dict(people=0, keypoints=0, added=0, removed=0, conflicts=0)
     before = {person['id']: person for person in base['annotations']}
     people = dict(before)
-    changed: Dict[object, set] = {}  # id -> names of keypoints
-    missing, added = set(), []
-    new_id = _largest_id(base) + 1
+    changed = defaultdict(set)  # id -> names of keypoints
+    missing, added, conflicts = set(), [], 0
     for file in corrected:
         images = {image['id'] for image in file['images']}
         theirs = {person['id']: person for person in file['annotations']}
-        missing |= {
-            number
-            for number, person in before.items()
-            if person['image_id'] in images and number not in theirs
-        }
+        exported = {i for i, p in before.items() if p['image_id'] in images}
+        missing |= exported - set(theirs)
         for number, person in theirs.items():
             if number not in before:
+                new_id = _largest_id(base) + 1 + len(added)
                 added.append(dict(person, id=new_id))
-                new_id += 1
             elif person != before[number]:
                 names = _difference(before[number], person)
-                earlier = changed.setdefault(number, set())
-                counts['conflicts'] += len(
-                    earlier & names & _difference(people[number], person)
-                )
+                again = changed[number] & names
+                conflicts += len(again & _difference(people[number], person))
                 people[number] = _combine(people[number], person, names)
-                earlier |= names
+                changed[number] |= names
     removed = missing - set(changed)
-    counts['conflicts'] += len(missing & set(changed))
-    counts['people'] = len(changed)
-    counts['keypoints'] = sum(map(len, changed.values()))
-    counts['added'], counts['removed'] = len(added), len(removed)
     annotations = [p for number, p in people.items() if number not in removed]
-    return dict(base, annotations=annotations + added), counts
+    return dict(base, annotations=annotations + added), dict(
+        people=len(changed),
+        keypoints=sum(map(len, changed.values())),
+        added=len(added),
+        removed=len(removed),
+        conflicts=conflicts + len(missing & set(changed)),
+    )
 
 
 def _difference(one: dict, other: dict) -> set:

@@ -1,6 +1,5 @@
 """Annotation files: what is wrong with a person, and people as arrays."""
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +8,8 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 from spinepose_mmpose.metainfo import NUM_KEYPOINTS
 
 import numpy as np
+
+from ..evaluation.people import read_json
 
 # The values of COCO's visibility flag.
 VISIBILITIES = (0, 1, 2)
@@ -39,12 +40,9 @@ def find_fault(
     for key in ('bbox', 'keypoints'):
         if key not in annotation:
             return Fault('incomplete', f'it has no {key!r}')
+    box = annotation['bbox']
     fault = keypoint_fault(annotation['keypoints'], num_keypoints)
-    return (
-        fault
-        or box_fault(annotation['bbox'])
-        or _place_fault(annotation['bbox'], image)
-    )
+    return fault or box_fault(box) or _place_fault(box, image)
 
 
 def keypoint_fault(keypoints, num_keypoints: int) -> Optional[Fault]:
@@ -76,10 +74,8 @@ def keypoint_fault(keypoints, num_keypoints: int) -> Optional[Fault]:
     points = points.reshape(-1, 3)
     if not np.isfinite(points).all():
         row = int(np.argwhere(~np.isfinite(points))[0, 0])
-        return Fault(
-            'with NaN or infinity',
-            f'keypoint {row} is {points[row].tolist()}, expected numbers',
-        )
+        detail = f'keypoint {row} is {points[row].tolist()}, expected numbers'
+        return Fault('with NaN or infinity', detail)
     odd = [v not in VISIBILITIES for v in points[:, 2].tolist()]
     if any(odd):
         row = odd.index(True)
@@ -104,18 +100,14 @@ def box_fault(bbox) -> Optional[Fault]:
     """The first fault of x, y, w, h, or None."""
     box = numbers(bbox)
     if box is None or box.shape != (4,):
-        return Fault(
-            'malformed',
-            f'its box is {bbox!r}, expected four numbers x, y, w, h',
-        )
+        detail = f'its box is {bbox!r}, expected four numbers x, y, w, h'
+        return Fault('malformed', detail)
     if not np.isfinite(box).all():
-        return Fault(
-            'with NaN or infinity', f'its box is {bbox}, expected numbers'
-        )
+        detail = f'its box is {bbox}, expected numbers'
+        return Fault('with NaN or infinity', detail)
     if (box[2:] <= 0).any():
-        return Fault(
-            'with an empty box', f'its box {bbox} has no width or no height'
-        )
+        detail = f'its box {bbox} has no width or no height'
+        return Fault('with an empty box', detail)
     return None
 
 
@@ -123,9 +115,8 @@ def _place_fault(bbox, image: dict) -> Optional[Fault]:
     x, y, w, h = bbox
     size = numbers([image.get('width'), image.get('height')])
     if size is None or not (size > 0).all():
-        return Fault(
-            'incomplete', f'its image {image.get("id")} has no width or height'
-        )
+        detail = f'its image {image.get("id")} has no width or height'
+        return Fault('incomplete', detail)
     # MMPose clips boxes to the last pixel, and would drop what is then empty.
     last = size - 1
     if x >= last[0] or y >= last[1] or x + w <= 0 or y + h <= 0:
@@ -172,19 +163,7 @@ def read_coco(path) -> dict:
         FileNotFoundError: there is no such file.
         ValueError: it is no complete JSON of that form.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'no such annotation file: {path}')
-    try:
-        content = json.loads(path.read_bytes())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f'{path} is no complete JSON, it may be cut off: {error}'
-        ) from None
-    except RecursionError:
-        raise ValueError(
-            f'{path} is nested too deeply, COCO annotations expected'
-        ) from None
+    content = read_json(str(path))
     for key in ('images', 'annotations'):
         if not isinstance(content, dict) or not isinstance(
             content.get(key), list
@@ -284,11 +263,10 @@ class Content:
     @property
     def keypoint_names(self) -> Optional[list]:
         """Of the first category, None where it has no list of them."""
-        categories = self.raw.get('categories')
-        if not isinstance(categories, list) or not categories:
+        try:
+            names = self.raw['categories'][0]['keypoints']
+        except (LookupError, TypeError):
             return None
-        first = categories[0]
-        names = first.get('keypoints') if isinstance(first, dict) else None
         return names if isinstance(names, list) and names else None
 
     @cached_property
@@ -315,13 +293,11 @@ class Content:
         """Row of each annotation that cannot be used -> why. One without an
         image's entry is not looked up in it."""
         anywhere = dict(width=1e300, height=1e300)
-        found = {}
-        for row, annotation in enumerate(self.annotations):
-            image = self.image_of(row) or anywhere
-            fault = find_fault(annotation, image, NUM_KEYPOINTS)
-            if fault is not None:
-                found[row] = fault
-        return found
+        found = {
+            row: find_fault(a, self.image_of(row) or anywhere, NUM_KEYPOINTS)
+            for row, a in enumerate(self.annotations)
+        }
+        return {row: fault for row, fault in found.items() if fault is not None}
 
     @cached_property
     def people(self) -> People:
@@ -356,3 +332,16 @@ def number(value) -> float:
     """NaN for what is no number."""
     array = numbers(value)
     return float(array) if array is not None and array.ndim == 0 else np.nan
+
+
+def box_around(keypoints: np.ndarray, box=None) -> np.ndarray:
+    """x, y, w, h around the labelled points and, if given, a box; of nothing,
+    a box of 100 pixels."""
+    shown = np.isfinite(keypoints).all(axis=1) & (keypoints[:, 2] > 0)
+    xy = keypoints[shown, :2]
+    if box is not None:
+        xy = np.vstack([xy, box[:2], np.add(box[:2], box[2:])])
+    elif not len(xy):
+        return np.array([0.0, 0.0, 100.0, 100.0])
+    low, high = xy.min(axis=0), xy.max(axis=0)
+    return np.concatenate([low, np.maximum(high - low, 1)])

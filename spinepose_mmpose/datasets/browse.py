@@ -3,6 +3,7 @@
 import contextlib
 import json
 import random
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -20,12 +21,14 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from .annotations import Content, DataSet, numbers
+from .annotations import Content, DataSet, box_around, numbers
 from .page import render
 
 SPINE = {KEYPOINT_IDS[name] for name in SPINE_CHAIN}
 # BGR
 BOX_COLOR, MARK_COLOR, EMPTY = (255, 255, 255), (0, 0, 255), (205, 205, 205)
+# Pixels, of a point; up to where a mark reaches.
+RADIUS, REACH = 2, 6
 # Around a box, in box sizes.
 MARGIN = 0.2
 # Pixels from the image, further than which OpenCV is not to draw: its
@@ -40,7 +43,6 @@ def draw_person(
     keypoints: np.ndarray,
     box: Optional[Sequence[float]] = None,
     marked: Sequence[int] = (),
-    size: float = 1.0,
 ) -> None:
     """Draw one person's labels into ``image``.
 
@@ -53,7 +55,6 @@ def draw_person(
             not drawn.
         box (Sequence, optional): x, y, w, h.
         marked (Sequence): keypoints to circle in red, without a label too.
-        size (float): factor of line widths and radii.
     """
     whole = (0, 0, image.shape[1], image.shape[0])
     if box is not None and np.isfinite(box).all():
@@ -65,28 +66,25 @@ def draw_person(
     shown = good & (keypoints[:, 2] > 0)
     places = np.where(good[:, None], keypoints[:, :2], 0)
     places = places.clip(-FARTHEST, FARTHEST).round().astype(int)
-    width = max(1, round(size))
     for (start, end), color in SKELETON:
         a, b = KEYPOINT_IDS[start], KEYPOINT_IDS[end]
         if not (shown[a] and shown[b]):
             continue
         seen, *ends = cv2.clipLine(whole, *places[[a, b]].tolist())
         if seen:
-            thick = width + (a in SPINE and b in SPINE)
+            thick = 1 + (a in SPINE and b in SPINE)
             cv2.line(image, *ends, color[::-1], thick, cv2.LINE_AA)
-    radius = max(2, round(2.2 * size))
-    reach = 3 * radius
-    near = (places > -reach) & (places < np.add(whole[2:], reach))
+    near = (places > -REACH) & (places < np.add(whole[2:], REACH))
     near = near.all(axis=1)
     for k in np.flatnonzero(shown & near):
         place, color = places[k].tolist(), KEYPOINT_COLORS[k][::-1]
         filling = BOX_COLOR if keypoints[k, 2] == 1 else color
-        cv2.circle(image, place, radius, filling, -1, cv2.LINE_AA)
-        cv2.circle(image, place, radius, color, 1, cv2.LINE_AA)
+        cv2.circle(image, place, RADIUS, filling, -1, cv2.LINE_AA)
+        cv2.circle(image, place, RADIUS, color, 1, cv2.LINE_AA)
     for k in marked:
         if good[k] and near[k]:
             place = places[k].tolist()
-            cv2.circle(image, place, reach - 1, MARK_COLOR, 1, cv2.LINE_AA)
+            cv2.circle(image, place, REACH - 1, MARK_COLOR, 1, cv2.LINE_AA)
 
 
 def crop_transform(
@@ -118,9 +116,8 @@ def person_view(
         size (tuple): w, h.
     """
     box = np.asarray(box, float)
-    region = box
-    if not (np.isfinite(box).all() and (box[2:] > 0).all()):
-        region = box_of_points(keypoints)
+    is_good = np.isfinite(box).all() and (box[2:] > 0).all()
+    region = box if is_good else box_around(keypoints)
     view = np.full((size[1], size[0], 3), EMPTY, np.uint8)
     if image is not None:
         region = _near_image(region, image.shape[1::-1])
@@ -163,15 +160,6 @@ def transform_points(keypoints: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return points
 
 
-def box_of_points(keypoints: np.ndarray) -> np.ndarray:
-    """x, y, w, h of the labelled points; of nothing, a box of 100 pixels."""
-    shown = np.isfinite(keypoints).all(axis=1) & (keypoints[:, 2] > 0)
-    if not shown.any():
-        return np.array([0.0, 0.0, 100.0, 100.0])
-    low, high = (f(keypoints[shown, :2], axis=0) for f in (np.min, np.max))
-    return np.concatenate([low, np.maximum(high - low, 1)])
-
-
 def fitted(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
     """The image, shrunk to fit into ``size`` (w, h)."""
     factor = min(size[0] / image.shape[1], size[1] / image.shape[0])
@@ -191,14 +179,11 @@ def write_image(path, image: np.ndarray) -> None:
 
 def read_image(path: Optional[Path]) -> Optional[np.ndarray]:
     """(H, W, 3) uint8 BGR, or None where there is no such image."""
-    try:
-        content = path.read_bytes() if path is not None else b''
-    except (OSError, ValueError):  # no name that a file can have
-        return None
-    if not content:
-        return None
-    with contextlib.suppress(cv2.error):  # of more pixels than OpenCV takes
-        return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    # ValueError: no name that a file can have; cv2.error: an empty file, or
+    # more pixels than OpenCV takes.
+    with contextlib.suppress(OSError, ValueError, cv2.error):
+        content = np.frombuffer(path.read_bytes() if path else b'', np.uint8)
+        return cv2.imdecode(content, cv2.IMREAD_COLOR)
     return None
 
 
@@ -298,11 +283,10 @@ def by_report(
             split, row = finding['split'], finding.get('row')
             if finding.get('about_image') or row is None:
                 continue
-            sample = Sample(
-                split, row, f'{finding["kind"]}: {finding["detail"]}'
-            )
+            note = f'{finding["kind"]}: {finding["detail"]}'
             if split in contents and row < len(contents[split].annotations):
-                queues.setdefault(finding['kind'], []).append(sample)
+                queue = queues.setdefault(finding['kind'], [])
+                queue.append(Sample(split, row, note))
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f'{path} is no check.json of check_dataset.py ({error})'
@@ -314,15 +298,10 @@ def by_report(
         )
     if kind is not None:
         queues = {kind: queues[kind]}
-    turns = sorted(
-        (turn, place)
-        for place, queue in enumerate(queues.values())
-        for turn in range(len(queue))
-    )
     chosen: Dict[tuple, Sample] = {}
-    for turn, place in turns:
-        sample = list(queues.values())[place][turn]
-        chosen.setdefault((sample.split, sample.row), sample)
+    for sample in chain.from_iterable(zip_longest(*queues.values())):
+        if sample is not None:
+            chosen.setdefault((sample.split, sample.row), sample)
     return list(chosen.values())[:count]
 
 
@@ -351,7 +330,6 @@ class Augmenter:
 
     def __init__(self, config: str, options: Optional[dict] = None):
         from mmengine.config import Config
-        from mmengine.dataset import Compose
         from mmengine.registry import init_default_scope
         from mmpose.utils import register_all_modules
 
@@ -359,53 +337,48 @@ class Augmenter:
         init_default_scope('mmpose')
         cfg = Config.fromfile(config)
         cfg.merge_from_dict(options or {})
-        pipeline = cfg.get('train_pipeline')
-        if not pipeline:
-            data_set = cfg.get('train_dataloader', {}).get('dataset', {})
-            pipeline = data_set.get('pipeline')
+        data_set = cfg.get('train_dataloader', {}).get('dataset', {})
+        pipeline = cfg.get('train_pipeline') or data_set.get('pipeline')
         if not pipeline:
             raise ValueError(
                 f'{config} has no train_pipeline and no pipeline in '
                 'train_dataloader.dataset'
             )
-        steps = [s for s in pipeline if not s['type'].endswith(_LAST)]
-        self._compose = Compose(steps)
-        self._sets: Dict[str, object] = {}
-        self._places: Dict[str, dict] = {}
+        self._steps = [s for s in pipeline if not s['type'].endswith(_LAST)]
+        # Data set and the place of each annotation id in it, by split.
+        self._sets: Dict[str, tuple] = {}
 
     def views(
         self, source: DataSet, annotation, count: int, seed: int
     ) -> List[Augmented]:
         """``count`` draws of one person; empty if the data set leaves the
         person out."""
-        place = self._place(source, annotation)
-        if place is None:
+        from .body import SpineTrackDataset
+
+        if source.name not in self._sets:
+            made = SpineTrackDataset(
+                ann_file=str(source.ann_file),
+                data_prefix=dict(img=str(source.image_dir or '')),
+                on_bad_annotation='skip',
+                pipeline=self._steps,
+            )
+            ids = (made.get_data_info(i)['id'] for i in range(len(made)))
+            self._sets[source.name] = (
+                made,
+                {id_: i for i, id_ in enumerate(ids)},
+            )
+        data_set, places = self._sets[source.name]
+        if annotation not in places:
             return []
         views = []
         for number in range(count):
             # Albumentations draws from a generator of its own.
             random.seed(seed + number)
             np.random.seed((seed + number) % 2**32)
-            info = self._sets[source.name].get_data_info(place)
-            result = self._compose(info)
+            result = data_set.prepare_data(places[annotation])
             if result is not None:
                 views.append(_augmented(result))
         return views
-
-    def _place(self, source: DataSet, annotation) -> Optional[int]:
-        from spinepose_mmpose.datasets.body import SpineTrackDataset
-
-        if source.name not in self._sets:
-            self._sets[source.name] = made = SpineTrackDataset(
-                ann_file=str(source.ann_file),
-                data_prefix=dict(img=str(source.image_dir or '')),
-                on_bad_annotation='skip',
-                pipeline=[],
-            )
-            self._places[source.name] = {
-                made.get_data_info(i)['id']: i for i in range(len(made))
-            }
-        return self._places[source.name].get(annotation)
 
 
 def _augmented(result: dict) -> Augmented:
@@ -525,11 +498,8 @@ def _views(content: Content, row: int) -> Iterator[Tuple[str, str, np.ndarray]]:
                     whole, points, box * factor if other == row else None
                 )
         yield 'image', 'the whole image', whole
-    yield (
-        'person',
-        'the person',
-        person_view(image, *drawable(content.annotations[row]), VIEW),
-    )
+    view = person_view(image, *drawable(content.annotations[row]), VIEW)
+    yield 'person', 'the person', view
 
 
 def _facts(content: Content, row: int) -> str:
@@ -545,8 +515,6 @@ def _facts(content: Content, row: int) -> str:
 def _enlarged(view: Augmented) -> np.ndarray:
     """To the height of the person's view, so that labels can be seen."""
     factor = max(1.0, VIEW[1] / view.image.shape[0])
-    image = cv2.resize(
-        view.image, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR
-    )
+    image = cv2.resize(view.image, None, fx=factor, fy=factor)
     draw_person(image, view.keypoints * (factor, factor, 1))
     return image

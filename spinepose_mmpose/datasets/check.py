@@ -7,6 +7,7 @@ import warnings
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -16,7 +17,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from .annotations import Content, DataSet, People, key_of, number
+from .annotations import Content, DataSet, key_of, number
 from .check_geometry import check_sides, check_spine
 from .findings import ERROR, Finding, about_image, about_person
 
@@ -115,24 +116,16 @@ def _counts(content: Content) -> Dict[str, int]:
 def _check_order(content: Content) -> Iterator[Finding]:
     names = content.keypoint_names
     if names is None:
-        yield Finding(
-            'keypoint-names',
-            content.name,
-            f'{content.source.ann_file.name} has no category with keypoints',
-        )
-    elif names != list(KEYPOINT_NAMES):
-        length = max(len(names), len(KEYPOINT_NAMES))
-        pairs = [
-            [repr(row[i]) if i < len(row) else 'nothing' for i in range(length)]
-            for row in (names, KEYPOINT_NAMES)
-        ]
-        place = next(i for i, (a, b) in enumerate(zip(*pairs)) if a != b)
-        yield Finding(
-            'keypoint-order',
-            content.name,
-            f'keypoint {place} is {pairs[0][place]}, expected '
-            f'{pairs[1][place]}',
-        )
+        file = content.source.ann_file.name
+        detail = f'{file} has no category with keypoints'
+        yield Finding('keypoint-names', content.name, detail)
+        return
+    both = map(repr, names), map(repr, KEYPOINT_NAMES)
+    for place, pair in enumerate(zip_longest(*both, fillvalue='nothing')):
+        if pair[0] != pair[1]:
+            detail = f'keypoint {place} is {pair[0]}, expected {pair[1]}'
+            yield Finding('keypoint-order', content.name, detail)
+            return
 
 
 def _check_image_entries(content: Content) -> Iterator[Finding]:
@@ -159,14 +152,11 @@ def _check_ids(content: Content) -> Iterator[tuple]:
         count = counts[key_of(annotation.get('id'))]
         if count > 1:
             detail = f'{count} annotations have its id'
-            yield (row, 'duplicate-id', detail)
+            yield row, 'duplicate-id', detail
         if content.rows_of_people[row] is None:
-            yield (
-                row,
-                'no-image-entry',
-                f'its image id {annotation.get("image_id")!r} is not among '
-                "the file's images",
-            )
+            image = annotation.get('image_id')
+            detail = f"its image id {image!r} is not among the file's images"
+            yield row, 'no-image-entry', detail
 
 
 # --- boxes and points ---------------------------------------------------------
@@ -196,7 +186,7 @@ NEAR, LEAST_COMMON = 0.02, 6
 def _check_faults(content: Content) -> Iterator[tuple]:
     """People that SpineTrackDataset refuses, with its reasons."""
     for row, fault in content.faults.items():
-        yield (row, _KINDS[fault.kind], fault.detail)
+        yield row, _KINDS[fault.kind], fault.detail
 
 
 def _check_boxes(content: Content) -> Iterator[tuple]:
@@ -235,32 +225,17 @@ def _check_points(content: Content) -> Iterator[tuple]:
     origin = labelled & (xy == 0).all(axis=2)
     for i in np.flatnonzero(origin.any(axis=1)):
         ids = np.flatnonzero(origin[i])
-        yield (
-            people.rows[i],
-            'point-at-origin',
-            f'{len(ids)} labelled points are at 0, 0: '
-            f'{", ".join(KEYPOINT_NAMES[k] for k in ids)}',
-            len(ids),
-            ids,
-        )
-    low = people.boxes[:, None, :2]
-    longest = people.boxes[:, None, 2:].max(axis=2)
-    for what, counted, beyond, limit in (
-        (
-            'image',
-            labelled,
-            np.maximum(-xy, xy - people.image_sizes[:, None]).max(axis=2),
-            SLACK,
-        ),
-        (
-            'box',
-            labelled & ~origin,
-            np.maximum(low - xy, xy - low - people.boxes[:, None, 2:]).max(
-                axis=2
-            ),
-            OUTSIDE_BOX * longest,
-        ),
+        names = ', '.join(KEYPOINT_NAMES[k] for k in ids)
+        detail = f'{len(ids)} labelled points are at 0, 0: {names}'
+        yield people.rows[i], 'point-at-origin', detail, len(ids), ids
+    low, sizes = np.split(people.boxes[:, None], 2, axis=2)  # N, 1, 2
+    whole = np.zeros_like(low), people.image_sizes[:, None]
+    for what, counted, (start, extent), limit in (
+        ('image', labelled, whole, SLACK),
+        ('box', labelled & ~origin, (low, sizes), OUTSIDE_BOX * sizes.max(2)),
     ):
+        inside = xy - start
+        beyond = np.maximum(-inside, inside - extent).max(axis=2)
         far = counted & (beyond > limit)  # N, K
         for i in np.flatnonzero(far.any(axis=1)):
             k = int(np.where(far[i], beyond[i], -np.inf).argmax())
@@ -286,21 +261,7 @@ def _text(box) -> str:
 
 def _check_doubles(content: Content) -> Iterator[tuple]:
     """People whose labels are those of another in the same image."""
-    people = content.people
-    for i, j, distance in doubles(people):
-        other = content.annotations[people.rows[i]].get('id')
-        how = 'exactly' if distance == 0 else f'to {100 * distance:.1f} %'
-        yield (
-            people.rows[j],
-            'person-twice',
-            f'its points are those of annotation {other} {how}',
-            1 - distance,
-        )
-
-
-def doubles(people: People) -> List[Tuple[int, int, float]]:
-    """(first, second, distance in box sizes), places in ``people``."""
-    found = []
+    people, found = content.people, []
     order = np.argsort(people.image_rows, kind='stable')
     images = people.image_rows[order]
     keypoints, labelled = people.keypoints[..., :2], people.labelled
@@ -316,7 +277,11 @@ def doubles(people: People) -> List[Tuple[int, int, float]]:
         mean /= people.scales[first]
         near = (mean < NEAR) & (counts >= LEAST_COMMON)
         found += zip(first[near], second[near], mean[near])
-    return sorted(found)
+    for i, j, distance in sorted(found):
+        other = content.annotations[people.rows[i]].get('id')
+        how = 'exactly' if distance == 0 else f'to {100 * distance:.1f} %'
+        detail = f'its points are those of annotation {other} {how}'
+        yield people.rows[j], 'person-twice', detail, 1 - distance
 
 
 # --- image files --------------------------------------------------------------
@@ -330,7 +295,7 @@ DRAFT = 8
 
 class ImageState(NamedTuple):
     """``fault`` is a kind of finding or '', ``detail`` says more; ``size`` is
-    (w, h) as OpenCV loads it; ``digest`` that of the bytes, if asked for."""
+    (w, h) as OpenCV loads it; ``digest`` that of the bytes."""
 
     fault: str = ''
     detail: str = ''
@@ -338,7 +303,7 @@ class ImageState(NamedTuple):
     digest: Optional[str] = None
 
 
-def read_image(path: Optional[Path], hashed: bool) -> ImageState:
+def read_image(path: Optional[Path]) -> ImageState:
     """Decode a file and say what is wrong with it."""
     if path is None:
         return ImageState()
@@ -347,10 +312,8 @@ def read_image(path: Optional[Path], hashed: bool) -> ImageState:
     except FileNotFoundError:
         return ImageState('image-missing', f'{path} does not exist')
     except (OSError, ValueError) as error:  # no name that a file can have
-        reason = getattr(error, 'strerror', None) or error
-        return ImageState(
-            'image-unreadable', f'{path} cannot be read: {reason}'
-        )
+        text = getattr(error, 'strerror', None) or error
+        return ImageState('image-unreadable', f'{path} cannot be read: {text}')
     if not content:
         return ImageState('image-truncated', f'{path} is empty')
     try:
@@ -364,39 +327,32 @@ def read_image(path: Optional[Path], hashed: bool) -> ImageState:
             image.load()
     except Exception as error:  # Pillow's plugins raise what they like
         text = str(error) or type(error).__name__
-        cut = 'truncated' in text.lower()
+        kind = 'truncated' if 'truncated' in text.lower() else 'unreadable'
         if 'cannot identify' in text:
             text = 'it is no image'
-        return ImageState(
-            'image-truncated' if cut else 'image-unreadable', f'{path}: {text}'
-        )
-    digest = hashlib.blake2b(content).hexdigest() if hashed else None
-    return ImageState(size=size, digest=digest)
+        return ImageState(f'image-{kind}', f'{path}: {text}')
+    return ImageState(size=size, digest=hashlib.blake2b(content).hexdigest())
 
 
 def check_images(
     contents: Sequence[Content], workers: int
 ) -> Iterator[Finding]:
-    """Read every file once; equal files are told by size, then by content."""
+    """Read every file once; equal files are told by their bytes."""
     entries = [(c, row) for c in contents for row in range(len(c.images))]
     paths = [c.path_of(c.images[row]) for c, row in entries]
-    sizes = list(map(_file_size, paths))
-    shared = Counter(sizes)
-    hashed = [size > 0 and shared[size] > 1 for size in sizes]
     same = defaultdict(list)
     with ThreadPoolExecutor(workers) as pool:
-        states = tqdm(
-            pool.map(read_image, paths, hashed),
-            'images',
-            len(paths),
-            leave=False,
-            disable=None,
-        )
+        states = pool.map(read_image, paths)
+        progress = dict(total=len(paths), leave=False, disable=None)
         try:
-            for (content, row), path, state in zip(entries, paths, states):
-                yield from _check_state(content, row, state)
-                if state.digest:
-                    same[state.digest].append((path, content, row))
+            for (content, row), path, state in zip(
+                entries, paths, tqdm(states, 'images', **progress)
+            ):
+                if state.fault:
+                    yield about_image(content, row, state.fault, state.detail)
+                    continue
+                yield from _check_size(content, row, state.size)
+                same[state.digest].append((path, content, row))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -406,21 +362,13 @@ def check_images(
             yield from _check_equal([(c, row) for _, c, row in group])
 
 
-def _check_state(
-    content: Content, row: int, state: ImageState
-) -> Iterator[Finding]:
-    if state.fault:
-        yield about_image(content, row, state.fault, state.detail)
+def _check_size(content: Content, row: int, size) -> Iterator[Finding]:
     entry = content.images[row]
     stated = [number(entry.get(key)) for key in ('width', 'height')]
-    if state.size and min(stated) > 0 and list(state.size) != stated:
-        yield about_image(
-            content,
-            row,
-            'image-size',
-            f'the file has {state.size[0]}x{state.size[1]} pixels, its entry '
-            f'says {stated[0]:g}x{stated[1]:g}',
-        )
+    if size and min(stated) > 0 and list(size) != stated:
+        detail = 'the file has {}x{} pixels, its entry says {:g}x{:g}'
+        detail = detail.format(*size, *stated)
+        yield about_image(content, row, 'image-size', detail)
 
 
 def _check_equal(group: List[Tuple[Content, int]]) -> Iterator[Finding]:
@@ -434,13 +382,6 @@ def _check_equal(group: List[Tuple[Content, int]]) -> Iterator[Finding]:
             yield about_image(content, row, 'train-val-image', detail)
         elif not val and (content, row) != group[0]:
             yield about_image(content, row, 'image-twice', detail)
-
-
-def _file_size(path: Optional[Path]) -> int:
-    try:
-        return path.stat().st_size if path is not None else 0
-    except (OSError, ValueError):
-        return 0
 
 
 def check_names(contents: Sequence[Content]) -> Iterator[Finding]:

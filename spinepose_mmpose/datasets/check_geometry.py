@@ -1,6 +1,6 @@
 """Suspicions from geometry: exchanged sides and spine points out of place."""
 
-from typing import Dict, Iterator, Tuple
+from typing import Iterator, Tuple
 
 from spinepose_mmpose.metainfo import (
     BONES,
@@ -11,7 +11,7 @@ from spinepose_mmpose.metainfo import (
 
 import numpy as np
 
-from .annotations import Content
+from .annotations import Content, People
 
 # Same-side distances that hold a pair in place, beside the skeleton's bones.
 _FURTHER = (
@@ -52,10 +52,8 @@ LEAST_WIDTH = 3.0
 def check_sides(content: Content) -> Iterator[tuple]:
     """Suspected exchanges, the clearest of each sign per person."""
     people = content.people
-    xy, labelled = people.keypoints[..., :2], people.labelled
-    scales = people.scales
     names = list(GROUPS)
-    group, gain = exchanged_groups(xy, labelled, scales)
+    group, gain = exchanged_groups(people)
     for i in np.flatnonzero(group >= 0):
         yield (
             people.rows[i],
@@ -66,9 +64,7 @@ def check_sides(content: Content) -> Iterator[tuple]:
             sum(map(_ids, GROUPS[names[group[i]]]), []),
         )
     for a, b, cosine, width in TOGETHER:
-        opposed, score = opposed_pairs(
-            xy, labelled, scales, a, b, cosine, width
-        )
+        opposed, score = opposed_pairs(people, a, b, cosine, width)
         for i in np.flatnonzero(opposed):
             yield (
                 people.rows[i],
@@ -84,88 +80,64 @@ def _plural(name: str) -> str:
     return {'hip': 'hips', 'latissimus': 'latissimi'}.get(name, f'{name}s')
 
 
-def _side_bones() -> Tuple[Tuple[str, str], ...]:
-    """Bones with both ends on one side, by name without the side."""
-    bones = [
-        (a[5:], b[5:])
-        for a, b in BONES
-        if a.startswith('left_') and b.startswith('left_')
-    ]
-    return (*bones, *_FURTHER)
-
-
-def _groups() -> Dict[str, Tuple[str, ...]]:
-    pairs = sorted({end for bone in SIDE_BONES for end in bone})
-    return {**{name: (name,) for name in pairs}, **_LIMBS}
-
-
-SIDE_BONES = _side_bones()
-GROUPS = _groups()
+# Bones with both ends on one side, by name without the side.
+SIDE_BONES = [
+    (a.removeprefix('left_'), b.removeprefix('left_'))
+    for a, b in BONES
+    if a.startswith('left_') and b.startswith('left_')
+] + list(_FURTHER)
+_PAIRS = sorted({end for bone in SIDE_BONES for end in bone})
+GROUPS = {**{name: (name,) for name in _PAIRS}, **_LIMBS}
 
 
 def _ids(name: str) -> list:
     return [KEYPOINT_IDS[f'{side}_{name}'] for side in ('left', 'right')]
 
 
-def exchanged_groups(
-    keypoints: np.ndarray, labelled: np.ndarray, scales: np.ndarray
-):
+def exchanged_groups(people: People):
     """Pairs and limbs whose bones cross the body.
-
-    Args:
-        keypoints: (N, K, 2), pixels.
-        labelled: (N, K) bool.
-        scales: (N,), root of the box's area in pixels.
 
     Returns:
         (N,) the clearest group's place in ``GROUPS`` or -1, and (N,) by how
         many box sizes its bones get shorter.
     """
-    straight, crossed = _bone_lengths(keypoints, labelled)
-    best = np.full(len(keypoints), -1)
-    gain = np.zeros(len(keypoints))
+    straight, crossed = _bone_lengths(people)
+    best = np.full(len(people), -1)
+    gain = np.zeros(len(people))
+    middles = {chain[1:2]: chain for chain in CROSSING}
     for number, members in enumerate(GROUPS.values()):
-        held = [
-            i
-            for i, (a, b) in enumerate(SIDE_BONES)
-            if (a in members) != (b in members)
-        ]
+        held = [(a in members) != (b in members) for a, b in SIDE_BONES]
         now, then = straight[held].sum(axis=0), crossed[held].sum(axis=0)
-        won = (now - then) / scales
+        won = (now - then) / people.scales
         clear = (now > RATIO * then) & (won > GAIN)
-        for chain in CROSSING:
-            if members == chain[1:2]:
-                clear |= crosses_twice(keypoints, labelled, chain) & (
-                    won > CROSSING_GAIN
-                )
+        if members in middles:
+            crosses = crosses_twice(people, middles[members])
+            clear |= crosses & (won > CROSSING_GAIN)
         better = clear & (won > gain)
         best[better] = number
         gain[better] = won[better]
     return best, gain
 
 
-def _bone_lengths(keypoints, labelled):
+def _bone_lengths(people: People):
     """(bones, N) lengths of both sides together, as labelled and with one end
     exchanged; 0 where an end has no label."""
-    straight, crossed = [], []
-    for a, b in SIDE_BONES:
-        first, second = keypoints[:, _ids(a)], keypoints[:, _ids(b)]  # N, 2, 2
-        known = labelled[:, _ids(a) + _ids(b)].all(axis=1)
-        for lengths, other in ((straight, second), (crossed, second[:, ::-1])):
-            total = np.linalg.norm(first - other, axis=2).sum(axis=1)
-            lengths.append(np.where(known, total, 0))
-    return np.array(straight), np.array(crossed)
+    ids = np.array([(_ids(a), _ids(b)) for a, b in SIDE_BONES])  # bones, 2, 2
+    first, second = people.keypoints[:, ids, :2].transpose(2, 1, 0, 3, 4)
+    known = people.labelled[:, ids].all(axis=(2, 3)).T
+    return [
+        np.where(known, np.linalg.norm(first - end, axis=3).sum(axis=2), 0)
+        for end in (second, second[:, :, ::-1])
+    ]
 
 
-def crosses_twice(
-    keypoints: np.ndarray, labelled: np.ndarray, chain: Tuple[str, str, str]
-) -> np.ndarray:
+def crosses_twice(people: People, chain: Tuple[str, str, str]) -> np.ndarray:
     """(N,) bool: upper and lower bones of a limb both cross those of the other
     side, and with its middle joint exchanged neither do."""
-    (al, ar), (bl, br), (cl, cr) = (
-        keypoints[:, _ids(name)].transpose(1, 0, 2) for name in chain
-    )
-    known = labelled[:, sum(map(_ids, chain), [])].all(axis=1)
+    ids = [_ids(name) for name in chain]
+    xy = people.keypoints[:, ids, :2].transpose(1, 2, 0, 3)
+    (al, ar), (bl, br), (cl, cr) = xy
+    known = people.labelled[:, ids].all(axis=(1, 2))
     both = _intersect(al, bl, ar, br) & _intersect(bl, cl, br, cr)
     neither = ~_intersect(al, br, ar, bl) & ~_intersect(br, cl, bl, cr)
     return known & both & neither
@@ -183,22 +155,16 @@ def _intersect(a, b, c, d) -> np.ndarray:
     )
 
 
-def opposed_pairs(
-    keypoints: np.ndarray,
-    labelled: np.ndarray,
-    scales: np.ndarray,
-    a: str,
-    b: str,
-    cosine: float,
-    width: float,
-):
+def opposed_pairs(people: People, a: str, b: str, cosine: float, width: float):
     """Pairs that point opposite ways from left to right.
 
     Returns:
         (N,) bool, and (N,) the smaller of both widths in box sizes.
     """
-    u, v = (keypoints[:, i] - keypoints[:, j] for i, j in (_ids(a), _ids(b)))
-    known = labelled[:, _ids(a) + _ids(b)].all(axis=1)
+    ids, scales = [_ids(a), _ids(b)], people.scales
+    known = people.labelled[:, ids].all(axis=(1, 2))
+    left, right = np.moveaxis(people.keypoints[:, ids, :2], 2, 0)  # N, 2, 2
+    u, v = (left - right).transpose(1, 0, 2)
     lengths = [np.linalg.norm(w, axis=1) for w in (u, v)]
     least = np.min(lengths, axis=0)
     opposite = (u * v).sum(axis=1) < cosine * lengths[0] * lengths[1]
@@ -263,21 +229,15 @@ def order_gains(chain: np.ndarray, labelled: np.ndarray) -> np.ndarray:
         (N, S - 1) pixels, one for each pair of neighbours; 0 where a point
         that decides it has no label.
     """
-    gains = np.zeros((len(chain), chain.shape[1] - 1))
-    last = chain.shape[1] - 1
-    for i in range(last):
+    steps = np.linalg.norm(np.diff(chain, axis=1), axis=2)  # N, S - 1
+    skips = np.linalg.norm(chain[:, 2:] - chain[:, :-2], axis=2)  # N, S - 2
+    gains = np.zeros_like(steps)
+    gains[:, 1:] += steps[:, :-1] - skips
+    gains[:, :-1] += steps[:, 1:] - skips
+    for i in range(gains.shape[1]):
         known = labelled[:, max(i - 1, 0) : i + 3].all(axis=1)
-        gain = np.zeros(len(chain))
-        if i > 0:
-            gain += _distance(chain, i - 1, i) - _distance(chain, i - 1, i + 1)
-        if i + 1 < last:
-            gain += _distance(chain, i + 1, i + 2) - _distance(chain, i, i + 2)
-        gains[:, i] = np.where(known, gain, 0)
+        gains[~known, i] = 0
     return gains
-
-
-def _distance(chain, a: int, b: int) -> np.ndarray:
-    return np.linalg.norm(chain[:, a] - chain[:, b], axis=1)
 
 
 def misplacements(chain: np.ndarray, labelled: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections import Counter
 from pathlib import Path
 from typing import List
 
@@ -10,10 +11,9 @@ from spinepose_mmpose.utils import sentence, write_text
 import cv2
 import numpy as np
 
-from .annotations import Content
+from .annotations import Content, box_around
 from .browse import (
     EMPTY,
-    box_of_points,
     drawable,
     empty_folder,
     fitted,
@@ -22,7 +22,7 @@ from .browse import (
     write_image,
 )
 from .check import CheckResult
-from .findings import ERROR, KINDS, Finding, worst_by_kind
+from .findings import ERROR, KINDS, WARNING, Finding, worst_by_kind
 from .page import printable, render
 
 INK = (60, 60, 60)  # BGR
@@ -110,12 +110,9 @@ def to_json(result: CheckResult) -> str:
         counts=result.counts,
         files={n: str(c.source.ann_file) for n, c in result.contents.items()},
         kinds={
-            kind: dict(
-                severity=KINDS[kind].severity,
-                meaning=KINDS[kind].meaning,
-                count=len(found),
-            )
+            kind: dict(severity=severity, meaning=meaning, count=len(found))
             for kind, found in groups.items()
+            for severity, meaning, _ in [KINDS[kind]]
         },
         findings=[
             {
@@ -162,18 +159,13 @@ def write_report(folder, result: CheckResult, worst: int) -> List[str]:
         if not figures and not lines:
             lines = [_told(finding) for finding in found[:QUOTED]]
         severity, meaning, remedy = KINDS[kind]
+        cells = [severity, len(found), meaning, remedy or 'leaves it as it is']
         groups.append(
             dict(
                 severity=severity,
                 meaning=meaning,
                 title=f'{kind}: {_plural(len(found), severity)}',
-                row=[
-                    kind,
-                    severity,
-                    len(found),
-                    meaning,
-                    remedy or 'leaves it as it is',
-                ],
+                row=[kind, *cells],
                 figures=figures,
                 lines=lines,
             )
@@ -189,12 +181,7 @@ def write_report(folder, result: CheckResult, worst: int) -> List[str]:
 
 
 def _page(result: CheckResult, groups: List[dict]) -> str:
-    def count(split, errors):
-        return sum(
-            f.split == split and (f.severity == ERROR) == errors
-            for f in result.findings
-        )
-
+    found = Counter((f.split, f.severity) for f in result.findings)
     return render(
         'Dataset check',
         _TEMPLATE,
@@ -202,12 +189,8 @@ def _page(result: CheckResult, groups: List[dict]) -> str:
         verdict=_verdict(result),
         header=['split', *COUNTS.values(), 'errors', 'warnings'],
         splits=[
-            [
-                name,
-                *(counts[k] for k in COUNTS),
-                count(name, True),
-                count(name, False),
-            ]
+            [name, *(counts[k] for k in COUNTS), found[name, ERROR]]
+            + [found[name, WARNING]]
             for name, counts in result.counts.items()
         ],
         kinds=[group['row'] for group in groups],
@@ -218,18 +201,18 @@ def _page(result: CheckResult, groups: List[dict]) -> str:
 
 def _picture(content: Content, finding: Finding) -> np.ndarray:
     """(h, w, 3) uint8 BGR of what a finding is about."""
-    entry = content.images[finding.row] if finding.about_image else None
-    if entry is None:
-        entry = content.image_of(finding.row)
-    image = read_image(content.path_of(entry))
     person = None
-    if not finding.about_image:
+    if finding.about_image:
+        entry = content.images[finding.row]
+    else:
+        entry = content.image_of(finding.row)
         with contextlib.suppress(ValueError):  # the whole image, then
             person = drawable(content.annotations[finding.row])
+    image = read_image(content.path_of(entry))
     if person is not None:
         points, box = person
         if finding.kind in ('point-outside-box', 'point-outside-image'):
-            box = _with_points(box, points)
+            box = box_around(points, box)
         tile = person_view(image, points, box, TILE, finding.points)
     else:
         tile = np.full((TILE[1], TILE[0], 3), EMPTY, np.uint8)
@@ -242,11 +225,3 @@ def _picture(content: Content, finding: Finding) -> np.ndarray:
         text, font = 'image not at hand', cv2.FONT_HERSHEY_SIMPLEX
         cv2.putText(tile, text, (8, 18), font, 0.45, INK, 1, cv2.LINE_AA)
     return tile
-
-
-def _with_points(box: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
-    """The box, grown to hold all labelled points."""
-    points = box_of_points(keypoints)
-    low = np.minimum(box[:2], points[:2])
-    high = np.maximum(box[:2] + box[2:], points[:2] + points[2:])
-    return np.concatenate([low, high - low])

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 from collections import Counter, defaultdict
+from itertools import count
 from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
@@ -67,22 +68,19 @@ def cleaned(
             reasons.setdefault(finding.row, finding.detail)
         elif not finding.about_image:
             kinds[finding.row].add(finding.kind)
-    changes = [
-        Change(
-            content.name,
-            'image left out',
-            reason,
-            image=content.images[row].get('id'),
-        )
-        for row, reason in sorted(reasons.items())
-    ]
+    changes = []
+    for row, reason in sorted(reasons.items()):
+        place = None, content.images[row].get('id')
+        changes.append(Change(content.name, 'image left out', reason, *place))
     order = _keypoint_order(content)
     if order is not None:
         detail = "of all people's points"
         changes.append(Change(content.name, 'keypoints put in order', detail))
     gone = {key_of(content.images[row].get('id')) for row in reasons}
     annotations = []
-    fresh = _FreshIds(content.annotations)
+    ids = [key_of(a.get('id')) for a in content.annotations]
+    free = count(max([i for i in ids if isinstance(i, int)], default=0) + 1)
+    taken, copies = {None}, set()
     for row, annotation in enumerate(content.annotations):
         if key_of(annotation.get('image_id')) in gone:
             fixed, done = None, [('person left out', 'no image')]
@@ -90,12 +88,20 @@ def cleaned(
             image = content.image_of(row)
             fixed, done = _fixed(annotation, image, kinds.get(row), order)
         if fixed is not None:
-            fixed, more = fresh.renamed(fixed)
-            done += more
+            told = repr(sorted((k, v) for k, v in fixed.items() if k != 'id'))
+            if told in copies:
+                fixed = None
+                done.append(('person left out', 'an exact copy of another'))
+            copies.add(told)
         if fixed is not None:
+            if ids[row] in taken:
+                fixed = dict(fixed, id=next(free))
+                detail = f'its id was taken or absent, it is {fixed["id"]} now'
+                done.append(('id changed', detail))
+            taken.add(ids[row])
             annotations.append(fixed)
-        ids = annotation.get('id'), annotation.get('image_id')
-        changes += [Change(content.name, *entry, *ids) for entry in done]
+        place = annotation.get('id'), annotation.get('image_id')
+        changes += [Change(content.name, *entry, *place) for entry in done]
     images = [e for i, e in enumerate(content.images) if i not in reasons]
     raw = dict(content.raw, images=images, annotations=annotations)
     if order is not None:
@@ -104,34 +110,6 @@ def cleaned(
             *raw['categories'][1:],
         ]
     return raw, changes
-
-
-class _FreshIds:
-    """Gives later people of an id that is taken a new one, and notices exact
-    copies."""
-
-    def __init__(self, annotations: List[dict]):
-        ids = [key_of(a.get('id')) for a in annotations]
-        self._next = max([i for i in ids if isinstance(i, int)], default=0) + 1
-        self._seen: Set = set()
-        self._copies: Set[str] = set()
-
-    def renamed(self, annotation: dict) -> Tuple[Optional[dict], Done]:
-        """The person, or None for a copy, and what was done."""
-        content = repr(
-            sorted((k, v) for k, v in annotation.items() if k != 'id')
-        )
-        if content in self._copies:
-            return None, [('person left out', 'an exact copy of another')]
-        self._copies.add(content)
-        key = key_of(annotation.get('id'))
-        if key not in self._seen and key is not None:
-            self._seen.add(key)
-            return annotation, []
-        new, self._next = self._next, self._next + 1
-        return dict(annotation, id=new), [
-            ('id changed', f'its id was taken or absent, it is {new} now')
-        ]
 
 
 def _keypoint_order(content: Content) -> Optional[List[int]]:
@@ -168,9 +146,9 @@ def _fixed(
         return None, [('person left out', fault.detail)]
     if 'box-beyond-image' in kinds:
         x, y, w, h = annotation['bbox']
-        low = max(x, 0), max(y, 0)
-        high = min(x + w, image['width']), min(y + h, image['height'])
-        box = [*low, high[0] - low[0], high[1] - low[1]]
+        left, top = max(x, 0), max(y, 0)
+        right, low = min(x + w, image['width']), min(y + h, image['height'])
+        box = [left, top, right - left, low - top]
         done.append(('box cut', f'{annotation["bbox"]} is {box} now'))
         annotation['bbox'] = box
     if 'area' in kinds:
@@ -197,11 +175,11 @@ def _fix_points(annotation: dict, image: dict) -> Done:
         annotation['keypoints'] = keypoints
         names = ', '.join(KEYPOINT_NAMES[k] for k in np.flatnonzero(bad))
         done.append(('label taken', names))
-    count = sum(v > 0 for v in annotation['keypoints'][2::3])
+    counted = sum(v > 0 for v in annotation['keypoints'][2::3])
     stated = annotation.get('num_keypoints')
-    if stated is not None and stated != count:
-        done.append(('counted', f'{stated} is {count} now'))
-        annotation['num_keypoints'] = count
+    if stated is not None and stated != counted:
+        done.append(('counted', f'{stated} is {counted} now'))
+        annotation['num_keypoints'] = counted
     return done
 
 
@@ -270,8 +248,7 @@ def summary(changes: List[Change]) -> str:
     for change in changes:
         counts[change.split][change.action] += 1
     lines = [
-        f'{split}: '
-        + ', '.join(f'{n} x {action}' for action, n in sorted(count.items()))
-        for split, count in counts.items()
+        f'{split}: ' + ', '.join(f'{n} x {a}' for a, n in sorted(own.items()))
+        for split, own in counts.items()
     ]
     return '\n'.join(lines) or 'nothing to change'

@@ -1,5 +1,6 @@
 """What can be found in a dataset, and one fault at one place."""
 
+from itertools import groupby
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from .annotations import Content
@@ -130,42 +131,30 @@ def about_person(
     points: Iterable[int] = (),
 ) -> Finding:
     """A finding about an annotation."""
-    annotation = content.annotations[row]
+    person = content.annotations[row]
     image = content.image_of(row) or {}
     return Finding(
         kind,
         content.name,
         detail,
-        row=int(row),
-        annotation=annotation.get('id'),
-        image=annotation.get('image_id'),
-        file=str(image.get('file_name', '')),
-        score=float(score),
-        points=tuple(int(k) for k in points),
+        int(row),
+        person.get('id'),
+        person.get('image_id'),
+        str(image.get('file_name', '')),
+        float(score),
+        tuple(map(int, points)),
     )
 
 
 def about_image(content: Content, row: int, kind: str, detail: str) -> Finding:
     """A finding about an image's entry or file."""
     image = content.images[row]
-    return Finding(
-        kind,
-        content.name,
-        detail,
-        row=row,
-        image=image.get('id'),
-        file=str(image.get('file_name', '')),
-        about_image=True,
-    )
+    file, place = str(image.get('file_name', '')), (row, None, image.get('id'))
+    return Finding(kind, content.name, detail, *place, file, about_image=True)
 
 
 def worst_by_kind(findings: Iterable[Finding]) -> Dict[str, List[Finding]]:
     """In the order of ``KINDS``, errors first; the worst of a kind first."""
-    groups: Dict[str, List[Finding]] = {kind: [] for kind in KINDS}
-    for finding in findings:
-        groups[finding.kind].append(finding)
-    return {
-        kind: sorted(found, key=lambda f: -f.score)
-        for kind, found in groups.items()
-        if found
-    }
+    order = {kind: place for place, kind in enumerate(KINDS)}
+    found = sorted(findings, key=lambda f: (order[f.kind], -f.score))
+    return {kind: list(g) for kind, g in groupby(found, lambda f: f.kind)}

@@ -6,6 +6,7 @@ numpy only. Letters: N people, K keypoints.
 import json
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -115,7 +116,7 @@ def make_detections(
             f'{ground_truth.source} has {ground_truth.num_keypoints}.'
         )
     positions = {id_: i for i, id_ in enumerate(ground_truth.image_ids)}
-    unknown = sorted({i for i in image_ids if i not in positions}, key=str)
+    unknown = sorted(set(image_ids) - set(positions), key=str)
     if unknown:
         raise ValueError(
             f'{source} hold people in {len(unknown)} images that '
@@ -150,21 +151,22 @@ def read_json(path: str, name: str = '') -> Any:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is not JSON, or its end is missing.
+        ValueError: It is not JSON, its end is missing, or it is nested more
+            deeply than anything of use.
     """
     name = name or path
     if not os.path.isfile(path):
-        raise FileNotFoundError(
-            f"'{name}' does not exist; a JSON file was expected there."
-        )
-    with open(path, encoding='utf-8') as file:
-        try:
-            return json.load(file)
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(
-                f"'{name}' ({os.path.getsize(path)} bytes) is not a complete "
-                f'JSON file, it may be truncated: {error}.'
-            ) from error
+        raise FileNotFoundError(f'no such JSON file: {name}')
+    content = Path(path).read_bytes()
+    try:
+        return json.loads(content)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f'{name} is no complete JSON, it may be cut off '
+            f'({len(content)} bytes): {error}'
+        ) from None
+    except RecursionError:
+        raise ValueError(f'{name} is nested too deeply') from None
 
 
 def ground_truth_from_coco(
@@ -273,17 +275,17 @@ def detections_from_coco(
 
 def _keypoints_of(people: Sequence[Dict[str, Any]], source: str) -> np.ndarray:
     """Flat COCO triplets to (N, K, 3); a person without any has all zeros."""
-    lengths = [len(person.get('keypoints') or ()) for person in people]
-    length = max(lengths)
-    for person, other in zip(people, lengths):
-        if length == 0 or length % 3 or other not in (0, length):
+    points = [person.get('keypoints') or () for person in people]
+    length = max(map(len, points))
+    for person, own in zip(people, points):
+        if length == 0 or length % 3 or len(own) not in (0, length):
             raise ValueError(
                 f"the 'keypoints' of {source} should be flat [x, y, v] "
                 'triplets, as many for each person, but the longest of them '
                 f'has {length} numbers and annotation {_id_of(person)} has '
-                f'{other}.'
+                f'{len(own)}.'
             )
-    points = [person.get('keypoints') or [0.0] * length for person in people]
+    points = [own or [0.0] * length for own in points]
     return _as_floats(points, (-1, length // 3, 3), 'keypoints', source)
 
 
@@ -369,13 +371,11 @@ def _require_keys(value, keys: Sequence[str], what: str) -> None:
             f'{", ".join(map(repr, keys))}, but is of type '
             f'{type(value).__name__}.'
         )
-    missing = [key for key in keys if key not in value]
+    missing = [repr(key) for key in keys if key not in value]
     if missing:
-        hint = ''
-        if 'area' in missing:
-            hint = f' (use_area=False takes {AREA_OF_BOX} of the box instead)'
-        missing = ', '.join(map(repr, missing))
-        raise ValueError(f'{what} has no {missing}{hint}.')
+        hint = f' (use_area=False takes {AREA_OF_BOX} of the box instead)'
+        hint = hint if "'area'" in missing else ''
+        raise ValueError(f'{what} has no {", ".join(missing)}{hint}.')
 
 
 def _id_of(person) -> str:

@@ -113,7 +113,7 @@ def test_many_processes(tmp_path):
         assert process.exitcode == 0
     used = int((tmp_path / 'bytes_used').read_text())
     assert stored(tmp_path) == used <= limit
-    assert not list(tmp_path.rglob('*.part'))
+    assert not list(tmp_path.rglob('.spinepose-*'))
     cache, found = ImageCache(str(tmp_path), limit / GIB), 0
     for i in range(60):
         image = cache.load(f'{i:032x}')
@@ -151,7 +151,7 @@ def test_full_disk(tmp_path, monkeypatch):
     cache.store('0' * 32, np.zeros((4, 4, 3), np.uint8))
     assert cache.load('0' * 32) is None
     assert (tmp_path / 'bytes_used').read_text() == '0'
-    assert not list(tmp_path.rglob('*.part'))
+    assert not list(tmp_path.rglob('.spinepose-*'))
 
 
 @pytest.mark.parametrize('size', [0, -1, float('nan')])

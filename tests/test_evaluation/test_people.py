@@ -121,10 +121,10 @@ def test_unreadable_files(tmp_path):
     with pytest.raises(FileNotFoundError, match='people.json'):
         read_json(str(file))
     file.write_text(json.dumps(DATASET)[:-30])
-    with pytest.raises(ValueError, match='people.json.*truncated'):
+    with pytest.raises(ValueError, match='people.json.*may be cut off'):
         read_json(str(file))
     file.write_bytes(b'\xff\xd8\xff\xe0 an image')
-    with pytest.raises(ValueError, match='remote.json.*not a complete'):
+    with pytest.raises(ValueError, match='remote.json.*no complete JSON'):
         read_json(str(file), 'remote.json')
 
 

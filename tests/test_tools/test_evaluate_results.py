@@ -78,7 +78,7 @@ def test_wrong_results(people, message, call):
 def test_cut_off_file_and_other_annotations(tmp_path, call):
     short = tmp_path / 'short.json'
     short.write_text('[{"image_id": 0, "keypo')
-    with pytest.raises(SystemExit, match='short.json.*may be truncated'):
+    with pytest.raises(SystemExit, match='short.json.*may be cut off'):
         call(PEOPLE, str(short))
     with pytest.raises(SystemExit, match='17 keypoints.*another dataset'):
         call(dataset(*labelled([standing()[:17]])), [])
