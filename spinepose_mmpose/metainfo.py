@@ -214,3 +214,26 @@ MARKERS = {
     'left_hip': (-0.064, -0.081, -0.105),
     'right_hip': (-0.064, -0.081, 0.105),
 }
+
+# Where the keypoints lie on a standing figure seen from the front: [x, y] in
+# body heights, the head top at y = 0, x to the viewer's right, which is the
+# person's left.
+# fmt: off
+_MIDLINE = dict(
+    head=0.0, nose=0.083, neck_03=0.118, neck_02=0.148, neck=0.185,
+    spine_05=0.235, spine_04=0.295, spine_03=0.36, spine_02=0.41,
+    spine_01=0.45, hip=0.49,
+)
+_LEFT = dict(
+    eye=(0.028, 0.055), ear=(0.06, 0.068), clavicle=(0.055, 0.2),
+    shoulder=(0.13, 0.2), latissimus=(0.095, 0.315), elbow=(0.185, 0.35),
+    wrist=(0.22, 0.485), hip=(0.075, 0.51), knee=(0.085, 0.72),
+    ankle=(0.085, 0.92), heel=(0.065, 0.955), big_toe=(0.1, 0.985),
+    small_toe=(0.14, 0.97),
+)
+# fmt: on
+STANDING = {
+    **{name: (0.0, y) for name, y in _MIDLINE.items()},
+    **{f'left_{name}': (x, y) for name, (x, y) in _LEFT.items()},
+    **{f'right_{name}': (-x, y) for name, (x, y) in _LEFT.items()},
+}

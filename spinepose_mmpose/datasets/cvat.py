@@ -7,7 +7,6 @@ attribute ``spinepose_id``.
 """
 
 import json
-from typing import Tuple
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from ..metainfo import (
     KEYPOINT_NAMES,
     NUM_KEYPOINTS,
     SKELETON,
+    STANDING,
 )
 from .annotation_tools import (
     PERSON_COLOR,
@@ -32,42 +32,11 @@ from .pseudo_label import spinetrack_file
 
 ID = 'spinepose_id'
 # Where the skeleton's points lie before somebody moves them, in percent of its
-# box: midline points, and the right one of each pair (left in the image).
+# box.
 TEMPLATE = {
-    'nose': (50, 9),
-    'eye': (48, 7),
-    'ear': (46, 8),
-    'head': (50, 2),
-    'neck_03': (50, 12),
-    'neck_02': (50, 15),
-    'neck': (50, 18),
-    'clavicle': (47, 19),
-    'shoulder': (40, 20),
-    'spine_05': (50, 24),
-    'latissimus': (44, 31),
-    'spine_04': (50, 31),
-    'spine_03': (50, 38),
-    'elbow': (35, 35),
-    'spine_02': (50, 43),
-    'spine_01': (50, 47),
-    'hip': (50, 51),
-    'side_hip': (44, 52),
-    'wrist': (32, 49),
-    'knee': (43, 72),
-    'ankle': (42, 92),
-    'heel': (43, 95),
-    'big_toe': (40, 98),
-    'small_toe': (37, 97),
+    name: (round(50 + 100 * x, 1), round(2 + 97 * y, 1))
+    for name, (x, y) in STANDING.items()
 }
-
-
-def template_point(name: str) -> Tuple[float, float]:
-    """Where a keypoint lies in the skeleton's template, in percent."""
-    side, _, rest = name.partition('_')
-    if side not in ('left', 'right'):
-        return TEMPLATE[name]
-    x, y = TEMPLATE['side_hip' if rest == 'hip' else rest]
-    return (100 - x if side == 'left' else x), y
 
 
 def cvat_labels() -> list:
@@ -75,8 +44,8 @@ def cvat_labels() -> list:
     lines = [
         '<line x1="{}" y1="{}" x2="{}" y2="{}" data-type="edge" '
         'data-node-from="{}" data-node-to="{}"></line>'.format(
-            *template_point(start),
-            *template_point(end),
+            *TEMPLATE[start],
+            *TEMPLATE[end],
             KEYPOINT_IDS[start] + 1,
             KEYPOINT_IDS[end] + 1,
         )
@@ -85,7 +54,7 @@ def cvat_labels() -> list:
     circles = [
         '<circle r="0.75" cx="{}" cy="{}" data-type="element node" '
         'data-element-id="{}" data-node-id="{}" data-label-name="{}">'
-        '</circle>'.format(*template_point(name), i, i, name)
+        '</circle>'.format(*TEMPLATE[name], i, i, name)
         for i, name in enumerate(KEYPOINT_NAMES, 1)
     ]
     attribute = dict(
@@ -122,7 +91,7 @@ def to_cvat(dataset: dict) -> dict:
         dataset (dict): in SpineTrack's layout.
     """
     annotations = []
-    template = np.array([template_point(n) for n in KEYPOINT_NAMES]) / 100
+    template = np.array([TEMPLATE[n] for n in KEYPOINT_NAMES]) / 100
     for person in dataset['annotations']:
         points = points_with_guesses(person)
         nowhere = ~points.any(axis=1)

@@ -3,7 +3,12 @@
 from itertools import accumulate
 from typing import Any, Dict, Hashable
 
-from spinepose_mmpose.metainfo import SKELETON, SPINE_CHAIN, VERTEBRAE
+from spinepose_mmpose.metainfo import (
+    SKELETON,
+    SPINE_CHAIN,
+    STANDING,
+    VERTEBRAE,
+)
 
 import cv2
 import numpy as np
@@ -80,43 +85,16 @@ def _draw_curves(axes, ap, recall, precision) -> None:
     label = f'mean .50 to .95 (AP):  {100 * ap:.1f}'
     axes.plot(recall, mean, color='black', lw=2.5, label=label)
     # Below the panel: inside, it would hide lines.
-    axes.legend(
-        loc='upper center',
-        bbox_to_anchor=(0.5, -0.13),
-        ncol=2,
-        fontsize=9,
-        title='average precision x100',
-        frameon=False,
-    )
+    place = dict(loc='upper center', bbox_to_anchor=(0.5, -0.13), ncol=2)
+    style = dict(fontsize=9, frameon=False)
+    axes.legend(title='average precision x100', **place, **style)
 
 
 # --- errors on the body -------------------------------------------------------
 
-# Where the keypoints lie on a standing figure seen from the front: [x, y] in
-# body heights, the head top at y = 0, x to the viewer's right, which is the
-# person's left.
-# fmt: off
-_MIDLINE = dict(
-    head=0.0, nose=0.083, neck_03=0.118, neck_02=0.148, neck=0.185,
-    spine_05=0.235, spine_04=0.295, spine_03=0.36, spine_02=0.41,
-    spine_01=0.45, hip=0.49,
-)
-_LEFT = dict(
-    eye=(0.028, 0.055), ear=(0.06, 0.068), clavicle=(0.055, 0.2),
-    shoulder=(0.13, 0.2), latissimus=(0.095, 0.315), elbow=(0.185, 0.35),
-    wrist=(0.22, 0.485), hip=(0.075, 0.51), knee=(0.085, 0.72),
-    ankle=(0.085, 0.92), heel=(0.065, 0.955), big_toe=(0.1, 0.985),
-    small_toe=(0.14, 0.97),
-)
-# fmt: on
-STANDING = {
-    **{name: (0.0, y) for name, y in _MIDLINE.items()},
-    **{f'left_{name}': (x, y) for name, (x, y) in _LEFT.items()},
-    **{f'right_{name}': (-x, y) for name, (x, y) in _LEFT.items()},
-}
 # x of the spine from the side, facing the viewer's left, exaggerated.
 _BEND = (0.005, -0.02, 0.005, 0.045, 0.065, 0.035, -0.005, 0.0, 0.04)
-PROFILE = {n: (x, _MIDLINE[n]) for n, x in zip(SPINE_CHAIN, _BEND)}
+PROFILE = {n: (x, STANDING[n][1]) for n, x in zip(SPINE_CHAIN, _BEND)}
 
 # Errors beyond it share the darkest colour; in percent of the box.
 CLIP_PERCENTILE = 95
@@ -135,18 +113,14 @@ def body_map(content: Dict[str, Any]) -> Figure:
         content (dict): Of a :class:`EvaluationReport`.
     """
     rows = content['keypoints']
-    errors = {r['name']: 100 * (r['error']['value'] or 0) for r in rows}
-    known = {r['name'] for r in rows if r['error']['value'] is not None}
-    labels = {
-        name: f'{name}  ' + (f'{error:.1f} %' if name in known else '-')
-        for name, error in errors.items()
-    }
-    top = np.percentile([errors[n] for n in known] or [0], CLIP_PERCENTILE)
+    errors = {r['name']: r['error']['value'] for r in rows}
+    known = {n: 100 * e for n, e in errors.items() if e is not None}
+    labels = {name: f'{name}  -' for name in errors}
+    labels.update((name, f'{name}  {e:.1f} %') for name, e in known.items())
+    top = np.percentile(list(known.values()) or [0], CLIP_PERCENTILE)
     scale = ScalarMappable(Normalize(0, max(top, LEAST_TOP)), 'YlOrRd')
-    colors = {
-        name: scale.to_rgba(error) if name in known else 'white'
-        for name, error in errors.items()
-    }
+    colors = dict.fromkeys(errors, 'white')
+    colors.update((name, scale.to_rgba(e)) for name, e in known.items())
 
     figure = _figure(13, 10)
     body, spine = figure.subplots(1, 2, width_ratios=(1.85, 1))
@@ -195,21 +169,16 @@ def body_map(content: Dict[str, Any]) -> Figure:
 def _draw_dots(axes, places, links, colors, size) -> None:
     """Links, and dots by the colour of their name; white is dotted."""
     axes.axis('off')
+    places = {name: xy for name, xy in places.items() if name in colors}
     lines = [
-        (places[a], places[b]) for a, b in links if a in colors and b in colors
+        (places[a], places[b]) for a, b in links if a in places and b in places
     ]
     axes.add_collection(LineCollection(lines, color=GREY, lw=2, zorder=1))
-    names = [name for name in places if name in colors]
-    white = [colors[name] == 'white' for name in names]
-    axes.scatter(
-        *zip(*[places[name] for name in names] or [(np.nan, np.nan)]),
-        s=size,
-        c=[colors[name] for name in names] or None,
-        edgecolors=[GREY if w else INK for w in white],
-        linestyles=[':' if w else '-' for w in white],
-        linewidths=0.8,
-        zorder=2,
-    )
+    for name, (x, y) in places.items():
+        color = colors[name]
+        edge, line = (GREY, ':') if color == 'white' else (INK, '-')
+        style = dict(edgecolors=edge, linestyles=line, linewidths=0.8)
+        axes.scatter(x, y, s=size, color=[color], zorder=2, **style)
 
 
 def _side(name: str) -> int:
@@ -221,17 +190,10 @@ def _side(name: str) -> int:
 
 
 def _annotate(axes, text: str, place, label_place) -> None:
-    left = label_place[0] > 0
+    side, end = ('left', 0) if label_place[0] > 0 else ('right', 1)
     line = dict(arrowstyle='-', color=GREY, lw=0.7, shrinkB=4)
-    axes.annotate(
-        text,
-        place,
-        label_place,
-        va='center',
-        ha='left' if left else 'right',
-        arrowprops=dict(line, relpos=(0 if left else 1, 0.5)),
-        zorder=1.5,
-    )
+    style = dict(arrowprops=dict(line, relpos=(end, 0.5)), zorder=1.5)
+    axes.annotate(text, place, label_place, va='center', ha=side, **style)
 
 
 # --- the worst people ---------------------------------------------------------
@@ -298,12 +260,11 @@ def _draw_case(
     elif not case.found:
         verdict += ', not found'
     axes.set_title(f'#{rank}  {verdict}\nimage {image_id}', fontsize=8)
-    right, bottom = x + max(w, 1), y + max(h, 1)
-    dx, dy = MARGIN * max(w, 1), MARGIN * max(h, 1)
+    w, h = max(w, 1), max(h, 1)
     axes.set(xticks=(), yticks=())
     # One side may show more of the image, so that every tile is full.
-    axes.set_xlim(x - dx, right + dx, auto=None)
-    axes.set_ylim(bottom + dy, y - dy, auto=None)
+    axes.set_xlim(x - MARGIN * w, x + w + MARGIN * w, auto=None)
+    axes.set_ylim(y + h + MARGIN * h, y - MARGIN * h, auto=None)
     axes.set_aspect('equal', adjustable='datalim')
 
 
