@@ -86,9 +86,9 @@ def mirror() -> Union[str, Path, None]:
     if not value:
         return None
     parts = urlsplit(value)
-    if parts.scheme.lower() in ('http', 'https'):
+    if parts.scheme in ('http', 'https'):
         return value.rstrip('/')
-    is_url = parts.scheme.lower() == 'file'
+    is_url = parts.scheme == 'file'
     folder = Path(url2pathname(parts.path) if is_url else value).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(
@@ -219,9 +219,9 @@ def fetch(
             if isinstance(error, DigestMismatch) or url not in urls:
                 logger.warning('%s: %s', url, error)
     why = '; '.join(
-        f'{tried[0]}: {reason}'
-        + (f' ({len(tried)} addresses tried)' if len(tried) > 1 else '')
-        for reason, tried in reasons.items()
+        f'{url}: {reason}'
+        + (f' ({1 + len(more)} addresses tried)' if more else '')
+        for reason, (url, *more) in reasons.items()
     )
     place = mirror()
     hint = f' ({MIRROR_VARIABLE} is {place})' if place else ''

@@ -344,13 +344,11 @@ def _of_name(name: str, kind: str, progress: bool) -> Path:
 
 
 def _unpublished(model: ModelInfo) -> str:
+    missing, remedy = 'ONNX file', 'export its weights with mmdeploy'
     if not model.weights:
-        missing = f'{model.name} has no published weights'
+        missing = 'weights'
         remedy = f'train it (mim train spinepose_mmpose {model.config})'
-    else:
-        missing = f'{model.name} has no published ONNX file'
-        remedy = 'export its weights with mmdeploy'
     return (
-        f'{missing}: {remedy}, or pass the path of a file of your own, '
-        'e.g. pose2d_weights=PATH'
+        f'{model.name} has no published {missing}: {remedy}, or pass the path '
+        'of a file of your own, e.g. pose2d_weights=PATH'
     )

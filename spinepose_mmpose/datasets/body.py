@@ -159,9 +159,8 @@ class SpineTrackDataset(BaseCocoStyleDataset):
                 f'{place} is bad: {fault.detail}. Fix the file, or set '
                 "on_bad_annotation='skip' to leave such people out."
             )
-        self._faults[fault.kind].append(
-            f'{annotation.get("id")}: {fault.detail}'
-        )
+        case = f'{annotation.get("id")}: {fault.detail}'
+        self._faults[fault.kind].append(case)
 
     def _find_misplaced(self) -> Set[int]:
         """Reject people whose ids lead nowhere or to another person; their
@@ -176,26 +175,22 @@ class SpineTrackDataset(BaseCocoStyleDataset):
         rejected = set()
         for annotation in annotations:
             image_id = annotation['image_id']
-            if people[annotation['id']] > 1:
-                fault = Fault(
-                    'with an id that is there twice',
-                    f'{people[annotation["id"]]} annotations have its id, '
-                    'expected one',
+            same, count = people[annotation['id']], images[image_id]
+            if same > 1:
+                kind = 'with an id that is there twice'
+                detail = f'{same} annotations have its id, expected one'
+            elif not count:
+                kind = 'without an image entry'
+                detail = (
+                    f"its image id {image_id} is not among the file's images"
                 )
-            elif not images[image_id]:
-                fault = Fault(
-                    'without an image entry',
-                    f"its image id {image_id} is not among the file's images",
-                )
-            elif images[image_id] > 1:
-                fault = Fault(
-                    'with an image id that is there twice',
-                    f'{images[image_id]} images have its image id {image_id}, '
-                    'expected one',
-                )
+            elif count > 1:
+                kind = 'with an image id that is there twice'
+                detail = f'{count} images have its image id {image_id}, '
+                detail += 'expected one'
             else:
                 continue
-            self._reject(annotation, fault)
+            self._reject(annotation, Fault(kind, detail))
             rejected.add(annotation['id'])
         return rejected
 

@@ -3,6 +3,7 @@
 from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
+from scipy.interpolate import CubicHermiteSpline
 
 from ..metainfo import (
     KEYPOINT_IDS,
@@ -49,35 +50,13 @@ def pseudo_spine(keypoints: np.ndarray) -> Optional[np.ndarray]:
     if 'ear' in anchors:
         neck = (anchors['ear'] - anchors['shoulder']) / (heights['ear'] - 1)
         bend = (trunk + neck) / 2
-    points = []
-    for name in SPINE_CHAIN:
-        h = heights[name]
-        if h <= 1:
-            point = _hermite(
-                h, anchors['hip'], trunk, anchors['shoulder'], bend
-            )
-        else:
-            length = heights['ear'] - 1
-            end = anchors['shoulder'] + length * neck
-            point = _hermite(
-                (h - 1) / length,
-                anchors['shoulder'],
-                bend * length,
-                end,
-                neck * length,
-            )
-        points.append(point)
-    return np.stack(points)
-
-
-def _hermite(t, start, start_slope, end, end_slope):
-    """The cubic with these ends and derivatives, at t in 0 to 1."""
-    return (
-        (1 + 2 * t) * (1 - t) ** 2 * start
-        + t * (1 - t) ** 2 * start_slope
-        + t**2 * (3 - 2 * t) * end
-        + t**2 * (t - 1) * end_slope
+    top = anchors['shoulder'] + (heights['ear'] - 1) * neck
+    curve = CubicHermiteSpline(
+        (0, 1, heights['ear']),
+        np.stack([anchors['hip'], anchors['shoulder'], top]),
+        np.stack([trunk, bend, neck]),
     )
+    return curve([heights[name] for name in SPINE_CHAIN])
 
 
 def _heights() -> Dict[str, float]:
@@ -97,19 +76,11 @@ SOURCES = {17: 17, 26: 26, 136: 26}
 # hip that of the hips.
 ELSEWHERE = ('neck', 'hip')
 # What belongs to keypoints that SpineTrack lacks.
-DROPPED = (
-    'face_box',
-    'lefthand_box',
-    'righthand_box',
-    'face_kpts',
-    'lefthand_kpts',
-    'righthand_kpts',
-    'foot_kpts',
-    'face_valid',
-    'lefthand_valid',
-    'righthand_valid',
-    'foot_valid',
-)
+DROPPED = [
+    f'{part}_{what}'
+    for part in ('face', 'lefthand', 'righthand', 'foot')
+    for what in ('box', 'kpts', 'valid')
+]
 PSEUDO = 'pseudo_keypoints'
 
 
@@ -153,11 +124,8 @@ def to_spinetrack(
             k: v for k, v in annotation.items() if k not in (*DROPPED, PSEUDO)
         }
         guessed = []
-        if pseudo:
-            spine = pseudo_spine(keypoints)
-            if spine is not None:
-                guessed = _fill(keypoints, spine)
-                converted[PSEUDO] = guessed
+        if pseudo and (spine := pseudo_spine(keypoints)) is not None:
+            guessed = converted[PSEUDO] = _fill(keypoints, spine)
         converted.update(
             keypoints=_flat(keypoints),
             num_keypoints=int((keypoints[:, 2] > 0).sum()),

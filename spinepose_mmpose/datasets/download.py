@@ -16,16 +16,7 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import (
-    Dict,
-    Iterator,
-    List,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Tuple,
-    Union,
-)
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..downloads import (
     DownloadError,
@@ -59,7 +50,7 @@ INSTEAD = (
     (b'version https://git-lfs', 'is a Git LFS pointer, not the archive'),
     (b'pk', 'is cut off or damaged: it lacks the directory at its end'),
 )
-Source = Union[str, Path]  # where an archive is: an address or a file
+Source = str | Path  # where an archive is: an address or a file
 
 
 class BadArchive(ValueError):
@@ -309,10 +300,9 @@ def place_of(member: str, part: str) -> Optional[Tuple[str, str]]:
         if part == 'annotations':
             if path.name == annotation_path('', split).name:
                 return split, f'annotations/{path.name}'
-        elif split in path.parts[:-1]:
-            if path.suffix.lower() in IMAGE_SUFFIXES:
-                inner = path.parts[path.parts.index(split) :]
-                return split, '/'.join(('images', *inner))
+        elif split in path.parts[:-1] and path.suffix.lower() in IMAGE_SUFFIXES:
+            inner = path.parts[path.parts.index(split) :]
+            return split, '/'.join(('images', *inner))
     return None
 
 
@@ -354,12 +344,12 @@ def _missing(root: Path, wanted: dict, options: Options) -> dict:
     jobs, kept = {}, []
     for target, info in wanted.items():
         path = root / target
-        there = path.is_file()
-        if there and path.stat().st_size == info.file_size:
-            if not options.verify or _crc(path) == info.CRC:
+        if path.is_file():
+            is_same = path.stat().st_size == info.file_size
+            if is_same and (not options.verify or _crc(path) == info.CRC):
                 continue
-        if there and path.suffix == '.json' and not options.overwrite:
-            if _is_readable(path):
+            keeps = path.suffix == '.json' and not options.overwrite
+            if keeps and _is_readable(path):
                 kept.append(target)
                 continue
         jobs[path] = info
@@ -465,11 +455,7 @@ def split_status(root: Path, split: str, images: bool) -> SplitStatus:
     if not path.is_file():
         return SplitStatus(split, None, None, None)
     content = read_coco(path)
-    names = [
-        image['file_name']
-        for image in content['images']
-        if 'file_name' in image
-    ]
+    names = [i['file_name'] for i in content['images'] if 'file_name' in i]
     missing = None
     if images:
         folder = Path(root) / 'images' / split

@@ -6,6 +6,7 @@ choice per region says that it is occluded, or a guess that is not used.
 """
 
 import json
+from collections import defaultdict
 from urllib.parse import quote
 
 import numpy as np
@@ -65,26 +66,19 @@ def to_label_studio(dataset: dict, address: str) -> list:
         address (str): where Label Studio finds the images; the file name is
             appended.
     """
-    people = {image['id']: [] for image in dataset['images']}
+    people = defaultdict(list)
     for person in dataset['annotations']:
         people[person['image_id']].append(person)
     tasks = []
     for image in dataset['images']:
-        of_image = people[image['id']]
+        of_image, name = people[image['id']], image['file_name']
         regions = [r for p in of_image for r in _regions(p, image)]
         scores = [p['quality'] for p in of_image if 'quality' in p]
         prediction = dict(model_version='spinepose-mmpose', result=regions)
         if scores:
             prediction['score'] = min(scores)
-        tasks.append(
-            dict(
-                data=dict(
-                    image=address + quote(image['file_name']),
-                    file_name=image['file_name'],
-                ),
-                predictions=[prediction],
-            )
-        )
+        data = dict(image=address + quote(name), file_name=name)
+        tasks.append(dict(data=data, predictions=[prediction]))
     return tasks
 
 
@@ -108,29 +102,17 @@ def _regions(person: dict, image: dict) -> list:
     rectangle = f'person-{person["id"]}'
     x, y, w, h = (np.reshape(person['bbox'], (2, 2)) / size * 100).ravel()
     box = dict(x=x, y=y, width=w, height=h, rotation=0)
-    regions = [
-        region(
-            'rectanglelabels',
-            'person',
-            rectangle,
-            dict(box, rectanglelabels=['person']),
-        )
-    ]
+    box['rectanglelabels'] = ['person']
+    regions = [region('rectanglelabels', 'person', rectangle, box)]
     for name, point in zip(KEYPOINT_NAMES, points_with_guesses(person)):
         if not point.any():
             continue
         x, y = (point[:2] / size * 100).clip(0, 100)
         place = dict(x=x, y=y, width=0.5)
-        identity = f'{rectangle}-{name}'
-        regions.append(
-            region(
-                'keypointlabels',
-                'keypoint',
-                identity,
-                dict(place, keypointlabels=[name]),
-                parentID=rectangle,
-            )
-        )
+        label = dict(place, keypointlabels=[name])
+        owner, identity = dict(parentID=rectangle), f'{rectangle}-{name}'
+        kind = 'keypointlabels', 'keypoint'
+        regions.append(region(*kind, identity, label, **owner))
         if point[2] in CHOICES:
             choice = dict(place, choices=[CHOICES[point[2]]])
             regions.append(region('choices', 'state', identity, choice))

@@ -85,23 +85,16 @@ class MMPoseNetwork:
             if len(of_image):  # nobody would mean the whole image
                 found = inference_topdown(self.model, image, of_image)
             people = [sample.pred_instances for sample in found]
-            shape = (len(people), len(self.names))
-            if people and people[0].keypoints.shape[1] != shape[1]:
+            xy = np.float32([p.keypoints[0] for p in people])
+            scores = np.float32([p.keypoint_scores[0] for p in people])
+            count = len(self.names)
+            if people and xy.shape[1] != count:
                 raise ValueError(
-                    f'the model of {self.config} predicts '
-                    f'{people[0].keypoints.shape[1]} keypoints, but its '
-                    f'metainfo names {shape[1]}'
+                    f'the model of {self.config} predicts {xy.shape[1]} '
+                    f'keypoints, but its metainfo names {count}'
                 )
-            results.append(
-                (
-                    np.float32([p.keypoints[0] for p in people]).reshape(
-                        *shape, 2
-                    ),
-                    np.float32([p.keypoint_scores[0] for p in people]).reshape(
-                        shape
-                    ),
-                )
-            )
+            shape = len(people), count
+            results.append((xy.reshape(*shape, 2), scores.reshape(shape)))
         return results
 
 
@@ -184,30 +177,27 @@ def ask(
     for teacher in teachers:
         columns = teacher.columns
         for mirrored in (False, True) if flip_test else (False,):
-            views, regions = images, boxes
+            views, regions, names = images, boxes, range(NUM_KEYPOINTS)
             if mirrored:
                 views = [np.ascontiguousarray(i[:, ::-1]) for i in images]
                 regions = [
                     _mirror_boxes(b, i.shape[1]) for b, i in zip(boxes, images)
                 ]
+                names = FLIP_INDICES
+            known = [i for i in teacher.ids if names[i] in columns]
+            used = [columns[names[i]] for i in known]
             poses = teacher.network.pose(views, regions)
             for (xy, found), image, (points, scores) in zip(
                 poses, images, opinions
             ):
-                names = [
-                    FLIP_INDICES[i] if mirrored else i for i in teacher.ids
-                ]
-                known = [i for i, n in zip(teacher.ids, names) if n in columns]
-                used = [columns[n] for n in names if n in columns]
-                xy = xy[:, used]
+                all_points = np.zeros((len(xy), NUM_KEYPOINTS, 3))
+                all_points[:, known, :2] = xy[:, used]
+                all_points[:, known, 2] = found[:, used].clip(0, 1)
                 if mirrored:
-                    xy = [image.shape[1] - 1, 0] + xy * [-1, 1]
-                all_xy = np.zeros((len(xy), NUM_KEYPOINTS, 2))
-                all_scores = np.zeros((len(xy), NUM_KEYPOINTS))
-                all_xy[:, known] = xy
-                all_scores[:, known] = found[:, used].clip(0, 1)
-                points.append(all_xy)
-                scores.append(all_scores)
+                    x = all_points[:, known, 0]
+                    all_points[:, known, 0] = image.shape[1] - 1 - x
+                points.append(all_points[..., :2])
+                scores.append(all_points[..., 2])
     return [(np.stack(points), np.stack(scores)) for points, scores in opinions]
 
 

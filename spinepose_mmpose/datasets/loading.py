@@ -5,10 +5,11 @@ import logging
 import math
 import os
 import struct
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Callable, Iterator, Optional, Sequence, Tuple
+
+from spinepose_mmpose.utils import replaced
 
 import cv2
 import mmcv
@@ -83,25 +84,16 @@ class ImageCache:
         if self.full or not self._reserve(size):
             self.full = True
             return
-        temporary = None
         try:
             path = self._path(key)
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                dir=self.folder, suffix='.part', delete=False
-            ) as file:
-                temporary = file.name
-                np.save(file, image, allow_pickle=False)
-            if os.path.exists(path):  # another process was faster
-                self._reserve(-size)
-                os.unlink(temporary)
-            else:
-                os.replace(temporary, path)
+            with replaced(path) as temporary:
+                np.save(temporary, image, allow_pickle=False)
+                if os.path.exists(path):  # another process was faster
+                    self._reserve(-size)
         except OSError:
             self.full = True
             self._reserve(-size)
-            if temporary and os.path.exists(temporary):
-                os.unlink(temporary)
 
     def _path(self, key: str) -> str:
         # Folders of some hundred files each.
@@ -160,11 +152,10 @@ class JpegHeader:
 def read_header(content: bytes) -> Optional[JpegHeader]:
     """None for what is no JPEG, or is cut off in its header."""
     try:
-        height, width, colors, _ = simplejpeg.decode_jpeg_header(
-            content, strict=False
-        )
+        size = simplejpeg.decode_jpeg_header(content, strict=False)
     except (ValueError, KeyError):  # KeyError: colours that it does not know
         return None
+    height, width, colors, _ = size
     # A thumbnail of the same size would be taken for the frame: then more
     # rows are decoded than are needed, and that is all.
     size = height.to_bytes(2, 'big') + width.to_bytes(2, 'big')
@@ -279,6 +270,7 @@ STAND_IN = np.array([[0, 1], [2, 3]], np.int64)
 FLIP_CODES = {(True, False): 1, (False, True): 0, (True, True): -1}
 
 
+@dataclass
 class UndecodedImage:
     """A JPEG in memory, and how to take a crop of it.
 
@@ -287,23 +279,15 @@ class UndecodedImage:
         header: Of the file.
         refuse: Called with a sample's results and the error where the file
             proves to be no image; what the transform returns then.
-        cache: An :class:`ImageCache`, or None.
+        cache: Of decoded images.
         path: Of the file, which the cache goes by.
     """
 
-    def __init__(
-        self,
-        content: bytes,
-        header: JpegHeader,
-        refuse: Callable[[dict, Exception], Optional[dict]],
-        cache=None,
-        path: str = '',
-    ) -> None:
-        self.content = content
-        self.header = header
-        self.refuse = refuse
-        self.cache = cache
-        self.path = path
+    content: bytes
+    header: JpegHeader
+    refuse: Callable[[dict, Exception], Optional[dict]]
+    cache: Optional[ImageCache] = None
+    path: str = ''
 
     def crop(
         self, matrix: np.ndarray, size: Tuple[int, int], stand_in: np.ndarray
@@ -329,10 +313,8 @@ class UndecodedImage:
         rows = None if vertical else lowest_row(matrix, size)
         image = self._decode(scale, rows)
         if scale > 1:
-            matrix = matrix @ flipping(
-                self.header.width, self.header.height, horizontal, vertical
-            )
-            matrix = matrix @ enlarging(scale)
+            whole = self.header.width, self.header.height
+            matrix = matrix @ enlarging(scale, whole, (horizontal, vertical))
         elif horizontal or vertical:
             # Folded into the matrix it would change how OpenCV rounds.
             image = cv2.flip(image, FLIP_CODES[horizontal, vertical])
@@ -365,32 +347,27 @@ def lowest_row(matrix: np.ndarray, size: Sequence[int]) -> int:
         size: [w, h] of the crop.
     """
     w, h = size
-    corners = np.array(
-        [[-1, w, -1, w], [-1, -1, h, h], [1, 1, 1, 1]], np.float64
-    )
+    corners = np.array([[-1, w, -1, w], [-1, -1, h, h], [1] * 4], np.float64)
     rows = cv2.invertAffineTransform(matrix)[1] @ corners
     return math.ceil(rows.max()) + 1
 
 
-def flipping(
-    width: int, height: int, horizontal: bool, vertical: bool
-) -> np.ndarray:
-    """3x3, from an image's [x, y] to those of the flipped one."""
-    matrix = np.eye(3)
-    if horizontal:
-        matrix[0] = -1, 0, width - 1
-    if vertical:
-        matrix[1] = 0, -1, height - 1
-    return matrix
-
-
-def enlarging(scale: int) -> np.ndarray:
-    """3x3, from [x, y] of a reduced image to those of the whole one.
+def enlarging(scale: int, size: Sequence[int], flips: Sequence) -> np.ndarray:
+    """3x3, from [x, y] of a reduced image to those of the whole one, flipped.
 
     A pixel of it stands for scale x scale pixels: their centre counts.
+
+    Args:
+        scale: Of :data:`SCALES`.
+        size: [w, h] of the whole image.
+        flips: Horizontally, vertically.
     """
-    centre = (scale - 1) / 2
-    return np.array([[scale, 0, centre], [0, scale, centre], [0, 0, 1]])
+    matrix = np.eye(3)
+    for axis in (0, 1):
+        factor, start = (-1, size[axis] - 1) if flips[axis] else (1, 0)
+        matrix[axis, axis] = factor * scale
+        matrix[axis, 2] = start + factor * (scale - 1) / 2
+    return matrix
 
 
 CHOICES = ('error', 'skip')
@@ -484,11 +461,7 @@ class LoadPoseImage(LoadImage):
         return img.astype('float32') if self.to_float32 else img
 
     def _refuse(self, results: dict, error: Exception) -> None:
-        reason = (
-            error.strerror
-            if isinstance(error, OSError) and error.strerror
-            else error
-        )
+        reason = getattr(error, 'strerror', None) or error
         message = f'image {results["img_path"]} cannot be used: {reason}'
         if 'id' in results:
             message += f' (annotation {results["id"]})'
@@ -497,9 +470,5 @@ class LoadPoseImage(LoadImage):
                 f"{message}. Replace it, or set on_bad_image='skip' in "
                 'LoadPoseImage to train without it.'
             ) from None
-        print_log(
-            f'{message}; another sample takes its place',
-            logger='current',
-            level=logging.WARNING,
-        )
-        return None
+        message += '; another sample takes its place'
+        print_log(message, logger='current', level=logging.WARNING)

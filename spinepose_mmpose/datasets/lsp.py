@@ -24,23 +24,12 @@ from .annotation_tools import points_with_guesses, select_images
 from .label_teachers import GROUPS
 from .pseudo_label import spinetrack_file
 
-# In the file's order.
+# In the file's order; its neck is no point of SpineTrack.
 JOINTS = (
-    'right_ankle',
-    'right_knee',
-    'right_hip',
-    'left_hip',
-    'left_knee',
-    'left_ankle',
-    'right_wrist',
-    'right_elbow',
-    'right_shoulder',
-    'left_shoulder',
-    'left_elbow',
-    'left_wrist',
-    '',  # its neck is no point of SpineTrack
-    'head',
-)
+    'right_ankle right_knee right_hip left_hip left_knee left_ankle '
+    'right_wrist right_elbow right_shoulder left_shoulder left_elbow '
+    'left_wrist lsp_neck head'
+).split()
 # Of the joints' extent on each side; of its longer side at least.
 MARGIN, LEAST_MARGIN = 0.12, 0.05
 # The person's share of the box.
@@ -99,9 +88,8 @@ def lsp_to_spinetrack(
     Raises:
         ValueError: another number of images, or an image that cannot be read.
     """
-    files = sorted(Path(images).glob('*.jpg')) + sorted(
-        Path(images).glob('*.png')
-    )
+    suffixes = '.jpg', '.png'
+    files = [p for s in suffixes for p in sorted(Path(images).glob(f'*{s}'))]
     if len(files) != len(joints):
         raise ValueError(
             f'{images} holds {len(files)} images (.jpg, .png), but there are '
@@ -118,9 +106,8 @@ def lsp_to_spinetrack(
                 size = image.size
         except OSError as error:
             raise ValueError(f'{file} is no usable image: {error}') from error
-        entries.append(
-            dict(id=i, file_name=file.name, width=size[0], height=size[1])
-        )
+        sides = dict(width=size[0], height=size[1])
+        entries.append(dict(id=i, file_name=file.name, **sides))
         if np.isnan(xy).all():
             notes['unlabelled'].append(file.name)
             continue
@@ -192,7 +179,7 @@ def _person(number: int, xy: np.ndarray, size: Tuple[int, int]) -> dict:
     w, h = high - low
     keypoints = np.zeros((NUM_KEYPOINTS, 3))
     for name, point in zip(JOINTS, xy):
-        if name and not np.isnan(point).any():
+        if name in KEYPOINT_IDS and not np.isnan(point).any():
             keypoints[KEYPOINT_IDS[name]] = *point.round(2), 2
     return dict(
         id=number,

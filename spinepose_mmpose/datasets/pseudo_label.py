@@ -11,6 +11,7 @@ Letters: T opinions, N people, K = 37 keypoints.
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
@@ -20,11 +21,7 @@ from tqdm import tqdm
 from ..evaluation.coco import keypoint_similarity
 from ..evaluation.people import AREA_OF_BOX
 from ..inference.images import is_image, load_image
-from ..metainfo import (
-    KEYPOINT_NAMES,
-    NUM_KEYPOINTS,
-    SIGMAS,
-)
+from ..metainfo import KEYPOINT_NAMES, NUM_KEYPOINTS, SIGMAS
 from ..utils import write_text
 from .annotations import (
     Content,
@@ -105,20 +102,18 @@ def merge(
     merged = weights.sum(axis=0) / np.maximum(counted.sum(axis=0), 1)
     spread = np.zeros((*merged.shape, 2))
     distance = np.zeros(merged.shape)
-    for i in range(len(points)):
-        for j in range(i):
-            offset = (points[i] - points[j]) * (sure[i] & sure[j])[..., None]
-            further = np.linalg.norm(offset, axis=-1) > distance
-            spread[further] = offset[further]
-            distance = np.linalg.norm(spread, axis=-1)
+    for i, j in combinations(range(len(points)), 2):
+        offset = (points[i] - points[j]) * (sure[i] & sure[j])[..., None]
+        further = np.linalg.norm(offset, axis=-1) > distance
+        spread[further] = offset[further]
+        distance = np.linalg.norm(spread, axis=-1)
     disputed = distance > settings.max_disagreement * np.sqrt(areas)[:, None]
     similarity = keypoint_similarity(
         spread, AREA_OF_BOX * areas, np.array(SIGMAS)
     )
     has_opinion = merged > 0
-    quality = (merged * similarity).sum(axis=1) / np.maximum(
-        has_opinion.sum(axis=1), 1
-    )
+    counts = np.maximum(has_opinion.sum(axis=1), 1)
+    quality = (merged * similarity).sum(axis=1) / counts
     labelled = has_opinion & (merged >= settings.min_score) & ~disputed
     return Merged(xy, merged, labelled, disputed, quality)
 
@@ -164,6 +159,7 @@ def annotate(
             for k in np.flatnonzero(unlabelled & (merged.scores[i] > 0))
         }
         keypoints[unlabelled] = 0
+        disputed = np.flatnonzero(merged.disputed[i])
         annotations.append(
             dict(
                 person,
@@ -172,10 +168,7 @@ def annotate(
                 quality=round(float(merged.quality[i]), 4),
                 keypoint_scores=merged.scores[i].round(3).tolist(),
                 guesses=guesses,
-                disputed=[
-                    KEYPOINT_NAMES[k]
-                    for k in np.flatnonzero(merged.disputed[i])
-                ],
+                disputed=[KEYPOINT_NAMES[k] for k in disputed],
                 **extra,
             )
         )
@@ -184,12 +177,8 @@ def annotate(
 
 def spinetrack_file(images: list, annotations: list, info: dict) -> dict:
     """The content of an annotation file in SpineTrack's layout."""
-    return dict(
-        info=info,
-        images=images,
-        annotations=annotations,
-        categories=[person_category()],
-    )
+    file = dict(info=info, images=images, annotations=annotations)
+    return dict(file, categories=[person_category()])
 
 
 def read_annotations(path) -> dict:
@@ -263,9 +252,8 @@ def find_images(folder, boxes=None) -> Tuple[List[dict], Dict[object, list]]:
         content = read_annotations(boxes)
         entries = content['images']
         people = {entry['id']: [] for entry in entries}
-        for annotation in content['annotations']:
-            if annotation.get('image_id') in people:
-                people[annotation['image_id']].append(annotation)
+        for person in content['annotations']:
+            people.get(person['image_id'], []).append(person)
     if not entries:
         raise ValueError(f'{boxes or folder} holds no images')
     return entries, people
@@ -310,9 +298,8 @@ def label_images(
             xywh = np.float32([p['bbox'] for p in persons]).reshape(-1, 4)
             images.append(image)
             boxes.append(np.hstack([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]]))
-            record = dict(image=dict(entry, width=w, height=h))
-            if remark:
-                record['remark'] = remark
+            remarks = dict(remark=remark) if remark else {}
+            record = dict(image=dict(entry, width=w, height=h), **remarks)
             records.append((record, persons))
         if not images:
             continue

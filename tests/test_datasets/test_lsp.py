@@ -64,7 +64,7 @@ def teacher_file(swapped=(), exact=True):
     for i in range(4):
         points = np.zeros((37, 3))
         for name, xy in zip(JOINTS, person() + i + (0 if exact else 40)):
-            if name:
+            if name in KEYPOINT_IDS:
                 points[KEYPOINT_IDS[name]] = *xy, 2
         if i in swapped:
             points = points[list(FLIP_INDICES)]
