@@ -4,6 +4,7 @@ import os
 import os.path as osp
 import random
 import re
+from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Sequence
 
 import numpy as np
@@ -28,6 +29,7 @@ from ..models.head_extension import (
 
 
 @HOOKS.register_module()
+@dataclass(eq=False)  # hooks have a hash
 class HeadExtensionHook(Hook):
     """Fits the checkpoint of ``load_from`` to the student's keypoints.
 
@@ -56,22 +58,13 @@ class HeadExtensionHook(Hook):
         seed: Of the draw; that of the run by default.
     """
 
+    keypoint_names: Optional[Sequence[str]] = None
+    source_names: Optional[Sequence[str]] = None
+    keypoint_alias: Optional[Dict[str, str]] = None
+    redraw: Sequence[str] = ()
+    seed: Optional[int] = None
     # Before EMAHook (49), which copies the same weights.
     priority = 'VERY_HIGH'
-
-    def __init__(
-        self,
-        keypoint_names: Optional[Sequence[str]] = None,
-        source_names: Optional[Sequence[str]] = None,
-        keypoint_alias: Optional[Dict[str, str]] = None,
-        redraw: Sequence[str] = (),
-        seed: Optional[int] = None,
-    ) -> None:
-        self.keypoint_names = keypoint_names
-        self.source_names = source_names
-        self.keypoint_alias = keypoint_alias
-        self.redraw = redraw
-        self.seed = seed
 
     def before_run(self, runner) -> None:
         """Tell the model its keypoints, or compare them.
@@ -266,14 +259,9 @@ def _repair_pointer(runner) -> None:
         with open(pointer) as file:
             if osp.exists(file.read().strip()):
                 return
-    numbers = {
-        int(match[1]): match[0]
-        for match in map(
-            re.compile(r'(?:epoch|iter)_(\d+)\.pth$').match,
-            os.listdir(runner.work_dir),
-        )
-        if match
-    }
+    names = os.listdir(runner.work_dir)
+    found = (re.match(r'(?:epoch|iter)_(\d+)\.pth$', name) for name in names)
+    numbers = {int(match[1]): match[0] for match in found if match}
     if numbers:
         newest = osp.join(runner.work_dir, numbers[max(numbers)])
         runner.logger.warning(
@@ -331,6 +319,7 @@ class SampleSeedHook(Hook):
         torch.manual_seed(mix_seeds(runner.seed, runner.epoch, get_rank()))
 
 
+@dataclass
 class SeededSamples:
     """Calls ``prepare_data`` with random states of that sample.
 
@@ -341,17 +330,10 @@ class SeededSamples:
         augmentations: What of albumentations has a random state.
     """
 
-    def __init__(
-        self,
-        prepare_data: Callable[[int], dict],
-        seed: int,
-        epoch: torch.Tensor,
-        augmentations: Sequence = (),
-    ) -> None:
-        self.prepare_data = prepare_data
-        self.seed = seed
-        self.epoch = epoch
-        self.augmentations = augmentations
+    prepare_data: Callable[[int], dict]
+    seed: int
+    epoch: torch.Tensor
+    augmentations: Sequence = ()
 
     def __call__(self, idx: int) -> dict:
         seed = mix_seeds(self.seed, self.epoch.item(), idx)

@@ -308,8 +308,8 @@ def _checked_ids(subsets, sigmas, num_keypoints: int) -> List[np.ndarray]:
             f'{len(sigmas)} sigmas do not fit {num_keypoints} keypoints.'
         )
     for name, ids in subsets.items():
-        wrong = [i for i in ids if not 0 <= i < num_keypoints]
-        if wrong or not len(ids) or len(set(ids)) < len(ids):
+        known = set(ids) <= set(range(num_keypoints))
+        if not known or not len(ids) or len(set(ids)) < len(ids):
             raise ValueError(
                 f"Subset '{name}' should list keypoint ids below "
                 f'{num_keypoints}, each once, but lists {list(ids)}.'

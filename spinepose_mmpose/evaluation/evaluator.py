@@ -179,11 +179,8 @@ def _with_converter(metric: dict, metainfo: dict, source: List[str]) -> dict:
             f'two keypoints of the {what} are called',
             'they cannot be mapped by name',
         )
-    mapping = [
-        (source.index(name), i)
-        for i, name in enumerate(target)
-        if name in source
-    ]
+    common = [name for name in target if name in source]
+    mapping = [(source.index(name), target.index(name)) for name in common]
     if not mapping:
         raise ValueError(
             f'no keypoint of the model ({", ".join(source)}) has the name of '
@@ -198,12 +195,9 @@ def _with_converter(metric: dict, metainfo: dict, source: List[str]) -> dict:
         'current',
         logging.WARNING if missing else logging.INFO,
     )
-    return dict(
-        metric,
-        pred_converter=dict(
-            type='KeypointConverter', num_keypoints=len(target), mapping=mapping
-        ),
-    )
+    converter = dict(num_keypoints=len(target), mapping=mapping)
+    converter['type'] = 'KeypointConverter'
+    return dict(metric, pred_converter=converter)
 
 
 def _names(metainfo: dict) -> List[str]:

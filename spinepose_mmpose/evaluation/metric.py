@@ -54,12 +54,9 @@ class SpineTrackMetric(BaseMetric):
         use_area (bool): Take ``area`` of the annotations. Otherwise 0.53 of
             the box area. Default: True.
         iou_type (str): ``'keypoints'``, the only one.
-        score_mode (str): How the score of a person is formed, see
-            :func:`person_scores`. Default: ``'bbox_keypoint'``.
-        keypoint_score_thr (float): For ``'bbox_keypoint'``. Default: 0.2.
-        nms_mode (str): ``'oks_nms'``, ``'soft_oks_nms'`` or ``'none'``; the
-            similarity is over all keypoints. Default: ``'oks_nms'``.
-        nms_thr (float): OKS of the same person. Default: 0.9.
+        score_mode, keypoint_score_thr: How the score of a person is formed,
+            see :func:`person_scores`.
+        nms_mode, nms_thr: See :func:`suppress_people`.
         format_only (bool): Write the predictions and score nothing; needs
             ``outfile_prefix``. Default: False.
         pred_converter (dict, optional): ``num_keypoints`` and ``mapping`` that
@@ -67,8 +64,7 @@ class SpineTrackMetric(BaseMetric):
         gt_converter (dict, optional): The same for the ground truth.
         outfile_prefix (str, optional): Write the scored predictions to
             ``{outfile_prefix}.keypoints.json`` in COCO's result format.
-        collect_device (str): ``'cpu'`` or ``'gpu'``. Default: ``'cpu'``.
-        prefix (str, optional): Default: ``'spinetrack'``.
+        collect_device, prefix: Of :class:`BaseMetric`.
         subsets (dict, optional): Keypoint ids or names by subset name.
             Default: body, feet, spine and all of SpineTrack.
         report_dir (str, optional): Write what lies beneath the AP there, as
@@ -167,12 +163,10 @@ class SpineTrackMetric(BaseMetric):
             name = meta.get('dataset_name')
             hub = MessageHub.get_current_instance()
             ann_file = hub.get_info(f'{name}_ann_file', None)
+            remark = f" (the file of the dataset named '{name}'; set ann_file "
+            remark += 'if several have that name)'
             if ann_file is not None:
-                self.ground_truth = self._load_ground_truth(
-                    ann_file,
-                    f" (the file of the dataset named '{name}'; set "
-                    'ann_file if several have that name)',
-                )
+                self.ground_truth = self._load_ground_truth(ann_file, remark)
         if self.ground_truth is not None:
             self._check_num_keypoints(self.ground_truth)
 
@@ -333,27 +327,18 @@ class SpineTrackMetric(BaseMetric):
 
     def _names_and_links(self) -> Dict[str, list]:
         """Names and skeleton of the keypoints after ``gt_converter``."""
-        meta = self.dataset_meta
-        names = meta.get('keypoint_id2name', {})
-        moved = {i: i for i in range(meta['num_keypoints'])}
+        meta, count = self.dataset_meta, self.dataset_meta['num_keypoints']
+        moved = {i: i for i in range(count)}
         if self.gt_converter is not None:
-            moved = {
-                source: target
-                for source, target in self.gt_converter['mapping']
-                if isinstance(source, int)
-            }
-        names = {moved[i]: name for i, name in names.items() if i in moved}
-        return dict(
-            names=[
-                names.get(i, f'keypoint_{i}')
-                for i in range(meta['num_keypoints'])
-            ],
-            links=[
-                (moved[a], moved[b])
-                for a, b in meta.get('skeleton_links', ())
-                if a in moved and b in moved
-            ],
-        )
+            mapping = self.gt_converter['mapping']
+            moved = {a: to for a, to in mapping if isinstance(a, int)}
+        names = [f'keypoint_{i}' for i in range(count)]
+        for i, name in meta.get('keypoint_id2name', {}).items():
+            if i in moved:
+                names[moved[i]] = name
+        links = meta.get('skeleton_links', ())
+        links = [link for link in links if set(link) <= set(moved)]
+        return dict(names=names, links=[(moved[a], moved[b]) for a, b in links])
 
     def _write(self, people: PredictedPeople, scores: np.ndarray) -> None:
         """COCO result file; without boxes, as published, for a reader would

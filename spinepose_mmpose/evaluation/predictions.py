@@ -3,7 +3,8 @@
 numpy only. Letters: N people, K keypoints.
 """
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, fields
 from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -177,13 +178,10 @@ class PredictedPeople:
         return len(self.image_ids)
 
     def take(self, rows: np.ndarray) -> 'PredictedPeople':
-        return PredictedPeople(
-            [self.image_ids[row] for row in rows],
-            self.keypoints[rows],
-            self.box_scores[rows],
-            self.areas[rows],
-            self.category_ids[rows],
-        )
+        """Of these rows."""
+        image_ids, *arrays = (getattr(self, f.name) for f in fields(self))
+        ids = [image_ids[row] for row in rows]
+        return PredictedPeople(ids, *(array[rows] for array in arrays))
 
 
 def gather_people(
@@ -220,17 +218,15 @@ def gather_people(
             count = found if bottom_up else min(found, 1)
             extra += found - count
             chosen.append((of_image[id_], count))
-    remarks = []
-    if repeated:
-        remarks.append(
-            f'{repeated} predictions carry the image and sample id of another '
-            'but differ from it; the first of each is scored.'
-        )
-    if extra:
-        remarks.append(
-            f'{extra} predictions share a sample that stands for one person '
-            '(its id is no list); the first of each is scored.'
-        )
+    remarks = {
+        'carry the image and sample id of another but differ from it': repeated,
+        'share a sample that stands for one person (its id is no list)': extra,
+    }
+    remarks = [
+        f'{count} predictions {what}; the first of each is scored.'
+        for what, count in remarks.items()
+        if count
+    ]
 
     def joined(key, *shape):
         parts = [sample[key][:count] for sample, count in chosen]
@@ -316,10 +312,10 @@ def suppress_people(
         raise ValueError(f"nms_mode '{mode}' is none of {NMS_MODES}.")
     if mode == 'none':
         return np.arange(len(people))
-    nms = dict(oks_nms=oks_nms, soft_oks_nms=soft_oks_nms)[mode]
-    images: Dict[Hashable, List[int]] = {}
+    nms = oks_nms if mode == 'oks_nms' else soft_oks_nms
+    images = defaultdict(list)
     for row, image_id in enumerate(people.image_ids):
-        images.setdefault(image_id, []).append(row)
+        images[image_id].append(row)
     kept = [np.zeros(0, dtype=np.int64)]
     for rows in map(np.array, images.values()):
         xy, areas = people.keypoints[rows], people.areas[rows]
@@ -349,11 +345,9 @@ def oks_nms(
     """
     left, kept = _best_first(scores), []
     while left.size:
-        best, left = left[0], left[1:]
-        kept.append(best)
-        if left.size:
-            oks = _oks_with(keypoints, areas, best, left, sigmas)
-            left = left[~(oks > threshold)]
+        oks = _oks_with_first(keypoints, areas, left, sigmas)
+        kept.append(left[0])
+        left = left[1:][~(oks > threshold)]
     return np.array(kept, dtype=np.int64)
 
 
@@ -382,12 +376,11 @@ def soft_oks_nms(
     left, kept = _best_first(scores), []
     left_scores = np.asarray(scores, dtype=np.float64)[left]
     while left.size and len(kept) < max_people:
-        best, left = left[0], left[1:]
-        kept.append(best)
-        oks = _oks_with(keypoints, areas, best, left, sigmas)
+        oks = _oks_with_first(keypoints, areas, left, sigmas)
+        kept.append(left[0])
         left_scores = left_scores[1:] * np.exp(-(oks**2) / threshold)
         order = _best_first(left_scores)
-        left, left_scores = left[order], left_scores[order]
+        left, left_scores = left[1:][order], left_scores[order]
     return np.array(kept, dtype=np.int64)
 
 
@@ -396,10 +389,12 @@ def _best_first(scores) -> np.ndarray:
     return np.argsort(np.asarray(scores, np.float64), kind='stable')[::-1]
 
 
-def _oks_with(keypoints, areas, one, others, sigmas) -> np.ndarray:
-    """OKS of a person with others, all K keypoints counting as labelled and
-    the mean of the two areas, as in MMPose's oks_nms."""
-    xy = np.asarray(keypoints[..., :2], dtype=np.float64)
-    areas, sigmas = (np.asarray(v, np.float64) for v in (areas, sigmas))
-    area = (areas[one] + areas[others]) / 2
-    return keypoint_similarity(xy[one] - xy[others], area, sigmas).mean(axis=1)
+def _oks_with_first(keypoints, areas, rows, sigmas) -> np.ndarray:
+    """OKS of the first person with the others, all K keypoints counting as
+    labelled and the mean of the two areas, as in MMPose's oks_nms."""
+    xy = np.asarray(keypoints, np.float64)[rows, :, :2]
+    areas = np.asarray(areas, np.float64)[rows]
+    similarity = keypoint_similarity(
+        xy[0] - xy[1:], (areas[0] + areas[1:]) / 2, np.asarray(sigmas)
+    )
+    return similarity.mean(axis=1)

@@ -75,11 +75,9 @@ class ReportOptions:
     draw: bool = True
 
     def __post_init__(self):
-        if (
-            not 0 < self.min_oks <= 1
-            or self.pck_fraction <= 0
-            or min(self.num_bootstrap, self.num_worst) < 0
-        ):
+        numbers = self.num_bootstrap, self.num_worst
+        is_oks, is_share = 0 < self.min_oks <= 1, self.pck_fraction > 0
+        if not is_oks or not is_share or min(numbers) < 0:
             raise ValueError(
                 f'{self}: min_oks should lie in (0, 1], pck_fraction be '
                 'positive, num_bootstrap and num_worst not negative.'
@@ -251,25 +249,26 @@ def _summaries(values, groups, num_bootstrap) -> List[Dict[str, Any]]:
     return summaries
 
 
-def _missed(gts, dts, sigmas, rows, found) -> List[Case]:
-    """Labelled people who were not found, with the most similar prediction of
-    the image that nobody else has."""
-    cases = []
-    free = np.ones(len(dts), dtype=bool)
-    free[found] = False
+def _each_and_all(values, num_bootstrap) -> List[Dict[str, Any]]:
+    """:func:`_summaries` of each column, and of all together."""
+    columns = range(next(iter(values.values())).shape[1])
+    groups = [*([i] for i in columns), columns]
+    return _summaries(values, groups, num_bootstrap)
+
+
+def _missed(gts, dts, sigmas, rows, found):
+    """Cases of labelled people who were not found, with the most similar
+    prediction of the image that nobody else has."""
+    free = np.setdiff1d(np.arange(len(dts)), found)
     for person in np.setdiff1d(np.flatnonzero(gts.labelled_people()), rows):
-        image = gts.image_index[person]
-        left = np.flatnonzero(free & (dts.image_index == image))
-        case = Case(int(person), None, 0.0, False)
+        left = free[dts.image_index[free] == gts.image_index[person]]
+        best, similarity, of = None, 0.0, [person]
         if left.size:
-            of = [person]
             oks = oks_matrix(
                 dts.keypoints[left], gts.keypoints[of], gts.areas[of], sigmas
             )
-            best = int(left[oks.argmax()])
-            case = replace(case, prediction=best, oks=float(oks.max()))
-        cases.append(case)
-    return cases
+            best, similarity = int(left[oks.argmax()]), float(oks.max())
+        yield Case(int(person), best, similarity, False)
 
 
 def _curve(precision: np.ndarray, recall: np.ndarray) -> Dict[str, list]:
@@ -293,17 +292,10 @@ def _spine(gt, dt, names, predicted, num_bootstrap) -> Dict[str, Any]:
     if len(chain) < 3 or not predicted[chain].all():
         return {}
     bends = chain_errors(gt, dt, chain)
-
-    def summaries(values):
-        """Of each column, and of all together."""
-        columns = range(next(iter(values.values())).shape[1])
-        groups = [*([i] for i in columns), columns]
-        *single, whole = _summaries(values, groups, num_bootstrap)
-        del whole['compared']
-        return single, whole
-
-    segments, angle = summaries(dict(angle=bends.pop('angle')))
-    joints, turns = summaries(bends)
+    angles = dict(angle=bends.pop('angle'))
+    *segments, angle = _each_and_all(angles, num_bootstrap)
+    *joints, turns = _each_and_all(bends, num_bootstrap)
+    del angle['compared'], turns['compared']
     return dict(
         points=points,
         **angle,
@@ -317,20 +309,17 @@ def _spine(gt, dt, names, predicted, num_bootstrap) -> Dict[str, Any]:
 
 
 def _sides(gt, dt, names, predicted) -> Dict[str, Any]:
-    pairs = []
-    for i, name in enumerate(names):
-        other = name.replace('left', 'right', 1)
-        if 'left' in name and other in names:
-            pair = [i, names.index(other)]
-            pairs += [pair] if predicted[pair].all() else []
+    others = [name.replace('left', 'right', 1) for name in names]
+    pairs = [
+        (i, names.index(other))
+        for i, (name, other) in enumerate(zip(names, others))
+        if 'left' in name and other in names
+    ]
+    pairs = [pair for pair in pairs if predicted[list(pair)].all()]
     if not pairs:
         return dict(share=None, pairs=[])
-    columns = range(len(pairs))
-    *rows, whole = _summaries(
-        dict(exchanged=side_confusion(gt, dt, pairs)),
-        [*([i] for i in columns), columns],
-        0,
-    )
+    values = dict(exchanged=side_confusion(gt, dt, pairs))
+    *rows, whole = _each_and_all(values, 0)
     return dict(
         share=whole['exchanged']['value'],
         pairs=[
@@ -422,14 +411,11 @@ def tables(content: Dict[str, Any]) -> Dict[str, str]:
         for row in content['spine'].get(f'{part}s', ())
         for points in [[row[k] for k in ('upper', 'lower', 'at') if k in row]]
     ]
+    columns = ('subset', 'people', *STAT_NAMES, 'compared')
+    subsets = frame(subsets, columns, ERRORS)
     columns = ('part', 'keypoints', 'vertebrae', 'compared')
-    frames = dict(
-        keypoints=keypoints,
-        subsets=frame(
-            subsets, ('subset', 'people', *STAT_NAMES, 'compared'), ERRORS
-        ),
-        spine=frame(spine, columns, CHAIN_ERRORS),
-    )
+    spine = frame(spine, columns, CHAIN_ERRORS)
+    frames = dict(keypoints=keypoints, subsets=subsets, spine=spine)
     style = dict(index=False, float_format='%.6g', lineterminator='\n')
     return {f'{n}.csv': table.to_csv(**style) for n, table in frames.items()}
 
