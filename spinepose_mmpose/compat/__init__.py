@@ -12,11 +12,15 @@ from importlib import import_module
 from . import import_hooks
 from .shim import Shim, active, probed
 
-_modules = [
-    import_module(f'{__name__}.{info.name}')
+_modules = {
+    info.name: import_module(f'{__name__}.{info.name}')
     for info in pkgutil.iter_modules(__path__)
-]
-SHIMS = tuple(m.SHIM for m in _modules if hasattr(m, 'SHIM'))
+}
+SHIMS = tuple(
+    Shim(name=name, probe=module.probe, apply=module.apply, **module.SHIM)
+    for name, module in _modules.items()
+    if hasattr(module, 'SHIM')
+)
 
 # Names of shims to leave out, to see whether they are still needed.
 SKIP = 'SPINEPOSE_SKIP_SHIMS'

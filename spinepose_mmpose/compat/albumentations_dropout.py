@@ -5,7 +5,6 @@ import sys
 from typing import Optional
 
 from .import_hooks import is_installed
-from .shim import Shim
 
 TRANSFORMS = 'mmpose.datasets.transforms.common_transforms'
 
@@ -69,13 +68,10 @@ def apply() -> None:
     cls.albu_builder = albu_builder
 
 
-SHIM = Shim(
-    name='albumentations_dropout',
+SHIM = dict(
     problem="albumentations renamed CoarseDropout's arguments and ignores "
     'the old ones; it also moved augmentations.transforms, which mmpose reads',
     versions='albumentations >= 2 with mmpose 1.3.2',
     remove_when="mmpose's configs use the new names",
-    probe=probe,
-    apply=apply,
     after=TRANSFORMS,
 )

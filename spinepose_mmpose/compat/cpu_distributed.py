@@ -5,7 +5,6 @@ from functools import lru_cache
 from typing import Optional
 
 from .import_hooks import after_import
-from .shim import Shim
 
 DIST = 'mmengine.dist.utils'
 WRAPPER = 'mmengine.model.wrappers.distributed'
@@ -130,13 +129,10 @@ def _sync_batch_norm(self, input):
     return out.to(input.dtype)
 
 
-SHIM = Shim(
-    name='cpu_distributed',
+SHIM = dict(
     problem='without a GPU mmengine calls torch.cuda.set_device, passes device '
     'ids to DistributedDataParallel, and SyncBatchNorm refuses CPU tensors',
     versions='mmengine 0.10.7 with a CPU torch',
     remove_when='mmengine trains through gloo and SyncBatchNorm on CPUs',
-    probe=probe,
-    apply=apply,
     after=DIST,
 )

@@ -4,8 +4,6 @@ import inspect
 import sys
 from typing import Optional
 
-from .shim import Shim
-
 MODULE = 'mmpose.apis.inferencers.pose2d_inferencer'
 
 
@@ -67,13 +65,10 @@ def _crops(inferencer, input, index: int, bboxes) -> list:
     ]
 
 
-SHIM = Shim(
-    name='inferencer_boxes',
+SHIM = dict(
     problem='boxes passed to MMPoseInferencer are overwritten, by the '
     "detector's or by the whole image",
     versions='mmpose 1.3.2',
     remove_when='mmpose uses the boxes that it is given',
-    probe=probe,
-    apply=apply,
     after=MODULE,
 )

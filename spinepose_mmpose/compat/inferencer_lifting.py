@@ -4,8 +4,6 @@ import sys
 from functools import wraps
 from typing import Optional
 
-from .shim import Shim
-
 MODULE = 'mmpose.apis.inferencers.pose3d_inferencer'
 
 
@@ -53,14 +51,11 @@ def apply() -> None:
     cls.preprocess_single = preprocess_single
 
 
-SHIM = Shim(
-    name='inferencer_lifting',
+SHIM = dict(
     problem='Pose3DInferencer takes the keypoints of Human3.6M alone, and '
     'needs the usual box of a dataset that has none',
     versions='mmpose 1.3.2',
     remove_when='mmpose converts nothing where 2D and 3D keypoints are the '
     'same',
-    probe=probe,
-    apply=apply,
     after=MODULE,
 )

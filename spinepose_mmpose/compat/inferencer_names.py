@@ -4,8 +4,6 @@ import sys
 from pathlib import Path
 from typing import Iterator, Optional
 
-from .shim import Shim
-
 BASE = 'mmengine.infer.infer'
 
 
@@ -68,13 +66,10 @@ def _is_mmpose(dir: str) -> bool:
     return Path(dir) in (package / '.mim', package.parent)
 
 
-SHIM = Shim(
-    name='inferencer_names',
+SHIM = dict(
     problem='MMPoseInferencer finds models by name in the index of mmpose '
     'alone, not in that of a plugin',
     versions='mmengine 0.10.7, mmpose 1.3.2',
     remove_when="mmengine reads the model indices of plugins' packages",
-    probe=probe,
-    apply=apply,
     after=BASE,
 )

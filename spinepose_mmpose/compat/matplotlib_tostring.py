@@ -3,8 +3,6 @@
 import sys
 from typing import Optional
 
-from .shim import Shim
-
 MODULE = 'matplotlib.backends.backend_agg'
 
 
@@ -23,13 +21,10 @@ def apply() -> None:
     sys.modules[MODULE].FigureCanvasAgg.tostring_rgb = tostring_rgb
 
 
-SHIM = Shim(
-    name='matplotlib_tostring',
+SHIM = dict(
     problem="mmpose's 3D visualizer calls tostring_rgb, which Matplotlib 3.10 "
     'removed',
     versions='mmpose 1.3.2',
     remove_when='mmpose reads buffer_rgba',
-    probe=probe,
-    apply=apply,
     after=MODULE,
 )

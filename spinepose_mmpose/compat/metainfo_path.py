@@ -5,8 +5,6 @@ import sys
 from copy import deepcopy
 from typing import Optional
 
-from .shim import Shim
-
 MODULE = 'mmpose.datasets.datasets.utils'
 NAME = 'spinetrack.py'
 
@@ -39,13 +37,10 @@ def apply() -> None:
             module.parse_pose_metainfo = parse_pose_metainfo
 
 
-SHIM = Shim(
-    name='metainfo_path',
+SHIM = dict(
     problem='published SpinePose configs name the metainfo by a path that '
     'mmpose resolves against the working directory and its own package',
     versions='mmpose 1.3.2',
     remove_when='mmpose ships configs/_base_/datasets/spinetrack.py',
-    probe=probe,
-    apply=apply,
     after=MODULE,
 )

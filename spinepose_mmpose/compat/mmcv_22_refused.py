@@ -3,7 +3,6 @@
 from typing import Optional
 
 from .import_hooks import after_import, is_installed
-from .shim import Shim
 
 ACCEPTED = '2.1.0'
 
@@ -37,12 +36,9 @@ def apply() -> None:
     after_import('mmdet', restore)
 
 
-SHIM = Shim(
-    name='mmcv_22_refused',
+SHIM = dict(
     problem='mmdet asserts mmcv < 2.2.0 on import, although it runs with it',
     versions='mmdet 3.3.0 with mmcv or mmcv-lite 2.2.x',
     remove_when='mmdet accepts mmcv 2.2',
-    probe=probe,
-    apply=apply,
     before=('mmdet',),
 )

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Optional
 
 from .import_hooks import is_installed
-from .shim import Shim, stand_in
+from .shim import stand_in
 
 MODULE = 'mmcv._ext'
 
@@ -113,13 +113,10 @@ def _torchvision_nms():
     return operator
 
 
-SHIM = Shim(
-    name='mmcv_ext',
+SHIM = dict(
     problem='mmpose and mmdet import mmcv.ops, which needs the compiled '
     'mmcv._ext; mmcv-lite lacks it and a build of mmcv takes ~25 minutes',
     versions='mmcv-lite 2.0-2.2 with mmpose 1.3.2, mmdet 3.3.0',
     remove_when='mmcv ships wheels for the PyTorch in use',
-    probe=probe,
-    apply=apply,
     after='mmcv',
 )

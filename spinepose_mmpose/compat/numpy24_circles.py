@@ -3,8 +3,6 @@
 import sys
 from typing import Optional
 
-from .shim import Shim
-
 MODULE = 'mmpose.visualization.opencv_backend_visualizer'
 
 
@@ -32,13 +30,10 @@ def apply() -> None:
     cls.draw_circles = draw_circles
 
 
-SHIM = Shim(
-    name='numpy24_circles',
+SHIM = dict(
     problem="mmpose's visualizer hands OpenCV a radius as an array of one "
     'number, which no longer turns into a number',
     versions='numpy >= 2.4 with mmpose 1.3.2',
     remove_when='mmpose passes the radius as a number',
-    probe=probe,
-    apply=apply,
     after=MODULE,
 )

@@ -4,7 +4,7 @@ import inspect
 import sys
 from typing import Optional
 
-from .shim import Overlay, Shim
+from .shim import Overlay
 
 MODULE = 'mmdeploy.apis.onnx.export'
 
@@ -28,13 +28,10 @@ def apply() -> None:
     module.torch = Overlay(torch, onnx=Overlay(torch.onnx, export=export))
 
 
-SHIM = Shim(
-    name='onnx_dynamo',
+SHIM = dict(
     problem='mmdeploy calls torch.onnx.export for the TorchScript exporter, '
     'which is no longer the default',
     versions='torch >= 2.9 with mmdeploy 1.3.1',
     remove_when='mmdeploy passes dynamo=False',
-    probe=probe,
-    apply=apply,
     after=MODULE,
 )

@@ -4,8 +4,6 @@ import os.path as osp
 import sys
 from typing import Dict, Optional, Sequence
 
-from .shim import Shim
-
 PACKAGE = 'mmdeploy.backend.openvino'
 
 
@@ -86,13 +84,10 @@ def apply() -> None:
     wrapper.__init__, wrapper.forward = _init_wrapper, _forward
 
 
-SHIM = Shim(
-    name='openvino_convert',
+SHIM = dict(
     problem="mmdeploy converts by OpenVINO's Model Optimizer and runs by "
     'openvino.inference_engine; both are gone',
     versions='OpenVINO >= 2024 with mmdeploy 1.3.1',
     remove_when='mmdeploy calls openvino.convert_model',
-    probe=probe,
-    apply=apply,
     after=f'{PACKAGE}.wrapper',
 )

@@ -14,10 +14,11 @@ logger = logging.getLogger('spinepose_mmpose.compat')
 
 @dataclass(frozen=True)
 class Shim:
-    """One upstream break and its fix.
+    """One upstream break and its fix: a file's functions ``probe`` and
+    ``apply`` and what else its ``SHIM`` says.
 
     Attributes:
-        name (str): Short name, also the file's name.
+        name (str): The file's name.
         problem (str): The upstream problem, as its users see it.
         versions (str): The versions in which it was measured.
         remove_when (str): When the file can be deleted.

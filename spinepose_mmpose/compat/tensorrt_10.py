@@ -14,7 +14,6 @@ import sys
 from typing import Dict, List, Optional
 
 from .import_hooks import after_import
-from .shim import Shim
 
 PLUGINS = 'mmdeploy.backend.tensorrt.init_plugins'
 WRAPPER = 'mmdeploy.backend.tensorrt.wrapper'
@@ -165,13 +164,10 @@ def _kind(engine, name: str) -> Dict:
     return dict(dtype=dtypes[dtype], device=device)
 
 
-SHIM = Shim(
-    name='tensorrt_10',
+SHIM = dict(
     problem='mmdeploy runs engines through bindings by index, and stops where '
     'its own library of operators does not load',
     versions='TensorRT >= 10 or CUDA >= 12 with mmdeploy 1.3.1',
     remove_when='mmdeploy runs engines through tensors by name',
-    probe=probe,
-    apply=apply,
     after=PLUGINS,
 )

@@ -9,7 +9,7 @@ import sys
 from types import SimpleNamespace
 from typing import Optional
 
-from .shim import Overlay, Shim
+from .shim import Overlay
 
 MODULE = 'mmdeploy.backend.tensorrt.utils'
 
@@ -79,12 +79,9 @@ def apply() -> None:
     module.from_onnx = from_onnx
 
 
-SHIM = Shim(
-    name='tensorrt_11',
+SHIM = dict(
     problem='mmdeploy asks the builder, not the ONNX file, for FP16 and INT8',
     versions='TensorRT >= 11 with mmdeploy 1.3.1',
     remove_when='mmdeploy builds strongly typed networks',
-    probe=probe,
-    apply=apply,
     after=MODULE,
 )

@@ -4,7 +4,7 @@ import importlib
 import sys
 from typing import Optional
 
-from .shim import Shim, stand_in
+from .shim import stand_in
 
 
 def probe() -> Optional[str]:
@@ -41,13 +41,10 @@ def apply() -> None:
     )
 
 
-SHIM = Shim(
-    name='torchvision_missing',
+SHIM = dict(
     problem='mmpose.visualization.simcc_vis imports torchvision for '
     'ToPILImage alone; a torchvision built for another torch dies on import',
     versions='mmpose 1.3.2 with a CUDA torchvision on a CPU torch, or none',
     remove_when='mmpose imports torchvision lazily',
-    probe=probe,
-    apply=apply,
     before=('mmdet', 'mmpose'),
 )

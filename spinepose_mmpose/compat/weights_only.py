@@ -20,7 +20,7 @@ from functools import partial
 from typing import List, Optional, Tuple
 
 from .import_hooks import after_import
-from .shim import Overlay, Shim
+from .shim import Overlay
 
 CHECKPOINT = 'mmengine.runner.checkpoint'
 HISTORY_METHODS = ('min', 'max', 'current', 'mean')
@@ -134,14 +134,11 @@ def _load_weights_only() -> None:
     module.load_url = partial(module.load_url, weights_only=True)
 
 
-SHIM = Shim(
-    name='weights_only',
+SHIM = dict(
     problem='torch.load with weights_only refuses the numpy arrays and '
     'HistoryBuffers of every MMEngine checkpoint, and MMEngine loads addresses '
     'without weights_only',
     versions='torch >= 2.6 with mmengine 0.10.7',
     remove_when='mmengine passes weights_only and allow-lists its own types',
-    probe=probe,
-    apply=apply,
     after='mmengine.logging',
 )

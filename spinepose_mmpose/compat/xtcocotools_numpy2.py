@@ -5,7 +5,7 @@ import sys
 from typing import Optional
 
 from .import_hooks import is_installed
-from .shim import Shim, stand_in
+from .shim import stand_in
 
 
 def probe() -> Optional[str]:
@@ -96,13 +96,10 @@ def _evaluator() -> type:
     return COCOeval
 
 
-SHIM = Shim(
-    name='xtcocotools_numpy2',
+SHIM = dict(
     problem='xtcocotools wheels are built for numpy 1 '
     '(ValueError: numpy.dtype size changed)',
     versions='xtcocotools 1.14.3 with numpy 2',
     remove_when='xtcocotools publishes wheels for numpy 2',
-    probe=probe,
-    apply=apply,
     before=('xtcocotools', 'mmpose'),
 )

@@ -183,6 +183,20 @@ def test_blocks_hold_every_node_once(model):
     assert of['backbone.stage1.1'] == 7 and of['backbone.stage4.1'] == 2
 
 
+def test_blocks_of_a_file_with_other_names(model):
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for i, node in enumerate(copy.graph.node):
+        node.name = f'{node.op_type}_{i}'
+    blocks = node_blocks(copy)
+    assert sum(map(len, blocks.values())) == len(copy.graph.node)
+    # Each convolution and each linear layer, and not the attention's products.
+    assert len(blocks) == 38 + 5
+    copy.graph.output[0].name = 'dets'
+    with pytest.raises(ValueError, match=r"no RTMPose: its outputs are \['de"):
+        node_blocks(copy)
+
+
 def test_the_graph_is_really_8_bit(model, ranges, crops):
     made = quantized(model, ranges, nodes_of(model))
     onnx.checker.check_model(made)
