@@ -10,6 +10,7 @@ from dataclasses import asdict, fields
 from typing import Callable, Mapping, Optional, Sequence, Tuple
 
 import cv2
+from tqdm import tqdm
 
 from ..utils import USER_ERRORS, one_sentence, sentence
 from ..version import __version__
@@ -265,24 +266,21 @@ class ConsoleReport:
         self.close()
         self.count, self.total = done, total
         self._tell('begin', '', name=label, total=total, done=done)
-        if self.has_bar:
-            from tqdm import tqdm
-
-            self.bar = tqdm(
-                total=total,
-                initial=done,
-                desc=_printable(label),
-                unit=' photographs' if label == 'photographs' else ' frames',
-                dynamic_ncols=True,
-                mininterval=0.2 if sys.stderr.isatty() else LOG_SECONDS,
-                file=sys.stderr,
-            )
+        self.bar = tqdm(
+            total=total,
+            initial=done,
+            desc=_printable(label),
+            unit=' photographs' if label == 'photographs' else ' frames',
+            dynamic_ncols=True,
+            mininterval=0.2 if sys.stderr.isatty() else LOG_SECONDS,
+            file=sys.stderr,
+            disable=not self.has_bar,
+        )
 
     def frame(self) -> None:
         """A frame or a photograph is done."""
         self.count += 1
-        if self.bar is not None:
-            self.bar.update()
+        self.bar.update()
         if self.count % LOG_FRAMES == 0:
             self._tell('progress', '', done=self.count, total=self.total)
 
@@ -388,10 +386,8 @@ class ConsoleReport:
     def _complain(self, event: str, text: str, **values) -> None:
         if self.as_json:
             self._print_json(event, values)
-        elif self.bar is not None:
-            self.bar.write(_printable(text), file=sys.stderr)
         else:
-            print(_printable(text), file=sys.stderr, flush=True)
+            tqdm.write(_printable(text), file=sys.stderr)  # above the bar
 
     def _print_json(self, event: str, values: dict) -> None:
         line = json.dumps({'event': event, **values})

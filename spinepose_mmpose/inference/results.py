@@ -141,12 +141,10 @@ def stack_people(
         people (Sequence): N people with the same K keypoints.
         num_keypoints (int): K where there is nobody to tell.
     """
-    if not people:
-        return (
-            np.zeros((0, num_keypoints, 2), np.float32),
-            np.zeros((0, num_keypoints), np.float32),
-        )
+    k = len(people[0].names) if people else num_keypoints
+    keypoints = [person.keypoints for person in people]
+    scores = [person.scores for person in people]
     return (
-        np.stack([person.keypoints for person in people]),
-        np.stack([person.scores for person in people]),
+        np.reshape(np.float32(keypoints), (-1, k, 2)),
+        np.reshape(np.float32(scores), (-1, k)),
     )

@@ -47,7 +47,7 @@ class Run:
         self, settings: Settings, jobs: List[Job], report, environment: Mapping
     ):
         self.settings, self.jobs, self.report = settings, jobs, report
-        self.source = None
+        self.source, self.scratch = None, ''  # a folder, see run_jobs
         if len(jobs) == 1 and jobs[0].kind == CLIP:
             # At once, so that a wrong file is told before models are loaded.
             self.source = open_source(jobs[0].source, settings.sequence)

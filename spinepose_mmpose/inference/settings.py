@@ -380,17 +380,16 @@ class Settings:
 
     def __post_init__(self):
         for spec in fields(self):
+            name, value = spec.name, getattr(self, spec.name)
             try:
-                check_value(spec, getattr(self, spec.name))
+                check_value(spec, value)
             except ValueError as error:
-                raise ValueError(f'{spec.name}: {error}') from None
+                raise ValueError(f'{name}: {error}') from None
+            is_given = name in LIFTING and value != spec.default
+            if is_given and not self.enable_lifting:
+                raise ValueError(f'{name} needs enable_lifting')
         if self.resume and self.overwrite:
             raise ValueError('resume and overwrite contradict each other')
-        for spec in fields(self):
-            name = spec.name
-            if name in LIFTING and getattr(self, name) != spec.default:
-                if not self.enable_lifting:
-                    raise ValueError(f'{name} needs enable_lifting')
         if self.smooth == 'offline' and not self.tracking:
             raise ValueError(
                 'smoothing offline needs identities, and so tracking'

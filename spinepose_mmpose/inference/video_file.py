@@ -10,7 +10,7 @@ import heapq
 import os
 from contextlib import closing
 from fractions import Fraction
-from typing import Iterator, List, NamedTuple, Optional, Tuple
+from typing import Iterator, List, Optional, Tuple
 
 from .settings import Span
 from .video import (
@@ -29,15 +29,6 @@ REORDER = 32
 # A file is given up after so many failed reads without a frame in between.
 MAX_FAILURES = 100
 LOST = 'it cannot be decoded'
-
-
-class _Entry(NamedTuple):
-    """A frame at which decoding may begin: its number and time, and the time
-    of the key frame before it, in units of the stream."""
-
-    index: int
-    pts: int
-    key: int
 
 
 class VideoFile:
@@ -108,11 +99,10 @@ class VideoFile:
         stream.thread_type = 'AUTO'
         return container, stream
 
-    def _entry(
-        self, span: Span, after: int
-    ) -> Tuple[Optional[int], Optional[_Entry]]:
-        """Number of the span's first frame, and where to begin decoding; None
-        where only decoding tells."""
+    def _entry(self, span: Span, after: int) -> tuple:
+        """Number of the span's first frame, and the frame at which decoding may
+        begin: its number and time, and the time of the key frame before it, in
+        units of the stream; None where only decoding tells."""
         if not self.is_indexed or (span.start == WHOLE.start and after < 0):
             return None, None
         times, keys, late = [], [], 0
@@ -142,25 +132,27 @@ class VideoFile:
         key = max((k for k in keys if k <= times[begin]), default=None)
         if key is None:
             return first, None
-        return first, _Entry(begin, times[begin], key)
+        return first, (begin, times[begin], key)
 
-    def _numbered(self, entry: Optional[_Entry] = None) -> Iterator[Frame]:
+    def _numbered(self, entry: Optional[tuple] = None) -> Iterator[Frame]:
         """Frames from an entry, if it is found there, or from the beginning;
         the image is still PyAV's. At the end it is known what is missing."""
         frame = None
         container, stream = self._open()
         with container:
             origin = _origin(container, stream)
+            index = 0
             if entry is not None:
-                container.seek(entry.key, stream=stream)
-            index = 0 if entry is None else None
+                begin, entry_pts, key = entry
+                container.seek(key, stream=stream)
+                index = None
             for picture, pts, error in self._decoded(container, stream):
                 if index is None:
-                    if pts < entry.pts:
+                    if pts < entry_pts:
                         continue
-                    if pts > entry.pts:
+                    if pts > entry_pts:
                         break
-                    index = entry.index
+                    index = begin
                 origin = pts if origin is None else origin
                 time = float((pts - origin) * stream.time_base)
                 frame = Frame(picture, index, time, error)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...metainfo import KEYPOINT_NAMES
 from ..network import NetworkSpec, flip_indices
 from ..preprocess import Points
 from .openvino import OpenVinoSession
@@ -20,16 +21,10 @@ LANDMARKS, VALUES = 39, 5
 # on hand-labelled people.
 PADDING = 1.3
 # Our name -> landmark, where the point on the body is the same.
-LANDMARKS_OF = {
-    **{'eye': (2, 5), 'ear': (7, 8), 'shoulder': (11, 12), 'elbow': (13, 14)},
-    **{'wrist': (15, 16), 'hip': (23, 24), 'knee': (25, 26)},
-    **{'ankle': (27, 28), 'big_toe': (31, 32), 'heel': (29, 30)},
-}
-NAMES = {'nose': 0} | {
-    f'{side}_{part}': landmark
-    for part, pair in LANDMARKS_OF.items()
-    for side, landmark in zip(('left', 'right'), pair)
-}
+# The first 17 keypoints are COCO's.
+NAMES = dict(
+    zip(KEYPOINT_NAMES, (0, 2, 5, 7, 8, *range(11, 17), *range(23, 29)))
+) | dict(left_big_toe=31, right_big_toe=32, left_heel=29, right_heel=30)
 
 
 def create(files, device, threads, half, spinning) -> 'BlazePose':
