@@ -18,7 +18,8 @@ STAGES = {
     'shape of the body': 'make_body',
     'clothes and hair': 'dress',
     'light and shadow map': '_lighting',
-    'surroundings': '_draw_objects',
+    'surroundings': '_shade_objects',
+    'people': 'shade_finely',
     'labels': 'annotate',
     'camera (blur, exposure, noise)': 'finish',
 }

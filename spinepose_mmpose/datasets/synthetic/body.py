@@ -66,42 +66,32 @@ def anatomy() -> SimpleNamespace:
         ) from None
     torch.set_num_threads(1)
     model = anny.Anny().to(dtype=torch.float32)
-    names = list(model.bone_labels)
-    index = model.vertex_bone_indices.numpy().astype(np.int32)
-    weight = model.vertex_bone_weights.numpy().astype(np.float32)
-    template = model.template_vertices.numpy().astype(np.float32)
     regressor = KeypointsRegressor.coco(model)
-    dense = np.zeros((len(template), len(names)), np.float32)
-    np.put_along_axis(dense, index, weight, 1)
-    parents = np.array(model.bone_parents, np.int32)
     inside = get_face_segmentation_mask(
         model, ['mouth_cavity', 'tongue', 'eye_back.L', 'eye_back.R',
                 'eye_cavity.L', 'eye_cavity.R']
     ).numpy()  # fmt: skip
-    parts = [_part(name) for name in names]
-    neutral = _shape_arrays(model, {k: 0.5 for k in model.phenotype_labels})
-    return SimpleNamespace(
+    names = list(model.bone_labels)
+    data = SimpleNamespace(
         model=model,
         shapes=SimpleShapeDistribution(model),
         names=names,
         bone={name: i for i, name in enumerate(names)},
-        parents=parents,
+        parents=np.array(model.bone_parents, np.int32),
         faces=model.faces.numpy().astype(np.int32)[~inside],
-        template=template,
-        index=index,
-        weight=weight,
-        dense=dense,
-        part=np.array(parts)[dense.argmax(1)],
+        template=model.template_vertices.numpy(),
+        index=model.vertex_bone_indices.numpy().astype(np.int32),
+        weight=model.vertex_bone_weights.numpy(),
         regressor=dict(
-            zip(
-                regressor.labels,
-                regressor.regression_weights.numpy().astype(np.float32),
-            )
-        ),
-        keypoint_weights=_keypoint_weights(
-            dense, names, *neutral, regressor, template
+            zip(regressor.labels, regressor.regression_weights.numpy())
         ),
     )
+    data.dense = np.zeros((len(data.template), len(names)), np.float32)
+    np.put_along_axis(data.dense, data.index, data.weight, 1)
+    parts = np.array([_part(name) for name in names])
+    data.part = parts[data.dense.argmax(1)]
+    data.keypoint_weights = _keypoint_weights(data)
+    return data
 
 
 def _part(bone: str) -> int:
@@ -193,38 +183,24 @@ def make_body(shape: dict) -> Body:
     """
     data = anatomy()
     vertices, heads = _shape_arrays(data.model, shape)
-    points = _rest_keypoints(
-        vertices, heads, data.names, data.regressor, data.template
-    )
-    scale = _torso(vertices, heads, data.names, data.regressor)[0]
-    return Body(
-        vertices.astype(np.float32), heads.astype(np.float32), points, scale
-    )
+    return Body(vertices, heads, *_rest_keypoints(data, vertices, heads))
 
 
-def _torso(vertices, heads, names, regressor):
-    """Scale and (y, z) shift that take the markers' sagittal plane to ours."""
-    shoulder = heads[names.index('upperarm01.L')][1:]
-    hip = regressor['left_hip'] @ vertices
+def _rest_keypoints(data, vertices, heads):
+    """Keypoints and scale of :class:`Body`."""
+    hip, nose = (data.regressor[n] @ vertices for n in ('left_hip', 'nose'))
+    # What takes the markers' sagittal plane to ours: scale and (y, z) shift.
+    shoulder = heads[data.bone['upperarm01.L']][1:]
     scale = (shoulder[1] - hip[2]) / (SHOULDER[1] - HIP[1])
-    source = scale * np.array([-(SHOULDER + HIP)[0], (SHOULDER + HIP)[1]]) / 2
-    return scale, (shoulder + hip[1:]) / 2 - source
-
-
-def _neck_scale(nose, scale, shift):
-    """Factor of the table's part above C7 that takes its nose to ours."""
-    table = MARKERS['nose'][1] - NECK
-    return ((nose - shift[1]) / scale - NECK) / table
-
-
-def _rest_keypoints(vertices, heads, names, regressor, template):
-    scale, shift = _torso(vertices, heads, names, regressor)
+    shift = (shoulder + hip[1:] - scale * (SHOULDER + HIP) * [-1, 1]) / 2
+    # What takes the table's part above C7 to the height of the nose.
+    neck = (nose[2] - shift[1]) / scale - NECK
+    neck /= MARKERS['nose'][1] - NECK
     points = {}
-    nose = regressor['nose'] @ vertices
     for name in PLACED:
         forward, up, right = MARKERS[name]
         if up > NECK:
-            up = NECK + (up - NECK) * _neck_scale(nose[2], scale, shift)
+            up = NECK + (up - NECK) * neck
         y, z = scale * np.array([-forward, up]) + shift
         points[name] = np.array([-right * scale, y, z])
     for name, point in points.items():
@@ -238,13 +214,13 @@ def _rest_keypoints(vertices, heads, names, regressor, template):
         point[1] = min(max(point[1], low), high)
     for side, end in (('left', 'L'), ('right', 'R')):
         for name, bone in JOINTS.items():
-            points[f'{side}_{name}'] = heads[names.index(f'{bone}.{end}')]
+            points[f'{side}_{name}'] = heads[data.bone[f'{bone}.{end}']]
         for name in SURFACE[1:]:
             key = f'{side}_{name}'
-            points[key] = regressor[key] @ vertices
+            points[key] = data.regressor[key] @ vertices
     points['nose'] = nose
-    points['head'] = vertices[template[:, 2].argmax()]
-    return np.array([points[name] for name in KEYPOINT_NAMES])
+    points['head'] = vertices[data.template[:, 2].argmax()]
+    return np.array([points[name] for name in KEYPOINT_NAMES]), scale
 
 
 @numba.njit(cache=True)
@@ -261,14 +237,16 @@ def _skin_around(vertices, x, z, scale):
     return low, high
 
 
-def _keypoint_weights(dense, names, vertices, heads, regressor, template):
+def _keypoint_weights(data):
     """(K, B): the skinning of each keypoint.
 
     Joints go with their bone. Points on the surface go as their vertices, and
     points within the trunk as the ring of trunk vertices around them.
     """
-    table = dict(zip(regressor.labels, regressor.regression_weights.numpy()))
-    points = _rest_keypoints(vertices, heads, names, table, template)
+    dense, names = data.dense, data.names
+    shape = dict.fromkeys(data.model.phenotype_labels, 0.5)
+    vertices, heads = _shape_arrays(data.model, shape)
+    points, _ = _rest_keypoints(data, vertices, heads)
     trunk = np.array([name.startswith(TRUNK) for name in names])
     weights = np.zeros((len(KEYPOINT_NAMES), len(names)), np.float32)
     for i, name in enumerate(KEYPOINT_NAMES):
@@ -277,10 +255,10 @@ def _keypoint_weights(dense, names, vertices, heads, regressor, template):
             weights[i, names.index(f'{JOINTS[rest]}.{side[0].upper()}')] = 1
         elif rest == 'hip':
             weights[i, names.index('root')] = 1
-        elif name in table:
-            weights[i] = table[name] @ dense
+        elif name in data.regressor:
+            weights[i] = data.regressor[name] @ dense
         elif name == 'head':
-            weights[i] = dense[template[:, 2].argmax()]
+            weights[i] = dense[data.template[:, 2].argmax()]
         else:
             distance = np.linalg.norm(
                 (vertices - points[i]) * [1, 1, 2.5], axis=1

@@ -1,7 +1,6 @@
 """Movement: gait, transitions between poses, and BVH files."""
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -72,24 +71,13 @@ def gait(phase: float, speed: float, style: dict) -> Pose:
     return pose.clamped()
 
 
-@dataclass
-class Motion:
-    """Poses over time.
+def sample_motion(rng, body: Body, kind: str, bvh=()):
+    """A gait, a round of poses, or a part of one of the BVH files given.
 
-    Attributes:
-        body: Whose movement it is.
-        at: From seconds to ((B, 3, 3) local rotations, (2,) metres that the
-            person has gone).
-        name: What it shows.
+    Returns:
+        callable: From seconds to ((B, 3, 3) local rotations, (2,) metres that
+        the person has gone).
     """
-
-    body: Body
-    at: object
-    name: str
-
-
-def sample_motion(rng, body: Body, kind: str, bvh=()) -> Motion:
-    """A gait, a round of poses, or a part of one of the BVH files given."""
     heading = rng.uniform(-180, 180)
     if bvh and rng.random() < 0.7:
         recording = bvh[rng.integers(len(bvh))]
@@ -101,7 +89,7 @@ def sample_motion(rng, body: Body, kind: str, bvh=()) -> Motion:
             local[0] = facing @ local[0]
             return local, (facing[:2, :2] @ place)
 
-        return Motion(body, at, recording.name)
+        return at
     if rng.random() < 0.4:
         speed, rate = rng.uniform(0.6, 2.2), rng.uniform(0.75, 1.1)
         style = dict(lean=rng.normal(0, 4), arms=rng.uniform(0.2, 1.4),
@@ -119,7 +107,7 @@ def sample_motion(rng, body: Body, kind: str, bvh=()) -> Motion:
             pose.root[2] = heading
             return local_rotations(body, pose), ahead * stride * seconds
 
-        return Motion(body, at, 'run' if speed > 1.4 else 'walk')
+        return at
     stops = [sample_pose(rng, kind) for _ in range(4)]
     if rng.random() < 0.5:
         stops[0] = key_pose('stand')
@@ -133,7 +121,7 @@ def sample_motion(rng, body: Body, kind: str, bvh=()) -> Motion:
         pose = blend(stops[int(step) % 4], stops[int(step + 1) % 4], ease)
         return local_rotations(body, pose), np.zeros(2)
 
-    return Motion(body, at, 'poses')
+    return at
 
 
 class Bvh:
@@ -147,7 +135,7 @@ class Bvh:
     """
 
     def __init__(self, path: str):
-        self.path, self.name = path, re.sub(r'.*[/\\]|\.\w+$', '', str(path))
+        self.path = path
         with open(path, encoding='utf-8', errors='replace') as file:
             words = file.read().split()
         try:

@@ -103,10 +103,9 @@ def generate(seed, split, index, size=None, backgrounds=None, motion=None,
     if frames > 1:
         recordings = _recordings(motion) if motion else ()
         movers = [
-            (sample_motion(rng, p.body, kind, recordings), p.look,
-             p.keypoints[KEYPOINT_IDS['hip'], :2])
-            for p in place.people
-        ]  # fmt: skip
+            (sample_motion(rng, person.body, kind, recordings), person)
+            for person in place.people
+        ]
         place.people = _at(movers, (frames - 1) / 2 / FRAME_RATE)
     views = _cameras(rng, place.people, size, kind, cameras)
     for frame in range(frames):
@@ -120,10 +119,11 @@ def generate(seed, split, index, size=None, backgrounds=None, motion=None,
 
 def _at(movers, seconds):
     people = []
-    for owner, (motion, look, start) in enumerate(movers, 1):
-        local, gone = motion.at(seconds)
+    for owner, (motion, start) in enumerate(movers, 1):
+        local, gone = motion(seconds)
+        place = start.keypoints[KEYPOINT_IDS['hip'], :2] + gone
         people.append(
-            scene.make_person(motion.body, local, look, start + gone, owner)
+            scene.make_person(start.body, local, start.look, place, owner)
         )
     return people
 
