@@ -7,6 +7,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
+from mmdeploy.backend.base import get_backend_manager
 from mmengine import Config
 from mmengine.dataset import pseudo_collate
 from mmpose.apis import init_model
@@ -14,10 +15,15 @@ from mmpose.registry import DATASETS, KEYPOINT_CODECS
 from tqdm import tqdm
 
 from ..evaluation.metric import SpineTrackMetric
+from ..inference.backends.onnxruntime import OnnxSession
+from ..inference.backends.openvino import OpenVinoSession
 from .crops import latencies, metric_results
 from .rewriters import deployed_config
 
 Outputs = Tuple[np.ndarray, ...]
+# In float32 where the file is; the other backends by mmdeploy's wrappers.
+SESSIONS = dict(onnxruntime=OnnxSession, openvino=OpenVinoSession)
+BACKENDS = (*SESSIONS, 'tensorrt', 'ncnn')
 
 
 @dataclass(frozen=True)
@@ -126,59 +132,35 @@ def open_export(
     Raises:
         ValueError: The backend is none of those here, or not installed.
     """
-    if export.backend not in RUNNERS:
+    if export.backend not in BACKENDS:
         raise ValueError(
-            f'the export is for {export.backend!r}, expected one of '
-            f'{tuple(RUNNERS)}'
+            f'the export is for {export.backend!r}, expected one of {BACKENDS}'
         )
     names = (
         ['keypoints', 'scores'] if export.decodes else ['simcc_x', 'simcc_y']
     )
+    if export.backend in SESSIONS:
+        session = SESSIONS[export.backend](export.files[0], device, threads)
+
+        def run(inputs: np.ndarray) -> Outputs:
+            found = session.run(inputs, names)
+            return tuple(found[name].astype(np.float32) for name in names)
+
+        return run
     try:
-        return RUNNERS[export.backend](export, names, device, threads)
+        wrapper = get_backend_manager(export.backend).build_wrapper(
+            export.files, device, ['input'], names
+        )
     except ImportError as error:
         raise ValueError(
             f'{export.backend} cannot be imported: {error}'
         ) from error
-
-
-def _session(export: Export, names: List[str], device: str, threads: int):
-    """ONNX Runtime or OpenVINO, in float32 where the file is."""
-    from ..inference.backends.onnxruntime import OnnxSession
-    from ..inference.backends.openvino import OpenVinoSession
-
-    kinds = dict(onnxruntime=OnnxSession, openvino=OpenVinoSession)
-    session = kinds[export.backend](export.files[0], device, threads)
-
-    def run(inputs: np.ndarray) -> Outputs:
-        found = session.run(inputs, names)
-        return tuple(found[name].astype(np.float32) for name in names)
-
-    return run
-
-
-def _mmdeploy(export: Export, names: List[str], device: str, threads: int):
-    """TensorRT and ncnn through mmdeploy's wrappers."""
-    import torch
-    from mmdeploy.backend.base import get_backend_manager
-
-    wrapper = get_backend_manager(export.backend).build_wrapper(
-        export.files, device, ['input'], names
-    )
 
     def run(inputs: np.ndarray) -> Outputs:
         tensors = wrapper(dict(input=torch.from_numpy(inputs).to(device)))
         return tuple(tensors[name].float().cpu().numpy() for name in names)
 
     return run
-
-
-RUNNERS = dict(
-    onnxruntime=_session,
-    openvino=_session,
-    tensorrt=_mmdeploy,
-    ncnn=_mmdeploy,
-)
 
 
 # Of the height of a distribution.
