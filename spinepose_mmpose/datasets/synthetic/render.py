@@ -571,10 +571,11 @@ def develop(image, table, grain):
     rows, columns, _ = grain.shape
     out = np.empty((height, width, 3), np.uint8)
     for y in range(height):
+        line, column = grain[y % rows], 0
         for x in range(width):
             for c in range(3):
                 level = min(max(int(image[y, x, c] * 1024), 0), 4095)
-                value = int(table[level, c]) - 128
-                value += int(grain[y % rows, x % columns, 2 - c])
+                value = int(table[level, c]) + int(line[column, 2 - c]) - 128
                 out[y, x, 2 - c] = min(max(value, 0), 255)
+            column = column + 1 if column + 1 < columns else 0
     return out
