@@ -211,10 +211,10 @@ def _config_beside(checkpoint: Path) -> str:
     except UnknownModel:
         configs = sorted(checkpoint.parent.glob('*.py'))
     if len(configs) != 1:
-        found = 'none' if not configs else f'{len(configs)} of them'
+        found = len(configs) or 'none'
         raise ValueError(
-            f'which config does {checkpoint} belong to? There is {found} '
-            'beside it: pass config='
+            f'which config does {checkpoint} belong to? Of the .py files beside '
+            f'it one is expected, found: {found}. Pass config='
         )
     return str(configs[0])
 
