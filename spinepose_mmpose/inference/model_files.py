@@ -213,8 +213,8 @@ def _config_beside(checkpoint: Path) -> str:
     if len(configs) != 1:
         found = len(configs) or 'none'
         raise ValueError(
-            f'which config does {checkpoint} belong to? Of the .py files beside '
-            f'it one is expected, found: {found}. Pass config='
+            f'which config does {checkpoint} belong to? One .py file beside it '
+            f'is expected, found: {found}. Pass config='
         )
     return str(configs[0])
 
