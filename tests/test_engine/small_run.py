@@ -1,6 +1,7 @@
 """A run of the real config with a network and data for a test."""
 
 from pathlib import Path
+from uuid import uuid4
 
 import torch
 from mmengine.config import Config
@@ -74,6 +75,8 @@ def small_config(data, work_dir, name='configs/spinepose-t.py', **options):
 
 
 def run(cfg):
+    # Two runs of one name in one second would share a log.
+    cfg.setdefault('experiment_name', uuid4().hex)
     with DefaultScope.overwrite_default_scope('mmpose'):
         runner = Runner.from_cfg(cfg)
         runner.train()
