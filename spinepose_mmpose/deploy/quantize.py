@@ -93,6 +93,7 @@ def node_blocks(model: onnx.ModelProto) -> Dict[str, List[str]]:
         )
     weights = {tensor.name for tensor in model.graph.initializer}
     blocks: Dict[str, List[str]] = {}
+    makers: Dict[str, str] = {}  # by output of a node
     block = 'input'
     for node in model.graph.node:
         found = BLOCK.match(node.name.removeprefix('/head'))
@@ -103,6 +104,10 @@ def node_blocks(model: onnx.ModelProto) -> Dict[str, List[str]]:
         elif node.op_type in WEIGHTED and weights & set(node.input):
             block = node.name
         blocks.setdefault(block, []).append(node.name)
+        makers.update(dict.fromkeys(node.output, block))
+    # Side by side in the graph: as the outputs are.
+    for output in outputs:
+        blocks[makers[output]] = blocks.pop(makers[output])
     return blocks
 
 

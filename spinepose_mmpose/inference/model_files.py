@@ -211,10 +211,10 @@ def _config_beside(checkpoint: Path) -> str:
     except UnknownModel:
         configs = sorted(checkpoint.parent.glob('*.py'))
     if len(configs) != 1:
-        found = len(configs) or 'none'
+        found = f'are {len(configs)}' if configs else 'is none'
         raise ValueError(
-            f'which config does {checkpoint} belong to? One .py file beside it '
-            f'is expected, found: {found}. Pass config='
+            f'which config does {checkpoint} belong to? There {found} beside '
+            'it: pass config='
         )
     return str(configs[0])
 

@@ -91,7 +91,8 @@ class Run:
 
     def record(self, job: Job) -> Record:
         """Of a job; of one without outputs it is thrown away."""
-        return Record([*job.outputs, os.path.join(self.scratch, job.name)][0])
+        scratch = os.path.join(self.scratch, job.name)
+        return Record(job.outputs[0] if job.outputs else scratch)
 
     def header(self, job: Job, size, rate=None) -> Header:
         """Of a job, with the names of all keypoints."""

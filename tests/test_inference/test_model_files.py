@@ -119,7 +119,7 @@ def test_a_checkpoint_with_its_published_name(tmp_path):
     [
         (dict(model='a.onnx', backend='pytorch'), 'pytorch does not run'),
         (dict(model='a.xml', backend='onnxruntime'), 'openvino does'),
-        (dict(model='b.pth'), 'b.pth belong to.*found: none'),
+        (dict(model='b.pth'), 'b.pth belong to.*none beside it'),
         (dict(model='a.onnx', backend='tvm'), "no backend 'tvm': choose"),
         (
             dict(model='m', checkpoint='b.pth', backend='openvino'),

@@ -10,10 +10,10 @@ for each of 2254 anchors a score, the box of a face, the middle of the hips, and
 a point on the circle around the whole person (Bazarevsky et al., BlazePose,
 arXiv 2006.10204). Here it is run twice with the same weights, on the image at
 224x224 for large people and at 448x448 for small ones, and the circle becomes a
-box. The result takes one image (1, 3, 448, 448)
-as RTMDet's are prepared and gives boxes (1, N, 4) in its pixels and scores
-(1, N, 1) before suppression. Large weights are stored in int8, with a scale for
-each channel, the others in float16; all are computed in float32.
+box. The result takes one image (1, 3, 448, 448) as RTMDet's are prepared and
+gives boxes (1, N, 4) in its pixels and scores (1, N, 1) before suppression.
+Large weights are stored in int8, with a scale for each channel, the others in
+float16; all are computed in float32.
 """
 
 import argparse
@@ -30,9 +30,9 @@ from onnx import helper, numpy_helper
 SIDE = 224  # what the network was made for, in pixels
 # Anchors per cell, and the strides of the maps, largest map first.
 ANCHORS = ((8, 2), (16, 2), (32, 6))
-# A person is half as wide as the circle's diameter across its axis, and as long
-# as the diameter along it. Of 0.4, 0.5, 0.6 and 0.75 it found most people of
-# Leeds Sports Pose at an IoU of 0.5.
+# Of the circle's diameter, across the person's axis; along it a person is as
+# long as the diameter. Of 0.4, 0.5, 0.6 and 0.75 it found most people of Leeds
+# Sports Pose at an IoU of 0.5.
 WIDTH = 0.6
 # Taken off the logits: the client's threshold of 0.3 then is the network's
 # 0.66, where about as many boxes are right as people are found.
@@ -54,9 +54,6 @@ class Graph:
 
     def constant(self, value, name=None) -> str:
         name = name or f'c{len(self.initializers)}'
-        value = np.asarray(value)
-        if value.dtype == np.float64:
-            value = value.astype(np.float32)
         if name not in self.initializers:
             tensor = numpy_helper.from_array(np.ascontiguousarray(value), name)
             self.initializers[name] = tensor
