@@ -30,9 +30,9 @@ from onnx import helper, numpy_helper
 SIDE = 224  # what the network was made for, in pixels
 # Anchors per cell, and the strides of the maps, largest map first.
 ANCHORS = ((8, 2), (16, 2), (32, 6))
-# Of the circle's diameter, across the person's axis; along it a person is as
-# long as the diameter. Of 0.4, 0.5, 0.6 and 0.75 it found most people of Leeds
-# Sports Pose at an IoU of 0.5.
+# Width of a box across the person's axis as a share of the circle's diameter;
+# along the axis it is as long as the diameter. Of 0.4, 0.5, 0.6 and 0.75 this
+# found most people of Leeds Sports Pose at an IoU of 0.5.
 WIDTH = 0.6
 # Taken off the logits: the client's threshold of 0.3 then is the network's
 # 0.66, where about as many boxes are right as people are found.
