@@ -382,8 +382,8 @@ Teacher: body AP {teacher['body_AP']:.3f}, feet AP {teacher['feet_AP']:.3f} \
 after {args.teacher_epochs} epochs. Students: {args.epochs} epochs, seeds \
 {', '.join(map(str, args.seeds))}; {len(runs)} of \
 {len(args.rows) * len(args.seeds)} runs, {runs['minutes'].mean():.1f} minutes \
-each. The labels have a roughness of {runs['true_roughness'][0]:.4f}. \
-Behind ±: half of the range over the seeds.
+each. The labels have a roughness of {runs['true_roughness'][0]:.4f}. The \
+figure after ± is half of the range over the seeds.
 
 {table(runs)}
 
