@@ -130,8 +130,7 @@ def gait_cycle(rng) -> np.ndarray:
     cycle = []
     for phase in range(PHASES):
         local = local_rotations(person, gait(phase / PHASES, 1.0, style))
-        moved = body.chain(body.anatomy().parents, person.heads, local)
-        points = body.posed_keypoints(person, *moved)
+        points = body.posed_keypoints(person, local)
         points[:, 2] -= points[:, 2].min()
         cycle.append(points)
     return np.array(cycle)

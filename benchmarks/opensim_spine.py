@@ -29,17 +29,14 @@ AXES = {'flexion': 'Flex_Ext', 'lateral': 'Lat_Bending'}
 
 def pose_of(axis, degrees):
     pose = poses.key_pose('stand')
-    pose.spine['lumbar'][list(MOST).index(axis)] = degrees
+    pose['lumbar'][list(MOST).index(axis)] = degrees
     return pose
 
 
 def points_of(shape, pose):
     """(K, 3) metres: x forwards, y up, z to the right."""
     local = poses.local_rotations(shape, pose)
-    rotation, shift = body.chain(
-        body.anatomy().parents, shape.heads.astype(float), local
-    )
-    x, y, z = body.posed_keypoints(shape, rotation, shift).T
+    x, y, z = body.posed_keypoints(shape, local).T
     return np.stack([-y, z, -x], 1)
 
 

@@ -57,7 +57,7 @@ def sample(rng):
     """Body, pose (facing -y) and look of a person."""
     shape, years = body.sample_shape(rng)
     pose = poses.sample_pose(rng, 'everyday')
-    pose.root[2] = 0
+    pose['root'][2] = 0
     return body.make_body(shape), pose, looks.sample_look(rng, shape, years)
 
 
@@ -201,14 +201,12 @@ def print_set_angles(args):
             ('cervical_lordosis', 'cervical', -1),
         ):
             change = wrap(found[name] - rest[name])
-            pairs.setdefault(name, []).append(
-                (change, sign * pose.spine[region][0])
-            )
+            pairs.setdefault(name, []).append((change, sign * pose[region][0]))
         for side in ('left', 'right'):
             for joint in ('knee', 'elbow'):
                 name = f'{side}_{joint}'
                 pairs.setdefault(name, []).append(
-                    (found[name], pose.limbs[f'{name}_flexion'])
+                    (found[name], pose[f'{name}_flexion'])
                 )
     for name, rows in pairs.items():
         measured, true = np.array(rows).T

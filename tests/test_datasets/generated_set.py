@@ -32,9 +32,8 @@ CATEGORIES = [dict(id=1, name='person', keypoints=list(KEYPOINT_NAMES))]
 def standing() -> np.ndarray:
     """(37, 3) metres of the mean adult: to its left, up, ahead."""
     adult = body.make_body(body.MEAN_ADULT)
-    local = poses.local_rotations(adult, poses.Pose())
-    moved = body.chain(body.anatomy().parents, adult.heads, local)
-    points = body.posed_keypoints(adult, *moved)
+    local = poses.local_rotations(adult, poses.standing())
+    points = body.posed_keypoints(adult, local)
     return points[:, [0, 2, 1]] * [1, 1, -1]
 
 

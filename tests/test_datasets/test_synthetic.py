@@ -37,12 +37,7 @@ def adult():
 
 
 def keypoints(shape, pose):
-    moved = body.chain(
-        body.anatomy().parents,
-        shape.heads.astype(float),
-        poses.local_rotations(shape, pose),
-    )
-    return body.posed_keypoints(shape, *moved)
+    return body.posed_keypoints(shape, poses.local_rotations(shape, pose))
 
 
 def look(seed=0):
@@ -91,7 +86,7 @@ class TestBody:
                 [(-MARKERS[n][2], -MARKERS[n][0], MARKERS[n][1]) for n in names]
             )
         )
-        points = keypoints(adult, poses.Pose())
+        points = keypoints(adult, poses.standing())
         found = points[[KEYPOINT_IDS[n] for n in names]]
         distance = np.linalg.norm(rigid_fit(wanted, found) - found, axis=1)
         assert distance.max() < 0.02, dict(zip(names, distance.round(4)))
@@ -131,7 +126,7 @@ class TestPoses:
 
     @pytest.mark.parametrize('seed', range(6))
     def test_limbs_keep_their_length(self, adult, seed):
-        rest = keypoints(adult, poses.Pose())
+        rest = keypoints(adult, poses.standing())
         pose = poses.sample_pose(np.random.default_rng(seed), 'varied')
         points = keypoints(adult, pose)
         limbs = [
@@ -153,16 +148,16 @@ class TestPoses:
     def test_spine_angles_are_the_sum_over_their_levels(
         self, adult, region, axis
     ):
-        pose = poses.Pose()
-        pose.spine[region][axis] = 20.0
+        pose = poses.standing()
+        pose[region][axis] = 20.0
         local = poses.local_rotations(adult, pose)
         total = labels.spine_angles(local).sum(0)
         assert total == pytest.approx(np.eye(3)[axis] * 20, abs=1e-6)
 
     def test_known_angles(self, adult):
         """A right angle at the elbow and at the knee, a thigh that is level."""
-        pose = poses.Pose()
-        pose.limbs.update(
+        pose = poses.standing()
+        pose.update(
             left_elbow_flexion=90.0,
             right_knee_flexion=90.0,
             right_hip_flexion=90.0,
@@ -188,9 +183,9 @@ class TestPoses:
         rng = np.random.default_rng(0)
         for kind in ('everyday', 'yoga', 'varied') * 5:
             pose = poses.sample_pose(rng, kind)
-            for name, value in pose.limbs.items():
-                low, high = poses.LIMITS[name.partition('_')[2]]
-                assert low <= value <= high, name
+            for name, (low, high) in poses.ALL_LIMITS.items():
+                assert np.all(low <= pose[name]), name
+                assert np.all(pose[name] <= high), name
 
 
 class TestSpineInside:
@@ -201,18 +196,10 @@ class TestSpineInside:
     def test_every_spine_point_lies_within_the_skin(self, adult, pose):
         """From six sides there is skin before it and behind it."""
         person = scene.make_person(adult, poses.key_pose(pose), look(), (0, 0))
-        mesh = person.meshes[0]
-        vertices = body.skin(
-            adult.vertices,
-            body.anatomy().index,
-            body.anatomy().weight,
-            *_moved(adult, person),
-        )
-        shift = person.keypoints - body.posed_keypoints(
-            adult, *_moved(adult, person)
-        )
-        vertices = vertices + shift[0]
-        del mesh
+        bones = body.chain(adult.heads, person.local)
+        vertices = body.skin(adult.vertices, body.anatomy().skinning, bones)
+        place = person.keypoints - body.posed_keypoints(adult, person.local)
+        vertices = vertices + place[0]
         for azimuth in range(0, 360, 60):
             camera = scene.look_at(vertices, (300, 300), azimuth, 5)
             points = camera.project(person.keypoints[SPINE])
@@ -222,13 +209,6 @@ class TestSpineInside:
             near, _, _ = render.raster(pixels, faces, whole, 300, 300)
             x, y = points[:, :2].round().astype(int).T
             assert (near[y, x] < points[:, 2]).all(), azimuth
-
-
-def _moved(shape, person):
-    rotation, shift = body.chain(
-        body.anatomy().parents, shape.heads.astype(float), person.local
-    )
-    return rotation.astype(np.float32), shift.astype(np.float32)
 
 
 class TestRender:
@@ -329,7 +309,7 @@ class TestRender:
 class TestLabels:
     @pytest.fixture(scope='class')
     def stage(self, adult):
-        person = scene.make_person(adult, poses.Pose(), look(3), (0, 0))
+        person = scene.make_person(adult, poses.standing(), look(3), (0, 0))
         camera = scene.look_at(person.meshes[0].vertices, (240, 320), 0, 3)
         light = scene._light(np.random.default_rng(0), True)
         return person, camera, light
@@ -354,7 +334,7 @@ class TestLabels:
         assert flags[KEYPOINT_IDS['nose']] == 2
 
     def test_from_behind_the_face_is_hidden(self, stage, adult):
-        pose = poses.Pose(root=np.array([0, 0, 180.0]))
+        pose = poses.standing() | dict(root=np.array([0, 0, 180.0]))
         person = scene.make_person(adult, pose, look(3), (0, 0))
         flags = self.flags(stage, [person])
         for name in ('nose', 'left_eye', 'right_eye'):
@@ -372,7 +352,9 @@ class TestLabels:
         assert (flags[points[:, 1] < top - 2] == 2).any()
 
     def test_another_person_before_it(self, stage, adult):
-        front = scene.make_person(adult, poses.Pose(), look(4), (0, -0.6), 2)
+        front = scene.make_person(
+            adult, poses.standing(), look(4), (0, -0.6), 2
+        )
         flags = self.flags(stage, [stage[0], front])
         assert (flags[SPINE] == 1).all()
         assert (self.flags(stage, [stage[0], front], owner=2)[SPINE] == 2).all()
@@ -446,16 +428,14 @@ class TestMotion:
     def test_a_knee_bent_by_the_file(self, tmp_path, adult):
         recording = motion.Bvh(self.write(tmp_path, bvh_text(60.0)))
         local, gone = recording.local(adult, 0.0)
-        moved = body.chain(
-            body.anatomy().parents, adult.heads.astype(float), local
-        )
-        points = body.posed_keypoints(adult, *moved)
+        points = body.posed_keypoints(adult, local)
         hip, knee, ankle = (
             points[KEYPOINT_IDS[f'right_{n}']] for n in ('hip', 'knee', 'ankle')
         )
+        root = body.chain(adult.heads, local)[0]
         hip = (
-            moved[0][0] @ adult.heads[body.anatomy().bone['upperleg01.R']]
-            + moved[1][0]
+            root[:, :3] @ adult.heads[body.anatomy().bone['upperleg01.R']]
+            + root[:, 3]
         )
         u, v = hip - knee, ankle - knee
         angle = np.degrees(
@@ -494,10 +474,11 @@ class TestMotion:
     def test_gait_alternates(self):
         style = dict(lean=0, arms=1, spine=0)
         first, second = (motion.gait(p, 1.0, style) for p in (0.1, 0.6))
-        for name, value in first.limbs.items():
-            side, _, rest = name.partition('_')
-            other = {'left': 'right', 'right': 'left'}[side]
-            assert second.limbs[f'{other}_{rest}'] == pytest.approx(value)
+        for name in poses.LIMITS:
+            for one, other in (('left', 'right'), ('right', 'left')):
+                assert second[f'{other}_{name}'] == pytest.approx(
+                    first[f'{one}_{name}']
+                )
 
 
 SETTINGS = dict(train=5, val=2, seed=3, size=(128, 96))

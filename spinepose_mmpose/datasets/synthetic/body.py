@@ -4,14 +4,15 @@ World axes are anny's, in metres: x to the left of a person who stands in
 rest, y backwards, z up. Letters: V vertices, B bones, K keypoints (37).
 """
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
 
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES, MARKERS, SPINE_CHAIN
 
-import numba
 import numpy as np
+from scipy import sparse
 
 PIP = 'pip install "spinepose-mmpose[synthetic]"'
 SHOULDER, HIP = (
@@ -31,20 +32,20 @@ JOINTS = {
     'knee': 'lowerleg01',
     'ankle': 'foot',
 }
-SURFACE = ('nose', 'eye', 'ear', 'hip', 'big_toe', 'small_toe', 'heel')
+SURFACE = ('eye', 'ear', 'hip', 'big_toe', 'small_toe', 'heel')
 TRUNK = ('root', 'spine', 'neck', 'pelvis', 'head')
-# Part of a bone, by the beginning of its name; see ``render`` for visibility.
-PARTS = (
-    'torso', 'head', 'neck', 'left_upper_arm', 'left_forearm', 'left_hand',
-    'right_upper_arm', 'right_forearm', 'right_hand', 'left_thigh',
-    'left_shank', 'left_foot', 'right_thigh', 'right_shank', 'right_foot',
+# Part that a bone belongs to, by the letters its name begins with; the trunk's
+# is the torso.
+_PART_OF = dict(
+    upperarm='upper_arm', lowerarm='forearm', wrist='hand', finger='hand',
+    metacarpal='hand', upperleg='thigh', lowerleg='shank', foot='foot',
+    toe='foot', head='head', eye='head', neck='neck',
 )  # fmt: skip
-_PART_OF = (
-    ('upperarm', 'upper_arm'), ('lowerarm', 'forearm'), ('wrist', 'hand'),
-    ('finger', 'hand'), ('metacarpal', 'hand'), ('upperleg', 'thigh'),
-    ('lowerleg', 'shank'), ('foot', 'foot'), ('toe', 'foot'),
-    ('head', 'head'), ('eye', 'head'), ('neck', 'neck'),
-)  # fmt: skip
+PARTS = ('torso', 'head', 'neck') + tuple(
+    f'{side}_{part}'
+    for side in ('left', 'right')
+    for part in ('upper_arm', 'forearm', 'hand', 'thigh', 'shank', 'foot')
+)
 
 
 @lru_cache(maxsize=1)
@@ -60,6 +61,7 @@ def anatomy() -> SimpleNamespace:
         from anny.face_segmentation import get_face_segmentation_mask
         from anny.keypoints import KeypointsRegressor
         from anny.shape_distribution import SimpleShapeDistribution
+        from anny.skinning.skinning import dense_bone_weights
     except ImportError as error:
         raise ImportError(
             f'synthetic people need the package {error.name}: {PIP}'
@@ -72,48 +74,42 @@ def anatomy() -> SimpleNamespace:
                 'eye_cavity.L', 'eye_cavity.R']
     ).numpy()  # fmt: skip
     names = list(model.bone_labels)
+    template = model.template_vertices.numpy()
+    dense = dense_bone_weights(
+        model.vertex_bone_weights, model.vertex_bone_indices, len(names)
+    ).numpy()
     data = SimpleNamespace(
         model=model,
         shapes=SimpleShapeDistribution(model),
         names=names,
         bone={name: i for i, name in enumerate(names)},
-        parents=np.array(model.bone_parents, np.int32),
         faces=model.faces.numpy().astype(np.int32)[~inside],
-        template=model.template_vertices.numpy(),
-        index=model.vertex_bone_indices.numpy().astype(np.int32),
-        weight=model.vertex_bone_weights.numpy(),
+        template=template,
+        dense=dense,
+        skinning=sparse.csr_array(dense),
+        part=np.array([_part(name) for name in names])[dense.argmax(1)],
         regressor=dict(
             zip(regressor.labels, regressor.regression_weights.numpy())
         ),
     )
-    data.dense = np.zeros((len(data.template), len(names)), np.float32)
-    np.put_along_axis(data.dense, data.index, data.weight, 1)
-    parts = np.array([_part(name) for name in names])
-    data.part = parts[data.dense.argmax(1)]
     data.keypoint_weights = _keypoint_weights(data)
     return data
 
 
 def _part(bone: str) -> int:
-    for start, part in _PART_OF:
-        if bone.startswith(start):
-            side = {'L': 'left_', 'R': 'right_'}.get(bone[-1], '')
-            name = part if part in ('head', 'neck') else side + part
-            return PARTS.index(name)
-    return 0
+    part = _PART_OF.get(re.match('[a-z]+', bone)[0], 'torso')
+    side = {'L': 'left_', 'R': 'right_'}.get(bone[-1], '')
+    return PARTS.index(part if part in PARTS else side + part)
 
 
 def _shape_arrays(model, shape: dict):
     """(V, 3) vertices and (B, 3) bone heads of a shape in rest."""
     import torch
 
-    with torch.no_grad():
-        values = {
-            k: torch.tensor([v], dtype=model.dtype) for k, v in shape.items()
-        }
-        amounts = model.get_phenotype_blendshape_coefficients(**values)[0]
+    values = {k: torch.tensor([v], dtype=model.dtype) for k, v in shape.items()}
+    amounts = model.get_phenotype_blendshape_coefficients(**values)[0]
     return tuple(
-        (start + torch.einsum('s,sij->ij', amounts, change)).numpy()
+        (start + torch.tensordot(amounts, change, 1)).numpy()
         for start, change in (
             (model.template_vertices, model.blendshapes),
             (model.template_bone_heads, model.bone_heads_blendshapes),
@@ -132,19 +128,21 @@ def sample_shape(rng, youngest: float = 12.0, oldest: float = 85.0) -> tuple:
     Returns:
         tuple: Parameters by name, and the age in years.
     """
-    import torch
-
     shapes = anatomy().shapes
     years = youngest + rng.beta(1.3, 2.4) * (oldest - youngest)
-    age = shapes.morphological_age_mapping.morphological_to_anny_age(
-        torch.tensor([years])
+    ages = shapes.morphological_age_mapping
+    age = np.interp(
+        years, ages.morphological_age_anchors, ages.anny_age_anchors
     )
-    shape = dict(age=float(age[0]), gender=float(rng.random()))
+    shape = dict(age=float(age), gender=float(rng.random()))
     sex = 'boys' if shape['gender'] <= 0.5 else 'girls'
     for name in ('height', 'weight', 'muscle', 'proportions'):
         law = getattr(shapes, f'{sex}_conditional_{name}_distribution')
-        alpha, beta = law.get_distribution_params(age)
-        shape[name] = float(rng.beta(float(alpha[0]), float(beta[0])))
+        alpha, beta = (
+            np.interp(age, law.age_anchors, values)
+            for values in (law.alpha_anchors, law.beta_anchors)
+        )
+        shape[name] = float(rng.beta(alpha, beta))
     return shape, years
 
 
@@ -196,45 +194,30 @@ def _rest_keypoints(data, vertices, heads):
     # What takes the table's part above C7 to the height of the nose.
     neck = (nose[2] - shift[1]) / scale - NECK
     neck /= MARKERS['nose'][1] - NECK
-    points = {}
+    points = dict(nose=nose, head=vertices[data.template[:, 2].argmax()])
+    x, y, z = vertices.T
     for name in PLACED:
         forward, up, right = MARKERS[name]
         if up > NECK:
             up = NECK + (up - NECK) * neck
-        y, z = scale * np.array([-forward, up]) + shift
-        points[name] = np.array([-right * scale, y, z])
-    for name, point in points.items():
+        own = scale * np.array([-right, -forward, up]) + [0, *shift]
+        near = (abs(x - own[0]) < 0.03 * scale) & (
+            abs(z - own[2]) < 0.02 * scale
+        )
         depth = SKIN_DEPTH * scale
-        low, high = _skin_around(vertices, *point[::2], scale)
-        low, high = low + depth, high - depth
+        low, high = y[near].min() + depth, y[near].max() - depth
         if 'clavicle' in name:
             low -= 0.6 * depth  # it lies under the skin
         if 'latissimus' in name:
             high += 0.4 * depth
-        point[1] = min(max(point[1], low), high)
+        own[1] = min(max(own[1], low), high)
+        points[name] = own
     for side, end in (('left', 'L'), ('right', 'R')):
         for name, bone in JOINTS.items():
             points[f'{side}_{name}'] = heads[data.bone[f'{bone}.{end}']]
-        for name in SURFACE[1:]:
-            key = f'{side}_{name}'
+        for key in (f'{side}_{name}' for name in SURFACE):
             points[key] = data.regressor[key] @ vertices
-    points['nose'] = nose
-    points['head'] = vertices[data.template[:, 2].argmax()]
     return np.array([points[name] for name in KEYPOINT_NAMES]), scale
-
-
-@numba.njit(cache=True)
-def _skin_around(vertices, x, z, scale):
-    """The least and the greatest y of the vertices near x, z."""
-    low, high = np.inf, -np.inf
-    for i in range(len(vertices)):
-        if (
-            abs(vertices[i, 0] - x) < 0.03 * scale
-            and abs(vertices[i, 2] - z) < 0.02 * scale
-        ):
-            low = min(low, vertices[i, 1])
-            high = max(high, vertices[i, 1])
-    return low, high
 
 
 def _keypoint_weights(data):
@@ -244,77 +227,60 @@ def _keypoint_weights(data):
     points within the trunk as the ring of trunk vertices around them.
     """
     dense, names = data.dense, data.names
-    shape = dict.fromkeys(data.model.phenotype_labels, 0.5)
-    vertices, heads = _shape_arrays(data.model, shape)
+    vertices, heads = _shape_arrays(
+        data.model, dict.fromkeys(data.model.phenotype_labels, 0.5)
+    )
     points, _ = _rest_keypoints(data, vertices, heads)
     trunk = np.array([name.startswith(TRUNK) for name in names])
+    outside = dense[:, trunk].sum(1) < 0.7
     weights = np.zeros((len(KEYPOINT_NAMES), len(names)), np.float32)
     for i, name in enumerate(KEYPOINT_NAMES):
         side, _, rest = name.partition('_')
         if rest in JOINTS:
-            weights[i, names.index(f'{JOINTS[rest]}.{side[0].upper()}')] = 1
+            weights[i, data.bone[f'{JOINTS[rest]}.{side[0].upper()}']] = 1
         elif rest == 'hip':
-            weights[i, names.index('root')] = 1
+            weights[i, data.bone['root']] = 1
         elif name in data.regressor:
             weights[i] = data.regressor[name] @ dense
         elif name == 'head':
             weights[i] = dense[data.template[:, 2].argmax()]
         else:
-            distance = np.linalg.norm(
-                (vertices - points[i]) * [1, 1, 2.5], axis=1
-            )
-            near = np.argsort(distance + 9 * (dense[:, trunk].sum(1) < 0.7))
-            ring = dense[near[:60]].mean(0)
-            weights[i, trunk] = ring[trunk]
+            away = np.linalg.norm((vertices - points[i]) * [1, 1, 2.5], axis=1)
+            ring = np.argsort(away + 9 * outside)[:60]
+            weights[i, trunk] = dense[ring].mean(0)[trunk]
     return weights / weights.sum(1, keepdims=True)
 
 
-def chain(parents, heads, local):
+def chain(heads, local):
     """Forward kinematics.
 
     Args:
-        parents: (B,) index of each bone's parent, -1 for the root.
         heads: (B, 3) metres, in rest.
         local: (B, 3, 3) rotation of each bone against its parent, in the
             axes of the world in rest.
 
     Returns:
-        tuple: (B, 3, 3) rotations R and (B, 3) shifts t, so that a point x of
-        a bone moves to R x + t.
+        numpy.ndarray: (B, 3, 4) rotation and shift, [R t], so that a point x
+        of a bone moves to R x + t.
     """
-    rotation, shift = np.empty_like(local), np.empty_like(heads)
-    for i, parent in enumerate(parents):
-        if parent < 0:
-            rotation[i], place = local[i], heads[i]
-        else:
-            rotation[i] = rotation[parent] @ local[i]
-            place = rotation[parent] @ heads[i] + shift[parent]
-        shift[i] = place - rotation[i] @ heads[i]
-    return rotation, shift
+    bones = np.empty((*local.shape[:2], 4))
+    for i, parent in enumerate(anatomy().model.bone_parents):
+        head, turn = heads[i], local[i]
+        if parent >= 0:
+            above = bones[parent]
+            head, turn = above[:, :3] @ head + above[:, 3], above[:, :3] @ turn
+        bones[i, :, :3], bones[i, :, 3] = turn, head - turn @ heads[i]
+    return bones
 
 
-@numba.njit(cache=True)
-def skin(vertices, index, weight, rotation, shift):
-    """Linear blend skinning: (V, 3) moved by the bones of each vertex."""
-    out = np.zeros_like(vertices)
-    for v in range(len(vertices)):
-        for j in range(index.shape[1]):
-            w = weight[v, j]
-            if w == 0.0:
-                continue
-            b = index[v, j]
-            for i in range(3):
-                out[v, i] += w * (
-                    rotation[b, i, 0] * vertices[v, 0]
-                    + rotation[b, i, 1] * vertices[v, 1]
-                    + rotation[b, i, 2] * vertices[v, 2]
-                    + shift[b, i]
-                )
-    return out
+def skin(points, weights, bones):
+    """(N, 3) points in rest, moved by bones of (N, B) weights: linear blend
+    skinning."""
+    moves = (weights @ bones.reshape(-1, 12)).reshape(-1, 3, 4)
+    return np.einsum('nij,nj->ni', moves[..., :3], points) + moves[..., 3]
 
 
-def posed_keypoints(body: Body, rotation, shift):
-    """(K, 3) metres."""
-    weights = anatomy().keypoint_weights
-    turned = np.einsum('bij,kj->kbi', rotation, body.keypoints) + shift
-    return np.einsum('kb,kbi->ki', weights, turned)
+def posed_keypoints(body: Body, local):
+    """(K, 3) metres of a body of rotations as in :func:`chain`."""
+    bones = chain(body.heads, local)
+    return skin(body.keypoints, anatomy().keypoint_weights, bones)

@@ -3,9 +3,9 @@
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from .body import PARTS, anatomy
+from .poses import bend_angles
 from .render import NEAR, SUPERSAMPLE, extent
 from .scene import Camera, PosedPerson
 
@@ -116,6 +116,4 @@ LEVEL_BONES = ('spine04', 'spine03', 'spine02', 'spine01', 'neck01', 'neck02',
 def spine_angles(local) -> np.ndarray:
     """(8, 3) degrees of flexion, bend to the left and twist to the left at
     each of ``LEVEL_BONES``, of the rotations that posed the body."""
-    bones = [anatomy().bone[name] for name in LEVEL_BONES]
-    angles = Rotation.from_matrix(local[bones]).as_euler('YXZ', degrees=True)
-    return angles[:, [1, 0, 2]]
+    return bend_angles(local[[anatomy().bone[name] for name in LEVEL_BONES]])

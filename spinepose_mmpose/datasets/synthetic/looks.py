@@ -190,24 +190,24 @@ def garments(look: dict) -> list:
     return out
 
 
-def dress(body: Body, look: dict, rotation, shift, owner: int) -> list:
+def dress(body: Body, look: dict, bones, owner: int) -> list:
     """The meshes of one posed person: skin, garments, hair.
 
     Args:
         body (Body): Shape in rest.
         look (dict): From :func:`sample_look`.
-        rotation, shift: Bone transforms, see ``body.chain``.
+        bones: From ``body.chain``.
         owner (int): Number of the person in the scene, from 1.
     """
     data, rest = anatomy(), body.vertices
-    normals, bones = vertex_normals(rest, data.faces), (rotation, shift)
+    normals = vertex_normals(rest, data.faces)
     part = data.part[data.faces[:, 0]]
 
     def shell(thickness, keep, kind, cut=1.0, smoother=None):
         points = rest + normals * np.float32(thickness).reshape(-1, 1)
         if smoother is not None:
             points = smoother @ points
-        return Mesh(skin(points, data.index, data.weight, *bones),
+        return Mesh(skin(points, data.skinning, bones),
                     data.faces[keep], kind, data.template, cut, owner,
                     part[keep])  # fmt: skip
 
@@ -232,7 +232,7 @@ def dress(body: Body, look: dict, rotation, shift, owner: int) -> list:
                   _smoother() if name == 'shoes' else None)
         )  # fmt: skip
     if look['lower'] in ('skirt', 'dress'):
-        meshes.append(_skirt(look, rotation[0], meshes[0].vertices, owner))
+        meshes.append(_skirt(look, bones[0, :, :3], meshes[0].vertices, owner))
     if look['style'] == 'bald':
         return meshes
     # Hair: a shell from the hairline, which is high over the forehead and low
@@ -298,8 +298,7 @@ def _strands(body, style, bones, kind, owner):
     down = np.clip((skull[2] + 0.02 - points[:, 2]) / 0.22, 0, 1)
     weight = np.stack([1 - down, down * (1 - down), down**2], 1)
     weight /= weight.sum(1, keepdims=True)
-    index = np.tile(np.int32(index), (len(points), 1))
-    moved = skin(points, index, weight.astype(np.float32), *bones)
+    moved = skin(points, weight, bones[index])
     return Mesh(moved, grid(12, 15), kind, points, owner=owner)
 
 

@@ -6,7 +6,15 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from .body import Body, anatomy
-from .poses import Pose, blend, key_pose, local_rotations, sample_pose, turn
+from .poses import (
+    blend,
+    clamped,
+    key_pose,
+    local_rotations,
+    sample_pose,
+    standing,
+    turn,
+)
 
 # Joints of common BVH skeletons (CMU, Mixamo) by the bone of ours that takes
 # their rotation, and the bone at which the limb that they turn ends. Others
@@ -32,18 +40,26 @@ OTHER_NAMES = {
     'wrist': 'hand', 'hip': 'upleg', 'knee': 'leg', 'ankle': 'foot',
     'chest2': 'spine2',
 }  # fmt: skip
+NEEDED = {'root'} | {
+    f'{bone}.{side}'
+    for bone in ('upperleg01', 'lowerleg01', 'upperarm01', 'lowerarm01')
+    for side in 'LR'
+}
+# BVH has y up and z ahead; ours has z up and -y ahead.
+TO_OURS = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 
 
-def gait(phase: float, speed: float, style: dict) -> Pose:
-    """Walking (speed about 1) to running (2), sagittal angles as of adults.
+def gait(phase: float, speed: float, style: dict) -> dict:
+    """The pose of walking (speed about 1) to running (2), sagittal angles as
+    of adults.
 
     Args:
         phase (float): Of the cycle, 0 to 1; 0 is left heel contact.
         speed (float): 0.6 slow walk, 1 walk, 2 run.
         style (dict): 'lean', 'arms', 'spine': deviations of the person.
     """
-    pose = Pose()
-    pose.root[:2] = 2 + 5 * (speed - 1) + style['lean'], 0.0
+    pose = standing()
+    pose['root'][0] = 2 + 5 * (speed - 1) + style['lean']
     run = float(np.clip(speed - 1, 0, 1))
     for side, shift in (('left', 0.0), ('right', 0.5)):
         t = 2 * np.pi * (phase + shift)
@@ -59,16 +75,11 @@ def gait(phase: float, speed: float, style: dict) -> Pose:
             + style['arms'] * (14 + 20 * run) * abs(np.cos(t)),
             'elbow_flexion': 18 + 60 * run - 12 * np.cos(t),
         }  # fmt: skip
-        for name, value in limbs.items():
-            pose.limbs[f'{side}_{name}'] = float(value)
-    swing = np.cos(2 * np.pi * phase)
-    pose.spine['lumbar'][:] = (
-        style['spine'],
-        2 * np.sin(4 * np.pi * phase),
-        -3 * swing,
-    )
-    pose.spine['thoracic'][2] = 6 * swing * (1 + run)
-    return pose.clamped()
+        pose |= {f'{side}_{name}': value for name, value in limbs.items()}
+    swing, sway = np.cos(2 * np.pi * phase), np.sin(4 * np.pi * phase)
+    pose['lumbar'] = np.array([style['spine'], 2 * sway, -3 * swing])
+    pose['thoracic'][2] = 6 * swing * (1 + run)
+    return clamped(pose)
 
 
 def sample_motion(rng, body: Body, kind: str, bvh=()):
@@ -79,47 +90,43 @@ def sample_motion(rng, body: Body, kind: str, bvh=()):
         the person has gone).
     """
     heading = rng.uniform(-180, 180)
+    facing = turn('z', heading)
     if bvh and rng.random() < 0.7:
         recording = bvh[rng.integers(len(bvh))]
         start = rng.uniform(0, max(recording.seconds - 1, 0))
-        facing = turn('z', heading)
 
         def at(seconds):
             local, place = recording.local(body, start + seconds)
             local[0] = facing @ local[0]
-            return local, (facing[:2, :2] @ place)
+            return local, facing[:2, :2] @ place
 
-        return at
-    if rng.random() < 0.4:
+    elif rng.random() < 0.4:
         speed, rate = rng.uniform(0.6, 2.2), rng.uniform(0.75, 1.1)
         style = dict(lean=rng.normal(0, 4), arms=rng.uniform(0.2, 1.4),
                      spine=rng.normal(-3, 8))  # fmt: skip
         start = rng.random()
-        stride = (
-            1.35 * body.scale * speed**0.7 * rate * (0.9 + 0.35 * (speed > 1.3))
-        )
-        ahead = turn('z', heading)[:2, 1] * -1
+        step = 1.35 * body.scale * speed**0.7 * (0.9 + 0.35 * (speed > 1.3))
 
         def at(seconds):
-            pose = gait(
-                start + rate * seconds * (0.8 + 0.2 * speed), speed, style
-            )
-            pose.root[2] = heading
-            return local_rotations(body, pose), ahead * stride * seconds
+            phase = start + rate * seconds * (0.8 + 0.2 * speed)
+            pose = gait(phase, speed, style)
+            pose['root'][2] = heading
+            gone = -facing[:2, 1] * step * rate * seconds
+            return local_rotations(body, pose), gone
 
-        return at
-    stops = [sample_pose(rng, kind) for _ in range(4)]
-    if rng.random() < 0.5:
-        stops[0] = key_pose('stand')
-    for stop in stops:
-        stop.root[2] = heading + rng.normal(0, 10)
-    pace = rng.uniform(0.7, 1.8)
+    else:
+        stops = [sample_pose(rng, kind) for _ in range(4)]
+        if rng.random() < 0.5:
+            stops[0] = key_pose('stand')
+        for stop in stops:
+            stop['root'][2] = heading + rng.normal(0, 10)
+        pace = rng.uniform(0.7, 1.8)
 
-    def at(seconds):
-        step, share = divmod(seconds / pace, 1)
-        ease = share * share * (3 - 2 * share)
-        pose = blend(stops[int(step) % 4], stops[int(step + 1) % 4], ease)
-        return local_rotations(body, pose), np.zeros(2)
+        def at(seconds):
+            step, share = divmod(seconds / pace, 1)
+            ease = share * share * (3 - 2 * share)
+            pose = blend(stops[int(step) % 4], stops[int(step + 1) % 4], ease)
+            return local_rotations(body, pose), np.zeros(2)
 
     return at
 
@@ -135,7 +142,6 @@ class Bvh:
     """
 
     def __init__(self, path: str):
-        self.path = path
         with open(path, encoding='utf-8', errors='replace') as file:
             words = file.read().split()
         try:
@@ -145,33 +151,37 @@ class Bvh:
                 f'{path} is not a readable BVH file ({error or "cut off"}): '
                 'expected HIERARCHY, joints with channels, MOTION and frames'
             ) from None
-        self._match()
+        # Joint, the bone that it turns, and the bone where that limb ends.
+        self.pairs = list(_pairs(self.joints))
+        missing = NEEDED - {bone for _, bone, _ in self.pairs}
+        if missing:
+            raise ValueError(
+                f'{path} has no joint for {", ".join(sorted(missing))}'
+                f'; its joints are {", ".join(filter(None, self.joints))}'
+            )
 
     def _read(self, words):
         if not words or words[0].upper() != 'HIERARCHY':
             raise ValueError('it does not begin with HIERARCHY')
         self.joints, self.parents, self.offsets, self.channels = [], [], [], []
-        stack, i = [], 1
+        stack, i = [-1], 1
         while words[i].upper() != 'MOTION':
             word = words[i].upper()
+            i += 1
             if word in ('ROOT', 'JOINT', 'END'):
-                self.joints.append('' if word == 'END' else words[i + 1])
-                self.parents.append(stack[-1] if stack else -1)
+                self.joints.append('' if word == 'END' else words[i])
+                self.parents.append(stack[-1])
                 self.offsets.append(np.zeros(3))
                 self.channels.append([])
                 stack.append(len(self.joints) - 1)
-                i += 2
-            elif word == 'OFFSET':
-                self.offsets[stack[-1]] = np.array(words[i + 1 : i + 4], float)
-                i += 4
-            elif word == 'CHANNELS':
-                count = int(words[i + 1])
-                self.channels[stack[-1]] = words[i + 2 : i + 2 + count]
-                i += 2 + count
-            else:
-                if word == '}':
-                    stack.pop()
                 i += 1
+            elif word == 'OFFSET':
+                self.offsets[stack[-1]] = np.array(words[i : i + 3], float)
+            elif word == 'CHANNELS':
+                own = words[i + 1 : i + 1 + int(words[i])]
+                self.channels[stack[-1]] = [name.lower() for name in own]
+            elif word == '}':
+                stack.pop()
         frames, self.step = int(words[i + 2]), float(words[i + 5])
         width = sum(map(len, self.channels))
         values = np.array(words[i + 6 : i + 6 + frames * width], float)
@@ -180,84 +190,52 @@ class Bvh:
             raise ValueError('no frames, or numbers that are not finite')
         self.seconds = frames * self.step
 
-    def _match(self):
-        """Joint of each of our bones, as (joint, bone, where the limb ends)."""
-        self.pairs, plains = [], []
-        for name in self.joints:
-            plain = re.sub(r'.*:|[\s_]', '', name).lower()
-            plain = plain.replace('left', 'l', 1).replace('right', 'r', 1)
-            plains.append(plain)
-        if 'lelbow' in plains:
-            for i, plain in enumerate(plains):
-                side = plain[:1] if plain[1:] in OTHER_NAMES else ''
-                name = plain[len(side) :]
-                plains[i] = side + OTHER_NAMES.get(name, name)
-        for joint, plain in enumerate(plains):
-            for pattern, (bone, end) in BVH_JOINTS.items():
-                found = re.fullmatch(pattern, plain)
-                if found:
-                    side = next((g for g in found.groups() if g), '').upper()
-                    side = f'.{side}' if side else ''
-                    self.pairs.append((joint, bone + side, end and end + side))
-                    break
-        have = {bone for _, bone, _ in self.pairs}
-        need = {'root'} | {
-            f'{bone}.{side}'
-            for bone in ('upperleg01', 'lowerleg01', 'upperarm01', 'lowerarm01')
-            for side in 'LR'
-        }
-        if need - have:
-            raise ValueError(
-                f'{self.path} has no joint for {", ".join(sorted(need - have))}'
-                f'; its joints are {", ".join(filter(None, self.joints))}'
-            )
-
     def local(self, body: Body, seconds: float):
         """Local rotations of ``body``, and metres gone since the start."""
         row = self.frames[min(int(seconds / self.step), len(self.frames) - 1)]
-        spin, places, at = [], [], 0
-        for joint, channels in enumerate(self.channels):
-            values = row[at : at + len(channels)]
-            at += len(channels)
-            axes = ''.join(c[0].upper() for c in channels if 'rot' in c.lower())
-            angles = [v for c, v in zip(channels, values) if 'rot' in c.lower()]
+        spin, at = [], 0
+        for channels, parent in zip(self.channels, self.parents):
             own = np.eye(3)
-            if axes:
-                own = Rotation.from_euler(
-                    axes, angles, degrees=True
-                ).as_matrix()
-            parent = self.parents[joint]
+            for name, degrees in zip(channels, row[at : at + len(channels)]):
+                if 'rot' in name:
+                    own = own @ turn(name[0], degrees)
+            at += len(channels)
             spin.append(own if parent < 0 else spin[parent] @ own)
-            if parent < 0:
-                places = values[:3] if len(channels) > 3 else np.zeros(3)
-        # BVH: y up, z ahead; ours: z up, -y ahead.
-        to_ours = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
-        data = anatomy()
-        world = {}
-        for joint, bone, end in self.pairs:
-            turned = to_ours @ spin[joint] @ to_ours.T
-            if end:
-                child = self.parents.index(joint)
-                theirs = to_ours @ self.offsets[child]
-                ours = body.heads[data.bone[end]] - body.heads[data.bone[bone]]
-                turned = turned @ _shortest(ours, theirs)
-            world[data.bone[bone]] = turned
-        local, spins = np.empty((len(data.names), 3, 3)), {}
-        for i, parent in enumerate(data.parents):
-            above = np.eye(3) if parent < 0 else spins[parent]
-            spins[i] = world.get(i, above)
-            local[i] = above.T @ spins[i]
-        first = self.frames[0, :3]
-        size = max(abs(first[1]), 1e-3)  # height of the hips
-        gone = (np.asarray(places) - first) / size * 0.9 * body.scale
-        return local, np.array([gone[0], -gone[2]])
+        bone, world = anatomy().bone, {}
+        for joint, name, end in self.pairs:
+            world[bone[name]] = TO_OURS @ spin[joint] @ TO_OURS.T
+            theirs = self.offsets[self.parents.index(joint)] if end else 0
+            if np.any(theirs):  # our limb points elsewhere in rest
+                ours = body.heads[bone[end]] - body.heads[bone[name]]
+                way, _ = Rotation.align_vectors(TO_OURS @ theirs, ours)
+                world[bone[name]] = world[bone[name]] @ way.as_matrix()
+        local = np.tile(np.eye(3), (len(bone), 1, 1))
+        for i, parent in enumerate(anatomy().model.bone_parents):
+            above = np.eye(3) if parent < 0 else world[parent]
+            local[i] = above.T @ world.setdefault(i, above)
+        gone = np.zeros(2)
+        if 'xposition' in self.channels[0]:
+            first = self.frames[0, :3]
+            size = max(abs(first[1]), 1e-3)  # height of the hips
+            x, _, z = (row[:3] - first) / size * 0.9 * body.scale
+            gone[:] = x, -z
+        return local, gone
 
 
-def _shortest(source, target):
-    """(3, 3): the smallest rotation that takes one direction to the other."""
-    a, b = (v / max(np.linalg.norm(v), 1e-9) for v in (source, target))
-    axis = np.cross(a, b)
-    size = np.linalg.norm(axis)
-    if size < 1e-6:
-        return np.eye(3)
-    return turn(axis / size, np.degrees(np.arctan2(size, a @ b)))
+def _pairs(joints):
+    """(joint, bone, where its limb ends) of joints by their names."""
+    plains = []
+    for name in joints:
+        plain = re.sub(r'.*:|[\s_]', '', name).lower()
+        plain = plain.replace('left', 'l', 1).replace('right', 'r', 1)
+        plains.append(plain)
+    for joint, plain in enumerate(plains):
+        if 'lelbow' in plains:
+            side = plain[:1] if plain[1:] in OTHER_NAMES else ''
+            name = plain[len(side) :]
+            plain = side + OTHER_NAMES.get(name, name)
+        for pattern, (bone, end) in BVH_JOINTS.items():
+            found = re.fullmatch(pattern, plain)
+            if found:
+                side = ''.join(f'.{g.upper()}' for g in found.groups() if g)
+                yield joint, bone + side, end and end + side

@@ -7,9 +7,15 @@ from spinepose_mmpose.metainfo import KEYPOINT_IDS
 import cv2
 import numpy as np
 
-from .body import Body, anatomy, chain, make_body, posed_keypoints, sample_shape
+from .body import (
+    Body,
+    chain,
+    make_body,
+    posed_keypoints,
+    sample_shape,
+)
 from .looks import dress, sample_look, surface
-from .poses import Pose, local_rotations, sample_pose, turn
+from .poses import local_rotations, sample_pose, turn
 from .render import (
     BLOTCHES,
     GRAIN,
@@ -130,15 +136,15 @@ def make_person(body: Body, pose, look: dict, place, owner: int = 1):
     """Pose and dress a person whose lowest point stands on the floor.
 
     Args:
-        pose: A ``Pose``, or (B, 3, 3) local rotations.
+        pose: As in ``poses``, or (B, 3, 3) local rotations.
         place: (x, y) metres of the pelvis in the world.
         owner (int): Number in the scene, from 1.
     """
-    local = local_rotations(body, pose) if isinstance(pose, Pose) else pose
-    rotation, shift = chain(anatomy().parents, body.heads.astype(float), local)
-    keypoints = posed_keypoints(body, rotation, shift)
-    meshes = dress(body, look, rotation, shift, owner)
-    pelvis = rotation[0] @ body.heads[0] + shift[0]
+    local = local_rotations(body, pose) if isinstance(pose, dict) else pose
+    bones = chain(body.heads, local)
+    keypoints = posed_keypoints(body, local)
+    meshes = dress(body, look, bones, owner)
+    pelvis = bones[0, :, :3] @ body.heads[0] + bones[0, :, 3]
     low = min(extent(m.vertices)[0][2] for m in meshes)
     move = np.array([*(place - pelvis[:2]), -low])
     for mesh in meshes:
