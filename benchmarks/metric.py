@@ -20,7 +20,8 @@ from spinepose_mmpose.evaluation.coco import (
     AREA_RANGES,
     OKS_THRESHOLDS,
     STAT_NAMES,
-    evaluate_subsets,
+    subset_curves,
+    summarize_curves,
 )
 from spinepose_mmpose.evaluation.people import (
     ground_truth_from_coco,
@@ -102,7 +103,7 @@ def run_ours(ann_file, predictions):
     image_ids, keypoints, scores = predictions
     categories = [1] * len(scores)
     dts = make_detections(image_ids, keypoints, scores, categories, gts)
-    return evaluate_subsets(gts, dts, SUBSETS, SIGMAS)
+    return summarize_curves(subset_curves(gts, dts, SUBSETS, SIGMAS))
 
 
 def run_stock(ann_file, predictions):

@@ -33,9 +33,6 @@ def find_fault(
             ``keypoints`` flat x, y, v.
         image: The image's entry with ``width`` and ``height`` in pixels.
         num_keypoints: The expected number of keypoints.
-
-    Returns:
-        Fault: What is wrong, without the place.
     """
     for key in ('bbox', 'keypoints'):
         if key not in annotation:
@@ -76,14 +73,10 @@ def keypoint_fault(keypoints, num_keypoints: int) -> Optional[Fault]:
         row = int(np.argwhere(~np.isfinite(points))[0, 0])
         detail = f'keypoint {row} is {points[row].tolist()}, expected numbers'
         return Fault('with NaN or infinity', detail)
-    odd = [v not in VISIBILITIES for v in points[:, 2].tolist()]
-    if any(odd):
-        row = odd.index(True)
-        return Fault(
-            'with a wrong visibility',
-            f'keypoint {row} has visibility {points[row, 2]:g}, expected one '
-            'of 0, 1, 2',
-        )
+    for row, v in enumerate(points[:, 2].tolist()):
+        if v not in VISIBILITIES:
+            detail = f'keypoint {row} has visibility {v:g}, expected one of '
+            return Fault('with a wrong visibility', f'{detail}0, 1, 2')
     return None
 
 
@@ -154,10 +147,7 @@ class DataSet:
 
 
 def read_coco(path) -> dict:
-    """A COCO-format file.
-
-    Args:
-        path (str | Path): JSON with the lists ``images`` and ``annotations``.
+    """A JSON file with the lists ``images`` and ``annotations``.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -180,11 +170,8 @@ def read_coco(path) -> dict:
 
 
 def find_sets(root, splits: Sequence[str] = ()) -> List[DataSet]:
-    """The annotation files of a folder in SpineTrack's layout.
-
-    Args:
-        root (str | Path): holds ``annotations/`` and ``images/``.
-        splits (Sequence): names of those that are wanted; all by default.
+    """The annotation files, of all or of these splits, of a folder that holds
+    ``annotations/`` and ``images/``.
 
     Raises:
         FileNotFoundError: if it holds no annotation files.
@@ -247,12 +234,8 @@ class People:
 
 
 class Content:
-    """A loaded annotation file.
-
-    Args:
-        source (DataSet): where it is from.
-        raw (dict): with lists of dicts ``images`` and ``annotations``.
-    """
+    """A loaded annotation file: where it is from and what it holds, the lists
+    of dicts ``images`` and ``annotations`` at least."""
 
     def __init__(self, source: DataSet, raw: dict):
         self.source, self.raw = source, raw

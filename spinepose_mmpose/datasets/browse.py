@@ -3,6 +3,7 @@
 import contextlib
 import json
 import random
+from collections import defaultdict
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
@@ -44,15 +45,11 @@ def draw_person(
     box: Optional[Sequence[float]] = None,
     marked: Sequence[int] = (),
 ) -> None:
-    """Draw one person's labels into ``image``.
-
-    Points that are labelled as hidden (1) are rings, visible ones (2) discs.
-    What is no number is not drawn.
+    """Draw one person's labels into ``image``, (H, W, 3) uint8 BGR.
 
     Args:
-        image (np.ndarray): (H, W, 3) uint8 BGR.
-        keypoints (np.ndarray): (K, 3), [x, y] in pixels and visibility; 0 is
-            not drawn.
+        keypoints (np.ndarray): (K, 3), [x, y] in pixels and visibility: 1 is
+            a ring, 2 a disc; neither 0 nor what is no number is drawn.
         box (Sequence, optional): x, y, w, h.
         marked (Sequence): keypoints to circle in red, without a label too.
     """
@@ -108,13 +105,8 @@ def person_view(
     size: Tuple[int, int],
     marked: Sequence[int] = (),
 ) -> np.ndarray:
-    """A person's surroundings with the labels, ``size`` (w, h) pixels.
-
-    Args:
-        image (np.ndarray, optional): None gives a grey ground.
-        keypoints, box, marked: see :func:`draw_person`.
-        size (tuple): w, h.
-    """
+    """A person's surroundings with the labels, see :func:`draw_person`, in
+    ``size`` (w, h) pixels; on a grey ground if there is no image."""
     box = np.asarray(box, float)
     is_good = np.isfinite(box).all() and (box[2:] > 0).all()
     region = box if is_good else box_around(keypoints)
@@ -123,13 +115,12 @@ def person_view(
         region = _near_image(region, image.shape[1::-1])
     matrix = crop_transform(region, size)
     if image is not None:
-        scale = matrix[0, 0]
-        shrunk, shift = image, matrix.copy()
-        if scale < 0.5:  # without the aliasing of a warp
-            shrunk = _resized(image, scale)
+        shift = matrix.copy()
+        if matrix[0, 0] < 0.5:  # without the aliasing of a warp
+            image = _resized(image, matrix[0, 0])
             shift[:, :2] = np.eye(2)
         view = cv2.warpAffine(
-            shrunk, shift, size, flags=cv2.INTER_LINEAR, borderValue=EMPTY
+            image, shift, size, flags=cv2.INTER_LINEAR, borderValue=EMPTY
         )
     points = transform_points(keypoints, matrix)
     corner = matrix[:, :2] @ box[:2] + matrix[:, 2]
@@ -196,10 +187,8 @@ def empty_folder(folder: Path) -> Path:
 
 
 def drawable(annotation: dict) -> Tuple[np.ndarray, np.ndarray]:
-    """What can be drawn of an annotation that may have faults.
-
-    Returns:
-        tuple: (K, 3) keypoints and (4,) box, NaN where they are no numbers.
+    """(37, 3) keypoints and (4,) box of an annotation that may have faults,
+    NaN where they are no numbers.
 
     Raises:
         ValueError: if it has not 37 keypoints.
@@ -276,17 +265,15 @@ def by_report(
     path = Path(report)
     if path.is_dir():
         path = path / 'check.json'
-    queues: Dict[str, List[Sample]] = {}
+    queues: Dict[str, List[Sample]] = defaultdict(list)
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-        for finding in content['findings']:
+        for finding in json.loads(path.read_text('utf-8'))['findings']:
             split, row = finding['split'], finding.get('row')
             if finding.get('about_image') or row is None:
                 continue
             note = f'{finding["kind"]}: {finding["detail"]}'
             if split in contents and row < len(contents[split].annotations):
-                queue = queues.setdefault(finding['kind'], [])
-                queue.append(Sample(split, row, note))
+                queues[finding['kind']].append(Sample(split, row, note))
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f'{path} is no check.json of check_dataset.py ({error})'
@@ -296,13 +283,12 @@ def by_report(
             f'{path} has no people with findings of the kind {kind!r}, choose '
             f'from {", ".join(queues) or "none"}'
         )
-    if kind is not None:
-        queues = {kind: queues[kind]}
-    chosen: Dict[tuple, Sample] = {}
-    for sample in chain.from_iterable(zip_longest(*queues.values())):
+    chosen = queues.values() if kind is None else [queues[kind]]
+    samples: Dict[tuple, Sample] = {}
+    for sample in chain.from_iterable(zip_longest(*chosen)):
         if sample is not None:
-            chosen.setdefault((sample.split, sample.row), sample)
-    return list(chosen.values())[:count]
+            samples.setdefault((sample.split, sample.row), sample)
+    return list(samples.values())[:count]
 
 
 # What follows the last change to the picture, FastGenerateTarget too.
@@ -318,11 +304,8 @@ class Augmented(NamedTuple):
 
 
 class Augmenter:
-    """The train pipeline of a config, up to the targets.
-
-    Args:
-        config: a config file of MMPose.
-        options: overrides as of ``--cfg-options``.
+    """The train pipeline of a config file, up to the targets; ``options``
+    override it as ``--cfg-options`` do.
 
     Raises:
         ValueError: if the config has no training pipeline.
@@ -362,11 +345,8 @@ class Augmenter:
                 on_bad_annotation='skip',
                 pipeline=self._steps,
             )
-            ids = (made.get_data_info(i)['id'] for i in range(len(made)))
-            self._sets[source.name] = (
-                made,
-                {id_: i for i, id_ in enumerate(ids)},
-            )
+            places = {made.get_data_info(i)['id']: i for i in range(len(made))}
+            self._sets[source.name] = made, places
         data_set, places = self._sets[source.name]
         if annotation not in places:
             return []
@@ -425,15 +405,12 @@ def write_gallery(
     seed: int = 0,
 ) -> List[str]:
     """Write ``index.html`` and, for each sample, the whole image, the person,
-    and draws of the augmentation. What cannot be drawn is said there.
+    and with an augmenter so many draws. What cannot be drawn is said there.
 
     Args:
         folder (str | Path): made where it is missing; images of an older
             gallery go.
         contents (dict): see :func:`load_contents`.
-        samples (Sequence): the people.
-        augmenter (Augmenter, optional): draws ``draws`` views of each.
-        draws, seed (int): of the augmenter.
 
     Returns:
         list[str]: names of the files.

@@ -5,7 +5,6 @@ import io
 import os
 import warnings
 from collections import Counter, defaultdict
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -16,10 +15,11 @@ from spinepose_mmpose.metainfo import KEYPOINT_NAMES
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
+from tqdm.contrib.concurrent import thread_map
 
 from .annotations import Content, DataSet, key_of, number
 from .check_geometry import check_sides, check_spine
-from .findings import ERROR, Finding, about_image, about_person
+from .findings import ERROR, Finding, finding
 
 WORKERS = min(8, os.cpu_count() or 1)
 
@@ -47,13 +47,8 @@ class CheckResult:
 def check_dataset(
     sets: Sequence[DataSet], images: bool = True, workers: int = WORKERS
 ) -> CheckResult:
-    """Look at every annotation and, if asked for, every image.
-
-    Args:
-        sets (Sequence): annotation files; training and validation are told
-            by name.
-        images (bool): read every image file.
-        workers (int): threads that read them.
+    """Look at every annotation and, with ``images``, in so many threads at
+    every image file; training and validation are told by name.
 
     Raises:
         FileNotFoundError, ValueError: if a file is no COCO-format JSON.
@@ -76,19 +71,9 @@ def check_dataset(
 @np.errstate(over='ignore', invalid='ignore')
 def check_content(content: Content) -> List[Finding]:
     """All checks of one file that need no images."""
-    checks = (
-        _check_ids,
-        _check_faults,
-        _check_boxes,
-        _check_points,
-        check_sides,
-        check_spine,
-        _check_doubles,
-    )
-    findings = [*_check_order(content), *_check_image_entries(content)]
-    for check in checks:
-        findings += [about_person(content, *found) for found in check(content)]
-    return findings
+    return [
+        finding(content, *found) for rule in RULES for found in rule(content)
+    ]
 
 
 def _counts(content: Content) -> Dict[str, int]:
@@ -109,32 +94,31 @@ def _counts(content: Content) -> Dict[str, int]:
 
 
 # --- ids and entries ----------------------------------------------------------
-# Checks of people give the arguments of about_person: row, kind, detail, and
-# where there are any score and points.
+# Each rule gives row, kind, detail and, where there are any, score and points.
 
 
-def _check_order(content: Content) -> Iterator[Finding]:
+def _check_order(content: Content) -> Iterator[tuple]:
     names = content.keypoint_names
     if names is None:
         file = content.source.ann_file.name
         detail = f'{file} has no category with keypoints'
-        yield Finding('keypoint-names', content.name, detail)
+        yield None, 'keypoint-names', detail
         return
     both = map(repr, names), map(repr, KEYPOINT_NAMES)
     for place, pair in enumerate(zip_longest(*both, fillvalue='nothing')):
         if pair[0] != pair[1]:
             detail = f'keypoint {place} is {pair[0]}, expected {pair[1]}'
-            yield Finding('keypoint-order', content.name, detail)
+            yield None, 'keypoint-order', detail
             return
 
 
-def _check_image_entries(content: Content) -> Iterator[Finding]:
+def _check_image_entries(content: Content) -> Iterator[tuple]:
     counts = Counter(key_of(e.get('id')) for e in content.images)
     for row, entry in enumerate(content.images):
         count = counts[key_of(entry.get('id'))]
         if count > 1:
             detail = f'{count} images have the id {entry.get("id")}'
-            yield about_image(content, row, 'duplicate-image-id', detail)
+            yield row, 'duplicate-image-id', detail
         absent = [
             k for k in ('width', 'height') if not number(entry.get(k)) > 0
         ]
@@ -143,7 +127,7 @@ def _check_image_entries(content: Content) -> Iterator[Finding]:
             absent.insert(0, 'file_name')
         if absent:
             detail = f'it has no {", ".join(absent)}'
-            yield about_image(content, row, 'image-entry', detail)
+            yield row, 'image-entry', detail
 
 
 def _check_ids(content: Content) -> Iterator[tuple]:
@@ -284,6 +268,18 @@ def _check_doubles(content: Content) -> Iterator[tuple]:
         yield people.rows[j], 'person-twice', detail, 1 - distance
 
 
+RULES = (
+    _check_order,
+    _check_image_entries,
+    _check_ids,
+    _check_faults,
+    _check_boxes,
+    _check_points,
+    check_sides,
+    check_spine,
+    _check_doubles,
+)
+
 # --- image files --------------------------------------------------------------
 
 ORIENTATION = 0x0112  # EXIF
@@ -340,35 +336,24 @@ def check_images(
     """Read every file once; equal files are told by their bytes."""
     entries = [(c, row) for c in contents for row in range(len(c.images))]
     paths = [c.path_of(c.images[row]) for c, row in entries]
+    progress = dict(desc='images', leave=False, disable=None)
+    states = thread_map(read_image, paths, max_workers=workers, **progress)
     same = defaultdict(list)
-    with ThreadPoolExecutor(workers) as pool:
-        states = pool.map(read_image, paths)
-        progress = dict(total=len(paths), leave=False, disable=None)
-        try:
-            for (content, row), path, state in zip(
-                entries, paths, tqdm(states, 'images', **progress)
-            ):
-                if state.fault:
-                    yield about_image(content, row, state.fault, state.detail)
-                    continue
-                yield from _check_size(content, row, state.size)
-                same[state.digest].append((path, content, row))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    for (content, row), path, state in zip(entries, paths, states):
+        entry = content.images[row]
+        stated = [number(entry.get(key)) for key in ('width', 'height')]
+        if state.fault:
+            yield finding(content, row, state.fault, state.detail)
+            continue
+        if state.size and min(stated) > 0 and list(state.size) != stated:
+            detail = 'the file has {}x{} pixels, its entry says {:g}x{:g}'
+            detail = detail.format(*state.size, *stated)
+            yield finding(content, row, 'image-size', detail)
+        same[state.digest].append((path, content, row))
     for group in same.values():
         # One file under two entries is no second file.
         if len({path for path, _, _ in group}) > 1:
             yield from _check_equal([(c, row) for _, c, row in group])
-
-
-def _check_size(content: Content, row: int, size) -> Iterator[Finding]:
-    entry = content.images[row]
-    stated = [number(entry.get(key)) for key in ('width', 'height')]
-    if size and min(stated) > 0 and list(size) != stated:
-        detail = 'the file has {}x{} pixels, its entry says {:g}x{:g}'
-        detail = detail.format(*size, *stated)
-        yield about_image(content, row, 'image-size', detail)
 
 
 def _check_equal(group: List[Tuple[Content, int]]) -> Iterator[Finding]:
@@ -379,9 +364,9 @@ def _check_equal(group: List[Tuple[Content, int]]) -> Iterator[Finding]:
     detail = f'its bytes are those of {first.name}/{file}'
     for content, row in group:
         if val and not content.source.is_validation:
-            yield about_image(content, row, 'train-val-image', detail)
+            yield finding(content, row, 'train-val-image', detail)
         elif not val and (content, row) != group[0]:
-            yield about_image(content, row, 'image-twice', detail)
+            yield finding(content, row, 'image-twice', detail)
 
 
 def check_names(contents: Sequence[Content]) -> Iterator[Finding]:
@@ -402,4 +387,4 @@ def check_names(contents: Sequence[Content]) -> Iterator[Finding]:
         for row, name in names(content):
             if name in val and not content.source.is_validation:
                 detail = f'{val[name]} has the same file name'
-                yield about_image(content, row, 'train-val-name', detail)
+                yield finding(content, row, 'train-val-name', detail)

@@ -31,6 +31,9 @@ FORMAT = 1
 # Findings of a kind that the text quotes.
 QUOTED = 3
 TILE = (220, 260)
+# What check.json leaves out.
+UNSAID = (None, '', ())
+UNCHANGED = 'leaves it as it is'
 COUNTS = dict(
     images='images',
     people='people',
@@ -47,7 +50,7 @@ judged by geometry alone, and real poses trigger them now and then. Images: the
 worst of each kind; rings are points labelled as hidden, red circles what the
 finding is about.</p>
 {% set columns = ['kind', '', 'found', 'meaning', 'a cleaned copy'] %}
-{{ parts.table(columns, kinds, 'text') }}
+{{ parts.table(columns, groups | map(attribute='row'), 'text') }}
 {% for group in groups %}
 <h2 class="{{ group.severity }}">{{ group.title }}</h2>
 <p>{{ group.meaning }}</p>
@@ -70,8 +73,8 @@ def to_text(result: CheckResult) -> str:
         parts = [f'{counts[k]} {text}' for k, text in COUNTS.items()]
         lines.append(f'{name}: {", ".join(parts)}')
     for kind, found in worst_by_kind(result.findings).items():
-        severity, meaning, _ = KINDS[kind]
-        lines.append(f'{severity} {kind} ({len(found)}): {meaning}')
+        about = KINDS[kind]
+        lines.append(f'{about.severity} {kind} ({len(found)}): {about.meaning}')
         lines += [f'    {_told(finding)}' for finding in found[:QUOTED]]
         if len(found) > QUOTED:
             lines.append(f'    ... and {len(found) - QUOTED} more')
@@ -110,16 +113,16 @@ def to_json(result: CheckResult) -> str:
         counts=result.counts,
         files={n: str(c.source.ann_file) for n, c in result.contents.items()},
         kinds={
-            kind: dict(severity=severity, meaning=meaning, count=len(found))
+            kind: dict(
+                severity=KINDS[kind].severity,
+                meaning=KINDS[kind].meaning,
+                count=len(found),
+            )
             for kind, found in groups.items()
-            for severity, meaning, _ in [KINDS[kind]]
         },
         findings=[
-            {
-                key: value
-                for key, value in finding._asdict().items()
-                if value not in (None, '', ()) and value is not False
-            }
+            {k: v for k, v in finding._asdict().items() if v not in UNSAID}
+            | (dict(about_image=True) if finding.about_image else {})
             | dict(severity=finding.severity)
             for found in groups.values()
             for finding in found
@@ -158,45 +161,34 @@ def write_report(folder, result: CheckResult, worst: int) -> List[str]:
             number += 1
         if not figures and not lines:
             lines = [_told(finding) for finding in found[:QUOTED]]
-        severity, meaning, remedy = KINDS[kind]
-        cells = [severity, len(found), meaning, remedy or 'leaves it as it is']
-        groups.append(
-            dict(
-                severity=severity,
-                meaning=meaning,
-                title=f'{kind}: {_plural(len(found), severity)}',
-                row=[kind, *cells],
-                figures=figures,
-                lines=lines,
-            )
-        )
-    texts = {
-        'check.txt': to_text(result) + '\n',
-        'check.json': to_json(result),
-        'index.html': _page(result, groups),
-    }
-    for name, text in texts.items():
-        write_text(str(folder / name), text)
-    return list(texts)
-
-
-def _page(result: CheckResult, groups: List[dict]) -> str:
+        severity, meaning, remedy, _ = KINDS[kind]
+        row = [kind, severity, len(found), meaning, remedy or UNCHANGED]
+        title = f'{kind}: {_plural(len(found), severity)}'
+        group = dict(severity=severity, meaning=meaning, title=title, row=row)
+        groups.append(dict(group, figures=figures, lines=lines))
     found = Counter((f.split, f.severity) for f in result.findings)
-    return render(
+    page = render(
         'Dataset check',
         _TEMPLATE,
         errors=result.num_errors,
         verdict=_verdict(result),
         header=['split', *COUNTS.values(), 'errors', 'warnings'],
         splits=[
-            [name, *(counts[k] for k in COUNTS), found[name, ERROR]]
-            + [found[name, WARNING]]
+            [name, *(counts[k] for k in COUNTS)]
+            + [found[name, severity] for severity in (ERROR, WARNING)]
             for name, counts in result.counts.items()
         ],
-        kinds=[group['row'] for group in groups],
         groups=groups,
         width=TILE[0],
     )
+    texts = {
+        'check.txt': to_text(result) + '\n',
+        'check.json': to_json(result),
+        'index.html': page,
+    }
+    for name, text in texts.items():
+        write_text(str(folder / name), text)
+    return list(texts)
 
 
 def _picture(content: Content, finding: Finding) -> np.ndarray:

@@ -22,17 +22,9 @@ from .annotations import (
     numbers,
 )
 from .check import SLACK, CheckResult
-from .findings import Finding
+from .findings import KINDS, Finding
 
 CHANGES = 'changes.json'
-# Images with such a finding are left out.
-IMAGE_KINDS = (
-    'image-missing',
-    'image-truncated',
-    'image-unreadable',
-    'train-val-image',
-    'duplicate-image-id',
-)
 # What was done to a person, and why.
 Done = List[Tuple[str, str]]
 
@@ -64,10 +56,10 @@ def cleaned(
     kinds: Dict[int, Set[str]] = defaultdict(set)
     reasons: Dict[int, str] = {}
     for finding in findings:
-        if finding.kind in IMAGE_KINDS:
-            reasons.setdefault(finding.row, finding.detail)
-        elif not finding.about_image:
+        if not finding.about_image:
             kinds[finding.row].add(finding.kind)
+        elif KINDS[finding.kind].remedy:  # such images are left out
+            reasons.setdefault(finding.row, finding.detail)
     changes = []
     for row, reason in sorted(reasons.items()):
         place = None, content.images[row].get('id')

@@ -1,6 +1,5 @@
 """What can be found in a dataset, and one fault at one place."""
 
-from itertools import groupby
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from .annotations import Content
@@ -83,16 +82,31 @@ _WARNINGS = {
 }
 
 
+# What is about an image and not about a person.
+_OF_IMAGES = {
+    'duplicate-image-id',
+    'image-entry',
+    'image-missing',
+    'image-truncated',
+    'image-unreadable',
+    'image-size',
+    'image-twice',
+    'train-val-image',
+    'train-val-name',
+}
+
+
 class Kind(NamedTuple):
     """``remedy`` is what a cleaned copy does about it, '' for nothing."""
 
     severity: str
     meaning: str
     remedy: str
+    about_image: bool
 
 
 KINDS: Dict[str, Kind] = {
-    kind: Kind(severity, *texts)
+    kind: Kind(severity, *texts, kind in _OF_IMAGES)
     for severity, kinds in ((ERROR, _ERRORS), (WARNING, _WARNINGS))
     for kind, texts in kinds.items()
 }
@@ -101,7 +115,7 @@ KINDS: Dict[str, Kind] = {
 class Finding(NamedTuple):
     """One fault at one place.
 
-    ``row`` counts annotations (of a kind about people) or images from 0 in
+    ``row`` counts annotations or, of a kind about images, images from 0 in
     the file; ``points`` are the keypoints that it is about; ``score`` orders
     findings of one kind, larger is worse.
     """
@@ -115,46 +129,49 @@ class Finding(NamedTuple):
     file: str = ''
     score: float = 0.0
     points: Tuple[int, ...] = ()
-    about_image: bool = False
 
     @property
     def severity(self) -> str:
         return KINDS[self.kind].severity
 
+    @property
+    def about_image(self) -> bool:
+        return KINDS[self.kind].about_image
 
-def about_person(
+
+def finding(
     content: Content,
-    row: int,
+    row: Optional[int],
     kind: str,
     detail: str,
     score: float = 0.0,
     points: Iterable[int] = (),
 ) -> Finding:
-    """A finding about an annotation."""
-    person = content.annotations[row]
-    image = content.image_of(row) or {}
+    """A finding about a row of the file, or with None about all of it."""
+    person, place, image = None, None, {}
+    if row is not None and KINDS[kind].about_image:
+        image = content.images[row]
+        place = image.get('id')
+    elif row is not None:
+        annotation = content.annotations[row]
+        person, place = annotation.get('id'), annotation.get('image_id')
+        image = content.image_of(row) or {}
     return Finding(
         kind,
         content.name,
         detail,
-        int(row),
-        person.get('id'),
-        person.get('image_id'),
+        None if row is None else int(row),
+        person,
+        place,
         str(image.get('file_name', '')),
         float(score),
         tuple(map(int, points)),
     )
 
 
-def about_image(content: Content, row: int, kind: str, detail: str) -> Finding:
-    """A finding about an image's entry or file."""
-    image = content.images[row]
-    file, place = str(image.get('file_name', '')), (row, None, image.get('id'))
-    return Finding(kind, content.name, detail, *place, file, about_image=True)
-
-
 def worst_by_kind(findings: Iterable[Finding]) -> Dict[str, List[Finding]]:
     """In the order of ``KINDS``, errors first; the worst of a kind first."""
-    order = {kind: place for place, kind in enumerate(KINDS)}
-    found = sorted(findings, key=lambda f: (order[f.kind], -f.score))
-    return {kind: list(g) for kind, g in groupby(found, lambda f: f.kind)}
+    found = {kind: [] for kind in KINDS}
+    for each in sorted(findings, key=lambda f: -f.score):
+        found[each.kind].append(each)
+    return {kind: of_kind for kind, of_kind in found.items() if of_kind}

@@ -40,7 +40,7 @@ class Clusters(NamedTuple):
     """C clusters, the largest first: (C,) numbers of people, (C, K, 2) mean
     poses about the sacrum in longer sides of the box (NaN: nobody has the
     point), (C,) the place in ``people`` of the person nearest to the mean, and
-    the number of people that could be compared."""
+    how many people could be compared."""
 
     sizes: np.ndarray
     means: np.ndarray

@@ -48,15 +48,9 @@ def keypoint_similarity(
 ) -> np.ndarray:
     """The terms of the OKS sum, ``exp(-d_k^2 / (2 s^2 (2 sigma_k)^2))``.
 
-    https://cocodataset.org/#keypoints-eval, where ``k = 2 sigma``.
-
-    Args:
-        offsets (np.ndarray): (..., P, K, 2), of length d_k, in pixels.
-        areas (np.ndarray): (P, ), s^2 in square pixels.
-        sigmas (np.ndarray): (K, ).
-
-    Returns:
-        np.ndarray: (..., P, K), 0 to 1.
+    https://cocodataset.org/#keypoints-eval, where ``k = 2 sigma``. From
+    offsets (..., P, K, 2) of length d_k in pixels, areas (P, ), s^2 in square
+    pixels, and sigmas (K, ) to (..., P, K), 0 to 1.
     """
     # Divided in COCO's order, so that a tie there is a tie here.
     exponent = (offsets**2).sum(axis=-1) / (2 * sigmas) ** 2
@@ -72,7 +66,7 @@ def subset_oks(
     sigmas: np.ndarray,
     subsets: Sequence[np.ndarray],
 ) -> np.ndarray:
-    """Object keypoint similarity of P pairs of people over S subsets.
+    """Object keypoint similarity (P, S) of pairs of people over subsets.
 
     It is the mean of :func:`keypoint_similarity` over the labelled keypoints.
     A person without a labelled keypoint in a subset cannot be right or wrong
@@ -87,9 +81,6 @@ def subset_oks(
         gt_boxes (np.ndarray): (P, 4), [x, y, w, h] in pixels.
         sigmas (np.ndarray): (K, ).
         subsets (sequence): S arrays of keypoint ids.
-
-    Returns:
-        np.ndarray: (P, S), 0 to 1.
     """
     labelled = gt_keypoints[..., 2] > 0
     offsets = dt_xy - gt_keypoints[..., :2]
@@ -117,16 +108,14 @@ def oks_matrix(
     gt_areas: Sequence[float],
     sigmas: Sequence[float],
 ) -> np.ndarray:
-    """OKS of all detections with all labelled people.
+    """OKS (D, G) of all detections with all labelled people, 0 for those
+    without a labelled keypoint.
 
     Args:
         dt_keypoints (np.ndarray): (D, K, 2 or 3), [x, y] in pixels first.
         gt_keypoints (np.ndarray): (G, K, 3), [x, y] in pixels and visibility.
         gt_areas (sequence): (G, ), square pixels.
         sigmas (sequence): (K, ).
-
-    Returns:
-        np.ndarray: (D, G); 0 for people without a labelled keypoint.
 
     Raises:
         ValueError: The numbers of keypoints differ.
@@ -149,13 +138,13 @@ def oks_matrix(
 # --- average precision and recall ---------------------------------------------
 
 
-def evaluate_subsets(
+def subset_curves(
     ground_truth: GroundTruth,
     detections: Detections,
     subsets: Dict[str, Sequence[int]],
     sigmas: Sequence[float],
     max_people: int = 20,
-) -> Dict[str, Dict[str, float]]:
+) -> Dict[str, Curves]:
     """Score the same people by each subset of their keypoints.
 
     In each subset, as published for SpineTrack: the labelled keypoints of a
@@ -173,30 +162,12 @@ def evaluate_subsets(
         max_people (int): So many of an image take part, the best ones.
 
     Returns:
-        dict[str, dict[str, float]]: :data:`STAT_NAMES` of each subset, 0 to 1,
-        mean over the categories. -1 where nobody is labelled.
-
-    Raises:
-        ValueError: Subsets or sigmas do not fit the keypoints.
-    """
-    return summarize_curves(
-        subset_curves(ground_truth, detections, subsets, sigmas, max_people)
-    )
-
-
-def subset_curves(
-    ground_truth: GroundTruth,
-    detections: Detections,
-    subsets: Dict[str, Sequence[int]],
-    sigmas: Sequence[float],
-    max_people: int = 20,
-) -> Dict[str, Curves]:
-    """What :func:`evaluate_subsets` summarises; it takes the same arguments.
-
-    Returns:
         dict[str, tuple]: For each subset, with C categories, the precision
         (C, A, T, 101) at :data:`RECALLS` and the recall (C, A, T) for the
         area ranges and OKS thresholds; -1 where nobody is labelled.
+
+    Raises:
+        ValueError: Subsets or sigmas do not fit the keypoints.
     """
     gts, dts = ground_truth, detections
     ids = _checked_ids(subsets, sigmas, gts.num_keypoints)
@@ -237,8 +208,8 @@ def subset_curves(
 
 
 def summarize_curves(curves: Dict[str, Curves]) -> Dict[str, Dict[str, float]]:
-    """:data:`STAT_NAMES` of each subset: means over categories, thresholds
-    and recalls; -1 where none is known."""
+    """:data:`STAT_NAMES` of each subset, 0 to 1: means over categories,
+    thresholds and recalls; -1 where nobody is labelled."""
     half, three_quarters = (
         int(np.abs(OKS_THRESHOLDS - t).argmin()) for t in (0.5, 0.75)
     )
@@ -277,16 +248,8 @@ def summary_table(
     ground_truth: GroundTruth,
     subsets: Dict[str, Sequence[int]],
 ) -> str:
-    """One line per subset, to be printed.
-
-    Args:
-        stats (dict): Of :func:`evaluate_subsets`; -1 is shown as ``-``.
-        ground_truth (GroundTruth): The people to be counted.
-        subsets (dict): Keypoint ids by name of the subset.
-
-    Returns:
-        str: The table, without a final line break.
-    """
+    """One line per subset, to be printed: how many people have a label there,
+    and the ``stats`` of :func:`summarize_curves`, with ``-`` for -1."""
     width = max(map(len, (*stats, 'subset')))
     rows = [('subset', 'people', *STAT_NAMES)]
     for subset, values in stats.items():

@@ -27,12 +27,8 @@ def draw_figures(
     report: EvaluationReport, image_paths: Dict[Hashable, str]
 ) -> Dict[str, Figure]:
     """By file name: precision and recall, errors on the body and, if anybody
-    is labelled, the worst people.
-
-    Args:
-        report (EvaluationReport): What to show.
-        image_paths (dict): File by image id, for the last one.
-    """
+    is labelled, the worst people, whose files ``image_paths`` has by image
+    id."""
     figures = [precision_recall(report.content), body_map(report.content)]
     if report.cases:
         figures.append(contact_sheet(report, image_paths))
@@ -51,11 +47,7 @@ LINES = {'0.50': '#4477aa', '0.75': '#228833', '0.90': '#cc6677'}
 
 
 def precision_recall(content: Dict[str, Any]) -> Figure:
-    """One panel per subset: three OKS thresholds and the mean over all ten.
-
-    Args:
-        content (dict): Of a :class:`EvaluationReport`.
-    """
+    """One panel per subset: three OKS thresholds and the mean over all ten."""
     subsets = content['subsets']
     columns = min(2, len(subsets))
     rows = -(-len(subsets) // columns)
@@ -105,13 +97,8 @@ LABEL_STEP = 0.038
 
 
 def body_map(content: Dict[str, Any]) -> Figure:
-    """The error of each keypoint on the body and, enlarged, on the spine.
-
-    Keypoints that are not SpineTrack's are listed beneath.
-
-    Args:
-        content (dict): Of a :class:`EvaluationReport`.
-    """
+    """The error of each keypoint on the body and, enlarged, on the spine;
+    keypoints that are not SpineTrack's are listed beneath."""
     rows = content['keypoints']
     errors = {r['name']: r['error']['value'] for r in rows}
     known = {n: 100 * e for n, e in errors.items() if e is not None}
@@ -207,12 +194,8 @@ LABEL_COLOR, PREDICTION_COLOR = '#3cdc50', '#e63ce6'
 def contact_sheet(
     report: EvaluationReport, image_paths: Dict[Hashable, str]
 ) -> Figure:
-    """Label and prediction of the report's cases, one tile per person.
-
-    Args:
-        report (EvaluationReport): What to show.
-        image_paths (dict): File by image id; a tile without one is grey.
-    """
+    """Label and prediction of the report's cases, one tile per person, on
+    grey where there is no image."""
     columns = min(COLUMNS, max(len(report.cases), 3))
     rows = -(-len(report.cases) // columns)
     figure = _figure(2.8 * columns, 3.4 * rows + 0.6)

@@ -21,15 +21,9 @@ def match_people(
     """Pairs of people by OKS over all keypoints; the best detection chooses
     first. Crowds and people without a labelled keypoint are left out.
 
-    Args:
-        ground_truth (GroundTruth): Labelled people.
-        detections (Detections): Predicted people.
-        sigmas (sequence): (K, ).
-        min_oks (float): Lowest similarity of a pair.
-
     Returns:
         tuple[np.ndarray, np.ndarray, np.ndarray]: (N, ) rows of the ground
-        truth, (N, ) rows of the detections and (N, ) OKS.
+        truth, (N, ) rows of the detections and (N, ) OKS, ``min_oks`` or more.
     """
     usable = ground_truth.labelled_people()
     rows, found, similarities = [], [], []
@@ -158,9 +152,7 @@ def side_confusion(
     points of the other side.
 
     Args:
-        gt_keypoints (np.ndarray): (N, K, 3), [x, y] in pixels and visibility;
-            both points need a label.
-        dt_keypoints (np.ndarray): (N, K, 2 or 3), [x, y] in pixels first.
+        gt_keypoints, dt_keypoints: As in :func:`chain_errors`.
         pairs (sequence): (left, right) ids.
 
     Returns:

@@ -42,7 +42,7 @@ class SpineTrackMetric(BaseMetric):
 
     The arguments are those of MMPose's ``CocoMetric`` and mean the same. The
     differences: each subset is scored by its own keypoints and sigmas (see
-    :func:`evaluate_subsets` for the protocol), in one pass and without files;
+    :func:`subset_curves` for the protocol), in one pass and without files;
     neither ``dataset_meta`` nor the samples are modified; input that does not
     fit together is refused.
 
@@ -171,16 +171,11 @@ class SpineTrackMetric(BaseMetric):
             self._check_num_keypoints(self.ground_truth)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep of each sample what evaluation needs, as small arrays.
-
-        Args:
-            data_batch (Any): Not used.
-            data_samples (Sequence[dict]): ``img_id``, ``id`` and
-                ``pred_instances`` with ``keypoints`` (N, K, 2) and
-                ``keypoint_scores`` (N, K).
+        """Keep of each sample what evaluation needs, see
+        :func:`sample_predictions`, as small arrays.
 
         Raises:
-            ValueError: A sample lacks these or has another K.
+            ValueError: A sample lacks that or has another K.
         """
         if self.dataset_meta is None:
             raise ValueError(
@@ -204,13 +199,8 @@ class SpineTrackMetric(BaseMetric):
             self.results.append(result)
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
-        """Score the processed samples.
-
-        Args:
-            results (list[dict]): What :meth:`process` kept.
-
-        Returns:
-            dict[str, float]: ``{subset}_{stat}``; empty if ``format_only``.
+        """``{subset}_{stat}`` of what :meth:`process` kept; nothing if
+        ``format_only``.
 
         Raises:
             ValueError: Predictions and ground truth do not belong together.

@@ -93,15 +93,8 @@ def make_detections(
     ground_truth: GroundTruth,
     source: str = 'the predictions',
 ) -> Detections:
-    """Detections that fit the ground truth.
-
-    Args:
-        image_ids (sequence): (N, ), the image of each person.
-        keypoints (np.ndarray): (N, K, 3), [x, y] in pixels and the score.
-        scores (sequence): (N, ).
-        category_ids (sequence): (N, ).
-        ground_truth (GroundTruth): What they will be compared with.
-        source (str): What to call the predictions in a message.
+    """Detections of N people that fit the ground truth; ``source`` is what a
+    message calls them, for the others see :class:`Detections`.
 
     Raises:
         ValueError: Another number of keypoints, an image or a category that
@@ -143,11 +136,7 @@ def make_detections(
 
 
 def read_json(path: str, name: str = '') -> Any:
-    """Content of a JSON file.
-
-    Args:
-        path (str): File to read.
-        name (str): What to call it in a message. Default: the path.
+    """Content of a JSON file, which messages call by its path or ``name``.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -182,9 +171,8 @@ def ground_truth_from_coco(
 
     Args:
         dataset (dict): ``images``, ``annotations``, maybe ``categories``.
-        source (str): What to call the data in a message.
-        use_area (bool): Take ``area`` of the annotations. Otherwise 0.53 of
-            the box area.
+        source (str): What to call it in a message.
+        use_area (bool): Take ``area``, otherwise 0.53 of the box.
 
     Raises:
         ValueError: The dictionary is something else, people have different
@@ -248,8 +236,7 @@ def detections_from_coco(
     Args:
         results (list[dict]): ``image_id``, ``category_id``, ``keypoints``
             (flat [x, y, score] triplets) and ``score`` of each person.
-        ground_truth (GroundTruth): What they will be compared with.
-        source (str): What to call the results in a message.
+        ground_truth, source: See :func:`make_detections`.
 
     Raises:
         ValueError: It is no such list, or as :func:`make_detections`.
@@ -292,16 +279,10 @@ def _keypoints_of(people: Sequence[Dict[str, Any]], source: str) -> np.ndarray:
 def map_keypoints(
     keypoints: np.ndarray, num_keypoints: int, mapping: Mapping
 ) -> np.ndarray:
-    """Rearranged keypoints; those without a source are 0 with score 0.
+    """Keypoints (N, K, 3) rearranged to (N, num_keypoints, 3).
 
-    Args:
-        keypoints (np.ndarray): (N, K, 3), [x, y] and visibility or score. A
-            point between two has the lower of theirs.
-        num_keypoints (int): Keypoints of the target.
-        mapping (list): (source, target) ids, see :data:`Mapping`.
-
-    Returns:
-        np.ndarray: (N, num_keypoints, 3).
+    Those without a source are 0 with score 0; one between two sources has the
+    lower one of their visibilities or scores.
 
     Raises:
         ValueError: An id does not exist.

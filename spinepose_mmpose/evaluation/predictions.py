@@ -35,7 +35,8 @@ def sample_predictions(
         converter (dict, optional): ``num_keypoints`` and ``mapping``.
 
     Returns:
-        dict: A sample of :func:`gather_people`.
+        dict: ``img_id``, ``id`` (a tuple if bottom-up), ``category_id``,
+        ``keypoints`` (N, K, 3), ``box_scores`` (N, ) and ``areas`` (N, ).
 
     Raises:
         ValueError: A part is missing or shapes do not fit.
@@ -64,11 +65,9 @@ def sample_predictions(
         if len(instances.get('bbox_scores', ())) == count > 0:
             box_scores = _to_numpy(instances['bbox_scores']).reshape(count)
             break
+    sides = np.ptp(keypoints[..., :2], axis=1)
     if len(boxes.get('bbox_scales', ())) == count > 0:
         sides = _to_numpy(boxes['bbox_scales']).reshape(count, 2)
-    else:
-        xy = keypoints[..., :2]
-        sides = xy.max(axis=1) - xy.min(axis=1)
     category_ids = np.ravel(_to_numpy(sample.get('category_id', 1)))
     return dict(
         img_id=_to_id(sample['img_id']),
@@ -106,12 +105,8 @@ def sample_annotations(sample: Dict[str, Any]) -> Dict[str, Any]:
 def ground_truth_of_samples(
     annotations: List[Dict[str, Any]], use_area: bool = True
 ) -> GroundTruth:
-    """Ground truth from the annotations of the samples.
-
-    Args:
-        annotations (list[dict]): From :func:`sample_annotations`; a repeated
-            person counts once.
-        use_area (bool): See :func:`ground_truth_from_coco`.
+    """Ground truth from what :func:`sample_annotations` kept; a repeated
+    person counts once. ``use_area`` is that of :func:`ground_truth_from_coco`.
 
     Raises:
         ValueError: There is no sample, or one annotation id stands for two
@@ -195,9 +190,7 @@ def gather_people(
     one id per labelled person; it counts as a whole and keeps its order.
 
     Args:
-        samples (list[dict]): ``img_id``, ``id`` (a tuple if bottom-up),
-            ``keypoints`` (n, K, 3), ``box_scores`` (n, ), ``areas`` (n, ) and
-            ``category_id`` of each sample.
+        samples (list[dict]): From :func:`sample_predictions`.
         num_keypoints (int): K, should there be no sample.
 
     Returns:
@@ -251,7 +244,7 @@ def person_scores(
     mode: str = 'bbox_keypoint',
     keypoint_score_thr: float = 0.2,
 ) -> np.ndarray:
-    """Scores that rank the people, as MMPose's ``CocoMetric`` forms them.
+    """Scores (N, ) that rank people, as MMPose's ``CocoMetric`` forms them.
 
     Args:
         keypoint_scores (np.ndarray): (N, K).
@@ -261,9 +254,6 @@ def person_scores(
             none is. ``bbox_rle``: box score plus mean plus maximum of the
             keypoint scores. ``keypoint``: mean of the keypoint scores.
         keypoint_score_thr (float): For ``bbox_keypoint``.
-
-    Returns:
-        np.ndarray: (N, ).
 
     Raises:
         ValueError: Unknown mode.
@@ -293,17 +283,14 @@ def suppress_people(
     mode: str,
     threshold: float,
 ) -> np.ndarray:
-    """Rows of the people that remain after NMS in each image.
+    """Rows of the people that :func:`oks_nms` leaves in each image.
 
     Args:
         people (PredictedPeople): N people.
         scores (np.ndarray): (N, ).
         sigmas (np.ndarray): (K, ).
-        mode (str): One of :data:`NMS_MODES`.
-        threshold (float): See :func:`oks_nms` and :func:`soft_oks_nms`.
-
-    Returns:
-        np.ndarray: Indices, image by image.
+        mode (str): One of :data:`NMS_MODES`; ``none`` keeps all.
+        threshold (float): See :func:`oks_nms`.
 
     Raises:
         ValueError: Unknown mode.
@@ -312,14 +299,20 @@ def suppress_people(
         raise ValueError(f"nms_mode '{mode}' is none of {NMS_MODES}.")
     if mode == 'none':
         return np.arange(len(people))
-    nms = oks_nms if mode == 'oks_nms' else soft_oks_nms
     images = defaultdict(list)
     for row, image_id in enumerate(people.image_ids):
         images[image_id].append(row)
     kept = [np.zeros(0, dtype=np.int64)]
     for rows in map(np.array, images.values()):
-        xy, areas = people.keypoints[rows], people.areas[rows]
-        kept.append(rows[nms(xy, scores[rows], areas, sigmas, threshold)])
+        chosen = oks_nms(
+            people.keypoints[rows],
+            scores[rows],
+            people.areas[rows],
+            sigmas,
+            threshold,
+            soft=mode == 'soft_oks_nms',
+        )
+        kept.append(rows[chosen])
     return np.concatenate(kept)
 
 
@@ -327,74 +320,46 @@ def oks_nms(
     keypoints: np.ndarray,
     scores: Sequence[float],
     areas: Sequence[float],
-    sigmas: Sequence[float],
+    sigmas: np.ndarray,
     threshold: float,
+    soft: bool = False,
+    max_people: int = 20,
 ) -> np.ndarray:
-    """Keep the best of each group of similar people in an image.
+    """Choose among the people of an image as MMPose's functions do.
+
+    The OKS of two of them takes all keypoints as labelled and the mean of the
+    two areas.
 
     Args:
         keypoints (np.ndarray): (N, K, 2 or 3), [x, y] in pixels first.
-        scores (sequence): (N, ).
+        scores (sequence): (N, ); of equals the last comes first.
         areas (sequence): (N, ), square pixels.
-        sigmas (sequence): (K, ).
+        sigmas (np.ndarray): (K, ).
         threshold (float): A person is dropped if the OKS with a better one is
             above it.
+        soft (bool): Nobody is dropped for that, but who is similar to a
+            better one comes late: whenever one is chosen, the scores of the
+            others are multiplied by ``exp(-OKS^2 / threshold)``. Only the
+            order follows from it, the scores themselves stay.
+        max_people (int): With ``soft``, the number to choose at most.
 
     Returns:
-        np.ndarray: Indices of the kept, best first.
+        np.ndarray: Indices of the chosen, best first.
     """
-    left, kept = _best_first(scores), []
-    while left.size:
-        oks = _oks_with_first(keypoints, areas, left, sigmas)
-        kept.append(left[0])
-        left = left[1:][~(oks > threshold)]
-    return np.array(kept, dtype=np.int64)
-
-
-def soft_oks_nms(
-    keypoints: np.ndarray,
-    scores: Sequence[float],
-    areas: Sequence[float],
-    sigmas: Sequence[float],
-    threshold: float,
-    max_people: int = 20,
-) -> np.ndarray:
-    """Order people so that one similar to a better one comes late.
-
-    The score of each remaining person is multiplied by
-    ``exp(-OKS^2 / threshold)`` whenever one is taken. Only the order and the
-    choice follow from it: as in MMPose's metric, the scores themselves stay.
-
-    Args:
-        keypoints, scores, areas, sigmas: As in :func:`oks_nms`.
-        threshold (float): Width of the penalty.
-        max_people (int): Number to keep at most.
-
-    Returns:
-        np.ndarray: Indices of the kept in the order taken.
-    """
-    left, kept = _best_first(scores), []
-    left_scores = np.asarray(scores, dtype=np.float64)[left]
-    while left.size and len(kept) < max_people:
-        oks = _oks_with_first(keypoints, areas, left, sigmas)
-        kept.append(left[0])
-        left_scores = left_scores[1:] * np.exp(-(oks**2) / threshold)
-        order = _best_first(left_scores)
-        left, left_scores = left[1:][order], left_scores[order]
-    return np.array(kept, dtype=np.int64)
-
-
-def _best_first(scores) -> np.ndarray:
-    """Indices by falling score; of equals the last comes first (MMPose)."""
-    return np.argsort(np.asarray(scores, np.float64), kind='stable')[::-1]
-
-
-def _oks_with_first(keypoints, areas, rows, sigmas) -> np.ndarray:
-    """OKS of the first person with the others, all K keypoints counting as
-    labelled and the mean of the two areas, as in MMPose's oks_nms."""
-    xy = np.asarray(keypoints, np.float64)[rows, :, :2]
-    areas = np.asarray(areas, np.float64)[rows]
-    similarity = keypoint_similarity(
-        xy[0] - xy[1:], (areas[0] + areas[1:]) / 2, np.asarray(sigmas)
-    )
-    return similarity.mean(axis=1)
+    xy = np.asarray(keypoints, np.float64)[..., :2]
+    scores, areas = (np.asarray(v, np.float64) for v in (scores, areas))
+    left, chosen = np.argsort(scores, kind='stable')[::-1], []
+    scores = scores[left]
+    while left.size and not (soft and len(chosen) == max_people):
+        best, left, scores = left[0], left[1:], scores[1:]
+        chosen.append(best)
+        oks = keypoint_similarity(
+            xy[best] - xy[left], (areas[best] + areas[left]) / 2, sigmas
+        ).mean(axis=1)
+        if soft:
+            scores = scores * np.exp(-(oks**2) / threshold)
+            order = np.argsort(scores, kind='stable')[::-1]
+        else:
+            order = ~(oks > threshold)
+        left, scores = left[order], scores[order]
+    return np.array(chosen, dtype=np.int64)

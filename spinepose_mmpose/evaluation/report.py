@@ -160,17 +160,11 @@ def build_report(
     model does not predict, and enters no value but the AP.
 
     Args:
-        ground_truth (GroundTruth): Labelled people.
-        detections (Detections): Predicted people.
-        sigmas (sequence): (K, ).
+        ground_truth, detections, sigmas, subsets: See :func:`subset_curves`.
         names (sequence): (K, ), of the keypoints.
-        subsets (dict): Keypoint ids by name of the subset.
         curves (dict): From :func:`subset_curves` for these.
         options (ReportOptions): Settings.
         links (sequence): Pairs of keypoint ids to draw a line between.
-
-    Returns:
-        EvaluationReport: Its ``content`` holds one entry per table.
     """
     names, sigmas = list(names), np.asarray(sigmas, dtype=np.float64)
     predicted = (detections.keypoints[..., 2] > 0).any(axis=0)  # K
@@ -346,7 +340,7 @@ def write_report(
 
     Args:
         folder (str): Made where it is missing; older reports are replaced.
-        report (EvaluationReport): From :func:`build_report`.
+        report (EvaluationReport): What to write.
         image_paths (dict, optional): File by image id, for the contact sheet.
 
     Returns:
@@ -421,12 +415,8 @@ def tables(content: Dict[str, Any]) -> Dict[str, str]:
 
 
 def to_markdown(content: Dict[str, Any], figures: Sequence[str] = ()) -> str:
-    """The report for people, from ``report.md.jinja``.
-
-    Args:
-        content (dict): Of a :class:`EvaluationReport`.
-        figures (sequence): File names of those that were drawn.
-    """
+    """A report's ``content`` for people, from ``report.md.jinja``, with the
+    figures of these file names."""
     import jinja2
 
     def plain(value, factor=1, digits=1):

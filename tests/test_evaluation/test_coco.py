@@ -5,9 +5,10 @@ import math
 
 from spinepose_mmpose.evaluation.coco import (
     STAT_NAMES,
-    evaluate_subsets,
     oks_matrix,
+    subset_curves,
     subset_oks,
+    summarize_curves,
     summary_table,
 )
 from spinepose_mmpose.evaluation.people import (
@@ -29,7 +30,7 @@ SEVEN = (0.03, 0.08, 0.1, 0.06, 0.2, 0.09, 0.05)
 def score(dataset, results):
     gts = ground_truth_from_coco(dataset)
     dts = detections_from_coco(results, gts)
-    return evaluate_subsets(gts, dts, SUBSETS, SEVEN)
+    return summarize_curves(subset_curves(gts, dts, SUBSETS, SEVEN))
 
 
 @pytest.mark.parametrize('seed', range(6))
@@ -86,9 +87,9 @@ def found(shift=0.0, score=0.5, seen=(1, 1), **changes):
 
 
 def stats_of(people, results, **subsets):
-    return evaluate_subsets(
-        *parsed(people, results), subsets or dict(all=(0, 1)), (0.1, 0.1)
-    )
+    people = parsed(people, results)
+    subsets = subsets or dict(all=(0, 1))
+    return summarize_curves(subset_curves(*people, subsets, (0.1, 0.1)))
 
 
 def test_known_displacement_gives_the_exact_score():
@@ -166,10 +167,10 @@ def test_prediction_without_scores_takes_no_part():
 def test_bad_subsets_and_sigmas():
     people = parsed([PERSON], [])
     with pytest.raises(ValueError, match='3 sigmas do not fit 2'):
-        evaluate_subsets(*people, dict(all=(0, 1)), (0.1,) * 3)
+        subset_curves(*people, dict(all=(0, 1)), (0.1,) * 3)
     for ids in ((0, 2), (), (1, 1), (-1,)):
         with pytest.raises(ValueError, match="Subset 'feet'.*below 2"):
-            evaluate_subsets(*people, dict(feet=ids), (0.1, 0.1))
+            subset_curves(*people, dict(feet=ids), (0.1, 0.1))
 
 
 def test_table():

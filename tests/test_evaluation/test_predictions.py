@@ -4,7 +4,6 @@ from spinepose_mmpose.evaluation.predictions import (
     PredictedPeople,
     oks_nms,
     person_scores,
-    soft_oks_nms,
     suppress_people,
 )
 
@@ -47,10 +46,10 @@ def test_oks_nms(xs, scores, areas, threshold, kept):
 
 def test_soft_nms_postpones_the_similar():
     # 1 equals 0, so its score falls to 0.8 exp(-1 / 0.9) = 0.26 < 0.5
-    given = at(0, 0, 500), [0.9, 0.8, 0.5], [100] * 3, SIGMAS, 0.9
-    assert soft_oks_nms(*given).tolist() == [0, 2, 1]
-    assert soft_oks_nms(*given, max_people=2).tolist() == [0, 2]
-    assert soft_oks_nms(at(), [], [], SIGMAS, 0.9).size == 0
+    given = at(0, 0, 500), [0.9, 0.8, 0.5], [100] * 3, SIGMAS, 0.9, True
+    assert oks_nms(*given).tolist() == [0, 2, 1]
+    assert oks_nms(*given, max_people=2).tolist() == [0, 2]
+    assert oks_nms(at(), [], [], SIGMAS, 0.9, True).size == 0
 
 
 @pytest.mark.parametrize('mode', ['oks_nms', 'soft_oks_nms'])
@@ -63,11 +62,11 @@ def test_images_do_not_mix(mode):
         images.tolist(), points, np.ones(60), areas, np.ones(60)
     )
     rows = suppress_people(people, scores, SIGMAS, mode, 0.8)
-    single = dict(oks_nms=oks_nms, soft_oks_nms=soft_oks_nms)[mode]
+    soft = mode == 'soft_oks_nms'
     expected = []
     for image in (5, 3, 9):
         of = np.flatnonzero(images == image)
-        kept = single(points[of], scores[of], areas[of], SIGMAS, 0.8)
+        kept = oks_nms(points[of], scores[of], areas[of], SIGMAS, 0.8, soft)
         expected += of[kept].tolist()
     assert rows.tolist() == expected
     with pytest.raises(ValueError, match="'nms' is none of.*'soft_oks_nms'"):
