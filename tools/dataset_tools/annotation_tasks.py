@@ -1,11 +1,11 @@
 """Correct labels in CVAT or Label Studio.
 
-  export  the most doubtful images first, as files for one of the two
-  import  what was corrected there, as an annotation file of these images
-  merge   corrected files into the whole one
+  export  write the most doubtful images as files for one of these tools
+  import  read the corrections back as an annotation file of these images
+  merge   merge corrected files into the complete annotation file
 
-What somebody changed stands in changed_by and changed_keypoints of each
-person. The steps in CVAT and Label Studio: docs/tutorials/active_learning.md.
+changed_by and changed_keypoints record what was changed in each person.
+docs/tutorials/active_learning.md describes the steps in CVAT and Label Studio.
 """
 
 import argparse
@@ -39,31 +39,42 @@ def parse_args():
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     steps = parser.add_subparsers(dest='step', required=True)
-    export = steps.add_parser('export', help='files for an annotation tool')
+    export = steps.add_parser(
+        'export', help='write files for an annotation tool'
+    )
     export.add_argument('tool', choices=TOOLS)
-    export.add_argument('annotations', help='in the layout of SpineTrack')
-    export.add_argument('--out', required=True, help='folder to write')
     export.add_argument(
-        '--count', type=int, help='so many images, the most doubtful ones'
+        'annotations', help="annotation file in SpineTrack's layout"
+    )
+    export.add_argument('--out', required=True, help='output folder')
+    export.add_argument(
+        '--count',
+        type=int,
+        help='number of images, the most doubtful first; default: all',
     )
     export.add_argument(
         '--address',
         default=LOCAL_FILES,
-        help='where Label Studio finds the images, before the file name\n'
-        '(%(default)s)',
+        help='prefix of the image URLs for Label Studio (default: %(default)s)',
     )
-    back = steps.add_parser('import', help='corrected labels')
+    back = steps.add_parser('import', help='read corrected labels')
     back.add_argument('tool', choices=TOOLS)
-    back.add_argument('corrected', help="the tool's file, CVAT's archive too")
-    back.add_argument('--base', required=True, help='what was exported')
-    back.add_argument('--out', required=True, help='JSON to write')
     back.add_argument(
-        '--by', default='', help='who corrected it; Label Studio may say it'
+        'corrected', help='file exported by the tool; for CVAT also an archive'
     )
-    merge = steps.add_parser('merge', help='several corrected files')
-    merge.add_argument('base', help='what was exported')
-    merge.add_argument('corrected', nargs='+', help='what import wrote')
-    merge.add_argument('--out', required=True, help='JSON to write')
+    back.add_argument(
+        '--base', required=True, help='annotation file that was exported'
+    )
+    back.add_argument('--out', required=True, help='output JSON file')
+    back.add_argument(
+        '--by',
+        default='',
+        help='name of the annotator, unless Label Studio provides it',
+    )
+    merge = steps.add_parser('merge', help='merge corrected files')
+    merge.add_argument('base', help='annotation file that was exported')
+    merge.add_argument('corrected', nargs='+', help='files written by import')
+    merge.add_argument('--out', required=True, help='output JSON file')
     for step in (export, back, merge):
         step.add_argument(
             '--overwrite', action='store_true', help='replace the output'

@@ -1,6 +1,6 @@
-"""Draw the labels of a SpineTrack-format dataset: images and a page.
+"""Draw the labels of a SpineTrack-format dataset as images and an HTML page.
 
-With --config also what the config's training pipeline makes of each person.
+With --config, also draw the output of the config's training pipeline.
 """
 
 import argparse
@@ -23,34 +23,46 @@ def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument(
-        'root', help='folder that holds annotations/ and images/'
-    )
-    parser.add_argument('--out', required=True, help='folder to write')
+    parser.add_argument('root', help='folder with annotations/ and images/')
+    parser.add_argument('--out', required=True, help='output folder')
     parser.add_argument('--splits', nargs='+', help='default: all')
     parser.add_argument(
-        '--num', type=int, default=24, help='people (%(default)s)'
+        '--num',
+        type=int,
+        default=24,
+        help='number of people (default: %(default)s)',
     )
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--seed',
+        type=int,
+        default=0,
+        help='seed of the selection (default: %(default)s)',
+    )
     which = parser.add_mutually_exclusive_group()
-    which.add_argument('--ids', nargs='+', help='annotation ids')
+    which.add_argument(
+        '--ids', nargs='+', help='draw the people with these annotation ids'
+    )
     which.add_argument(
         '--worst',
         metavar='REPORT',
-        help='the worst of a check_dataset.py report (folder or check.json)',
+        help='draw the worst cases of a check_dataset.py report (folder or\n'
+        'check.json)',
     )
     parser.add_argument(
-        '--kind', help='with --worst: findings of this kind alone'
+        '--kind', help='with --worst: only findings of this kind'
     )
-    parser.add_argument('--config', help='a config with a train pipeline')
+    parser.add_argument('--config', help='config with a training pipeline')
     parser.add_argument(
         '--draws',
         type=int,
         default=3,
-        help='augmentations of each person (%(default)s)',
+        help='number of augmentations per person (default: %(default)s)',
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', metavar='KEY=VALUE', help='overrides'
+        '--cfg-options',
+        nargs='+',
+        metavar='KEY=VALUE',
+        help='override settings of the config',
     )
     return parser.parse_args()
 

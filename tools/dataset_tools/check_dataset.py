@@ -1,8 +1,8 @@
-"""Look for faults in a SpineTrack-format dataset.
+"""Check a SpineTrack-format dataset for faults.
 
-Every annotation and every image: what training would refuse (errors, exit
-code 1) and what looks wrong (warnings). With --report a page with images of
-the worst; with --fix a cleaned copy of the annotations.
+Checks every annotation and image for problems that training would refuse
+(errors, exit code 1) and labels that look wrong (warnings). --report writes a
+page with images of the worst cases, --fix a cleaned copy of the annotations.
 """
 
 import argparse
@@ -21,43 +21,50 @@ def parse_args():
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument(
-        'root', nargs='?', help='folder that holds annotations/ and images/'
+        'root', nargs='?', help='folder with annotations/ and images/'
     )
     parser.add_argument(
-        '--ann', nargs='+', type=Path, help='annotation files instead of root'
+        '--ann', nargs='+', type=Path, help='annotation files, instead of root'
     )
     parser.add_argument(
-        '--images', nargs='+', type=Path, help="the files' image folders"
+        '--images',
+        nargs='+',
+        type=Path,
+        help='image folders of the --ann files',
     )
     parser.add_argument(
         '--no-images',
         action='store_true',
-        help='look at annotations alone; images take the most time',
+        help='check only the annotations; images take most of the time',
     )
     parser.add_argument(
-        '--splits', nargs='+', help='of root, e.g. val2017; default: all'
+        '--splits', nargs='+', help='splits of root, e.g. val2017; default: all'
     )
-    parser.add_argument('--report', help='folder for page, JSON and text')
+    parser.add_argument(
+        '--report', help='output folder for the page, JSON and text'
+    )
     parser.add_argument(
         '--worst',
         type=int,
         default=12,
-        help='images of each kind in the page (%(default)s)',
+        help='number of images per kind on the page (default: %(default)s)',
     )
     parser.add_argument(
         '--fix',
         metavar='FOLDER',
         help='write a cleaned copy of the annotations and changes.json;\n'
-        'the checked files stay as they are',
+        'the checked files are not changed',
     )
     parser.add_argument(
-        '--overwrite', action='store_true', help='replace an older copy'
+        '--overwrite',
+        action='store_true',
+        help='replace an existing cleaned copy',
     )
     parser.add_argument(
         '--workers',
         type=int,
         default=WORKERS,
-        help='threads that read images (%(default)s)',
+        help='number of threads that read images (default: %(default)s)',
     )
     return parser.parse_args()
 

@@ -1,7 +1,7 @@
 """Convert COCO or Halpe annotations to SpineTrack's 37 keypoints.
 
-Body points are kept, the spine stays unlabelled; with --pseudo-spine it is
-guessed, marked as such, for correction by hand.
+Body points are kept, and the spine stays unlabelled. With --pseudo-spine, the
+spine is guessed and marked as a guess, for manual correction.
 """
 
 import argparse
@@ -18,20 +18,20 @@ def parse_args():
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument(
-        'input', help='COCO (17 keypoints) or Halpe (26 or 136) JSON'
+        'input', help='COCO (17 keypoints) or Halpe (26 or 136) JSON file'
     )
-    parser.add_argument('output', help='JSON to write')
+    parser.add_argument('output', help='output JSON file')
     parser.add_argument(
         '--pseudo-spine',
         action='store_true',
-        help='guess the spine on a curve through hips, shoulders and ears;\n'
-        'such points have visibility 1 and are named in pseudo_keypoints',
+        help='place the spine on a curve through hips, shoulders and ears;\n'
+        'these points get visibility 1 and are listed in pseudo_keypoints',
     )
     parser.add_argument(
         '--keep-neck-hip',
         action='store_true',
-        help="keep Halpe's neck and hip, which are the midpoints of\n"
-        'shoulders and hips there but C7 and the sacrum in SpineTrack',
+        help="keep Halpe's neck and hip, which are the midpoints of the\n"
+        'shoulders and hips, while in SpineTrack they are C7 and the sacrum',
     )
     parser.add_argument(
         '--overwrite', action='store_true', help='replace the output'

@@ -1,7 +1,7 @@
-"""Figures of a SpineTrack-format dataset, with plots and a page.
+"""Write statistics of a SpineTrack-format dataset, with plots and an HTML page.
 
-Visibility of each keypoint, sizes, angles and bends of the spine, people per
-image, pose clusters; as index.html, statistics.json and CSV.
+Visibility of each keypoint, sizes of people, angles and bends of the spine,
+people per image and pose clusters, as index.html, statistics.json and CSV.
 """
 
 import argparse
@@ -18,15 +18,21 @@ def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument(
-        'root', help='folder that holds annotations/ and images/'
-    )
-    parser.add_argument('--out', required=True, help='folder to write')
+    parser.add_argument('root', help='folder with annotations/ and images/')
+    parser.add_argument('--out', required=True, help='output folder')
     parser.add_argument('--splits', nargs='+', help='default: all')
     parser.add_argument(
-        '--clusters', type=int, default=12, help='of poses (%(default)s)'
+        '--clusters',
+        type=int,
+        default=12,
+        help='number of pose clusters (default: %(default)s)',
     )
-    parser.add_argument('--seed', type=int, default=0, help='of the clusters')
+    parser.add_argument(
+        '--seed',
+        type=int,
+        default=0,
+        help='seed of the clustering (default: %(default)s)',
+    )
     return parser.parse_args()
 
 

@@ -1,8 +1,8 @@
-"""Bring SpineTrack to this machine, in the layout that the configs expect.
+"""Download SpineTrack in the layout that the configs expect.
 
-Reads the files of annotations.zip (24.8 MB) and images.zip (19.4 GB) at
-huggingface.co/datasets/saifkhichi96/spinetrack (CC-BY-NC-4.0) and checks them.
-Run it again after any interruption: it goes on.
+Extracts and verifies the files of annotations.zip (24.8 MB) and images.zip
+(19.4 GB) at huggingface.co/datasets/saifkhichi96/spinetrack (CC-BY-NC-4.0).
+After an interruption, run it again to continue.
 """
 
 import argparse
@@ -30,44 +30,46 @@ def parse_args():
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument(
-        '--out', default='data/spinetrack', help='folder (%(default)s)'
+        '--out',
+        default='data/spinetrack',
+        help='output folder (default: %(default)s)',
     )
     parser.add_argument(
-        '--only', choices=PARTS, help='annotations alone, or images alone'
+        '--only', choices=PARTS, help='only the annotations or only the images'
     )
     parser.add_argument(
         '--splits', nargs='+', choices=SPLITS, default=SPLITS, metavar='SPLIT',
-        help='unpack these alone: ' + ', '.join(SPLITS),
+        help='only these splits: ' + ', '.join(SPLITS),
     )  # fmt: skip
     parser.add_argument(
         '--archives',
         type=Path,
-        help='folder that holds annotations.zip and images.zip already;\n'
-        'it is only read',
+        help='folder in which annotations.zip and images.zip already are; it\n'
+        'is not changed',
     )
     parser.add_argument(
         '--mirror',
-        help='folder or URL to look in first, as the environment variable\n'
-        f'{MIRROR_VARIABLE}; files are checked the same way',
+        help='folder or URL to try first, like the environment variable\n'
+        f'{MIRROR_VARIABLE}; files are verified in the same way',
     )
     parser.add_argument(
         '--workers',
         type=int,
         default=Options.workers,
-        help='threads that unpack (%(default)s)',
+        help='number of unpacking threads (default: %(default)s)',
     )
     parser.add_argument(
         '--stream',
         action=argparse.BooleanOptionalAction,
         default=True,
-        help='read the wanted files out of the archive on the server, several\n'
-        'at once, and keep no copy of the archive (half the space); the\n'
-        'default',
+        help='read only the required files from the archive on the server,\n'
+        'several at once, without storing the archive (half the space); this\n'
+        'is the default',
     )
     parser.add_argument(
         '--verify',
         action='store_true',
-        help='read every file that is there and compare its checksum',
+        help='read every existing file again and compare its checksum',
     )
     parser.add_argument(
         '--overwrite',
@@ -77,22 +79,25 @@ def parse_args():
     parser.add_argument(
         '--remove-archives',
         action='store_true',
-        help='delete the downloaded archives once they are unpacked',
+        help='delete the downloaded archives after unpacking',
     )
     parser.add_argument(
         '--timeout',
         type=int,
         default=30,
-        help='seconds without an answer until an attempt is given up; as the\n'
-        f'environment variable {TIMEOUT_VARIABLE}',
+        help='seconds without an answer before an attempt is given up\n'
+        f'(default: %(default)s), like {TIMEOUT_VARIABLE}',
     )
     parser.add_argument(
         '--retries',
         type=int,
         default=5,
-        help='further attempts after a failure, which go on from there',
+        help='number of further attempts after a failure, which continue from\n'
+        'there (default: %(default)s)',
     )
-    parser.add_argument('--quiet', action='store_true', help='show no progress')
+    parser.add_argument(
+        '--quiet', action='store_true', help='do not show progress'
+    )
     return parser.parse_args()
 
 

@@ -1,10 +1,10 @@
 """Convert Leeds Sports Pose (original or extended) to SpineTrack's layout.
 
-Twelve limb joints and the head's top keep their labels, boxes are drawn around
-the joints. With --teacher, an annotation file of the same images that
-pseudo_label.py wrote, people whose left and right are exchanged are found and
-put right. To get one, convert without a teacher, label with --boxes, and
-convert again.
+The labels of the twelve limb joints and of the top of the head are kept, and
+boxes are derived from the joints. With --teacher, people whose left and right
+are exchanged are found and corrected; this needs an annotation file of the same
+images written by pseudo_label.py. To create one, convert without a teacher, run
+pseudo_label.py with --boxes on the result, and convert again.
 """
 
 import argparse
@@ -26,17 +26,19 @@ def parse_args():
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument('joints', help='joints.mat')
-    parser.add_argument('images', help='folder of the images')
-    parser.add_argument('output', help='JSON to write')
+    parser.add_argument('images', help='folder with the images')
+    parser.add_argument('output', help='output JSON file')
     parser.add_argument(
         '--split',
         type=int,
         metavar='N',
-        help='the first N images go to OUTPUT with _train in its name, the\n'
-        'others to one with _test (9000 of the extended set); the labels of\n'
-        'the test stay as they are',
+        help='write the first N images to OUTPUT with _train added to its\n'
+        'name and the others with _test (9000 for the extended dataset);\n'
+        'the labels of the test images are not corrected',
     )
-    parser.add_argument('--teacher', metavar='ANN', help='see above')
+    parser.add_argument(
+        '--teacher', metavar='ANN', help='annotation file, see above'
+    )
     parser.add_argument(
         '--overwrite', action='store_true', help='replace the outputs'
     )

@@ -1,8 +1,8 @@
-"""Label images by networks that are trained already.
+"""Label images with trained networks.
 
-A start for correction by hand (annotation_tasks.py) and for training: an
-annotation file in SpineTrack's COCO layout, with a quality score per person.
-Run it again after an interruption: it goes on where it stopped.
+Writes an annotation file in SpineTrack's COCO layout with a quality score per
+person, as a starting point for manual correction (annotation_tasks.py) and for
+training. After an interruption, run it again to continue.
 """
 
 import argparse
@@ -25,68 +25,77 @@ def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument('images', help='folder of images, with subfolders')
-    parser.add_argument('--out', required=True, help='JSON to write')
+    parser.add_argument(
+        'images', help='folder with images, including subfolders'
+    )
+    parser.add_argument('--out', required=True, help='output JSON file')
     parser.add_argument(
         '--teacher',
         action='append',
         required=True,
         metavar='NETWORK[:NAMES]',
-        help='may be given several times. The network: a model of the zoo, a\n'
-        'file (.onnx, .xml, .pth, .tflite of BlazePose), or\n'
-        'CONFIG,CHECKPOINT of any MMPose model. NAMES: what it is asked for,\n'
-        f'joined by commas: keypoints or {", ".join(GROUPS)}',
+        help='can be repeated. NETWORK is a named model, a file (.onnx, .xml,\n'
+        '.pth, or .tflite of BlazePose), or CONFIG,CHECKPOINT of any MMPose\n'
+        'model. NAMES are the keypoints to take from it, separated by commas:\n'
+        f'keypoint names or {", ".join(GROUPS)}',
     )
     parser.add_argument(
         '--boxes',
         metavar='ANN',
-        help='label the people of this COCO file, in place of a detector',
+        help='label the people of this COCO file instead of using a detector',
     )
     parser.add_argument(
         '--detector',
         default='auto',
         help='a name or an ONNX file, see spinepose-mmpose --help\n'
-        '(%(default)s)',
+        '(default: %(default)s)',
     )
     parser.add_argument(
         '--keep-labels',
         action='store_true',
-        help='keep the labels of --boxes and fill in the others',
+        help='keep the labels of --boxes and fill in the missing ones',
     )
     parser.add_argument(
         '--min-agreement',
         type=float,
         default=defaults.min_agreement,
-        help='mean OKS with those labels below which nothing is filled in\n'
-        '(%(default)s)',
+        help='mean OKS with the kept labels below which nothing is filled in\n'
+        '(default: %(default)s)',
     )
     parser.add_argument(
         '--min-score',
         type=float,
         default=defaults.min_score,
-        help='of a labelled point (%(default)s)',
+        help='minimum score of a labelled point (default: %(default)s)',
     )
     parser.add_argument(
         '--max-disagreement',
         type=float,
         default=defaults.max_disagreement,
-        help='distance of two opinions, in sizes of the person, above which\n'
-        'a point stays unlabelled (%(default)s)',
+        help='distance between two predictions, relative to the size of the\n'
+        'person, above which a point stays unlabelled (default: %(default)s)',
     )
     parser.add_argument(
         '--no-flip-test',
         action='store_true',
-        help='do not ask about the mirrored images: twice as fast',
+        help='do not run the networks on mirrored images: twice as fast',
     )
-    parser.add_argument('--device', default='auto', help='(%(default)s)')
-    parser.add_argument('--threads', type=int, help='of the CPU')
     parser.add_argument(
-        '--batch', type=int, default=8, help='images in one run (%(default)s)'
+        '--device',
+        default='auto',
+        help='e.g. cpu or cuda (default: %(default)s)',
+    )
+    parser.add_argument('--threads', type=int, help='number of CPU threads')
+    parser.add_argument(
+        '--batch',
+        type=int,
+        default=8,
+        help='images per batch (default: %(default)s)',
     )
     parser.add_argument(
         '--overwrite',
         action='store_true',
-        help='replace the output, and begin afresh',
+        help='replace the output and start over',
     )
     return parser.parse_args()
 

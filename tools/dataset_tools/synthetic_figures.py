@@ -1,5 +1,5 @@
-"""Draw the figures of docs/tutorials/synthetic.md: 24 examples with their
-labels, and one person from four cameras with the spine in 3D."""
+"""Draw the figures in docs/tutorials/synthetic.md: 24 examples with labels, and
+one person seen by four cameras with the spine in 3D."""
 
 import argparse
 import os
@@ -18,7 +18,7 @@ TILE = 320  # pixels
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--out', required=True, help='folder to write')
+    parser.add_argument('--out', required=True, help='output folder')
     parser.add_argument('--seed', type=int, default=3, help='default: 3')
     return parser.parse_args()
 
