@@ -1,7 +1,7 @@
-"""Exports a model with mmdeploy: ONNX, TensorRT, OpenVINO or ncnn.
+"""Export a model with mmdeploy to ONNX, TensorRT, OpenVINO or ncnn.
 
-The arguments are those of mmdeploy's own tools/deploy.py, which its wheel
-lacks. configs/deploy/ holds the deployment configs.
+The arguments are those of mmdeploy's own tools/deploy.py, which is not part of
+its wheel. The deployment configs are in configs/deploy/.
 """
 
 import argparse
@@ -15,24 +15,24 @@ from spinepose_mmpose.utils import one_sentence
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('deploy_cfg', help='a config of configs/deploy/')
+    parser.add_argument('deploy_cfg', help='a config from configs/deploy/')
     parser.add_argument('model_cfg', help='config of the model')
     parser.add_argument('checkpoint', help='a file, a URL or spinepose://NAME')
     parser.add_argument(
         'image',
         nargs='?',
         metavar='img',
-        help='an image to trace with; default: a grey one',
+        help='image to use for tracing; default: a grey image',
     )
     parser.add_argument(
         '--test-img',
         dest='test_image',
-        help='draw the poses of the backend and of PyTorch on it, into the '
-        'folder',
+        help='image on which to draw the poses of the backend and of PyTorch; '
+        'the drawings are saved in the output folder',
     )
     parser.add_argument(
         '--work-dir',
-        help='folder of the result, replaced as a whole; default: '
+        help='output folder, which is replaced completely; default: '
         'work_dirs/deploy/MODEL_DEPLOYCFG',
     )
     parser.add_argument(
@@ -42,39 +42,41 @@ def parse_args():
     parser.add_argument(
         '--channel-order',
         choices=('rgb', 'bgr'),
-        help='bgr: for clients that normalise BGR images with the RGB figures '
-        '(rtmlib, spinepose)',
+        help='bgr: for clients that normalise BGR images with the RGB mean and '
+        'std (rtmlib, spinepose)',
     )
     parser.add_argument(
         '--argmax',
         action='store_true',
-        help='keypoints and scores as outputs, not SimCC distributions',
+        help='output keypoints and scores instead of SimCC distributions',
     )
     parser.add_argument(
         '--weights-fp16',
         action='store_true',
-        help='store the weights as FP16: half the file, computed in FP32',
+        help='store the weights in FP16 and compute in FP32: half the file '
+        'size',
     )
     parser.add_argument(
         '--slim', action='store_true', help='simplify the graph with onnxslim'
     )
     parser.add_argument(
         '--licence',
-        help='of the weights, for the metadata; known for published ones',
+        help='licence of the weights for the metadata; set automatically for '
+        'published weights',
     )
     parser.add_argument(
         '--dump-info',
         dest='sdk_files',
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="write the SDK's files",
+        help="write the files for mmdeploy's SDK (default: yes)",
     )
     parser.add_argument(
         '--log-level',
         # Its warnings are about itself: registries, deprecations.
         default='ERROR',
         choices=('DEBUG', 'INFO', 'WARNING', 'ERROR'),
-        help='of mmdeploy',
+        help='log level of mmdeploy (default: %(default)s)',
     )
     return parser.parse_args()
 

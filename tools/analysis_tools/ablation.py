@@ -1,13 +1,13 @@
-"""Train the ablation of the method on the synthetic set and write its table.
+"""Run the ablation of the losses on synthetic people and write its table.
 
 A teacher learns the 26 Halpe keypoints of the people (neck and hip are the
-midpoints of shoulders and hips, as in Halpe). Then, for each seed, five
-students start from its weights, their head extended to 37 keypoints:
+midpoints of the shoulders and hips, as in Halpe). For each seed, five students
+then start from its weights, with the head extended to 37 keypoints:
 
     none; + distill; + distill + structure; + distill + spine; all
 
-Finished runs are kept and one that was stopped goes on, so that the same
-command can be repeated until the table is full.
+Finished runs are kept and interrupted ones are continued, so you can repeat the
+same command until the table is complete.
 """
 
 import argparse
@@ -78,38 +78,56 @@ def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument('--out', required=True, help='folder of the runs')
+    parser.add_argument(
+        '--out', required=True, help='output folder for the runs'
+    )
     parser.add_argument(
         '--data',
         required=True,
-        help='set of tools/dataset_tools/make_synthetic.py',
+        help='dataset made by tools/dataset_tools/make_synthetic.py',
     )
     parser.add_argument(
-        '--teacher-data', help='the same for the teacher; default: --data'
+        '--teacher-data', help='dataset for the teacher; default: --data'
     )
-    parser.add_argument('--config', default='configs/spinepose-t_demo.py')
+    parser.add_argument(
+        '--config',
+        default='configs/spinepose-t_demo.py',
+        help='config of the student (default: %(default)s)',
+    )
     parser.add_argument(
         '--backbone',
         metavar='FILE',
-        help='checkpoint whose backbone the training of the teacher starts\n'
-        'from, e.g. of configs/spinepose-t_demo_backbone.py',
+        help='checkpoint from which the teacher takes its initial backbone,\n'
+        'e.g. of configs/pretrain/cspnext-t_halpe26-heatmap-160x128.py',
     )
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1])
+    parser.add_argument(
+        '--seeds', type=int, nargs='+', default=[0, 1], help='default: 0 1'
+    )
     parser.add_argument(
         '--rows',
         nargs='+',
         choices=ROWS,
         default=list(ROWS),
         metavar='ROW',
-        help='these alone: ' + ', '.join(map(repr, ROWS)),
+        help='only these rows: ' + ', '.join(map(repr, ROWS)),
     )
-    parser.add_argument('--teacher-epochs', type=int, default=12)
-    parser.add_argument('--epochs', type=int, default=6, help='of a student')
+    parser.add_argument(
+        '--teacher-epochs',
+        type=int,
+        default=12,
+        help='epochs of the teacher (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--epochs',
+        type=int,
+        default=6,
+        help='epochs of each student (default: %(default)s)',
+    )
     parser.add_argument(
         '--minutes',
         type=float,
         default=float('inf'),
-        help='start no further run after so many',
+        help='do not start another run after this many minutes',
     )
     parser.add_argument(
         '--weights',
@@ -117,14 +135,19 @@ def parse_args():
         action=Settings,
         default={},
         metavar='NAME=VALUE',
-        help='other weights of beta (2.5), gamma1 (0.1), gamma2 (0.5)',
+        help='loss weights to use instead of beta=2.5 gamma1=0.1 gamma2=0.5',
     )
-    parser.add_argument('--workers', type=int, default=1, help='data loading')
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=1,
+        help='number of data loading workers (default: %(default)s)',
+    )
     parser.add_argument(
         '--docs',
         metavar='FILE',
-        help='Markdown file to put the table into, between two comments;\n'
-        'the plot goes beside it. Default: ablation.md in --out',
+        help='Markdown file into which the table is written, between two\n'
+        'comments; the plot is saved next to it. Default: ablation.md in --out',
     )
     parser.add_argument(
         '--cfg-options',
@@ -132,13 +155,13 @@ def parse_args():
         action=Settings,
         default={},
         metavar='KEY=VALUE',
-        help='of every run',
+        help='override settings of the config in every run',
     )
     parser.add_argument(
         '--launcher',
         choices=('none', 'pytorch'),
         default='none',
-        help='pytorch: started by torchrun, all processes train each run',
+        help='pytorch: for torchrun, all processes train each run together',
     )
     return parser.parse_args()
 

@@ -1,10 +1,10 @@
 """Test the methods of the published results table, and other models.
 
-Writes table.md, table.csv and table.json with the measured values beside the
-published ones. Each entry is tested by tools/test.py in a process of its own:
-a failure or an interruption costs that entry alone, and a second call goes on
-where the first one stopped. Data: SPINETRACK_ROOT, COCO_ROOT and HALPE_ROOT
-name the folders, see docs/evaluation.md.
+Writes table.md, table.csv and table.json with the measured and the published
+values. Each entry is tested by tools/test.py in a separate process, so a
+failure or interruption affects only that entry, and running the command again
+continues where it stopped. SPINETRACK_ROOT, COCO_ROOT and HALPE_ROOT name the
+data folders, see docs/evaluation.md.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def parse_args():
         'methods',
         nargs='*',
         metavar='METHOD',
-        help='of the published table; default: all, or none with --add',
+        help='methods of the published table; default: all, or none with --add',
     )
     parser.add_argument(
         '--add',
@@ -63,7 +63,7 @@ def parse_args():
         action='append',
         default=[],
         metavar=('NAME', 'CONFIG', 'CHECKPOINT'),
-        help="a model of your own; may be repeated; CHECKPOINT '"
+        help="add your own model; can be repeated; CHECKPOINT '"
         f"{UNTRAINED}' tests untrained weights",
     )
     parser.add_argument(
@@ -71,32 +71,41 @@ def parse_args():
         action='append',
         default=[],
         metavar='METHOD=FILE',
-        help='other weights than the published ones; may be repeated',
+        help='use these weights instead of the published ones; can be repeated',
     )
     parser.add_argument(
         '--untrained',
         action='store_true',
-        help='download nothing and test untrained weights: shows that '
-        'everything runs, the values mean nothing',
+        help='download nothing and test untrained weights, to check that '
+        'everything runs; the values are meaningless',
     )
-    parser.add_argument('--work-dir', default='work_dirs/benchmark')
     parser.add_argument(
-        '--sets', nargs='+', choices=TEST_SETS, default=['spinetrack']
+        '--work-dir',
+        default='work_dirs/benchmark',
+        help='output folder (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--sets',
+        nargs='+',
+        choices=TEST_SETS,
+        default=['spinetrack'],
+        help='test sets (default: spinetrack)',
     )
     parser.add_argument(
         '--report',
         action='store_true',
-        help='also write the report of each model (see docs/evaluation.md)',
+        help='also write a report for each model (see docs/evaluation.md)',
     )
     parser.add_argument(
-        '--redo', action='store_true', help='do not keep earlier results'
+        '--redo', action='store_true', help='discard earlier results'
     )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         default=[],
         metavar='KEY=VALUE',
-        help='for all tests, as in tools/test.py',
+        help='override settings of the configs in all tests, as in '
+        'tools/test.py',
     )
     return parser.parse_args()
 

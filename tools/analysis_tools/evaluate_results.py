@@ -1,8 +1,9 @@
-"""Score a stored result file against annotations, without a model.
+"""Evaluate a file of results against annotations, without a model.
 
-Reads what SpineTrackMetric writes with outfile_prefix, or any COCO keypoint
-result list: image_id, category_id, keypoints (flat x, y, score) and score of
-each person. Scores and suppression of doubles are taken as they are.
+Reads files that SpineTrackMetric writes with outfile_prefix, or any list of
+COCO keypoint results: image_id, category_id, keypoints (flat x, y, score) and
+score of each person. Scores are used as they are, and duplicates are not
+suppressed.
 """
 
 import argparse
@@ -34,17 +35,19 @@ from spinepose_mmpose.utils import one_sentence, write_text
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('annotations', help='COCO file with 37 keypoints')
+    parser.add_argument(
+        'annotations', help='COCO annotation file with 37 keypoints'
+    )
     parser.add_argument('results', help='COCO keypoint results, JSON')
-    parser.add_argument('--out', help='write the scores as JSON')
+    parser.add_argument('--out', help='write the scores to this JSON file')
     parser.add_argument(
         '--no-area',
         action='store_true',
-        help='take 0.53 of the box in place of the area of the annotations',
+        help='use 0.53 of the box area instead of the annotated area',
     )
-    parser.add_argument('--report-dir', help='write a report')
+    parser.add_argument('--report-dir', help='write a report to this folder')
     parser.add_argument(
-        '--images', help='folder of the images, for the contact sheet'
+        '--images', help='folder with the images, for the contact sheet'
     )
     return parser.parse_args()
 

@@ -1,7 +1,7 @@
-"""Parameters and FLOPs of the network of a config.
+"""Print the parameters and FLOPs of the network of a config.
 
-Weights are not loaded. As in the published table a multiplication with its
-addition counts once, and the flip test is left out.
+No weights are loaded. As in the published table, a multiplication and its
+addition count as one operation, and the flip test is not included.
 """
 
 import argparse

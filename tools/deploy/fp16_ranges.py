@@ -1,7 +1,7 @@
-"""Shows how far the operations of an exported ONNX file go in FP16.
+"""Show how close the operations of an exported ONNX file come to FP16's limit.
 
-FP16 ends at 65504. The file is run in FP32 on the images and the largest
-values that each operation gives, or adds up inside, are listed.
+FP16 overflows above 65504. The file is run in FP32 on the images, and the
+largest output and the largest internal sum of each operation are listed.
 """
 
 import argparse
@@ -12,9 +12,16 @@ from spinepose_mmpose.utils import one_sentence
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('onnx', help='FP32 file of tools/deploy.py')
-    parser.add_argument('images', nargs='+', help='people, one an image')
-    parser.add_argument('--top', type=int, default=12, help='rows to show')
+    parser.add_argument('onnx', help='FP32 file written by tools/deploy.py')
+    parser.add_argument(
+        'images', nargs='+', help='images, each showing one person'
+    )
+    parser.add_argument(
+        '--top',
+        type=int,
+        default=12,
+        help='number of rows to show (default: %(default)s)',
+    )
     return parser.parse_args()
 
 

@@ -1,10 +1,10 @@
 """Quantise an exported ONNX pose model to INT8, calibrated on your people.
 
-The result is an ONNX file with QuantizeLinear and DequantizeLinear nodes.
-ONNX Runtime and OpenVINO both read it, but are quick with different ones:
---backend says which one shall run it. Blocks that cost too much
-accuracy stay in float: each is measured alone, and the worst are left out
-until no more than --max-drop is lost. docs/quantization.md says more.
+The result is an ONNX file with QuantizeLinear and DequantizeLinear nodes. ONNX
+Runtime and OpenVINO can both read it, but each is fast only with its own kind
+of file, which --backend selects. Blocks that cost too much accuracy stay in
+float: each block is measured on its own, and the worst are left out until no
+more than --max-drop is lost. See docs/quantization.md.
 """
 
 import argparse
@@ -22,65 +22,79 @@ def parse_args():
         description=__doc__.split('\n')[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument('input', help='ONNX file, as tools/deploy.py writes it')
-    parser.add_argument('output', help='ONNX file to write')
+    parser.add_argument('input', help='ONNX file written by tools/deploy.py')
+    parser.add_argument('output', help='output ONNX file')
     parser.add_argument(
         '--data',
         required=True,
         metavar='DIR',
-        help='people: the layout of SpineTrack, or photos of one person each '
-        '(then only the shift of the keypoints is measured)',
+        help="dataset in SpineTrack's layout, or photos of one person each (in "
+        'this case, only the shift of the keypoints is measured)',
     )
     parser.add_argument(
-        '--samples', type=int, default=200, help='people to calibrate on'
+        '--samples',
+        type=int,
+        default=200,
+        help='number of people for calibration',
     )
     parser.add_argument(
         '--eval-samples',
         type=int,
         default=500,
-        help='people of val2017 to measure the loss on',
+        help='number of people from val2017 on whom the loss is measured',
     )
     parser.add_argument(
-        '--method', choices=CHOICES, default='percentile', help='of calibration'
+        '--method',
+        choices=CHOICES,
+        default='percentile',
+        help='calibration method',
     )
     parser.add_argument(
         '--backend',
         choices=('onnxruntime', 'openvino'),
         default='onnxruntime',
-        help='that the file shall be quick in',
+        help='backend for which to optimise the file',
     )
     parser.add_argument(
         '--exclude',
         nargs='+',
         default=['auto'],
         metavar='BLOCK',
-        help='blocks left in float, e.g. head.gau; auto searches for them, '
-        'none leaves out none',
+        help='blocks to leave in float, e.g. head.gau; auto searches for them, '
+        'none quantises all blocks',
     )
     parser.add_argument(
-        '--max-drop', type=float, default=1.0, help='AP points that may be lost'
+        '--max-drop',
+        type=float,
+        default=1.0,
+        help='maximum loss in AP points',
     )
     parser.add_argument(
         '--max-shift',
         type=float,
-        help='mean shift of the keypoints allowed, pixels of the network '
-        'input; 1 where there are no labels',
+        help='maximum mean shift of the keypoints in pixels of the network '
+        'input; 1 if there are no labels',
     )
     parser.add_argument(
         '--channel-order',
         choices=('rgb', 'bgr'),
         default='rgb',
-        help='that the file takes',
+        help='channel order that the file expects',
     )
     parser.add_argument(
         '--reduce-range',
         action='store_true',
-        help='weights of 7 bits, for CPUs without VNNI',
+        help='limit weights to 7 bits, for CPUs without VNNI',
     )
     parser.add_argument(
-        '--threads', type=int, default=0, help='of the backend; 0: its choice'
+        '--threads',
+        type=int,
+        default=0,
+        help='number of threads of the backend; 0 lets it decide',
     )
-    parser.add_argument('--seed', type=int, default=0, help='of the people')
+    parser.add_argument(
+        '--seed', type=int, default=0, help='seed for the selection of people'
+    )
     parser.add_argument(
         '--overwrite', action='store_true', help='replace the output'
     )

@@ -1,8 +1,8 @@
-"""Compares an exported folder with the PyTorch model.
+"""Compare an exported model with the PyTorch model.
 
-Exit code 1 where they differ by more than the limits: 0.05 input pixels and
+The exit code is 1 if they differ by more than the limits: 0.05 input pixels and
 the third decimal of AP for FP32, 0.5 input pixels and 0.2 AP (x100) for FP16.
-docs/deployment.md says how ties are counted.
+docs/deployment.md lists all limits and explains how ties are counted.
 """
 
 import argparse
@@ -16,45 +16,70 @@ from spinepose_mmpose.utils import one_sentence, write_text
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('export_dir', help='folder of tools/deploy.py')
-    parser.add_argument('--config', required=True, help='of the model')
+    parser.add_argument('export_dir', help='folder written by tools/deploy.py')
+    parser.add_argument('--config', required=True, help='config of the model')
     parser.add_argument(
         '--checkpoint', required=True, help='a file, a URL or spinepose://NAME'
     )
     parser.add_argument(
-        '--data', required=True, help='folder in the layout of SpineTrack'
+        '--data', required=True, help="dataset folder in SpineTrack's layout"
     )
     parser.add_argument(
-        '--ann-file', help="below --data; default: the config's"
+        '--ann-file',
+        help='annotation file, relative to --data; default: from the config',
     )
     parser.add_argument(
-        '--images', help="folder below --data; default: the config's"
+        '--images',
+        help='image folder, relative to --data; default: from the config',
     )
     parser.add_argument(
         '--max-people',
         type=int,
-        help='compare only so many; AP is then that of a few of the people',
+        help='compare at most this many people; AP then covers only these',
     )
-    parser.add_argument('--batch-size', type=int, default=16)
-    parser.add_argument('--device', default='cpu', help='cpu or cuda:0')
+    parser.add_argument(
+        '--batch-size',
+        type=int,
+        default=16,
+        help='people per batch (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--device', default='cpu', help='cpu (default) or cuda:0'
+    )
     parser.add_argument(
         '--tolerance-px',
         type=float,
-        help='of a keypoint in pixels of the network input',
+        help='largest allowed keypoint difference in pixels of the network '
+        'input; default: by precision',
     )
-    parser.add_argument('--tolerance-ap', type=float, help='0 to 1')
+    parser.add_argument(
+        '--tolerance-ap',
+        type=float,
+        help='largest allowed AP difference, from 0 to 1; default: by '
+        'precision',
+    )
     parser.add_argument(
         '--speed-batches',
         type=int,
         nargs='*',
         default=[1, 4, 16],
-        help='batch sizes to time; none: no timing',
+        help='batch sizes to time (default: 1 4 16); an empty list disables '
+        'timing',
     )
-    parser.add_argument('--repeats', type=int, default=20)
     parser.add_argument(
-        '--threads', type=int, default=0, help='of the backend and of PyTorch'
+        '--repeats',
+        type=int,
+        default=20,
+        help='repetitions of each timing (default: %(default)s)',
     )
-    parser.add_argument('--out', help='write the figures as JSON')
+    parser.add_argument(
+        '--threads',
+        type=int,
+        default=0,
+        help='number of threads of the backend and of PyTorch; 0 (default) '
+        'lets them decide',
+    )
+    parser.add_argument('--out', help='write the results to this JSON file')
     return parser.parse_args()
 
 
