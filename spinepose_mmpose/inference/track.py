@@ -47,8 +47,9 @@ CONFIRM = 3
 # is the median of so many of the last ones: a single pause is no slow clip.
 LEAST_GAP_FRAMES = 2.5
 LATEST_STEPS = 9
-# With a smaller share of its keypoints seen, a pose shows a part of somebody.
-WHOLE = 0.5
+# With a smaller share of its keypoints seen, or on a smaller share of the area
+# of the box before, a pose shows a part of somebody.
+WHOLE, WHOLE_AREA = 0.5, 1 / 3
 
 
 @dataclass(eq=False)
@@ -337,7 +338,8 @@ class Tracker:
         (box,) = pose_bounds(points[None], track.seen[None], held[None])
         pad = BOX_PADDING * (box[2:] - box[:2])
         low, high = box[:2] - pad, box[2:] + pad
-        if track.seen.mean() < WHOLE:
+        part = box_areas(box[None]) < WHOLE_AREA * box_areas(held[None])
+        if part or track.seen.mean() < WHOLE:
             low, high = np.minimum(low, held[:2]), np.maximum(high, held[2:])
         return np.concatenate([low, high])
 

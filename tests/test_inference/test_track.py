@@ -197,12 +197,17 @@ def test_somebody_without_a_pose_whom_the_detector_missed_is_gone():
     assert [p.track_id for p in found] == [2]
 
 
-def test_a_half_seen_pose_does_not_shrink_the_box():
+@pytest.mark.parametrize('seen', ['a third', 'the upper third'])
+def test_a_half_seen_pose_does_not_shrink_the_box(seen):
     pose, scores = figure(1) + (300, 200), np.full(37, 0.05)
-    scores[:12] = 0.9
     box = np.concatenate([pose.min(0), pose.max(0)])
+    if seen == 'a third':
+        scores[:12] = 0.9
+    else:  # most of the points, such as face, arms and spine
+        scores[:30] = 0.9
+        pose[:30] = box[:2] + (pose[:30] - box[:2]) * (0.8, 0.3)
     tracker = Tracker()
-    tracker.update([person(pose, scores=scores)], 0.0)
+    tracker.update([person(pose, scores=scores, box=box)], 0.0)
     (predicted,) = tracker.predict(1 / FPS)[0]
     assert (predicted[:2] <= box[:2] + 0.01).all()
     assert (predicted[2:] >= box[2:] - 0.01).all()
