@@ -1,4 +1,4 @@
-"""Scenes in which identities are easily lost; the seed varies each."""
+"""Scenes in which identities are easily lost; each varies with the seed."""
 
 import numpy as np
 from clips import Actor, Clip, build

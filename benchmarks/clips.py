@@ -1,10 +1,10 @@
 """Walking people, filmed by an imperfect detector and pose model.
 
-People of the synthetic generator walk in metres before a camera. The detector
-misses, jitters, doubles and invents boxes; the pose model answers for the
-person that fills a box best, with noise, and knows little of hidden points:
-two boxes on people in front of one another give two poses of the front one,
-as a real network does.
+People from the synthetic generator walk in front of a camera, in metres. The
+detector misses, jitters, duplicates and invents boxes. The pose model returns
+the noisy pose of the person who fills a box best and is unreliable on hidden
+points: if one person is in front of another, their two boxes give two poses of
+the one in front, as with a real network.
 """
 
 from dataclasses import dataclass, field

@@ -1,10 +1,10 @@
-"""How many labelled people each detector finds, and how fast.
+"""Measure how many labelled people each detector finds, and how fast it is.
 
     python benchmarks/detectors.py ANN.json IMAGES person-demo rtmdet.onnx hog
 
-Precision counts a box that matches nobody as wrong; it means something only
-where everybody is labelled. ``hog`` is OpenCV's detector, the floor to beat.
-Times are of one core, for an image.
+For the precision, a box that matches no labelled person counts as wrong, so it
+is only meaningful if everybody is labelled. ``hog`` is OpenCV's detector, which
+serves as a lower bound. Times are per image on one core.
 """
 
 import argparse
@@ -23,15 +23,15 @@ from tqdm import tqdm
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('annotations', type=Path, help='COCO annotations')
-    parser.add_argument('images', type=Path, help='folder of the images')
+    parser.add_argument('images', type=Path, help='folder of images')
     parser.add_argument('detectors', nargs='+', help='names, files, or hog')
     parser.add_argument(
         '--score', type=float, default=0.3, help='lowest score that counts'
     )
     parser.add_argument(
-        '--iou', type=float, default=0.5, help='least IoU of a person found'
+        '--iou', type=float, default=0.5, help='lowest IoU of a found person'
     )
-    parser.add_argument('--limit', type=int, help='so many images at most')
+    parser.add_argument('--limit', type=int, help='maximum number of images')
     return parser.parse_args()
 
 
@@ -42,7 +42,7 @@ def main() -> None:
     for person in content['annotations']:
         people.setdefault(person['image_id'], []).append(person['bbox'])
     images = content['images'][: args.limit]
-    print('| detector | found | right boxes | mean IoU | ms of CPU |')
+    print('| detector | recall | precision | mean IoU | CPU time, ms |')
     print('|---|---|---|---|---|')
     for name in args.detectors:
         print(row(name, find(name, args.score), images, people, args))

@@ -1,10 +1,11 @@
-"""Time a training step of the distilled model beside that of a plain student.
+"""Compare the time of a training step with and without distillation.
 
-The same network, data and optimizer; the steps take turns, so that a change
-of the machine's speed meets both. A step is preprocessing, forward, backward
-and update, without data loading. The teacher has random weights, which cost
-what trained ones do. Expected: 4/3, one forward more on top of a forward and
-a backward of twice its cost. Exits with 1 above --max-ratio.
+Both use the same network, data and optimizer. The steps alternate, so that
+changes of the machine's speed affect both. A step consists of preprocessing,
+forward, backward and update, without data loading. The teacher has random
+weights, which take as long as trained ones. The expected ratio is 4/3: one more
+forward pass, in addition to a forward pass and a backward pass of twice its
+cost. The exit code is 1 above --max-ratio.
 """
 
 import argparse
@@ -47,8 +48,8 @@ def parse_args():
     parser.add_argument('--steps', type=int, default=15)
     parser.add_argument('--warmup', type=int, default=3)
     parser.add_argument('--device', default='cpu', help='cpu, cuda, cuda:1')
-    parser.add_argument('--threads', type=int, help='of PyTorch on the CPU')
-    parser.add_argument('--amp', action='store_true', help='on a GPU')
+    parser.add_argument('--threads', type=int, help='CPU threads of PyTorch')
+    parser.add_argument('--amp', action='store_true', help='needs a GPU')
     parser.add_argument(
         '--half-teacher',
         action='store_true',
@@ -58,7 +59,7 @@ def parse_args():
         '--max-ratio',
         type=float,
         default=1.40,
-        help='exit with an error above this ratio of the medians',
+        help='fail if the ratio of the medians is above this value',
     )
     return parser.parse_args()
 

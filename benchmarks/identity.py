@@ -1,10 +1,10 @@
-"""How well identities are kept over time.
+"""Metrics of how well identities are kept over time.
 
-IDF1 pairs whole trajectories once, so that every frame after a switch counts:
-Ristani et al., Performance Measures and a Data Set for Multi-Target,
-Multi-Camera Tracking, 2016 (arXiv 1609.01775), section 3. Switches count the
-moments of change: Bernardin and Stiefelhagen, Evaluating Multiple Object
-Tracking Performance: The CLEAR MOT Metrics, 2008.
+IDF1 matches whole trajectories one to one, so every frame after a switch
+counts: Ristani et al., Performance Measures and a Data Set for Multi-Target,
+Multi-Camera Tracking, 2016 (arXiv 1609.01775), section 3. Switches count how
+often an identity changes: Bernardin and Stiefelhagen, Evaluating Multiple
+Object Tracking Performance: The CLEAR MOT Metrics, 2008.
 """
 
 from collections import Counter

@@ -1,12 +1,12 @@
-"""Time inference against the spinepose and rtmlib packages and raw ONNX.
+"""Compare inference speed with spinepose, rtmlib and ONNX Runtime alone.
 
-One ONNX file, one detector file and the same boxes for all, on the CPU, each
-with its own default of threads. Three tables: the pose stage for some numbers
-of people (raw is ONNX Runtime alone on the prepared batch); a whole video made
-of the given images; a fresh process from start to the first image's result.
-Medians. Where OpenVINO is installed, it runs the same files in half precision
-besides (bfloat16 on CPUs that have it). Packages that are not installed are
-left out (pip install --no-deps spinepose rtmlib).
+All use the same ONNX file, detector file and boxes, on the CPU, each with its
+own default number of threads. There are three tables of medians: the pose stage
+for several numbers of people (raw is ONNX Runtime alone on the prepared batch);
+a whole video made of the given images; and a new process from start to the
+result of the first image. If OpenVINO is installed, it also runs the same files
+in half precision (bfloat16 on CPUs that support it). Packages that are not
+installed are left out (pip install --no-deps spinepose rtmlib).
 """
 
 import argparse
@@ -63,25 +63,25 @@ def parse_args():
     parser.add_argument('--model', required=True, help='ONNX file, SimCC')
     parser.add_argument('--detector', required=True, help='ONNX file, RTMDet')
     parser.add_argument(
-        '--det-size', type=int, default=320, help='side of its input'
+        '--det-size', type=int, default=320, help='input size of the detector'
     )
     parser.add_argument(
         '--images', required=True, nargs='+', help='files or folders'
     )
     parser.add_argument('--people', type=int, nargs='+', default=[1, 4, 16])
     parser.add_argument('--repeats', type=int, default=30)
-    parser.add_argument('--frames', type=int, default=120, help='of the video')
+    parser.add_argument('--frames', type=int, default=120, help='video length')
     parser.add_argument(
-        '--turns', type=int, default=3, help='of each way with the video'
+        '--turns', type=int, default=3, help='runs of each method on the video'
     )
     parser.add_argument(
-        '--size', type=int, nargs=2, default=[640, 480], help='of the video'
+        '--size', type=int, nargs=2, default=[640, 480], help='video size'
     )
     parser.add_argument(
         '--det-intervals', type=int, nargs='+', default=[1, 5, 10]
     )
-    parser.add_argument('--starts', type=int, default=5, help='fresh processes')
-    parser.add_argument('--out', metavar='FILE', help='Markdown')
+    parser.add_argument('--starts', type=int, default=5, help='new processes')
+    parser.add_argument('--out', metavar='FILE', help='write Markdown, too')
     return parser.parse_args()
 
 

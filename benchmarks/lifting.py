@@ -1,13 +1,14 @@
-"""Errors in 3D of a lifter on synthetic people, from true and detected 2D.
+"""Measure the 3D errors of a lifter on synthetic people.
+
+The 2D points are the true ones and those of a model.
 
     python tools/dataset_tools/make_synthetic.py --out data/lift --train 0 \\
         --val 250 --seed 21
     python benchmarks/lifting.py data/lift
 
-Boxes are the true ones; a keypoint that lies outside the image is missing to
-the lifter when 2D is true, and one with a score below --score when it is
-detected. The last two columns are degrees. P-MPJPE aligns each group of
-points by itself.
+The boxes are the true ones. A keypoint counts as missing if it is outside the
+image (true 2D) or if its score is below --score (detected 2D). The last two
+columns are in degrees. P-MPJPE aligns each group of points separately.
 """
 
 import argparse
@@ -31,11 +32,11 @@ def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument('data', type=Path, help='of make_synthetic.py')
+    parser.add_argument('data', type=Path, help='made by make_synthetic.py')
     parser.add_argument('--lifter', default='spinepose-lifter')
     parser.add_argument('--model', default='spinepose-t-demo')
     parser.add_argument('--score', type=float, default=SEEN)
-    parser.add_argument('--limit', type=int, help='images at most')
+    parser.add_argument('--limit', type=int, help='maximum number of images')
     parser.add_argument('--out', type=Path, help='write the poses as .npz')
     return parser.parse_args()
 

@@ -1,13 +1,13 @@
-"""Time the fast training pipeline beside MMPose's own on JPEGs.
+"""Compare the speed of the fast training pipeline with MMPose's own on JPEGs.
 
-The images are made here (noise with the spectrum of photographs, as many bytes
-as photographs of that size) or given by --images; the boxes of people are
-drawn at random, the same for every way. One process, no threads: the ways take
-turns, so that a change of the machine's speed meets all. Then data loaders
-with workers: samples/s, memory of a worker, and its growth over epochs. CPU
-time is what a quiet core would need; it also holds on a busy machine. At last,
-what a batch costs the training process itself, which feeds the GPU, whatever
-the number of workers.
+The images are generated (noise with the spectrum of photographs, and as many
+bytes as photographs of that size) or given by --images. The boxes of people are
+random but the same for all pipelines. First, the pipelines alternate in one
+process without threads, so that changes of the machine's speed affect all of
+them. Next, data loaders with workers are measured: samples/s, memory of a
+worker and its growth over epochs. CPU time is also meaningful on a busy
+machine. The last table shows what a batch costs the training process, which
+feeds the GPU, regardless of the number of workers.
 """
 
 import argparse
@@ -45,17 +45,17 @@ WHOLE, NEEDED = 'decode alone, whole', 'decode alone, what fast needs'
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--config', default='configs/spinepose-m.py')
-    parser.add_argument('--images', help='folder of JPEGs instead')
+    parser.add_argument('--images', help='folder of JPEGs to use instead')
     parser.add_argument('--sizes', nargs='+', default=list(BYTES))
-    parser.add_argument('--count', type=int, default=16, help='of images')
-    parser.add_argument('--samples', type=int, default=64, help='a round')
+    parser.add_argument('--count', type=int, default=16, help='images')
+    parser.add_argument('--samples', type=int, default=64, help='per round')
     parser.add_argument('--rounds', type=int, default=7)
     parser.add_argument('--workers', type=int, nargs='*', default=[1, 2])
     parser.add_argument('--epochs', type=int, default=4)
     parser.add_argument(
-        '--batch-size', type=int, default=256, help='of the last table'
+        '--batch-size', type=int, default=256, help='for the last table'
     )
-    parser.add_argument('--out', help='Markdown file, besides the screen')
+    parser.add_argument('--out', help='write the tables as Markdown, too')
     args = parser.parse_args()
     for name in ('count', 'samples', 'rounds', 'epochs', 'batch_size'):
         if getattr(args, name) < 1:

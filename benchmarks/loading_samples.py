@@ -1,4 +1,4 @@
-"""Images and people that the loading benchmarks load."""
+"""Images and people for the loading benchmarks."""
 
 from spinepose_mmpose.metainfo import METAINFO
 

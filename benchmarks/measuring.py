@@ -1,4 +1,4 @@
-"""What the benchmarks share: tasks that take turns, memory, tables."""
+"""Helpers of the benchmarks: alternating tasks, memory, tables."""
 
 import statistics
 import time

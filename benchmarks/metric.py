@@ -1,10 +1,10 @@
-"""Time the SpineTrack evaluation beside the stock one, on made-up people.
+"""Compare the speed of the SpineTrack evaluation with COCOeval.
 
-Stock: for each subset write annotations and results of its keypoints as JSON,
-read them back with pycocotools, COCOeval. Ours: read the annotations once,
-evaluate all subsets in one pass. Both start from the annotation file on disk
-and the predictions in memory, each in a process of its own, one thread. The
-numbers must agree.
+The people are random. The stock evaluation writes the annotations and results
+of each subset as JSON, reads them back with pycocotools and runs COCOeval. Ours
+reads the annotations once and evaluates all subsets in one pass. Both start
+from the annotation file on disk and the predictions in memory, each in a
+separate process with one thread. The numbers must agree.
 """
 
 import argparse
@@ -40,14 +40,14 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--people', type=int, default=6000)
     parser.add_argument(
-        '--people-per-image', type=int, default=2, help='on average'
+        '--people-per-image', type=int, default=2, help='average'
     )
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
         '--min-ratio',
         type=float,
         default=10,
-        help='exit with an error below this ratio of the times',
+        help='fail if the ratio of the times is below this value',
     )
     return parser.parse_args()
 

@@ -1,7 +1,7 @@
-"""OpenSim's lumbar angles beside those that a synthetic person was posed with.
+"""Compare OpenSim's lumbar angles with those used to pose a synthetic person.
 
-A person bends forwards by the lumbar spine, then to the side. The true 3D
-points go through the marker set and set-up files of ``integrations``; needs
+The person bends the lumbar spine forwards, then to the side. The true 3D points
+are processed with the marker set and set-up files in ``integrations``. Needs
 opensim and pose2sim.
 
     OMP_NUM_THREADS=1 python benchmarks/opensim_spine.py

@@ -1,8 +1,8 @@
-"""Bias and limits of agreement of the measures of posture, by view.
+"""Bias and limits of agreement of the posture measures, by view.
 
-Synthetic people in everyday poses, whose 3D points and joint angles are known,
-are seen by a camera from the side, obliquely, and from the front. The truth is
-the measure of the 3D points in the plane of the pelvis as it was set.
+A camera sees synthetic people in everyday poses from the side, obliquely and
+from the front. Their 3D points and joint angles are known. The reference is the
+measure of the 3D points, in the plane of the pelvis that was set.
 
     OMP_NUM_THREADS=1 python benchmarks/posture.py --people 400
     OMP_NUM_THREADS=1 python benchmarks/posture.py --people 150 \\
@@ -37,18 +37,18 @@ def parse_args():
     parser.add_argument('--seed', type=int, default=SEED)
     parser.add_argument(
         '--model',
-        help='an ONNX file that looks at images of the people; '
-        'without, the true points are measured',
+        help='ONNX file of a model to run on images of the people; default: '
+        'use the true points',
     )
     parser.add_argument(
         '--set-angles', action='store_true',
         help='compare the measures of the true 3D points with the angles that '
-        'were set, and end',
+        'were set, and exit',
     )  # fmt: skip
     parser.add_argument(
         '--proportions', action='store_true',
-        help='print the widths of shoulders and hips over the length of the '
-        'spine, and end',
+        help='print the widths of the shoulders and hips relative to the '
+        'length of the spine, and exit',
     )  # fmt: skip
     return parser.parse_args()
 

@@ -1,11 +1,12 @@
-"""Mean OKS on people of other sets: the test images of MMPose's repository.
+"""Mean OKS on people from other datasets: the test images of MMPose.
 
     git clone https://github.com/open-mmlab/mmpose
     python benchmarks/real_people.py mmpose/tests/data spinepose-t-demo
 
-A few images each of COCO, AI Challenger, CrowdPose, MPII, JHMDB, MHP, OCHuman
-and PoseTrack18. Twelve limb joints (those that are labelled, occluded ones
-too), the labels' boxes, COCO's sigmas, an area of half the box.
+The images are a few each from COCO, AI Challenger, CrowdPose, MPII, JHMDB, MHP,
+OCHuman and PoseTrack18. The OKS covers the labelled ones of twelve limb joints,
+including occluded ones, with labelled boxes, COCO's sigmas, and half the box as
+the area.
 """
 
 import argparse
@@ -50,7 +51,7 @@ def parse_args():
     )
     parser.add_argument('data', type=Path, help="MMPose's tests/data")
     parser.add_argument(
-        'teachers', nargs='+', help='as --teacher of pseudo_label.py'
+        'teachers', nargs='+', help='like --teacher of pseudo_label.py'
     )
     parser.add_argument('--no-flip-test', action='store_true')
     return parser.parse_args()

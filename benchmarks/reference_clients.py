@@ -1,4 +1,4 @@
-"""The installed ``spinepose`` and ``rtmlib`` packages with files of ours."""
+"""Run the installed ``spinepose`` and ``rtmlib`` packages with our files."""
 
 import contextlib
 import importlib.metadata

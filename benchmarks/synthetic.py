@@ -1,7 +1,6 @@
-"""Images per second of the synthetic people, on one core, and where the time
-goes.
+"""Time the generator of synthetic people on one core, in total and by stage.
 
-    OMP_NUM_THREADS=1 python benchmarks/synthetic.py
+OMP_NUM_THREADS=1 python benchmarks/synthetic.py
 """
 
 import argparse

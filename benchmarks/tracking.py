@@ -1,8 +1,9 @@
 """Compare identities with those of the rtmlib and spinepose trackers.
 
-Made-up clips with known truth; each tracker is given the same detections and,
-for the boxes that it asks for, the poses of the same model. IDF1 and switches
-by OKS from 0.5 on; without identity a person counts as missed.
+The clips are synthetic, with known ground truth. Every tracker gets the same
+detections and, for the boxes that it requests, poses from the same model. IDF1
+and switches are based on an OKS of at least 0.5; people without an identity
+count as missed.
 """
 
 import argparse
@@ -37,7 +38,7 @@ def parse_args():
         choices=list(CLIPS),
         default=list(CLIPS),
         metavar='CLIP',
-        help='of: ' + ', '.join(CLIPS),
+        help='only these clips: ' + ', '.join(CLIPS),
     )
     parser.add_argument(
         '--seeds', type=int, default=10, help='variants of each clip'
@@ -51,7 +52,7 @@ def parse_args():
     parser.add_argument(
         '--max-gap',
         type=float,
-        help='seconds; our setting, see docs/tracking_smoothing.md',
+        help='seconds; setting of our tracker, see docs/tracking_smoothing.md',
     )
     return parser.parse_args()
 

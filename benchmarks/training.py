@@ -1,12 +1,13 @@
-"""Samples/s of real training, loading included, beside what the GPU allows.
+"""Compare the speed of training, including data loading, with the GPU's limit.
 
-Trains each config on images made here, as a user would: the config's own data
-loader, preprocessor, network and optimizer, with AMP, channels_last and
-torch.compile on and off. The teacher is left out: its weights are a download.
-"waits" is the share of the time in which the step waits for data; "of limit"
-the network's FLOPs (three forwards per step) over the matrix rate that the
-device reaches here in that precision. Without a GPU a small version runs on
-the CPU: its numbers say that the tool works, not how fast training is.
+Trains each config on generated images in the same way as a user: with the
+config's data loader, preprocessor, network and optimizer, with AMP,
+channels_last and torch.compile on and off. The teacher is left out, because its
+weights would have to be downloaded. "waits" is the share of time that a step
+waits for data. "of limit" is the FLOPs of the network (three forward passes per
+step) relative to the matrix throughput of the device in that precision. Without
+a GPU, a small version runs on the CPU; its numbers only show that the tool
+works.
 """
 
 import argparse
@@ -38,20 +39,20 @@ SETTINGS = ('amp', 'channels_last', 'compile')
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--configs', nargs='+', default=CONFIGS)
-    parser.add_argument('--size', default='1920x1275', help='of the images')
+    parser.add_argument('--size', default='1920x1275', help='image size')
     parser.add_argument('--images', type=int, default=64)
-    parser.add_argument('--batch-size', type=int, help="the config's")
-    parser.add_argument('--workers', type=int, help="the config's")
+    parser.add_argument('--batch-size', type=int, help='default: the config')
+    parser.add_argument('--workers', type=int, help='default: the config')
     parser.add_argument('--steps', type=int, default=40)
     parser.add_argument('--warmup', type=int, default=10)
     parser.add_argument(
         '--only',
         nargs='*',
         choices=SETTINGS,
-        help='one run with these settings on instead of all combinations',
+        help='one run with these settings instead of all combinations',
     )
-    parser.add_argument('--device', help='cuda where there is one, else cpu')
-    parser.add_argument('--out', help='Markdown file, besides the screen')
+    parser.add_argument('--device', help='default: cuda if available, else cpu')
+    parser.add_argument('--out', help='write the tables as Markdown, too')
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""Draws poses with MMPoseInferencer, from a model's name or a config.
+"""Draw poses with MMPoseInferencer, given a model name or a config.
 
     python demo/inferencer_demo.py photo.jpg --model spinepose-m --out-dir out
 
@@ -21,19 +21,19 @@ def parse_args():
     )
     parser.add_argument('images', nargs='+', type=Path, metavar='IMAGE')
     parser.add_argument(
-        '--model', default='spinepose-m', help="a model's name or a config"
+        '--model', default='spinepose-m', help='model name or config'
     )
     parser.add_argument(
         '--weights',
-        help='a file or spinepose://NAME; default: the published ones',
+        help='a file or spinepose://NAME; default: the published weights',
     )
     parser.add_argument(
         '--boxes',
         type=Path,
-        help='COCO annotations with the boxes of people, by file name; an '
-        'image without any is taken as one person',
+        help='COCO annotations with the boxes of people, matched by file name; '
+        'an image without boxes is treated as one person',
     )
-    parser.add_argument('--device', help='default: a GPU if there is one')
+    parser.add_argument('--device', help='default: a GPU if available')
     parser.add_argument(
         '--out-dir',
         type=Path,

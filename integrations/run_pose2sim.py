@@ -1,14 +1,14 @@
-"""From the 2D points of several calibrated cameras to OpenSim's joint angles.
+"""Compute OpenSim joint angles from the 2D points of several cameras.
 
     spinepose-mmpose -i PROJECT/videos/ -s PROJECT/pose/ \\
         --json-layout pose2sim --smooth none
     python integrations/run_pose2sim.py PROJECT
 
-PROJECT is a folder as Pose2Sim wants it: Config.toml, calibration/ and pose/,
-whose folders are called like the videos, with _json behind. Pose2Sim
-calibrates, associates, triangulates and filters; its flexible-spine model is
-scaled and moved by the marker set and set-up files of this folder. Needs the
-packages pose2sim and opensim.
+PROJECT is a Pose2Sim project with Config.toml, calibration/ and pose/, whose
+folders are named after the videos, followed by _json. Pose2Sim calibrates,
+associates, triangulates and filters. Its flexible-spine model is then scaled,
+and its joint angles are computed, with the marker set and set-up files in this
+folder. Needs the packages pose2sim and opensim.
 """
 
 import argparse

@@ -1,10 +1,11 @@
-"""Sports2D with a network of ours.
+"""Run Sports2D with one of our networks.
 
     python integrations/run_sports2d.py walk.mp4 --network spinepose.onnx \\
         --detector rtmdet.onnx --result-dir results/
 
-Its joint and segment angles (.mot) and points (.trc) hold all points that the
-skeleton of this folder names. Needs the packages sports2d and pose2sim.
+The resulting points (.trc) include all points of the skeleton in this folder;
+joint and segment angles are written as .mot. Needs the packages sports2d and
+pose2sim.
 """
 
 import argparse
@@ -23,18 +24,18 @@ def size_of(text):
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('video', type=Path)
-    parser.add_argument('--network', required=True, help='an ONNX file')
+    parser.add_argument('--network', required=True, help='ONNX file')
     parser.add_argument(
         '--network-size', type=size_of, default=[192, 256],
-        metavar='WxH', help='of its input (default: 192x256)',
+        metavar='WxH', help='input size (default: 192x256)',
     )  # fmt: skip
-    parser.add_argument('--detector', required=True, help='an ONNX file')
+    parser.add_argument('--detector', required=True, help='ONNX file')
     parser.add_argument(
         '--detector-class', default='RTMDet', help="rtmlib's (default: RTMDet)"
     )
     parser.add_argument(
         '--detector-size', type=size_of, default=[320, 320],
-        metavar='WxH', help='of its input (default: 320x320)',
+        metavar='WxH', help='input size (default: 320x320)',
     )  # fmt: skip
     parser.add_argument('--result-dir', type=Path, default=Path('.'))
     parser.add_argument(

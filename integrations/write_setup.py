@@ -1,10 +1,10 @@
-"""Writes the set-up files of this folder from the package's tables.
+"""Write the set-up files in this folder from the package's tables.
 
     python integrations/write_setup.py
 
-Pose2Sim and Sports2D know the body by Halpe's names (``LKnee``, ``Neck``), and
-take a name that begins with L or R for one side of a pair; so the spine's
-points are called ``Spine01`` and not L5.
+Pose2Sim and Sports2D use Halpe's names (``LKnee``, ``Neck``) and treat a name
+that begins with L or R as one side of a pair. The points of the spine are
+therefore called ``Spine01`` etc. instead of L5.
 """
 
 from pathlib import Path

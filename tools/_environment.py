@@ -1,9 +1,9 @@
-"""Gives a fresh clone its own environment; needs nothing but Python.
+"""Set up the environment of a clone, using only Python's standard library.
 
-``ensure()`` makes ``.venv`` in the clone (``SPINEPOSE_VENV`` names another
-folder), installs the pinned packages and this package, and starts the calling
-script again inside. What is already there is kept: the second run takes a
-second.
+``ensure()`` creates ``.venv`` in the clone (or in the folder that
+``SPINEPOSE_VENV`` names), installs the pinned packages and this package, and
+restarts the calling script in it. Existing installations are kept, so the
+second run takes a second.
 """
 
 import contextlib

@@ -1,12 +1,12 @@
-"""From nothing to spines in a video, and to a model of your own.
+"""Find spines in a video, then train a model of your own.
 
     python tools/quickstart.py [--image PATH] [--video PATH]
 
-The first run sets up an environment. Then the commands that a user would type
-are printed and run one after another: the demo model on a clip of a walking
-woman and on your files, and then a short training on synthetic people. Results
-and a summary page land in work_dirs/quickstart/. A rerun continues where the
-last one stopped; --fresh starts over.
+The first run sets up an environment. The script then prints and runs the
+commands that a user would type: the demo model on a clip of a walking woman and
+on your files, followed by a short training on synthetic people. Results and a
+summary page are written to work_dirs/quickstart/. Running it again continues
+where it stopped; --fresh starts over.
 """
 
 import argparse
@@ -44,11 +44,11 @@ DONE = r'^\d+ (frames|photographs): .*'
 def parse_args():
     parser = argparse.ArgumentParser(
         description='Find spines in a video, then train, test and infer on '
-        'synthetic people. Results land in work_dirs/quickstart/; a rerun '
-        'continues where the last one stopped.'
+        'synthetic people. Results are written to work_dirs/quickstart/; '
+        'running it again continues where it stopped.'
     )
-    parser.add_argument('--image', type=Path, help='an image of yours')
-    parser.add_argument('--video', type=Path, help='a video of yours')
+    parser.add_argument('--image', type=Path, help='your own image')
+    parser.add_argument('--video', type=Path, help='your own video')
     parser.add_argument(
         '--train-images', type=int, default=600, help='default: 600'
     )

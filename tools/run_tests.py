@@ -1,8 +1,8 @@
-"""Runs the tests, and first sets up an environment where there is none.
+"""Run the tests, after setting up an environment if there is none.
 
     python tools/run_tests.py [pytest arguments]
 
-Without arguments all tests run in two processes.
+Without arguments, all tests run in two processes.
 """
 
 import os

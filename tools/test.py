@@ -1,4 +1,4 @@
-"""Tests a checkpoint: mmpose's tools/test.py with SpineTrack registered."""
+"""Test a checkpoint: mmpose's tools/test.py with SpineTrack registered."""
 
 from spinepose_mmpose.run import run_mmpose_tool
 

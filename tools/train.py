@@ -1,4 +1,4 @@
-"""Trains a model: mmpose's own tools/train.py, with SpineTrack registered."""
+"""Train a model: mmpose's tools/train.py with SpineTrack registered."""
 
 from spinepose_mmpose.run import run_mmpose_tool
 

@@ -78,9 +78,7 @@ def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument(
-        '--out', required=True, help='output folder for the runs'
-    )
+    parser.add_argument('--out', required=True, help='folder for the runs')
     parser.add_argument(
         '--data',
         required=True,
@@ -89,20 +87,14 @@ def parse_args():
     parser.add_argument(
         '--teacher-data', help='dataset for the teacher; default: --data'
     )
-    parser.add_argument(
-        '--config',
-        default='configs/spinepose-t_demo.py',
-        help='config of the student (default: %(default)s)',
-    )
+    parser.add_argument('--config', default='configs/spinepose-t_demo.py')
     parser.add_argument(
         '--backbone',
         metavar='FILE',
         help='checkpoint from which the teacher takes its initial backbone,\n'
         'e.g. of configs/pretrain/cspnext-t_halpe26-heatmap-160x128.py',
     )
-    parser.add_argument(
-        '--seeds', type=int, nargs='+', default=[0, 1], help='default: 0 1'
-    )
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1])
     parser.add_argument(
         '--rows',
         nargs='+',
@@ -111,18 +103,8 @@ def parse_args():
         metavar='ROW',
         help='only these rows: ' + ', '.join(map(repr, ROWS)),
     )
-    parser.add_argument(
-        '--teacher-epochs',
-        type=int,
-        default=12,
-        help='epochs of the teacher (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--epochs',
-        type=int,
-        default=6,
-        help='epochs of each student (default: %(default)s)',
-    )
+    parser.add_argument('--teacher-epochs', type=int, default=12)
+    parser.add_argument('--epochs', type=int, default=6, help='per student')
     parser.add_argument(
         '--minutes',
         type=float,
@@ -137,12 +119,7 @@ def parse_args():
         metavar='NAME=VALUE',
         help='loss weights to use instead of beta=2.5 gamma1=0.1 gamma2=0.5',
     )
-    parser.add_argument(
-        '--workers',
-        type=int,
-        default=1,
-        help='number of data loading workers (default: %(default)s)',
-    )
+    parser.add_argument('--workers', type=int, default=1, help='data loading')
     parser.add_argument(
         '--docs',
         metavar='FILE',

@@ -79,17 +79,9 @@ def parse_args():
         help='download nothing and test untrained weights, to check that '
         'everything runs; the values are meaningless',
     )
+    parser.add_argument('--work-dir', default='work_dirs/benchmark')
     parser.add_argument(
-        '--work-dir',
-        default='work_dirs/benchmark',
-        help='output folder (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--sets',
-        nargs='+',
-        choices=TEST_SETS,
-        default=['spinetrack'],
-        help='test sets (default: spinetrack)',
+        '--sets', nargs='+', choices=TEST_SETS, default=['spinetrack']
     )
     parser.add_argument(
         '--report',
@@ -104,8 +96,7 @@ def parse_args():
         nargs='+',
         default=[],
         metavar='KEY=VALUE',
-        help='override settings of the configs in all tests, as in '
-        'tools/test.py',
+        help='for all tests, as in tools/test.py',
     )
     return parser.parse_args()
 

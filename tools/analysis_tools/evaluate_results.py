@@ -35,11 +35,9 @@ from spinepose_mmpose.utils import one_sentence, write_text
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument(
-        'annotations', help='COCO annotation file with 37 keypoints'
-    )
+    parser.add_argument('annotations', help='COCO file with 37 keypoints')
     parser.add_argument('results', help='COCO keypoint results, JSON')
-    parser.add_argument('--out', help='write the scores to this JSON file')
+    parser.add_argument('--out', help='write the scores as JSON')
     parser.add_argument(
         '--no-area',
         action='store_true',

@@ -18,27 +18,13 @@ from tqdm import tqdm
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument(
-        'annotations', help='COCO annotation file with 37 keypoints'
-    )
+    parser.add_argument('annotations', help='COCO file with 37 keypoints')
     parser.add_argument('images', help='folder with its images')
-    parser.add_argument(
-        '--model', required=True, help='name or file of a model'
-    )
-    parser.add_argument(
-        '--backend', default='auto', help='see spinepose-mmpose --help'
-    )
-    parser.add_argument(
-        '--device', default='auto', help='see spinepose-mmpose --help'
-    )
-    parser.add_argument(
-        '--half', action='store_true', help='compute in half precision'
-    )
-    parser.add_argument(
-        '--flip-test',
-        action='store_true',
-        help='average with the result of the mirrored image',
-    )
+    parser.add_argument('--model', required=True, help='a name or a file')
+    parser.add_argument('--backend', default='auto')
+    parser.add_argument('--device', default='auto')
+    parser.add_argument('--half', action='store_true')
+    parser.add_argument('--flip-test', action='store_true')
     parser.add_argument('--out', required=True, help='output JSON file')
     return parser.parse_args()
 

@@ -27,26 +27,15 @@ def parse_args():
     parser.add_argument('--out', required=True, help='output folder')
     parser.add_argument('--splits', nargs='+', help='default: all')
     parser.add_argument(
-        '--num',
-        type=int,
-        default=24,
-        help='number of people (default: %(default)s)',
+        '--num', type=int, default=24, help='people (default: %(default)s)'
     )
-    parser.add_argument(
-        '--seed',
-        type=int,
-        default=0,
-        help='seed of the selection (default: %(default)s)',
-    )
+    parser.add_argument('--seed', type=int, default=0)
     which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        '--ids', nargs='+', help='draw the people with these annotation ids'
-    )
+    which.add_argument('--ids', nargs='+', help='ids of annotations')
     which.add_argument(
         '--worst',
         metavar='REPORT',
-        help='draw the worst cases of a check_dataset.py report (folder or\n'
-        'check.json)',
+        help='worst cases of a check_dataset.py report (folder or check.json)',
     )
     parser.add_argument(
         '--kind', help='with --worst: only findings of this kind'
@@ -56,13 +45,10 @@ def parse_args():
         '--draws',
         type=int,
         default=3,
-        help='number of augmentations per person (default: %(default)s)',
+        help='augmentations per person (default: %(default)s)',
     )
     parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        metavar='KEY=VALUE',
-        help='override settings of the config',
+        '--cfg-options', nargs='+', metavar='KEY=VALUE', help='overrides'
     )
     return parser.parse_args()
 

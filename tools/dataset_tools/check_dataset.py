@@ -56,9 +56,7 @@ def parse_args():
         'the checked files are not changed',
     )
     parser.add_argument(
-        '--overwrite',
-        action='store_true',
-        help='replace an existing cleaned copy',
+        '--overwrite', action='store_true', help='replace an older copy'
     )
     parser.add_argument(
         '--workers',

@@ -27,12 +27,7 @@ def parse_args():
         default=12,
         help='number of pose clusters (default: %(default)s)',
     )
-    parser.add_argument(
-        '--seed',
-        type=int,
-        default=0,
-        help='seed of the clustering (default: %(default)s)',
-    )
+    parser.add_argument('--seed', type=int, default=0, help='for the clusters')
     return parser.parse_args()
 
 

@@ -36,9 +36,7 @@ def parse_args():
         'name and the others with _test (9000 for the extended dataset);\n'
         'the labels of the test images are not corrected',
     )
-    parser.add_argument(
-        '--teacher', metavar='ANN', help='annotation file, see above'
-    )
+    parser.add_argument('--teacher', metavar='ANN', help='see above')
     parser.add_argument(
         '--overwrite', action='store_true', help='replace the outputs'
     )

@@ -13,15 +13,8 @@ from spinepose_mmpose.utils import one_sentence
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('onnx', help='FP32 file written by tools/deploy.py')
-    parser.add_argument(
-        'images', nargs='+', help='images, each showing one person'
-    )
-    parser.add_argument(
-        '--top',
-        type=int,
-        default=12,
-        help='number of rows to show (default: %(default)s)',
-    )
+    parser.add_argument('images', nargs='+', help='of one person each')
+    parser.add_argument('--top', type=int, default=12, help='rows to show')
     return parser.parse_args()
 
 

@@ -32,22 +32,16 @@ def parse_args():
         'this case, only the shift of the keypoints is measured)',
     )
     parser.add_argument(
-        '--samples',
-        type=int,
-        default=200,
-        help='number of people for calibration',
+        '--samples', type=int, default=200, help='people for calibration'
     )
     parser.add_argument(
         '--eval-samples',
         type=int,
         default=500,
-        help='number of people from val2017 on whom the loss is measured',
+        help='people from val2017 on whom the loss is measured',
     )
     parser.add_argument(
-        '--method',
-        choices=CHOICES,
-        default='percentile',
-        help='calibration method',
+        '--method', choices=CHOICES, default='percentile', help='calibration'
     )
     parser.add_argument(
         '--backend',
@@ -64,10 +58,7 @@ def parse_args():
         'none quantises all blocks',
     )
     parser.add_argument(
-        '--max-drop',
-        type=float,
-        default=1.0,
-        help='maximum loss in AP points',
+        '--max-drop', type=float, default=1.0, help='largest loss of AP points'
     )
     parser.add_argument(
         '--max-shift',
@@ -87,14 +78,9 @@ def parse_args():
         help='limit weights to 7 bits, for CPUs without VNNI',
     )
     parser.add_argument(
-        '--threads',
-        type=int,
-        default=0,
-        help='number of threads of the backend; 0 lets it decide',
+        '--threads', type=int, default=0, help='of the backend; 0: automatic'
     )
-    parser.add_argument(
-        '--seed', type=int, default=0, help='seed for the selection of people'
-    )
+    parser.add_argument('--seed', type=int, default=0, help='for the people')
     parser.add_argument(
         '--overwrite', action='store_true', help='replace the output'
     )

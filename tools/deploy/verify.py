@@ -25,27 +25,18 @@ def parse_args():
         '--data', required=True, help="dataset folder in SpineTrack's layout"
     )
     parser.add_argument(
-        '--ann-file',
-        help='annotation file, relative to --data; default: from the config',
+        '--ann-file', help='relative to --data; default: from the config'
     )
     parser.add_argument(
-        '--images',
-        help='image folder, relative to --data; default: from the config',
+        '--images', help='folder relative to --data; default: from the config'
     )
     parser.add_argument(
         '--max-people',
         type=int,
         help='compare at most this many people; AP then covers only these',
     )
-    parser.add_argument(
-        '--batch-size',
-        type=int,
-        default=16,
-        help='people per batch (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--device', default='cpu', help='cpu (default) or cuda:0'
-    )
+    parser.add_argument('--batch-size', type=int, default=16)
+    parser.add_argument('--device', default='cpu', help='cpu or cuda:0')
     parser.add_argument(
         '--tolerance-px',
         type=float,
@@ -66,20 +57,14 @@ def parse_args():
         help='batch sizes to time (default: 1 4 16); an empty list disables '
         'timing',
     )
-    parser.add_argument(
-        '--repeats',
-        type=int,
-        default=20,
-        help='repetitions of each timing (default: %(default)s)',
-    )
+    parser.add_argument('--repeats', type=int, default=20)
     parser.add_argument(
         '--threads',
         type=int,
         default=0,
-        help='number of threads of the backend and of PyTorch; 0 (default) '
-        'lets them decide',
+        help='of the backend and of PyTorch; 0 lets them decide',
     )
-    parser.add_argument('--out', help='write the results to this JSON file')
+    parser.add_argument('--out', help='write the results as JSON')
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""Writes configs/*.yml, which mim reads, from the table of models."""
+"""Write configs/*.yml, which mim reads, from the table of models."""
 
 from pathlib import Path
 

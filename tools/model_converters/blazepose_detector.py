@@ -1,19 +1,19 @@
-r"""Make demo/person-detector-demo.onnx of BlazePose's person detector.
+r"""Convert BlazePose's person detector to demo/person-detector-demo.onnx.
 
     npm pack @mediapipe/pose && tar xf mediapipe-pose-*.tgz
     cp package/pose_solution_packed_assets.data pose_detection.tflite
     python tools/model_converters/blazepose_detector.py pose_detection.tflite \
         demo/person-detector-demo.onnx
 
-The file is a TensorFlow Lite network (Apache-2.0) for 224x224 pixels. It gives
-for each of 2254 anchors a score, the box of a face, the middle of the hips, and
-a point on the circle around the whole person (Bazarevsky et al., BlazePose,
-arXiv 2006.10204). Here it is run twice with the same weights, on the image at
-224x224 for large people and at 448x448 for small ones, and the circle becomes a
-box. The result takes one image (1, 3, 448, 448) as RTMDet's are prepared and
-gives boxes (1, N, 4) in its pixels and scores (1, N, 1) before suppression.
-Large weights are stored in int8, with a scale for each channel, the others in
-float16; all are computed in float32.
+The input is a TensorFlow Lite network (Apache-2.0) for 224x224 pixels. For each
+of 2254 anchors it returns a score, the box of a face, the middle of the hips,
+and a point on the circle around the whole person (Bazarevsky et al., BlazePose,
+arXiv 2006.10204). The converted network runs it twice with the same weights, on
+the image at 224x224 for large people and at 448x448 for small ones, and turns
+the circle into a box. Its input is one image (1, 3, 448, 448), prepared as for
+RTMDet; its outputs are boxes (1, N, 4) in pixels of that image and scores (1,
+N, 1), before suppression. Large weights are stored in int8 with one scale per
+channel, the others in float16; all computation is in float32.
 """
 
 import argparse

@@ -1,9 +1,8 @@
-"""Turn the checkpoint of an RTMPose into one with SpineTrack's 37 keypoints.
+"""Extend an RTMPose checkpoint to SpineTrack's 37 keypoints.
 
-Rows of the final layer are copied by keypoint name; new ones are drawn from
-the normal distribution of the existing rows. Training does the same to
-load_from by itself; this tool is for looking at the result, or for other
-training code.
+Rows of the final layer are copied by keypoint name; new ones are sampled from
+the normal distribution of the existing rows. Training does this automatically
+for load_from. Use this tool to inspect the result or for other training code.
 """
 
 import argparse
@@ -22,20 +21,20 @@ def parse_args():
     parser.add_argument(
         'input', help='checkpoint: a file, a URL or spinepose://NAME'
     )
-    parser.add_argument('output', help='file to write')
-    parser.add_argument('--seed', type=int, default=0, help='of the new rows')
+    parser.add_argument('output', help='output file')
+    parser.add_argument('--seed', type=int, default=0, help='for the new rows')
     parser.add_argument(
         '--source',
         metavar='METAINFO',
-        help="the input's keypoints, e.g. configs/_base_/datasets/halpe26.py; "
-        'by default what the checkpoint or its number of keypoints says',
+        help='keypoints of the input, e.g. configs/_base_/datasets/halpe26.py; '
+        'default: from the checkpoint or its number of keypoints',
     )
     parser.add_argument(
         '--redraw',
         nargs='+',
         default=(),
         metavar='NAME',
-        help='keypoints to draw although the input has them, e.g. neck hip',
+        help='keypoints to sample even if the input has them, e.g. neck hip',
     )
     parser.add_argument(
         '--overwrite', action='store_true', help='replace the output'

@@ -1,4 +1,4 @@
-"""Write a lifter of one frame as ONNX, in the form of the published one."""
+"""Export a single-frame lifter to ONNX, in the format of the published one."""
 
 import argparse
 
@@ -13,21 +13,21 @@ LEAST_HALF = 1000
 def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__,
-        epilog='Input "rays" (N, 37, 2), (x - cx) / fx and (y - cy) / fy, 0 '
-        'for a missing point; output "points" (N, 37, 3), metres from the '
+        epilog='Input: "rays" (N, 37, 2), (x - cx) / fx and (y - cy) / fy, 0 '
+        'for a missing point. Output: "points" (N, 37, 3), metres from the '
         "sacrum in the camera's axes.",
     )
     parser.add_argument('config')
     parser.add_argument('checkpoint', help='.pth')
-    parser.add_argument('out', help='.onnx to write')
+    parser.add_argument('out', help='output .onnx file')
     parser.add_argument(
         '--half',
         action='store_true',
-        help='store large weights in half precision; they are computed with '
-        'in single precision',
+        help='store large weights in half precision; computation stays in '
+        'single precision',
     )
     parser.add_argument(
-        '--pth', help='write the weights alone to this .pth file too'
+        '--pth', help='also write only the weights to this .pth file'
     )
     return parser.parse_args()
 

@@ -1,7 +1,7 @@
-"""Make a trained checkpoint small enough to pass on: weights alone, in float16.
+"""Reduce a trained checkpoint for publishing: only the weights, in float16.
 
-Optimizer, schedule and logs are left out; the keypoints' names stay. Any model
-of the same config loads it, and computes in float32 again.
+Optimizer, schedule and logs are removed; the keypoint names are kept. Models of
+the same config can load the file and compute in float32 as before.
 """
 
 import argparse
@@ -17,8 +17,8 @@ from spinepose_mmpose.utils import one_sentence, replaced
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('input', help='checkpoint of a training run')
-    parser.add_argument('output', help='file to write')
-    parser.add_argument('--licence', default='', help='noted in the file')
+    parser.add_argument('output', help='output file')
+    parser.add_argument('--licence', default='', help='stored in the file')
     parser.add_argument(
         '--full', action='store_true', help='keep float32: twice the size'
     )
