@@ -64,7 +64,7 @@ def ensure(bodies: bool = True) -> None:
     except SetupError as error:
         sys.exit(f'set-up failed: {error}')
     except KeyboardInterrupt:
-        sys.exit('\nset-up interrupted; the next run goes on from here')
+        sys.exit('\nset-up interrupted; run the command again to continue')
     if not _inside():
         _restart()
 

@@ -24,8 +24,8 @@ iframe { height: 40rem; border: 1px solid #ccc; }
 </style>
 <h1>spinepose-mmpose quickstart</h1>
 <h2>The demo model</h2>
-<p>spinepose-t-demo was trained on synthetic people and on sport photographs,
-for research use (demo/README.md). The walking woman is the demo clip of
+<p>spinepose-t-demo was trained on synthetic people and on sports photographs
+and is for research use (demo/README.md). The walking woman is the demo clip of
 Sports2D (BSD-3-Clause).</p>
 {% for path in shown -%}
 {% if path.endswith('.mp4') -%}
@@ -41,10 +41,10 @@ Sports2D (BSD-3-Clause).</p>
 {% endif -%}
 {% endfor -%}
 {% if scores -%}
-<h2>A model of your own</h2>
-<p>The demo model, trained further on new synthetic people. The last call of
-the quickstart took {{ '%.1f' % minutes }} minutes. The scores are for synthetic
-people that the model has not seen; they say nothing about real ones.</p>
+<h2>Your own model</h2>
+<p>This is the demo model after further training on new synthetic people. The
+last run of the quickstart took {{ '%.1f' % minutes }} minutes. The scores are
+for unseen synthetic people and say nothing about real people.</p>
 <table><tr><th>keypoints</th>
 {%- for column in columns %}<th>{{ column }}</th>{% endfor %}</tr>
 {% for subset in subsets -%}

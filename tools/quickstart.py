@@ -78,7 +78,9 @@ def main() -> int:
     try:
         shown = show(args)
         page = write_page(OUT, shown)
-        print(f'\nlook at      {page}\n(now a model of your own; Ctrl-C ends)')
+        print(
+            f'\nresults     {page}\nNext: train your own model (Ctrl-C stops)'
+        )
         make_data(args)
         checkpoint = train(args)
         scores = test(checkpoint)
@@ -89,7 +91,7 @@ def main() -> int:
             f'{error.returncode}; its output is above and in {OUT}'
         )
     except KeyboardInterrupt:
-        sys.exit('\ninterrupted; the same command continues from here')
+        sys.exit('\ninterrupted; run the same command to continue')
     minutes = (time.time() - start) / 60
     page = write_page(OUT, shown, scores, images, checkpoint, minutes)
     print_summary(scores, images, checkpoint, page, minutes)
@@ -150,7 +152,7 @@ def make_data(args) -> None:
 def train(args) -> Path:
     finished = OUT / 'train' / 'finished'
     if finished.exists():
-        print('3/5 training: done before')
+        print('3/5 training: already done')
         return last_checkpoint()
     # Two processes of one thread each train faster on two cores than one of
     # two threads.

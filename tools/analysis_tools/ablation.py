@@ -417,8 +417,8 @@ def main():
                 late = time.time() - start > 60 * args.minutes
                 if late and not (folder / 'scores.json').exists():
                     print(
-                        f'{args.minutes:g} minutes are over; the same '
-                        'command goes on',
+                        f'{args.minutes:g} minutes are over; run the same '
+                        'command to continue',
                         file=sys.stderr,
                     )
                     break
