@@ -11,6 +11,7 @@ import platform
 import re
 import sys
 import traceback
+from dataclasses import fields
 from pathlib import Path
 
 DEBUG = 'SPINEPOSE_DEBUG'
@@ -156,6 +157,20 @@ def write_text(path: str, text: str) -> None:
     """Write UTF-8 text so that the file is complete or absent."""
     with replaced_text(path) as file:
         file.write(text)
+
+
+def refuse_existing(path, overwrite: bool) -> None:
+    """
+    Raises:
+        FileExistsError: There is such a file, and it is not to be replaced.
+    """
+    if os.path.exists(path) and not overwrite:
+        raise FileExistsError(f'{path} exists; give --overwrite to replace it')
+
+
+def settings_of(cls: type, args):
+    """A dataclass of settings from the attributes of a parsed command line."""
+    return cls(**{f.name: getattr(args, f.name) for f in fields(cls)})
 
 
 def plain_config(settings: dict, parent: type) -> dict:

@@ -73,12 +73,8 @@ class Ranked(NamedTuple):
 
 
 def rank_images(dataset: dict) -> List[Ranked]:
-    """Images with people, the most doubtful first.
-
-    Args:
-        dataset (dict): in SpineTrack's layout, with what pseudo_label.py
-            writes beside the keypoints, if there is any.
-    """
+    """Images with people, the most doubtful first, by what pseudo_label.py
+    writes beside the keypoints, if that is there, and by geometry."""
     content = Content(DataSet('annotations', Path()), dataset)
     suspected = defaultdict(list)
     for finding in check_content(content):
@@ -123,8 +119,8 @@ def apply_corrections(
 
     Returns:
         tuple: the annotation file of these images alone, and counts:
-        ``images``, ``people`` that were changed, ``keypoints`` that were,
-        people ``added`` and ``removed``.
+        ``images``, changed ``people`` and ``keypoints``, people ``added`` and
+        ``removed``.
 
     Raises:
         ValueError: nobody says who corrected it.
@@ -172,17 +168,8 @@ def _largest_id(dataset: dict) -> int:
 def match_people(
     ours: Sequence[dict], theirs: Sequence[FoundPerson]
 ) -> Dict[int, int]:
-    """Which of our people each found person is.
-
-    By our id; people without one by the mean distance of their points.
-
-    Args:
-        ours (Sequence): annotations of one image.
-        theirs (Sequence): people of the same image.
-
-    Returns:
-        dict: place in theirs -> place in ours.
-    """
+    """Place of a person in theirs -> place in ours, of one image: by our id,
+    and without one by the mean distance of the points."""
     places = {person['id']: i for i, person in enumerate(ours)}
     pairs: Dict[int, int] = {}
     for j, person in enumerate(theirs):
@@ -214,17 +201,8 @@ def _distance(person: dict, found: FoundPerson) -> float:
 def correct(
     person: dict, found: FoundPerson, who: str
 ) -> Tuple[dict, List[str]]:
-    """An annotation with what somebody changed.
-
-    Args:
-        person (dict): ours.
-        found (FoundPerson): the same person from a tool.
-        who (str): who changed it.
-
-    Returns:
-        tuple: the annotation, ours itself if nothing changed; the names of
-        the keypoints that did.
-    """
+    """Our annotation with what ``who`` changed in a tool, itself if that is
+    nothing, and the names of the keypoints that changed."""
     points = np.reshape(person['keypoints'], (-1, 3)).astype(float)
     moved = np.linalg.norm((points - found.points)[:, :2], axis=1) > MOVED
     moved &= found.points[:, 2] > 0

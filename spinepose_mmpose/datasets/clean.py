@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES, NUM_KEYPOINTS
-from spinepose_mmpose.utils import write_text
+from spinepose_mmpose.utils import refuse_existing, write_text
 
 import numpy as np
 
@@ -29,6 +29,10 @@ CHANGES = 'changes.json'
 Done = List[Tuple[str, str]]
 
 
+class LeftOut(Exception):
+    """A person cannot stay, for this reason."""
+
+
 class Change(NamedTuple):
     """What was done to a person or an image, and why."""
 
@@ -42,17 +46,8 @@ class Change(NamedTuple):
 def cleaned(
     content: Content, findings: Iterable[Finding]
 ) -> Tuple[dict, List[Change]]:
-    """A cleaned copy of a file.
-
-    Args:
-        content (Content): as loaded; not changed.
-        findings (Iterable): those of this file; only people and images in
-            them change.
-
-    Returns:
-        tuple: the new file's content, and the changes in the order of the
-        file.
-    """
+    """A cleaned copy of a file, of which only people and images in these
+    findings change, and the changes in the file's order."""
     kinds: Dict[int, Set[str]] = defaultdict(set)
     reasons: Dict[int, str] = {}
     for finding in findings:
@@ -74,24 +69,24 @@ def cleaned(
     free = count(max([i for i in ids if isinstance(i, int)], default=0) + 1)
     taken, copies = {None}, set()
     for row, annotation in enumerate(content.annotations):
-        if key_of(annotation.get('image_id')) in gone:
-            fixed, done = None, [('person left out', 'no image')]
-        else:
+        done: Done = []
+        try:
+            if key_of(annotation.get('image_id')) in gone:
+                raise LeftOut('no image')
             image = content.image_of(row)
-            fixed, done = _fixed(annotation, image, kinds.get(row), order)
-        if fixed is not None:
+            fixed = _fixed(annotation, image, kinds.get(row), order, done)
             told = repr(sorted((k, v) for k, v in fixed.items() if k != 'id'))
             if told in copies:
-                fixed = None
-                done.append(('person left out', 'an exact copy of another'))
+                raise LeftOut('an exact copy of another')
             copies.add(told)
-        if fixed is not None:
             if ids[row] in taken:
                 fixed = dict(fixed, id=next(free))
                 detail = f'its id was taken or absent, it is {fixed["id"]} now'
                 done.append(('id changed', detail))
             taken.add(ids[row])
             annotations.append(fixed)
+        except LeftOut as reason:
+            done.append(('person left out', str(reason)))
         place = annotation.get('id'), annotation.get('image_id')
         changes += [Change(content.name, *entry, *place) for entry in done]
     images = [e for i, e in enumerate(content.images) if i not in reasons]
@@ -119,23 +114,25 @@ def _fixed(
     image: Optional[dict],
     kinds: Optional[Set[str]],
     order: Optional[List[int]],
-) -> Tuple[Optional[dict], Done]:
-    """The person, or None if nothing can be done, and what was done."""
-    annotation, done = dict(annotation), []
+    done: Done,
+) -> dict:
+    """The person as they should be; what that took is added to ``done``."""
+    annotation = dict(annotation)
     points = numbers(annotation.get('keypoints'))
     has_points = points is not None and points.shape == (3 * NUM_KEYPOINTS,)
     if order is not None and has_points:
         points = np.asarray(annotation['keypoints'], object).reshape(-1, 3)
         annotation['keypoints'] = points[order].ravel().tolist()
     if not kinds:
-        return annotation, done
+        return annotation
     if image is None:
-        return None, [('person left out', 'its image is not in the file')]
+        raise LeftOut('its image is not in the file')
     if has_points:
-        done += _fix_points(annotation, image)
+        _fix_points(annotation, image, done)
     fault = find_fault(annotation, image, NUM_KEYPOINTS)
     if fault is not None:
-        return None, [('person left out', fault.detail)]
+        done.clear()
+        raise LeftOut(fault.detail)
     if 'box-beyond-image' in kinds:
         x, y, w, h = annotation['bbox']
         left, top = max(x, 0), max(y, 0)
@@ -147,10 +144,10 @@ def _fixed(
         area = annotation['bbox'][2] * annotation['bbox'][3]
         done.append(('area set', f'{annotation.get("area")} is {area:g} now'))
         annotation['area'] = area
-    return annotation, done
+    return annotation
 
 
-def _fix_points(annotation: dict, image: dict) -> Done:
+def _fix_points(annotation: dict, image: dict, done: Done) -> None:
     """Take the label from points that cannot be right; count the labels."""
     points = np.asarray(annotation['keypoints'], float).reshape(-1, 3)
     finite = np.isfinite(points).all(axis=1)
@@ -159,7 +156,6 @@ def _fix_points(annotation: dict, image: dict) -> Done:
     size = np.array([number(image.get(key)) for key in ('width', 'height')])
     outside = ((xy < -SLACK) | (xy > size + SLACK)).any(axis=1)
     bad |= (points[:, 2] > 0) & (outside | (xy == 0).all(axis=1))
-    done = []
     if bad.any():
         keypoints = list(annotation['keypoints'])
         for k in np.flatnonzero(bad):
@@ -172,7 +168,6 @@ def _fix_points(annotation: dict, image: dict) -> Done:
     if stated is not None and stated != counted:
         done.append(('counted', f'{stated} is {counted} now'))
         annotation['num_keypoints'] = counted
-    return done
 
 
 def write_cleaned(
@@ -209,10 +204,7 @@ def write_cleaned(
                 f'{out} is the dataset itself: give another folder, nothing '
                 'is changed in place'
             )
-        if target.exists() and not overwrite:
-            raise FileExistsError(
-                f'{target} exists; give --overwrite to replace it'
-            )
+        refuse_existing(target, overwrite)
     (out / 'annotations').mkdir(parents=True, exist_ok=True)
     changes: List[Change] = []
     for name, content in result.contents.items():

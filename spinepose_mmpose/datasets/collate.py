@@ -91,15 +91,8 @@ def _places(sample: BaseDataElement) -> List[Tuple[str, str]]:
 
 @FUNCTIONS.register_module()
 def pose_collate(samples: Sequence[dict]) -> dict:
-    """MMEngine's ``default_collate``; from workers arrives a
-    :class:`PoseBatch`.
-
-    Args:
-        samples: As ``PackPoseInputs`` packs them.
-
-    Returns:
-        ``inputs``, (B, 3, H, W), and ``data_samples``.
-    """
+    """MMEngine's ``default_collate`` of what ``PackPoseInputs`` packs; from
+    workers arrives a :class:`PoseBatch`."""
     batch = default_collate(samples)
     if get_worker_info() is not None:
         batch['data_samples'] = _Parcel(batch['data_samples'])

@@ -85,11 +85,7 @@ def cvat_labels() -> list:
 
 
 def to_cvat(dataset: dict) -> dict:
-    """COCO Keypoints 1.0 as CVAT imports it.
-
-    Args:
-        dataset (dict): in SpineTrack's layout.
-    """
+    """COCO Keypoints 1.0 as CVAT imports it, from SpineTrack's layout."""
     annotations = []
     template = np.array([TEMPLATE[n] for n in KEYPOINT_NAMES]) / 100
     for person in dataset['annotations']:

@@ -166,14 +166,12 @@ def _bring(root: Path, options: Options) -> None:
 
 def _find(part: str, root: Path, options: Options) -> Source:
     """Where an archive is; it is downloaded if that is asked for."""
-    name, folders = f'{part}.zip', [root, mirror()]
-    if options.archives is not None:
-        folders = [options.archives]
-        if not (options.archives / name).is_file():
-            raise FileNotFoundError(f'{options.archives} does not hold {name}')
-    for folder in folders:
+    name, given = f'{part}.zip', options.archives
+    for folder in (root, mirror()) if given is None else (given,):
         if isinstance(folder, Path) and (folder / name).is_file():
             return folder / name
+    if given is not None:
+        raise FileNotFoundError(f'{given} does not hold {name}')
     if not options.stream:
         return fetch([f'{HOME}/{name}'], None, options.progress, root)
     *others, home = with_mirror([f'{HOME}/{name}'])
@@ -283,15 +281,12 @@ def checked_members(
 
 
 def place_of(member: str, part: str) -> Optional[Tuple[str, str]]:
-    """The split of a file in an archive, and its place in the data set.
+    """The split of a file in an archive, and its place in the data set, a
+    relative path with slashes; None for a readme or what macOS adds.
 
     What stands before the split's name does not matter: an archive may hold
     ``images/val2017/1.jpg``, ``spinetrack/images/val2017/1.jpg`` or
     ``val2017/1.jpg``.
-
-    Returns:
-        tuple: (split, relative path with slashes), or None for a file that is
-        no part of the set (a readme, what macOS adds).
     """
     path = PurePosixPath(member)
     if '__MACOSX' in path.parts or path.name.startswith('.'):
@@ -346,7 +341,9 @@ def _missing(root: Path, wanted: dict, options: Options) -> dict:
         path = root / target
         if path.is_file():
             is_same = path.stat().st_size == info.file_size
-            if is_same and (not options.verify or _crc(path) == info.CRC):
+            if is_same and not options.verify:
+                continue
+            if is_same and zlib.crc32(path.read_bytes()) == info.CRC:
                 continue
             keeps = path.suffix == '.json' and not options.overwrite
             if keeps and _is_readable(path):
@@ -417,14 +414,6 @@ def _unpack_one(source: Source, archive, info, path: Path) -> None:
         ) from e
 
 
-def _crc(path: Path) -> int:
-    crc = 0
-    with open(path, 'rb') as file:
-        for chunk in iter(lambda: file.read(1 << 20), b''):
-            crc = zlib.crc32(chunk, crc)
-    return crc
-
-
 def annotation_path(root, split: str) -> Path:
     return Path(root) / 'annotations' / f'person_keypoints_{split}.json'
 
@@ -446,11 +435,8 @@ def _is_complete(root: Path, part: str, split: str) -> bool:
 
 
 def split_status(root: Path, split: str, images: bool) -> SplitStatus:
-    """Compare a split's annotations with its images.
-
-    Args:
-        images (bool): look for the image files.
-    """
+    """Compare a split's annotations with its images, if those are asked
+    for."""
     path = annotation_path(root, split)
     if not path.is_file():
         return SplitStatus(split, None, None, None)

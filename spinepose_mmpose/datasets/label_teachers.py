@@ -46,16 +46,8 @@ class Teacher(NamedTuple):
 
 
 class MMPoseNetwork:
-    """Any top-down model of MMPose, through ``inference_topdown``.
-
-    Args:
-        config (str): of the model.
-        checkpoint (str): its weights, without a key missing.
-        device (str): ``auto``, or what torch calls a device.
-
-    Raises:
-        ValueError, FileNotFoundError: see :class:`.PyTorchNetwork`.
-    """
+    """Any top-down model of MMPose, through ``inference_topdown``; arguments
+    and errors are those of :class:`.PyTorchNetwork`."""
 
     def __init__(self, config: str, checkpoint: str, device: str) -> None:
         from ..inference.backends import pytorch
@@ -164,7 +156,6 @@ def ask(
     """All opinions about the people of several images.
 
     Args:
-        teachers (Sequence): at least one.
         images (list): (H, W, 3) uint8 BGR.
         boxes (list): (N, 4) float32 of each image, x1, y1, x2, y2 in pixels.
         flip_test (bool): ask about the mirrored images too.

@@ -218,12 +218,10 @@ def decode_jpeg(
     scale: int = 1,
     rows: Optional[int] = None,
 ) -> np.ndarray:
-    """Decode to 1/scale of the size.
+    """Decode to 1/scale of the size, one of :data:`SCALES`.
 
     Args:
-        content: A JPEG.
-        header: Of the same.
-        scale: One of :data:`SCALES`.
+        content, header: Of a JPEG.
         rows: Rows of the whole image that are needed, from the top; the
             result may end below them. All by default.
 
@@ -274,13 +272,9 @@ FLIP_CODES = {(True, False): 1, (False, True): 0, (True, True): -1}
 class UndecodedImage:
     """A JPEG in memory, and how to take a crop of it.
 
-    Args:
-        content: The file.
-        header: Of the file.
-        refuse: Called with a sample's results and the error where the file
-            proves to be no image; what the transform returns then.
-        cache: Of decoded images.
-        path: Of the file, which the cache goes by.
+    ``refuse`` is called with a sample's results and the error where the file
+    proves to be no image, and gives what the transform returns then; the
+    cache of decoded images goes by ``path``.
     """
 
     content: bytes
@@ -340,12 +334,8 @@ def reduction(matrix: np.ndarray) -> int:
 
 
 def lowest_row(matrix: np.ndarray, size: Sequence[int]) -> int:
-    """Number of the last image row, counted from the top, that a crop needs.
-
-    Args:
-        matrix: As for :meth:`UndecodedImage.crop`.
-        size: [w, h] of the crop.
-    """
+    """Number of the last image row, counted from the top, that a crop needs;
+    the arguments are those of :meth:`UndecodedImage.crop`."""
     w, h = size
     corners = np.array([[-1, w, -1, w], [-1, -1, h, h], [1] * 4], np.float64)
     rows = cv2.invertAffineTransform(matrix)[1] @ corners
@@ -355,12 +345,8 @@ def lowest_row(matrix: np.ndarray, size: Sequence[int]) -> int:
 def enlarging(scale: int, size: Sequence[int], flips: Sequence) -> np.ndarray:
     """3x3, from [x, y] of a reduced image to those of the whole one, flipped.
 
-    A pixel of it stands for scale x scale pixels: their centre counts.
-
-    Args:
-        scale: Of :data:`SCALES`.
-        size: [w, h] of the whole image.
-        flips: Horizontally, vertically.
+    A pixel of it stands for scale x scale pixels: their centre counts. The
+    size is [w, h] of the whole image.
     """
     matrix = np.eye(3)
     for axis in (0, 1):

@@ -139,12 +139,7 @@ def split(dataset: dict, count: int) -> Tuple[dict, dict]:
 
 def is_mirrored(person: dict, found: np.ndarray) -> bool:
     """Whether a person's limbs agree much better with left and right
-    exchanged.
-
-    Args:
-        person (dict): the annotation.
-        found (np.ndarray): (37, 2) of a teacher, NaN where it says nothing.
-    """
+    exchanged: with the points of a teacher, see :func:`mean_oks`."""
     points = np.reshape(person['keypoints'], (-1, 3))
     straight, exchanged = (
         mean_oks(points[order], person['area'], found)

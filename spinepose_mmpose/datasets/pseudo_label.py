@@ -85,14 +85,9 @@ def merge(
     areas: np.ndarray,
     settings: LabelSettings,
 ) -> Merged:
-    """The labels that opinions come to.
-
-    Args:
-        points (np.ndarray): (T, N, K, 2) pixels.
-        scores (np.ndarray): (T, N, K), 0 where there is no opinion.
-        areas (np.ndarray): (N,) of the boxes, square pixels.
-        settings (LabelSettings): the limits.
-    """
+    """The labels that opinions come to: points (T, N, K, 2) in pixels with
+    scores (T, N, K), 0 for no opinion; areas (N,) of the boxes in square
+    pixels."""
     sure = scores >= max(settings.min_score, 1e-6)
     # Where nobody is sure, the guesses are averaged.
     counted = np.where(sure.any(axis=0), sure, scores > 0)  # T, N, K
@@ -131,8 +126,6 @@ def annotate(
     Args:
         people (list): N annotations with ``bbox``, ``area`` and, if there are
             labels, ``keypoints``. Not changed.
-        merged (Merged): of the same people.
-        settings (LabelSettings): of the merge.
     """
     annotations = []
     for i, person in enumerate(people):
@@ -228,11 +221,11 @@ def find_images(folder, boxes=None) -> Tuple[List[dict], Dict[object, list]]:
     Args:
         folder (str | Path): of images, with its subfolders.
         boxes (str | Path, optional): a COCO annotation file, whose images,
-            boxes and ids are taken.
+            boxes and ids are taken. Without it images have no sizes, and
+            nobody is known.
 
     Returns:
-        tuple: COCO's entries of images (without sizes where there is no
-        file), and image id -> annotations, empty without a file.
+        tuple: COCO's entries of images, and image id -> annotations.
 
     Raises:
         FileNotFoundError: there is no such folder or file.
@@ -268,16 +261,12 @@ def label_images(
     settings: LabelSettings,
     batch: int = 8,
 ) -> Iterator[dict]:
-    """Label images, some at a time.
+    """Label images, ``batch`` at a time.
 
     Args:
-        folder (str | Path): that the entries' names are relative to.
-        entries, people: see :func:`find_images`.
-        teachers (Sequence): at least one.
+        folder, entries, people: see :func:`find_images`.
         detector (Callable): (H, W, 3) to boxes and scores, for images whose
             people are not known; see :class:`.Detector`.
-        settings (LabelSettings): of the labels.
-        batch (int): images in one run.
 
     Yields:
         dict: per image ``image`` and ``annotations``, and ``error`` or
@@ -346,7 +335,7 @@ def label_folder(
     Args:
         folder, boxes: see :func:`find_images`.
         out (str | Path): the annotation file to write.
-        teachers, detector, settings, batch: see :func:`label_images`.
+        detector, batch: see :func:`label_images`.
         afresh (bool): forget what an earlier run has finished.
 
     Returns:

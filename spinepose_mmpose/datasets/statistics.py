@@ -106,13 +106,13 @@ def keypoint_shares(people: People) -> Dict[str, np.ndarray]:
 
 
 def spine_angles(people: People):
-    """Of people whose whole spine is labelled.
+    """Of M people whose whole spine is labelled, in degrees.
 
     Returns:
-        (M,) inclination in degrees: the direction from sacrum to C7 against
-        the upright of the image, positive to the right, -180 to 180; and
-        (M, S - 2) turns in degrees, 0 for a straight spine: positive where
-        the chain, walked downwards, turns clockwise in the image.
+        (M,) inclination: the direction from sacrum to C7 against the upright
+        of the image, positive to the right, -180 to 180; and (M, S - 2) turns,
+        0 for a straight spine: positive where the chain, walked downwards,
+        turns clockwise in the image.
     """
     whole = people.labelled[:, CHAIN].all(axis=1)
     chain = people.keypoints[whole][:, CHAIN, :2]
@@ -217,9 +217,7 @@ def plot_sizes(splits: Dict[str, People]) -> Figure:
     """Box heights, shares of the image, people per image."""
     figure = _figure(13, 4.2)
     heights, shares, crowd = figure.subplots(1, 3)
-    top = max(
-        (p.boxes[:, 3].max() for p in splits.values() if len(p)), default=1
-    )
+    top = max(p.boxes[:, 3].max(initial=1) for p in splits.values())
     edges = np.geomspace(8, np.clip(top, 16, 1e5), 50)
     for (name, people), color in zip(splits.items(), SPLIT_COLORS * 9):
         if not len(people):
@@ -321,6 +319,7 @@ def plot_clusters(clusters: Clusters) -> Figure:
 
 FORMAT = 1
 ALL = 'all'
+CLUSTER = ['people', 'share', 'typical_split', 'typical_annotation']
 TILE = (180, 220)
 _TEMPLATE = """
 {{ parts.table(header, rows) }}
@@ -351,17 +350,11 @@ def write_statistics(
     folder, contents: Dict[str, Content], num_clusters: int = 12, seed: int = 0
 ) -> Dict[str, Any]:
     """Write ``index.html``, ``statistics.json``, ``keypoints.csv``,
-    ``spine.csv``, ``clusters.csv`` and plots.
+    ``spine.csv``, ``clusters.csv`` and plots; returns what the JSON holds.
 
-    People whose box or keypoints are unusable are left out and counted.
-
-    Args:
-        folder (str | Path): made where it is missing.
-        contents (dict): see :func:`.load_contents`.
-        num_clusters, seed (int): of the pose clusters.
-
-    Returns:
-        dict: what ``statistics.json`` holds.
+    People whose box or keypoints are unusable are left out and counted. For
+    ``contents`` see :func:`.load_contents`; number and seed are those of the
+    pose clusters.
 
     Raises:
         ValueError: if no person is left.
@@ -374,13 +367,13 @@ def write_statistics(
             f'no usable person in {", ".join(splits)}: check_dataset.py says '
             'what is wrong'
         )
-    images = {name: len(c.images) for name, c in contents.items()}
+    images = {name: len(content.images) for name, content in contents.items()}
+    images[ALL] = sum(images.values())
     figures = {
         name: split_statistics(part, images[name])
-        for name, part in splits.items()
+        for name, part in {**splits, ALL: people}.items()
         if len(part)
     }
-    figures[ALL] = split_statistics(people, sum(images.values()))
     clusters = pose_clusters(people, num_clusters, seed)
     owners = [(n, int(row)) for n, part in splits.items() for row in part.rows]
     typical = [owners[place] for place in clusters.typical]
@@ -393,12 +386,12 @@ def write_statistics(
         splits=figures,
         clusters=[
             dict(
-                people=int(size),
-                share=float(size / clusters.compared),
+                people=size,
+                share=size / clusters.compared,
                 typical_split=split,
                 typical_annotation=contents[split].annotations[row].get('id'),
             )
-            for size, (split, row) in zip(clusters.sizes, typical)
+            for size, (split, row) in zip(clusters.sizes.tolist(), typical)
         ],
     )
     empty_folder(folder / 'clusters')
@@ -456,17 +449,13 @@ def _tables(content: Dict[str, Any]) -> Dict[str, str]:
         ]
     columns = ['split', 'angle', 'vertebra', 'count', 'mean']
     columns += [f'p{p}' for p in PERCENTILES if 1 < p < 99]
-    clusters = ['people', 'share', 'typical_split', 'typical_annotation']
-    return {
-        name: pd.DataFrame(rows, columns=columns).to_csv(
-            index=False, float_format='%.6g', lineterminator='\n'
-        )
-        for name, rows, columns in (
-            ('keypoints.csv', keypoints, None),
-            ('spine.csv', spine, columns),
-            ('clusters.csv', content['clusters'], clusters),
-        )
+    tables = {
+        'keypoints.csv': pd.DataFrame(keypoints),
+        'spine.csv': pd.DataFrame(spine, columns=columns),
+        'clusters.csv': pd.DataFrame(content['clusters'], columns=CLUSTER),
     }
+    style = dict(index=False, float_format='%.6g', lineterminator='\n')
+    return {name: table.to_csv(**style) for name, table in tables.items()}
 
 
 def _page(content: Dict[str, Any], pictures: List[str]) -> str:

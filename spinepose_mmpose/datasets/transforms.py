@@ -160,16 +160,11 @@ class SimCCTables(SimCCLabel):
 def _windows(
     bins: int, sigma: float, normalize: bool
 ) -> Tuple[int, np.ndarray]:
-    """The Gaussian's curve seen from every centre that reaches a bin.
+    """The Gaussian's curve seen from every centre that reaches one of W bins.
 
-    Args:
-        bins: On the axis, W.
-        sigma: In bins.
-        normalize: Whether the curve's integral is 1 instead of its peak.
-
-    Returns:
-        The number of the row for centre 0, and (rows, W) float32; row
-        ``number - mu`` is the label of centre mu.
+    ``sigma`` is in bins; ``normalize`` makes the integral 1 instead of the
+    peak. Returns the number of the row for centre 0, and (rows, W) float32, of
+    which row ``number - mu`` is the label of centre mu.
     """
     margin = int(np.ceil(3 * sigma)) + 1
     first = bins + margin

@@ -231,7 +231,8 @@ class ResumeHook(Hook):
     def before_train(self, runner) -> None:
         if not runner._resume or runner._load_from or runner.iter:
             return
-        start = _original_load_from(runner.cfg.filename)
+        path = runner.cfg.filename
+        start = Config.fromfile(path).get('load_from') if path else None
         if not start:
             runner.logger.warning(
                 f'There is nothing to resume in {runner.work_dir} and no '
@@ -245,11 +246,6 @@ class ResumeHook(Hook):
         runner._resume = False  # so that hooks see a start
         runner._load_from = start
         runner.load_checkpoint(start)
-
-
-def _original_load_from(filename: Optional[str]) -> Optional[str]:
-    """What the config's file says."""
-    return Config.fromfile(filename).get('load_from') if filename else None
 
 
 def _repair_pointer(runner) -> None:
@@ -321,13 +317,10 @@ class SampleSeedHook(Hook):
 
 @dataclass
 class SeededSamples:
-    """Calls ``prepare_data`` with random states of that sample.
+    """Calls the dataset's ``prepare_data`` with random states of that sample.
 
-    Args:
-        prepare_data: The dataset's own.
-        seed: Of the run.
-        epoch: A tensor with one element, shared with the workers.
-        augmentations: What of albumentations has a random state.
+    ``epoch`` has one element, which the workers share; ``augmentations`` are
+    what of albumentations has a random state.
     """
 
     prepare_data: Callable[[int], dict]

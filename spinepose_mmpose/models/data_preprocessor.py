@@ -15,21 +15,13 @@ LEVELS = 255.0
 
 @dataclass
 class Distortions:
-    """How to distort each of B images; what is not done has no effect.
+    """How to distort each of B images; what is not done has no effect."""
 
-    Args:
-        offset: Added to all levels, (B,).
-        contrast: Factor of all levels, before and after the next two, (B,).
-        saturation: Factor of the saturation, (B,).
-        hue: Added to the hue, in turns, (B,).
-        order: Of the channels, (B, 3).
-    """
-
-    offset: Tensor
-    contrast: Tensor
-    saturation: Tensor
-    hue: Tensor
-    order: Tensor
+    offset: Tensor  # (B,), added to all levels
+    contrast: Tensor  # (B,), of all levels, before and after the next two
+    saturation: Tensor  # (B,), factor
+    hue: Tensor  # (B,), added, in turns
+    order: Tensor  # (B, 3), of the channels
 
     def take(self, i: int) -> 'Distortions':
         """Those of the image i alone."""
@@ -78,15 +70,8 @@ def draw_distortions(
 
 
 def distort(images: Tensor, drawn: Distortions) -> Tensor:
-    """Apply distortions.
-
-    Args:
-        images: (B, 3, H, W), levels of 0..255 in the order blue, green, red.
-        drawn: One for each image.
-
-    Returns:
-        (B, 3, H, W) float32, levels of 0..255, not rounded.
-    """
+    """Distort images (B, 3, H, W), blue, green, red, of levels 0..255; the
+    result is float32 and not rounded."""
     to = dict(device=images.device, non_blocking=True)
 
     def column(values: Tensor) -> Tensor:
@@ -104,14 +89,13 @@ def distort(images: Tensor, drawn: Distortions) -> Tensor:
 def turn_colours(images: Tensor, saturation: Tensor, hue: Tensor) -> Tensor:
     """Scale the saturation and turn the hue of the HSV hexcone (Smith 1978).
 
+    The brightest channel keeps its level.
+
     Args:
         images: (B, 3, H, W) of any levels >= 0, in the order blue, green,
             red.
         saturation: Factors, (B, 1, 1, 1); saturation ends at full colour.
         hue: In turns, (B, 1, 1, 1).
-
-    Returns:
-        (B, 3, H, W), with the brightest channel's level as before.
     """
     blue, green, red = images.split(1, 1)
     value = images.amax(1, True)
@@ -165,13 +149,8 @@ class SpinePoseDataPreprocessor(PoseDataPreprocessor):
         self.channels_last = channels_last
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """As the parent's.
-
-        Args:
-            data: ``inputs``, (B, 3, H, W) or B images (3, H, W) of bytes, and
-                ``data_samples``.
-            training: Whether to distort colours.
-        """
+        """As the parent's; ``inputs`` are (B, 3, H, W) or B images of bytes,
+        whose colours are distorted in training."""
         data = dict(data, inputs=_batched(data['inputs']))
         if training and self.photometric is not None:
             data = self.cast_data(data)

@@ -9,7 +9,7 @@ from mmpose.models.losses import KLDiscretLoss
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.registry import MODELS
 from mmpose.utils.typing import SampleList
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..metainfo import KEYPOINT_NAMES
 from .head_extension import keypoint_index
@@ -138,18 +138,15 @@ class SpinePoseDistiller(TopdownPoseEstimator):
         self.keypoint_names = list(names)
         device = next(self.parameters()).device
         structure, spine = self._loss_settings
-        if self.gamma1:
-            self.loss_structure = self._build_loss(
-                'BoneOrientationLoss', structure
-            ).to(device)
-        if self.gamma2:
-            self.loss_spine = self._build_loss('SpineSmoothnessLoss', spine).to(
-                device
-            )
 
-    def _build_loss(self, kind: str, settings: Optional[dict]) -> nn.Module:
-        default = dict(type=kind, keypoint_names=self.keypoint_names)
-        return MODELS.build({**default, **(settings or {})})
+        def build(kind, settings):
+            default = dict(type=kind, keypoint_names=self.keypoint_names)
+            return MODELS.build({**default, **(settings or {})}).to(device)
+
+        if self.gamma1:
+            self.loss_structure = build('BoneOrientationLoss', structure)
+        if self.gamma2:
+            self.loss_spine = build('SpineSmoothnessLoss', spine)
 
     def _apply(self, fn, *args, **kwargs):
         """Move the teacher along with the student."""
@@ -158,7 +155,7 @@ class SpinePoseDistiller(TopdownPoseEstimator):
         return super()._apply(fn, *args, **kwargs)
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict:
-        """Calculate losses from a batch of inputs and data samples.
+        """See the class.
 
         Raises:
             FloatingPointError: when a loss is not finite; the message names
@@ -186,16 +183,13 @@ class SpinePoseDistiller(TopdownPoseEstimator):
             losses.update(self._geometry_losses(pred, gt, weight))
         total = sum(v for k, v in losses.items() if 'loss' in k)
         if not total.isfinite():
-            _raise_not_finite(
-                data_samples,
-                losses,
-                {
-                    'image': (inputs,),
-                    'labels': (*gt, weight),
-                    "teacher's output": target or (),
-                    "student's output": pred,
-                },
-            )
+            suspects = {
+                'image': (inputs,),
+                'labels': (*gt, weight),
+                "teacher's output": target or (),
+                "student's output": pred,
+            }
+            _raise_not_finite(data_samples, losses, suspects)
         return losses
 
     def _head_loss(
@@ -293,14 +287,9 @@ class SpinePoseDistiller(TopdownPoseEstimator):
     def _distill_loss(
         self, pred: Simcc, target: Simcc, weight: Tensor
     ) -> Tensor:
-        """``KLDiscretLoss`` to the teacher, over all K keypoints.
-
-        Args:
-            pred: Student's logits, (B, K, Wx) and (B, K, Wy).
-            target: Teacher's logits of the D distilled keypoints,
-                (B, D, Wx) and (B, D, Wy).
-            weight: Label weights, (B, K).
-        """
+        """``KLDiscretLoss`` to the teacher, over all K keypoints: logits
+        ``pred`` (B, K, W), those of the D distilled keypoints ``target``
+        (B, D, W), and label weights (B, K)."""
         index = self._pairs[0]
         loss_module = self.head.loss_module
         criterion = KLDiscretLoss(
@@ -381,10 +370,6 @@ def _raise_not_finite(
 
 
 def _describe(data_sample, index: int) -> str:
-    keys = ('img_path', 'id', 'img_id')
-    found = [
-        f'{key}={data_sample.metainfo[key]!r}'
-        for key in keys
-        if key in data_sample.metainfo
-    ]
+    said, keys = data_sample.metainfo, ('img_path', 'id', 'img_id')
+    found = [f'{key}={said[key]!r}' for key in keys if key in said]
     return ' '.join(found) or f'number {index} of the batch'

@@ -1,7 +1,6 @@
 """Checkpoints by keypoint name, and heads extended to other keypoints."""
 
-from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -68,26 +67,21 @@ def keypoint_index(
     Raises:
         ValueError: for names that ``keypoint_names`` does not hold.
     """
-    index = {name: i for i, name in enumerate(keypoint_names)}
-    unknown = [name for name in names if name not in index]
+    keypoint_names = list(keypoint_names)
+    unknown = [name for name in names if name not in keypoint_names]
     if unknown:
         raise ValueError(
-            f'Unknown keypoints {unknown}; the keypoints are '
-            f'{list(keypoint_names)}.'
+            f'Unknown keypoints {unknown}; the keypoints are {keypoint_names}.'
         )
-    return [index[name] for name in names]
+    return [keypoint_names.index(name) for name in names]
 
 
 def metainfo_names(
     metainfo: dict, alias: Optional[Dict[str, str]] = None
 ) -> List[str]:
-    """Keypoint names of a parsed metainfo, in order, as SpineTrack's.
-
-    Args:
-        metainfo: With ``keypoint_id2name``, as MMPose parses it.
-        alias: Names there to names here, in addition to
-            :data:`KEYPOINT_ALIAS`.
-    """
+    """Keypoint names of a metainfo that MMPose has parsed, in order, as
+    SpineTrack's: ``alias`` (names there to names here) comes on top of
+    :data:`KEYPOINT_ALIAS`."""
     alias = {**KEYPOINT_ALIAS, **(alias or {})}
     names = metainfo['keypoint_id2name']
     return [alias.get(names[i], names[i]) for i in sorted(names)]
@@ -98,11 +92,8 @@ def checkpoint_names(
 ) -> List[str]:
     """Names of the keypoints that a checkpoint's model predicts.
 
-    Args:
-        meta: The checkpoint's ``meta``. Where it does not tell, the number of
-            outputs does: SpineTrack, or :data:`DATASET_OF_COUNT`.
-        num_keypoints: Outputs of the model.
-        alias: As for :func:`metainfo_names`.
+    Its ``meta`` says them or, where it does not, the number of outputs:
+    SpineTrack's, or one of :data:`DATASET_OF_COUNT`.
 
     Raises:
         ValueError: when the names are unknown or of another number.
@@ -139,8 +130,7 @@ def checkpoint_names(
 FINAL_LAYER = 'head.final_layer'
 
 
-@dataclass
-class HeadExtension:
+class HeadExtension(NamedTuple):
     """What :func:`extend_head` did with each keypoint.
 
     Attributes:
@@ -150,10 +140,10 @@ class HeadExtension:
         distribution: tensor -> (mean, standard deviation) of the new rows.
     """
 
-    copied: List[str] = field(default_factory=list)
-    drawn: List[str] = field(default_factory=list)
-    skipped: List[str] = field(default_factory=list)
-    distribution: Dict[str, Tuple[float, float]] = field(default_factory=dict)
+    copied: List[str]
+    drawn: List[str]
+    skipped: List[str]
+    distribution: Dict[str, Tuple[float, float]]
 
     def __str__(self) -> str:
         normal = ', '.join(
@@ -207,9 +197,6 @@ def extend_head(
         seed: Of the draw. The same on every machine and process.
         redraw: Keypoints to draw although the source has them.
 
-    Returns:
-        The weights, and what became of each keypoint.
-
     Raises:
         ValueError: when the names are not those of the rows, when no name is
             common, or when the weights have no such layer.
@@ -237,6 +224,7 @@ def extend_head(
         copied=[name for name in target_names if name in index],
         drawn=[name for name in target_names if name not in index],
         skipped=[name for name in source_names if name not in target_names],
+        distribution={},
     )
     if not report.copied:
         raise ValueError(
@@ -259,8 +247,6 @@ def extend_head(
                 new[i] = mean + std * noise
         extended[name] = new.to(weights[name].device)
         if report.drawn:
-            report.distribution[name.rpartition('.')[2]] = (
-                mean.item(),
-                std.item(),
-            )
+            spread = mean.item(), std.item()
+            report.distribution[name.rpartition('.')[2]] = spread
     return extended, report

@@ -26,10 +26,8 @@ def person_mean(values: Tensor, mask: Tensor) -> Tensor:
 
     Args:
         values: (B, M), finite where masked out too.
-        mask: (B, M) bool, the values that count.
-
-    Returns:
-        A scalar; zero, with a zero gradient, where nothing counts.
+        mask: (B, M) bool, the values that count; if none does, the result is
+            zero with a zero gradient.
     """
     count = mask.sum(dim=1)  # B
     person = (values * mask).sum(dim=1) / count.clamp(min=1)
@@ -139,11 +137,7 @@ class BoneOrientationLoss(nn.Module):
     def forward(
         self, pred: Tensor, target: Tensor, target_weight: Tensor
     ) -> Tensor:
-        """Scalar loss of (B, K, 2) keypoints.
-
-        ``target_weight``, (B, K), only masks: a keypoint counts where it is
-        above zero.
-        """
+        """Of (B, K, 2) keypoints; one counts where its weight is above 0."""
         return self.loss_weight * bone_orientation_loss(
             pred, target, target_weight > 0, self.bones, self.min_length
         )
@@ -161,15 +155,12 @@ def smooth_chain(chain: Tensor, linked: Tensor, a: float, t: float) -> Tensor:
     (w = 1/2).
 
     Args:
-        chain: Points in order, (B, N, 2), [x, y].
+        chain: Points in order, (B, N, 2), [x, y]; the result has that shape.
         linked: (B, N - 1) bool, the links between neighbours that count.
             Behind one that does not, the smoothing starts afresh.
         a: Steepness of the change from passing to halving, the inverse of
             the chain's unit.
         t: The step T in the middle of that change, in the chain's unit.
-
-    Returns:
-        The smoothed points, (B, N, 2).
     """
     smoothed = [chain[:, 0]]
     for i, point in enumerate(chain.unbind(dim=1)[1:]):
@@ -288,11 +279,7 @@ class SpineSmoothnessLoss(nn.Module):
     def forward(
         self, pred: Tensor, target: Tensor, target_weight: Tensor
     ) -> Tensor:
-        """Scalar loss of (B, K, 2) keypoints.
-
-        ``target_weight``, (B, K), only masks: a keypoint counts where it is
-        above zero.
-        """
+        """Of (B, K, 2) keypoints; one counts where its weight is above 0."""
         return self.loss_weight * spine_smoothness_loss(
             pred[:, self.chain],
             target[:, self.chain],

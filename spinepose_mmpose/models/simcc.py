@@ -41,12 +41,9 @@ def simcc_accuracy(
     Args:
         output: Logits (B, K, Wx) and (B, K, Wy).
         target: Labels of the same shapes.
-        mask: Which keypoints count, (B, K) bool.
+        mask: Which keypoints count, (B, K) bool; the result is 0 if none does.
         split_ratio: Bins in a pixel of the network input.
         thr: Distance that still counts, as a share.
-
-    Returns:
-        A scalar; 0 where no keypoint counts.
     """
     height, width = (int(axis.size(-1) / split_ratio) for axis in target[::-1])
     x, y = (_peaks(output) - _peaks(target)).div(split_ratio).unbind(-1)

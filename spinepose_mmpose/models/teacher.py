@@ -73,7 +73,19 @@ class FrozenTeacher:
         if self.model is not None:
             return
         config = _read_config(self.config)
-        checkpoint = _read_checkpoint(self.checkpoint)
+        if not self.checkpoint:
+            raise ValueError(
+                'teacher.checkpoint is not set: an untrained teacher '
+                'would teach noise.'
+            )
+        try:
+            checkpoint = CheckpointLoader.load_checkpoint(
+                self.checkpoint, map_location='cpu'
+            )
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f'The teacher\'s weights "{self.checkpoint}" do not exist.'
+            ) from error
         # init_weights() would fetch the backbone's pre-trained weights.
         model = MODELS.build(config['model'])
         head = getattr(model, 'head', None)
@@ -82,7 +94,14 @@ class FrozenTeacher:
                 'The teacher has no SimCC head (RTMCCHead, SimCCHead, ...) but '
                 f'{type(head).__name__}.'
             )
-        _load_weights(model, checkpoint, self.checkpoint)
+        weights = checkpoint_weights(checkpoint)
+        mismatch = find_mismatch(weights, model.state_dict())
+        if mismatch:
+            raise ValueError(
+                f'The weights "{self.checkpoint}" are not those of the '
+                f"teacher's config: {mismatch}."
+            )
+        model.load_state_dict(weights, strict=False)
 
         metainfo = _find_metainfo(self.metainfo, config, checkpoint)
         names = metainfo['keypoint_id2name']
@@ -105,12 +124,8 @@ class FrozenTeacher:
     def predict(
         self, inputs: Tensor, preprocessor: nn.Module
     ) -> Tuple[Tensor, Tensor]:
-        """SimCC logits, (B, K, Wx) and (B, K, Wy), in the teacher's order.
-
-        Args:
-            inputs: Images as the student gets them, (B, C, H, W).
-            preprocessor: The student's data preprocessor, which made them.
-        """
+        """SimCC logits, (B, K, Wx) and (B, K, Wy), in the teacher's order, of
+        images (B, C, H, W) that the student's ``preprocessor`` made."""
         inputs = _renormalize(
             inputs, preprocessor, self.model.data_preprocessor
         )
@@ -141,32 +156,6 @@ def _read_config(config: Union[str, dict]) -> dict:
             )
         return Config.fromfile(config)
     return config if 'model' in config else dict(model=config)
-
-
-def _read_checkpoint(path: Optional[str]) -> dict:
-    if not path:
-        raise ValueError(
-            'teacher.checkpoint is not set: an untrained teacher '
-            'would teach noise.'
-        )
-    try:
-        return CheckpointLoader.load_checkpoint(path, map_location='cpu')
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f'The teacher\'s weights "{path}" do not exist.'
-        ) from error
-
-
-def _load_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
-    """Load all weights or raise."""
-    weights = checkpoint_weights(checkpoint)
-    mismatch = find_mismatch(weights, model.state_dict())
-    if mismatch:
-        raise ValueError(
-            f'The weights "{path}" are not those of the teacher\'s config: '
-            f'{mismatch}.'
-        )
-    model.load_state_dict(weights, strict=False)
 
 
 def _find_metainfo(

@@ -27,7 +27,7 @@ from spinepose_mmpose.datasets.label_studio import (
     to_label_studio,
 )
 from spinepose_mmpose.datasets.pseudo_label import read_annotations
-from spinepose_mmpose.utils import one_sentence, write_text
+from spinepose_mmpose.utils import one_sentence, refuse_existing, write_text
 
 TOOLS = ('cvat', 'label-studio')
 # Label Studio's address of a folder that is its local storage.
@@ -151,10 +151,7 @@ def main():
         marker = args.out
         if args.step == 'export':
             marker = os.path.join(args.out, 'images.tsv')
-        if os.path.exists(marker) and not args.overwrite:
-            raise FileExistsError(
-                f'{marker} exists; give --overwrite to replace it'
-            )
+        refuse_existing(marker, args.overwrite)
         dict(export=export, merge=merge).get(args.step, import_)(args)
     return 0
 

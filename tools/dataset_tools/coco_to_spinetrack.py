@@ -6,11 +6,10 @@ spine is guessed and marked as a guess, for manual correction.
 
 import argparse
 import json
-import os
 import sys
 
 from spinepose_mmpose.datasets.convert import to_spinetrack
-from spinepose_mmpose.utils import one_sentence, write_text
+from spinepose_mmpose.utils import one_sentence, refuse_existing, write_text
 
 
 def parse_args():
@@ -42,10 +41,7 @@ def parse_args():
 def main():
     args = parse_args()
     with one_sentence():
-        if os.path.exists(args.output) and not args.overwrite:
-            raise FileExistsError(
-                f'{args.output} exists; give --overwrite to replace it'
-            )
+        refuse_existing(args.output, args.overwrite)
         drop = () if args.keep_neck_hip else ('neck', 'hip')
         try:
             with open(args.input, encoding='utf-8') as file:

@@ -20,7 +20,7 @@ from spinepose_mmpose.datasets.download import (
     prepare,
 )
 from spinepose_mmpose.downloads import MIRROR_VARIABLE
-from spinepose_mmpose.utils import one_sentence
+from spinepose_mmpose.utils import one_sentence, settings_of
 
 TIMEOUT_VARIABLE = 'HF_HUB_DOWNLOAD_TIMEOUT'  # of huggingface_hub
 
@@ -35,8 +35,9 @@ def parse_args():
         help='output folder (default: %(default)s)',
     )
     parser.add_argument(
-        '--only', choices=PARTS, help='only the annotations or only the images'
-    )
+        '--only', nargs=1, choices=PARTS, default=PARTS, dest='parts',
+        help='only the annotations or only the images',
+    )  # fmt: skip
     parser.add_argument(
         '--splits', nargs='+', choices=SPLITS, default=SPLITS, metavar='SPLIT',
         help='only these splits: ' + ', '.join(SPLITS),
@@ -61,7 +62,7 @@ def parse_args():
     parser.add_argument(
         '--stream',
         action=argparse.BooleanOptionalAction,
-        default=True,
+        default=Options.stream,
         help='read only the required files from the archive on the server,\n'
         'several at once, without storing the archive (half the space); this\n'
         'is the default',
@@ -91,12 +92,15 @@ def parse_args():
     parser.add_argument(
         '--retries',
         type=int,
-        default=5,
+        default=Options.retries,
         help='number of further attempts after a failure, which continue from\n'
         'there (default: %(default)s)',
     )
     parser.add_argument(
-        '--quiet', action='store_true', help='do not show progress'
+        '--quiet',
+        action='store_false',
+        dest='progress',
+        help='do not show progress',
     )
     return parser.parse_args()
 
@@ -108,19 +112,7 @@ def main():
         os.environ[MIRROR_VARIABLE] = args.mirror
     os.environ[TIMEOUT_VARIABLE] = str(args.timeout)  # before it is imported
     with one_sentence():
-        options = Options(
-            parts=(args.only,) if args.only else PARTS,
-            splits=tuple(args.splits),
-            archives=args.archives,
-            workers=args.workers,
-            stream=args.stream,
-            overwrite=args.overwrite,
-            verify=args.verify,
-            remove_archives=args.remove_archives,
-            progress=not args.quiet,
-            retries=args.retries,
-        )
-        statuses = prepare(args.out, options)
+        statuses = prepare(args.out, settings_of(Options, args))
     print(f'{args.out} (SpineTrack, {LICENCE}: not for commercial use)')
     for status in statuses:
         print(f'  {describe(status)}')

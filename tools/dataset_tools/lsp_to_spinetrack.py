@@ -18,7 +18,7 @@ from spinepose_mmpose.datasets.lsp import (
     split,
 )
 from spinepose_mmpose.datasets.pseudo_label import read_annotations
-from spinepose_mmpose.utils import one_sentence, write_text
+from spinepose_mmpose.utils import one_sentence, refuse_existing, write_text
 
 
 def parse_args():
@@ -53,10 +53,7 @@ def main():
                 f'{stem}_{part}{extension}' for part in ('train', 'test')
             ]
         for output in outputs:
-            if os.path.exists(output) and not args.overwrite:
-                raise FileExistsError(
-                    f'{output} exists; give --overwrite to replace it'
-                )
+            refuse_existing(output, args.overwrite)
         joints = read_joints(args.joints)
         if args.split is not None and not 0 < args.split < len(joints):
             raise ValueError(

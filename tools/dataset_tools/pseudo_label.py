@@ -6,7 +6,6 @@ training. After an interruption, run it again to continue.
 """
 
 import argparse
-import os
 import sys
 
 from spinepose_mmpose.datasets.label_teachers import GROUPS, load_teacher
@@ -15,7 +14,7 @@ from spinepose_mmpose.datasets.pseudo_label import (
     label_folder,
 )
 from spinepose_mmpose.inference.detectors import create_detector
-from spinepose_mmpose.utils import one_sentence
+from spinepose_mmpose.utils import one_sentence, refuse_existing, settings_of
 
 import numpy as np
 
@@ -77,7 +76,8 @@ def parse_args():
     )
     parser.add_argument(
         '--no-flip-test',
-        action='store_true',
+        action='store_false',
+        dest='flip_test',
         help='do not run the networks on mirrored images: twice as fast',
     )
     parser.add_argument(
@@ -110,24 +110,16 @@ def main():
             raise ValueError('--batch and --max-disagreement are above 0')
         if args.keep_labels and not args.boxes:
             raise ValueError('--keep-labels belongs to --boxes')
-        if os.path.exists(args.out) and not args.overwrite:
-            raise FileExistsError(
-                f'{args.out} exists; give --overwrite to replace it'
-            )
+        refuse_existing(args.out, args.overwrite)
+        machine, detector = (args.device, args.threads), None
+        if not args.boxes:
+            detector = create_detector(args.detector, *machine)
         content, records = label_folder(
             args.images,
             args.out,
-            [load_teacher(t, args.device, args.threads) for t in args.teacher],
-            None
-            if args.boxes
-            else create_detector(args.detector, args.device, args.threads),
-            LabelSettings(
-                not args.no_flip_test,
-                args.min_score,
-                args.max_disagreement,
-                args.keep_labels,
-                args.min_agreement,
-            ),
+            [load_teacher(text, *machine) for text in args.teacher],
+            detector,
+            settings_of(LabelSettings, args),
             args.boxes,
             args.batch,
             args.overwrite,

@@ -6,11 +6,10 @@ for load_from. Use this tool to inspect the result or for other training code.
 """
 
 import argparse
-import os
 import sys
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
-from spinepose_mmpose.utils import one_sentence, replaced
+from spinepose_mmpose.utils import one_sentence, refuse_existing, replaced
 
 
 def parse_args():
@@ -62,10 +61,7 @@ def convert(args) -> str:
     import torch
     from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
-    if os.path.exists(args.output) and not args.overwrite:
-        raise FileExistsError(
-            f'{args.output} exists; give --overwrite to replace it'
-        )
+    refuse_existing(args.output, args.overwrite)
     checkpoint = load(args.input)
     weights = checkpoint_weights(checkpoint)
     rows = count_keypoints(weights)
