@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 
 from ..evaluation.people import AREA_OF_BOX
 from ..metainfo import KEYPOINT_IDS, KEYPOINT_NAMES, NUM_KEYPOINTS
-from .annotations import Content, DataSet, box_around
+from .annotations import DataSet, box_around
 from .check import check_content
 from .pseudo_label import spinetrack_file
 
@@ -75,7 +75,7 @@ class Ranked(NamedTuple):
 def rank_images(dataset: dict) -> List[Ranked]:
     """Images with people, the most doubtful first, by what pseudo_label.py
     writes beside the keypoints, if that is there, and by geometry."""
-    content = Content(DataSet('annotations', Path()), dataset)
+    content = DataSet('annotations', Path(), raw=dataset)
     suspected = defaultdict(list)
     for finding in check_content(content):
         if finding.kind in SUSPICIONS:

@@ -123,29 +123,6 @@ def _place_fault(bbox, image: dict) -> Optional[Fault]:
 PREFIX = 'person_keypoints_'
 
 
-@dataclass(frozen=True)
-class DataSet:
-    """One annotation file with its images.
-
-    Attributes:
-        name (str): the split, as the reports call it.
-        ann_file (Path): COCO-format JSON.
-        image_dir (Path, optional): folder that the file names are relative to.
-    """
-
-    name: str
-    ann_file: Path
-    image_dir: Optional[Path] = None
-
-    @property
-    def is_validation(self) -> bool:
-        return 'val' in self.name or 'test' in self.name
-
-    def load(self) -> 'Content':
-        """See :func:`read_coco`."""
-        return Content(self, read_coco(self.ann_file))
-
-
 def read_coco(path) -> dict:
     """A JSON file with the lists ``images`` and ``annotations``.
 
@@ -167,35 +144,6 @@ def read_coco(path) -> dict:
                 f'{path}: an entry of {key!r} is {odd[0]!r}, expected an object'
             )
     return content
-
-
-def find_sets(root, splits: Sequence[str] = ()) -> List[DataSet]:
-    """The annotation files, of all or of these splits, of a folder that holds
-    ``annotations/`` and ``images/``.
-
-    Raises:
-        FileNotFoundError: if it holds no annotation files.
-        ValueError: if a split is not there.
-    """
-    root = Path(root).expanduser()
-    files = sorted((root / 'annotations').glob(f'{PREFIX}*.json'))
-    if not files:
-        raise FileNotFoundError(
-            f'{root} holds no annotations/{PREFIX}*.json: the folder that '
-            'holds annotations/ and images/ expected (docs/data.md), or give '
-            'files by --ann and --images'
-        )
-    names = [file.stem[len(PREFIX) :] for file in files]
-    for split in splits or ():
-        if split not in names:
-            raise ValueError(
-                f'no split {split!r} in {root}, choose from {", ".join(names)}'
-            )
-    return [
-        DataSet(name, file, root / 'images' / name)
-        for name, file in zip(names, files)
-        if name in (splits or names)
-    ]
 
 
 @dataclass(frozen=True)
@@ -233,15 +181,25 @@ class People:
         return np.maximum(sides[:, 0] * sides[:, 1], 1)
 
 
-class Content:
-    """A loaded annotation file: where it is from and what it holds, the lists
-    of dicts ``images`` and ``annotations`` at least."""
+class DataSet:
+    """One annotation file with its images.
 
-    def __init__(self, source: DataSet, raw: dict):
-        self.source, self.raw = source, raw
-        self.name = source.name
-        self.images: List[dict] = raw['images']
-        self.annotations: List[dict] = raw['annotations']
+    Args:
+        name (str): the split, as the reports call it.
+        ann_file (Path): COCO-format JSON.
+        image_dir (Path, optional): folder that the file names are relative to.
+        raw (dict, optional): what the file holds; see :func:`read_coco`.
+    """
+
+    def __init__(self, name, ann_file, image_dir=None, raw=None):
+        self.name, self.ann_file, self.image_dir = name, ann_file, image_dir
+        self.raw: dict = read_coco(ann_file) if raw is None else raw
+        self.images: List[dict] = self.raw['images']
+        self.annotations: List[dict] = self.raw['annotations']
+
+    @property
+    def is_validation(self) -> bool:
+        return 'val' in self.name or 'test' in self.name
 
     @property
     def keypoint_names(self) -> Optional[list]:
@@ -267,9 +225,9 @@ class Content:
     def path_of(self, image: Optional[dict]) -> Optional[Path]:
         """The file of an image's entry, None where it is not known."""
         name = image and image.get('file_name')
-        if self.source.image_dir is None or not isinstance(name, str):
+        if self.image_dir is None or not isinstance(name, str):
             return None
-        return self.source.image_dir / name
+        return self.image_dir / name
 
     @cached_property
     def faults(self) -> Dict[int, Fault]:
@@ -303,6 +261,35 @@ class Content:
             np.array([self.rows_of_people[row] for row in rows], int),
             array([(i['width'], i['height']) for i in images], 2),
         )
+
+
+def find_sets(root, splits: Sequence[str] = ()) -> List[DataSet]:
+    """The annotation files, of all or of these splits, of a folder that holds
+    ``annotations/`` and ``images/``.
+
+    Raises:
+        FileNotFoundError: if it holds no annotation files.
+        ValueError: if a split is not there.
+    """
+    root = Path(root).expanduser()
+    files = sorted((root / 'annotations').glob(f'{PREFIX}*.json'))
+    if not files:
+        raise FileNotFoundError(
+            f'{root} holds no annotations/{PREFIX}*.json: the folder that '
+            'holds annotations/ and images/ expected (docs/data.md), or give '
+            'files by --ann and --images'
+        )
+    names = [file.stem[len(PREFIX) :] for file in files]
+    for split in splits or ():
+        if split not in names:
+            raise ValueError(
+                f'no split {split!r} in {root}, choose from {", ".join(names)}'
+            )
+    return [
+        DataSet(name, file, root / 'images' / name)
+        for name, file in zip(names, files)
+        if name in (splits or names)
+    ]
 
 
 def key_of(value):

@@ -22,8 +22,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from .annotations import Content, DataSet, box_around, numbers
-from .page import render
+from .annotations import DataSet, box_around, numbers
+from .page import Figures, Text, render
 
 SPINE = {KEYPOINT_IDS[name] for name in SPINE_CHAIN}
 # BGR
@@ -210,13 +210,13 @@ class Sample(NamedTuple):
     note: str = ''
 
 
-def load_contents(sets: Sequence[DataSet]) -> Dict[str, Content]:
+def load_contents(sets: Sequence[DataSet]) -> Dict[str, DataSet]:
     """The files of a dataset by split."""
-    return {data_set.name: data_set.load() for data_set in sets}
+    return {data_set.name: data_set for data_set in sets}
 
 
 def by_seed(
-    contents: Dict[str, Content], count: int, seed: int
+    contents: Dict[str, DataSet], count: int, seed: int
 ) -> List[Sample]:
     """``count`` people with a label, all splits alike to choose from."""
     choices = [
@@ -230,7 +230,7 @@ def by_seed(
     return [choices[i] for i in rng.permutation(len(choices))[:count]]
 
 
-def by_ids(contents: Dict[str, Content], ids: Sequence[str]) -> List[Sample]:
+def by_ids(contents: Dict[str, DataSet], ids: Sequence[str]) -> List[Sample]:
     """People by annotation id, in that order.
 
     Raises:
@@ -251,7 +251,7 @@ def by_ids(contents: Dict[str, Content], ids: Sequence[str]) -> List[Sample]:
 
 
 def by_report(
-    contents: Dict[str, Content],
+    contents: Dict[str, DataSet],
     report,
     count: int,
     kind: Optional[str] = None,
@@ -374,31 +374,19 @@ def _augmented(result: dict) -> Augmented:
 
 # Pixels, w and h: whole images, the view of a person.
 WHOLE, VIEW = (640, 640), (288, 384)
-_TEMPLATE = """
-<p class="note">Green is the left side of the body, orange the right, blue the
-middle; discs are points labelled as visible, rings as hidden.
-{% if augmented %}
-After augmentation: the network input, enlarged; all labelled points are discs.
-{% endif %}
-</p>
-{% for person in people %}
-<h2>{{ person.title }}</h2>
-{% if person.note %}
-<p>{{ person.note }}</p>
-{% endif %}
-<p class="note">{{ person.facts }}</p>
-<div class="grid">
-{% for path, caption, width in person.figures %}
-{{ parts.figure(path, caption, width) }}
-{% endfor %}
-</div>
-{% endfor %}
-"""
+NOTE = (
+    'Green is the left side of the body, orange the right, blue the middle; '
+    'discs are points labelled as visible, rings as hidden.'
+)
+NOTE_AUGMENTED = (
+    ' After augmentation: the network input, enlarged; all labelled points are '
+    'discs.'
+)
 
 
 def write_gallery(
     folder,
-    contents: Dict[str, Content],
+    contents: Dict[str, DataSet],
     samples: Sequence[Sample],
     augmenter: Optional[Augmenter] = None,
     draws: int = 3,
@@ -417,7 +405,8 @@ def write_gallery(
     """
     folder = Path(folder)
     empty_folder(folder / 'pictures')
-    people, written = [], ['index.html']
+    note = NOTE + (NOTE_AUGMENTED if augmenter is not None else '')
+    blocks, written = [Text(note, 'note')], ['index.html']
     progress = tqdm(samples, leave=False, disable=None)
     for number, sample in enumerate(progress, 1):
         content = contents[sample.split]
@@ -428,7 +417,7 @@ def write_gallery(
             facts.append(_facts(content, sample.row))
             if augmenter is not None:
                 augmented = augmenter.views(
-                    content.source, identity, draws, seed + number
+                    content, identity, draws, seed + number
                 )
                 views += [
                     (f'augmented-{i}', f'after augmentation {i}', _enlarged(v))
@@ -441,25 +430,18 @@ def write_gallery(
             write_image(folder / path, image)
             figures.append((path, caption, image.shape[1]))
             written.append(path)
-        people.append(
-            dict(
-                title=f'{sample.split}, annotation {identity}',
-                note=sample.note,
-                facts=' '.join(facts),
-                figures=figures,
-            )
-        )
-    page = render(
-        'Labelled people',
-        _TEMPLATE,
-        people=people,
-        augmented=augmenter is not None,
-    )
+        blocks += [
+            Text(f'{sample.split}, annotation {identity}', tag='h2'),
+            Text(sample.note),
+            Text(' '.join(facts), 'note'),
+            Figures(figures),
+        ]
+    page = render('Labelled people', blocks)
     write_text(str(folder / 'index.html'), page)
     return written
 
 
-def _views(content: Content, row: int) -> Iterator[Tuple[str, str, np.ndarray]]:
+def _views(content: DataSet, row: int) -> Iterator[Tuple[str, str, np.ndarray]]:
     """(name, caption, image) before augmentation: the whole image with
     everybody in it, and the person."""
     rows = content.rows_of_people
@@ -479,7 +461,7 @@ def _views(content: Content, row: int) -> Iterator[Tuple[str, str, np.ndarray]]:
     yield 'person', 'the person', view
 
 
-def _facts(content: Content, row: int) -> str:
+def _facts(content: DataSet, row: int) -> str:
     points, (_, _, w, h) = drawable(content.annotations[row])
     entry = content.image_of(row) or {}
     visible, hidden, none = ((points[:, 2] == v).sum() for v in (2, 1, 0))

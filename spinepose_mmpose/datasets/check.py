@@ -17,7 +17,7 @@ from PIL import Image
 from tqdm import tqdm
 from tqdm.contrib.concurrent import thread_map
 
-from .annotations import Content, DataSet, key_of, number
+from .annotations import DataSet, key_of, number
 from .check_geometry import check_sides, check_spine
 from .findings import ERROR, Finding, finding
 
@@ -35,7 +35,7 @@ class CheckResult:
         findings (list): in the order of the splits.
     """
 
-    contents: Dict[str, Content]
+    contents: Dict[str, DataSet]
     counts: Dict[str, Dict[str, int]]
     findings: List[Finding]
 
@@ -53,30 +53,29 @@ def check_dataset(
     Raises:
         FileNotFoundError, ValueError: if a file is no COCO-format JSON.
     """
-    contents, findings = [], []
-    for data_set in tqdm(sets, 'annotations', leave=False, disable=None):
-        contents.append(data_set.load())
-        findings += check_content(contents[-1])
-    findings += check_names(contents)
+    findings = []
+    for content in tqdm(sets, 'annotations', leave=False, disable=None):
+        findings += check_content(content)
+    findings += check_names(sets)
     if images:
-        findings += check_images(contents, workers)
+        findings += check_images(sets, workers)
     return CheckResult(
-        {content.name: content for content in contents},
-        {content.name: _counts(content) for content in contents},
+        {content.name: content for content in sets},
+        {content.name: _counts(content) for content in sets},
         findings,
     )
 
 
 # Numbers that overflow are far outside of everything, too.
 @np.errstate(over='ignore', invalid='ignore')
-def check_content(content: Content) -> List[Finding]:
+def check_content(content: DataSet) -> List[Finding]:
     """All checks of one file that need no images."""
     return [
         finding(content, *found) for rule in RULES for found in rule(content)
     ]
 
 
-def _counts(content: Content) -> Dict[str, int]:
+def _counts(content: DataSet) -> Dict[str, int]:
     def is_labelled(annotation):
         keypoints = annotation.get('keypoints')
         return isinstance(keypoints, list) and any(
@@ -97,10 +96,10 @@ def _counts(content: Content) -> Dict[str, int]:
 # Each rule gives row, kind, detail and, where there are any, score and points.
 
 
-def _check_order(content: Content) -> Iterator[tuple]:
+def _check_order(content: DataSet) -> Iterator[tuple]:
     names = content.keypoint_names
     if names is None:
-        file = content.source.ann_file.name
+        file = content.ann_file.name
         detail = f'{file} has no category with keypoints'
         yield None, 'keypoint-names', detail
         return
@@ -112,7 +111,7 @@ def _check_order(content: Content) -> Iterator[tuple]:
             return
 
 
-def _check_image_entries(content: Content) -> Iterator[tuple]:
+def _check_image_entries(content: DataSet) -> Iterator[tuple]:
     counts = Counter(key_of(e.get('id')) for e in content.images)
     for row, entry in enumerate(content.images):
         count = counts[key_of(entry.get('id'))]
@@ -130,7 +129,7 @@ def _check_image_entries(content: Content) -> Iterator[tuple]:
             yield row, 'image-entry', detail
 
 
-def _check_ids(content: Content) -> Iterator[tuple]:
+def _check_ids(content: DataSet) -> Iterator[tuple]:
     counts = Counter(key_of(a.get('id')) for a in content.annotations)
     for row, annotation in enumerate(content.annotations):
         count = counts[key_of(annotation.get('id'))]
@@ -167,13 +166,13 @@ AREA_SLACK = 1.02
 NEAR, LEAST_COMMON = 0.02, 6
 
 
-def _check_faults(content: Content) -> Iterator[tuple]:
+def _check_faults(content: DataSet) -> Iterator[tuple]:
     """People that SpineTrackDataset refuses, with its reasons."""
     for row, fault in content.faults.items():
         yield row, _KINDS[fault.kind], fault.detail
 
 
-def _check_boxes(content: Content) -> Iterator[tuple]:
+def _check_boxes(content: DataSet) -> Iterator[tuple]:
     people = content.people
     x, y, w, h = people.boxes.T
     width, height = people.image_sizes.T
@@ -202,7 +201,7 @@ def _check_boxes(content: Content) -> Iterator[tuple]:
         )
 
 
-def _check_points(content: Content) -> Iterator[tuple]:
+def _check_points(content: DataSet) -> Iterator[tuple]:
     """Labelled points outside of image and box, at 0, 0; their number."""
     people = content.people
     xy, labelled = people.keypoints[..., :2], people.labelled
@@ -243,7 +242,7 @@ def _text(box) -> str:
     return '[' + ', '.join(f'{v:g}' for v in box) + ']'
 
 
-def _check_doubles(content: Content) -> Iterator[tuple]:
+def _check_doubles(content: DataSet) -> Iterator[tuple]:
     """People whose labels are those of another in the same image."""
     people, found = content.people, []
     order = np.argsort(people.image_rows, kind='stable')
@@ -331,7 +330,7 @@ def read_image(path: Optional[Path]) -> ImageState:
 
 
 def check_images(
-    contents: Sequence[Content], workers: int
+    contents: Sequence[DataSet], workers: int
 ) -> Iterator[Finding]:
     """Read every file once; equal files are told by their bytes."""
     entries = [(c, row) for c in contents for row in range(len(c.images))]
@@ -356,20 +355,20 @@ def check_images(
             yield from _check_equal([(c, row) for _, c, row in group])
 
 
-def _check_equal(group: List[Tuple[Content, int]]) -> Iterator[Finding]:
+def _check_equal(group: List[Tuple[DataSet, int]]) -> Iterator[Finding]:
     """Of files with the same bytes."""
-    val = [entry for entry in group if entry[0].source.is_validation]
+    val = [entry for entry in group if entry[0].is_validation]
     first, number_of_first = (val or group)[0]
     file = first.images[number_of_first].get('file_name')
     detail = f'its bytes are those of {first.name}/{file}'
     for content, row in group:
-        if val and not content.source.is_validation:
+        if val and not content.is_validation:
             yield finding(content, row, 'train-val-image', detail)
         elif not val and (content, row) != group[0]:
             yield finding(content, row, 'image-twice', detail)
 
 
-def check_names(contents: Sequence[Content]) -> Iterator[Finding]:
+def check_names(contents: Sequence[DataSet]) -> Iterator[Finding]:
     """File names of training images that a validation set has too."""
 
     def names(content):
@@ -380,11 +379,11 @@ def check_names(contents: Sequence[Content]) -> Iterator[Finding]:
     val = {
         name: content.name
         for content in contents
-        if content.source.is_validation
+        if content.is_validation
         for _, name in names(content)
     }
     for content in contents:
         for row, name in names(content):
-            if name in val and not content.source.is_validation:
+            if name in val and not content.is_validation:
                 detail = f'{val[name]} has the same file name'
                 yield finding(content, row, 'train-val-name', detail)

@@ -11,7 +11,7 @@ from spinepose_mmpose.metainfo import (
 
 import numpy as np
 
-from .annotations import Content, People
+from .annotations import DataSet, People
 
 # Same-side distances that hold a pair in place, beside the skeleton's bones.
 _FURTHER = (
@@ -49,7 +49,7 @@ TOGETHER = (
 LEAST_WIDTH = 3.0
 
 
-def check_sides(content: Content) -> Iterator[tuple]:
+def check_sides(content: DataSet) -> Iterator[tuple]:
     """Suspected exchanges, the clearest of each sign per person."""
     people = content.people
     names = list(GROUPS)
@@ -181,7 +181,7 @@ SHARES = np.array([0.082, 0.1, 0.101, 0.185, 0.181, 0.142, 0.119, 0.09])
 ORDER_GAIN, SPACING = 0.02, 0.07
 
 
-def check_spine(content: Content) -> Iterator[tuple]:
+def check_spine(content: DataSet) -> Iterator[tuple]:
     """Neighbours that look exchanged, points out of place; the clearest of
     each per person."""
     people = content.people

@@ -11,7 +11,7 @@ from spinepose_mmpose.utils import sentence, write_text
 import cv2
 import numpy as np
 
-from .annotations import Content, box_around
+from .annotations import DataSet, box_around
 from .browse import (
     EMPTY,
     drawable,
@@ -23,7 +23,7 @@ from .browse import (
 )
 from .check import CheckResult
 from .findings import ERROR, KINDS, WARNING, Finding, worst_by_kind
-from .page import printable, render
+from .page import Figures, Table, Text, printable, render
 
 INK = (60, 60, 60)  # BGR
 # Changes with the layout of check.json.
@@ -41,29 +41,13 @@ COUNTS = dict(
     crowds='crowds',
     empty_images='images without people',
 )
-_TEMPLATE = """
-<p class="{{ 'error' if errors else 'good' }}">{{ verdict }}</p>
-{{ parts.table(header, splits) }}
-<p class="note">Errors keep training from using a label or an image, or make it
-wrong; warnings are for a human eye. Left and right, order and spacing are
-judged by geometry alone, and real poses trigger them now and then. Images: the
-worst of each kind; rings are points labelled as hidden, red circles what the
-finding is about.</p>
-{% set columns = ['kind', '', 'found', 'meaning', 'a cleaned copy'] %}
-{{ parts.table(columns, groups | map(attribute='row'), 'text') }}
-{% for group in groups %}
-<h2 class="{{ group.severity }}">{{ group.title }}</h2>
-<p>{{ group.meaning }}</p>
-<div class="grid">
-{% for path, caption in group.figures %}
-{{ parts.figure(path, caption, width) }}
-{% endfor %}
-</div>
-{% for line in group.lines %}
-<p>{{ line }}</p>
-{% endfor %}
-{% endfor %}
-"""
+NOTE = (
+    'Errors keep training from using a label or an image, or make it wrong; '
+    'warnings are for a human eye. Left and right, order and spacing are '
+    'judged by geometry alone, and real poses trigger them now and then. '
+    'Images: the worst of each kind; rings are points labelled as hidden, red '
+    'circles what the finding is about.'
+)
 
 
 def to_text(result: CheckResult) -> str:
@@ -111,7 +95,7 @@ def to_json(result: CheckResult) -> str:
     content = dict(
         format=FORMAT,
         counts=result.counts,
-        files={n: str(c.source.ann_file) for n, c in result.contents.items()},
+        files={n: str(c.ann_file) for n, c in result.contents.items()},
         kinds={
             kind: dict(
                 severity=KINDS[kind].severity,
@@ -146,7 +130,7 @@ def write_report(folder, result: CheckResult, worst: int) -> List[str]:
     """
     folder = Path(folder)
     empty_folder(folder / 'worst')
-    groups, number = [], 0
+    kinds, blocks, number = [], [], 0
     for kind, found in worst_by_kind(result.findings).items():
         figures, lines = [], []
         for finding in [f for f in found if f.row is not None][:worst]:
@@ -157,41 +141,41 @@ def write_report(folder, result: CheckResult, worst: int) -> List[str]:
                 continue
             path = f'worst/{kind}-{number:04d}.jpg'
             write_image(folder / path, image)
-            figures.append((path, _told(finding)))
+            figures.append((path, _told(finding), TILE[0]))
             number += 1
         if not figures and not lines:
             lines = [_told(finding) for finding in found[:QUOTED]]
         severity, meaning, remedy, _ = KINDS[kind]
-        row = [kind, severity, len(found), meaning, remedy or UNCHANGED]
+        kinds.append([kind, severity, len(found), meaning, remedy or UNCHANGED])
         title = f'{kind}: {_plural(len(found), severity)}'
-        group = dict(severity=severity, meaning=meaning, title=title, row=row)
-        groups.append(dict(group, figures=figures, lines=lines))
-    found = Counter((f.split, f.severity) for f in result.findings)
-    page = render(
-        'Dataset check',
-        _TEMPLATE,
-        errors=result.num_errors,
-        verdict=_verdict(result),
-        header=['split', *COUNTS.values(), 'errors', 'warnings'],
-        splits=[
-            [name, *(counts[k] for k in COUNTS)]
-            + [found[name, severity] for severity in (ERROR, WARNING)]
-            for name, counts in result.counts.items()
-        ],
-        groups=groups,
-        width=TILE[0],
-    )
+        blocks += [Text(title, severity, 'h2'), Text(meaning), Figures(figures)]
+        blocks += map(Text, lines)
+    counts = Counter((f.split, f.severity) for f in result.findings)
+    splits = [
+        [name, *(of_split[key] for key in COUNTS)]
+        + [counts[name, severity] for severity in (ERROR, WARNING)]
+        for name, of_split in result.counts.items()
+    ]
+    header = ['split', *COUNTS.values(), 'errors', 'warnings']
+    columns = ['kind', '', 'found', 'meaning', 'a cleaned copy']
+    blocks = [
+        Text(_verdict(result), 'error' if result.num_errors else 'good'),
+        Table(header, splits),
+        Text(NOTE, 'note'),
+        Table(columns, kinds, 'text'),
+        *blocks,
+    ]
     texts = {
         'check.txt': to_text(result) + '\n',
         'check.json': to_json(result),
-        'index.html': page,
+        'index.html': render('Dataset check', blocks),
     }
     for name, text in texts.items():
         write_text(str(folder / name), text)
     return list(texts)
 
 
-def _picture(content: Content, finding: Finding) -> np.ndarray:
+def _picture(content: DataSet, finding: Finding) -> np.ndarray:
     """(h, w, 3) uint8 BGR of what a finding is about."""
     person = None
     if finding.about_image:

@@ -15,7 +15,7 @@ import numpy as np
 
 from .annotations import (
     VISIBILITIES,
-    Content,
+    DataSet,
     find_fault,
     key_of,
     number,
@@ -44,7 +44,7 @@ class Change(NamedTuple):
 
 
 def cleaned(
-    content: Content, findings: Iterable[Finding]
+    content: DataSet, findings: Iterable[Finding]
 ) -> Tuple[dict, List[Change]]:
     """A cleaned copy of a file, of which only people and images in these
     findings change, and the changes in the file's order."""
@@ -99,7 +99,7 @@ def cleaned(
     return raw, changes
 
 
-def _keypoint_order(content: Content) -> Optional[List[int]]:
+def _keypoint_order(content: DataSet) -> Optional[List[int]]:
     """Where to find each keypoint, None for where it belongs."""
     names = content.keypoint_names or []
     if names == list(KEYPOINT_NAMES):
@@ -189,7 +189,7 @@ def write_cleaned(
         FileExistsError: if ``out`` holds annotations already.
     """
     out = Path(out).expanduser()
-    sources = {name: c.source for name, c in result.contents.items()}
+    sources = result.contents
     targets = {
         name: out / 'annotations' / source.ann_file.name
         for name, source in sources.items()
@@ -207,7 +207,7 @@ def write_cleaned(
         refuse_existing(target, overwrite)
     (out / 'annotations').mkdir(parents=True, exist_ok=True)
     changes: List[Change] = []
-    for name, content in result.contents.items():
+    for name, content in sources.items():
         raw, done = cleaned(
             content, [f for f in result.findings if f.split == name]
         )

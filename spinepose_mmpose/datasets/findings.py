@@ -2,7 +2,7 @@
 
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-from .annotations import Content
+from .annotations import DataSet
 
 ERROR, WARNING = 'error', 'warning'
 _DROP = 'the person is left out'
@@ -140,7 +140,7 @@ class Finding(NamedTuple):
 
 
 def finding(
-    content: Content,
+    content: DataSet,
     row: Optional[int],
     kind: str,
     detail: str,

@@ -1,4 +1,6 @@
-"""The look of the HTML pages of reports, and their parts as jinja2 macros."""
+"""HTML pages of reports, made of texts, tables and figures."""
+
+from typing import NamedTuple, Sequence
 
 import jinja2
 
@@ -27,51 +29,62 @@ figcaption { font-size: 13px; color: #444; margin-top: 4px;
 </style></head>
 <body>
 <h1>{{ title }}</h1>
-{% block body %}{% endblock %}
-</body></html>
-"""
-_MACROS = """\
-{% macro figure(path, caption, width) %}
+{% for block in blocks %}
+{% if block.figures %}
+<div class="grid">
+{% for path, caption, width in block.figures %}
 <figure style="width:{{ width }}px"><a href="{{ path | urlencode }}">
 <img src="{{ path | urlencode }}" width="{{ width }}" loading="lazy" \
 alt="{{ caption }}"></a>
 <figcaption>{{ caption }}</figcaption></figure>
-{% endmacro %}
-{% macro table(header, rows, css='') %}
-<table class="{{ css }}">
-<tr>{% for cell in header %}<th>{{ cell }}</th>{% endfor %}</tr>
-{% for row in rows %}
+{% endfor %}
+</div>
+{% elif block.header %}
+<table class="{{ block.css }}">
+<tr>{% for cell in block.header %}<th>{{ cell }}</th>{% endfor %}</tr>
+{% for row in block.rows %}
 <tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}
 </table>
-{% endmacro %}
+{% elif block.text %}
+<{{ block.tag }}{% if block.css %} class="{{ block.css }}"{% endif %}>\
+{{ block.text }}</{{ block.tag }}>
+{% endif %}
+{% endfor %}
+</body></html>
 """
 
 
-def render(title: str, body: str, **values) -> str:
-    """A whole HTML file.
+class Text(NamedTuple):
+    """``css`` is error, warning, good, note or ''."""
 
-    Args:
-        title (str): of the page.
-        body (str): a jinja2 template, in which ``parts.figure(path, caption,
-            width)`` and ``parts.table(header, rows, css)`` are known.
-        **values: for the template; they are escaped.
-    """
-    templates = dict(
-        page=_PAGE,
-        parts=_MACROS,
-        body='{% extends "page" %}{% import "parts" as parts %}'
-        f'{{% block body %}}{body}{{% endblock %}}',
-    )
+    text: str
+    css: str = ''
+    tag: str = 'p'
+
+
+class Table(NamedTuple):
+    """Numbers, or with the css ``text`` texts, which stand on the left."""
+
+    header: Sequence
+    rows: Sequence[Sequence]
+    css: str = ''
+
+
+class Figures(NamedTuple):
+    """Path, caption and width in pixels of each, side by side."""
+
+    figures: Sequence[tuple]
+
+
+def render(title: str, blocks: Sequence) -> str:
+    """A whole HTML file of texts, tables and figures, which are escaped;
+    those that hold nothing are left out."""
     environment = jinja2.Environment(
-        autoescape=True,
-        loader=jinja2.DictLoader(templates),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
+        autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    text = environment.get_template('body').render(title=title, **values)
-    return printable(text)
+    page = environment.from_string(_PAGE).render(title=title, blocks=blocks)
+    return printable(page)
 
 
 def printable(text: str) -> str:

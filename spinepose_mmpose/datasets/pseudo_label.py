@@ -24,7 +24,6 @@ from ..inference.images import is_image, load_image
 from ..metainfo import KEYPOINT_NAMES, NUM_KEYPOINTS, SIGMAS
 from ..utils import write_text
 from .annotations import (
-    Content,
     DataSet,
     box_fault,
     key_of,
@@ -181,7 +180,7 @@ def read_annotations(path) -> dict:
         FileNotFoundError: there is no such file.
         ValueError: it is no COCO annotation file, or one of another skeleton.
     """
-    content: Content = DataSet('annotations', Path(path)).load()
+    content = DataSet('annotations', Path(path))
     names = content.keypoint_names or list(KEYPOINT_NAMES)
     if names != list(KEYPOINT_NAMES):
         raise ValueError(

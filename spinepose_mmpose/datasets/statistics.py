@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .annotations import Content, People
+from .annotations import DataSet, People
 from .browse import drawable, empty_folder, person_view, read_image, write_image
-from .page import render
+from .page import Figures, Table, Text, render
 
 # Points that make a pose: head, limbs, spine; faces and feet add noise.
 LIMBS = ('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')
@@ -321,33 +321,13 @@ FORMAT = 1
 ALL = 'all'
 CLUSTER = ['people', 'share', 'typical_split', 'typical_annotation']
 TILE = (180, 220)
-_TEMPLATE = """
-{{ parts.table(header, rows) }}
-<p class="note">Points, height and bend are medians.
-{% if left_out %}
-Left out, with unusable labels: {{ left_out }} (check_dataset.py lists them).
-{% endif %}
-Angles are those in the image.</p>
-{% for title, path, width in plots %}
-<h2>{{ title }}</h2>
-{{ parts.figure(path, '', width) }}
-{% endfor %}
-{{ parts.table(['joint', 'vertebra', 'median bend', '5 %', '95 %'], joints) }}
-<h2>Pose clusters</h2>
-{{ parts.figure('clusters.png', '', 1240) }}
-<p>The person nearest to each mean pose:</p>
-<div class="grid">
-{% for path, caption in typical %}
-{{ parts.figure(path, caption, tile) }}
-{% endfor %}
-</div>
-"""
+PLOT = 1240  # pixels
 
 
 # Numbers that overflow are far outside of everything, too.
 @np.errstate(over='ignore', invalid='ignore')
 def write_statistics(
-    folder, contents: Dict[str, Content], num_clusters: int = 12, seed: int = 0
+    folder, contents: Dict[str, DataSet], num_clusters: int = 12, seed: int = 0
 ) -> Dict[str, Any]:
     """Write ``index.html``, ``statistics.json``, ``keypoints.csv``,
     ``spine.csv``, ``clusters.csv`` and plots; returns what the JSON holds.
@@ -477,27 +457,40 @@ def _page(content: Dict[str, Any], pictures: List[str]) -> str:
         for name, figure in content['splits'].items()
     }
     bends = content['splits'][ALL]['bends']
+    joints = [
+        [name, VERTEBRAE[name]]
+        + [median(bends[name], key, 1) for key in ('p50', 'p5', 'p95')]
+        for name in SPINE_CHAIN[1:-1]
+    ]
+    left_out, note = sum(content['left_out'].values()), ''
+    if left_out:
+        note = f' Left out, with unusable labels: {left_out} '
+        note += '(check_dataset.py lists them).'
     captions = [
         f'{row["people"]:,} people ({row["share"]:.0%}): '
         f'{row["typical_split"]} annotation {row["typical_annotation"]}'
         for row in content['clusters']
     ]
-    return render(
-        'Dataset statistics',
-        _TEMPLATE,
-        header=['split', *rows[ALL]],
-        rows=[[name, *row.values()] for name, row in rows.items()],
-        left_out=sum(content['left_out'].values()),
-        plots=[
-            ('Keypoints', 'keypoints.png', 990),
-            ('Sizes', 'sizes.png', 1240),
-            ('Spines', 'spine.png', 1240),
-        ],
-        joints=[
-            [name, VERTEBRAE[name]]
-            + [median(bends[name], key, 1) for key in ('p50', 'p5', 'p95')]
-            for name in SPINE_CHAIN[1:-1]
-        ],
-        typical=list(zip(pictures, captions)),
-        tile=TILE[0],
-    )
+    typical = [(*pair, TILE[0]) for pair in zip(pictures, captions)]
+    blocks = [
+        Table(
+            ['split', *rows[ALL]], [[n, *r.values()] for n, r in rows.items()]
+        ),
+        Text(
+            f'Points, height and bend are medians.{note} Angles are those in '
+            'the image.',
+            'note',
+        ),
+        Text('Keypoints', tag='h2'),
+        Figures([('keypoints.png', '', 990)]),
+        Text('Sizes', tag='h2'),
+        Figures([('sizes.png', '', PLOT)]),
+        Text('Spines', tag='h2'),
+        Figures([('spine.png', '', PLOT)]),
+        Table(['joint', 'vertebra', 'median bend', '5 %', '95 %'], joints),
+        Text('Pose clusters', tag='h2'),
+        Figures([('clusters.png', '', PLOT)]),
+        Text('The person nearest to each mean pose:'),
+        Figures(typical),
+    ]
+    return render('Dataset statistics', blocks)

@@ -1,7 +1,6 @@
 """A batch on the device: transfer, normalisation, photometric distortion."""
 
-from dataclasses import dataclass, fields
-from typing import Any, List, Optional, Sequence, Tuple, Union
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import torch
 from mmpose.models.data_preprocessors import PoseDataPreprocessor
@@ -13,8 +12,7 @@ from ..datasets.collate import PoseBatch
 LEVELS = 255.0
 
 
-@dataclass
-class Distortions:
+class Distortions(NamedTuple):
     """How to distort each of B images; what is not done has no effect."""
 
     offset: Tensor  # (B,), added to all levels
@@ -22,12 +20,6 @@ class Distortions:
     saturation: Tensor  # (B,), factor
     hue: Tensor  # (B,), added, in turns
     order: Tensor  # (B, 3), of the channels
-
-    def take(self, i: int) -> 'Distortions':
-        """Those of the image i alone."""
-        return Distortions(
-            *(getattr(self, f.name)[i : i + 1] for f in fields(self))
-        )
 
 
 def draw_distortions(
@@ -181,7 +173,7 @@ class SpinePoseDataPreprocessor(PoseDataPreprocessor):
         if isinstance(inputs, Tensor):
             return distort(inputs, drawn)
         return [
-            distort(image[None], drawn.take(i))[0]
+            distort(image[None], Distortions(*(v[i : i + 1] for v in drawn)))[0]
             for i, image in enumerate(inputs)
         ]
 

@@ -154,11 +154,10 @@ def test_gallery_without_images(loaded, root, tmp_path):
 
 
 def test_page_escapes_what_it_shows():
-    body = (
-        "{{ parts.figure('a b.jpg', caption, 5) }}"
-        "{{ parts.table(['a', 'b'], [[caption, 2]]) }}"
-    )
-    text = page.render('<t>', body, caption='<"x">')
+    caption = '<"x">'
+    figures = page.Figures([('a b.jpg', caption, 5)])
+    table = page.Table(['a', 'b'], [[caption, 2]])
+    text = page.render('<t>', [figures, table])
     assert '<t>' not in text and '<"x">' not in text and 'a%20b.jpg' in text
     assert '<td>&lt;&#34;x&#34;&gt;</td>' in text
 

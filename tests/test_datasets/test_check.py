@@ -6,7 +6,6 @@ import random
 from pathlib import Path
 
 from spinepose_mmpose.datasets.annotations import (
-    Content,
     DataSet,
     find_fault,
     find_sets,
@@ -43,7 +42,7 @@ NAN = float('nan')
 
 def found(raw, name='train-x'):
     """(kind, row) of everything that is found."""
-    content = Content(DataSet(name, Path('a.json')), raw)
+    content = DataSet(name, Path('a.json'), raw=raw)
     return [(f.kind, f.row) for f in check_content(content)]
 
 
@@ -261,7 +260,7 @@ def test_exchanged_wrists_are_named():
     points, raw = standing()
     points = exchange(points, [('left_wrist', 'right_wrist')])
     raw['annotations'] = [annotation(1, 1, points)]
-    (finding,) = check_content(Content(DataSet('train', None), raw))
+    (finding,) = check_content(DataSet('train', None, raw=raw))
     assert finding.kind == 'sides-exchanged'
     assert finding.detail.startswith('left and right wrist: exchanged, the')
     assert finding.points == (KEYPOINT_IDS['left_wrist'],
@@ -283,7 +282,7 @@ def test_spine_out_of_order(place):
     points, raw = standing(turn=1.2)
     points = exchange(points, [SPINE_CHAIN[place : place + 2]])
     raw['annotations'] = [annotation(1, 1, points)]
-    content = Content(DataSet('train', None), raw)
+    content = DataSet('train', None, raw=raw)
     (finding,) = (f for f in check_content(content) if f.kind == 'spine-order')
     names = {KEYPOINT_NAMES[k] for k in finding.points}
     assert names == set(SPINE_CHAIN[place : place + 2])
@@ -293,7 +292,7 @@ def test_spine_point_out_of_place():
     points, raw = standing(turn=1.2)
     points[KEYPOINT_IDS['spine_03'], 0] += 60
     raw['annotations'] = [annotation(1, 1, points)]
-    content = Content(DataSet('train', None), raw)
+    content = DataSet('train', None, raw=raw)
     (finding,) = (
         f for f in check_content(content) if f.kind == 'spine-spacing'
     )

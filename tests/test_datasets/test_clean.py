@@ -1,7 +1,7 @@
 import copy
 import json
 
-from spinepose_mmpose.datasets.annotations import Content, DataSet, find_sets
+from spinepose_mmpose.datasets.annotations import DataSet, find_sets
 from spinepose_mmpose.datasets.check import (
     check_content,
     check_dataset,
@@ -22,7 +22,7 @@ def raw():
 
 def clean(raw):
     """The cleaned content, and (action, annotation id) of the changes."""
-    content = Content(DataSet('train', None), copy.deepcopy(raw))
+    content = DataSet('train', None, raw=copy.deepcopy(raw))
     before = copy.deepcopy(content.raw)
     result, changes = cleaned(content, check_content(content))
     assert repr(content.raw) == repr(before)  # not edited in place

@@ -108,7 +108,8 @@ def test_photometric_of_different_sizes():
     torch.manual_seed(0)
     drawn = draw_distortions(2)
     for i, image in enumerate(batch(sizes)['inputs']):
-        rgb = distort(image[None], drawn.take(i))[0][[2, 1, 0]]
+        alone = Distortions(*(values[i : i + 1] for values in drawn))
+        rgb = distort(image[None], alone)[0][[2, 1, 0]]
         wanted = (rgb - model.mean) / model.std
         assert torch.allclose(found[i, :, : sizes[i][0], : sizes[i][1]], wanted)
 
