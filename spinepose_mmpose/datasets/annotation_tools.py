@@ -118,7 +118,7 @@ def apply_corrections(
         who (str): who corrected it; what the tool says if ''.
 
     Returns:
-        tuple: the annotation file of these images alone, and counts:
+        tuple: the annotation file of these images alone, and counts of
         ``images``, changed ``people`` and ``keypoints``, people ``added`` and
         ``removed``.
 
@@ -266,9 +266,7 @@ def merge_corrections(
         corrected (Sequence): files of :func:`apply_corrections`.
 
     Returns:
-        tuple: the annotation file, and counts: ``people`` changed,
-        ``keypoints`` changed, people ``added`` and ``removed``, and
-        ``conflicts``.
+        tuple: the annotation file, and counts as there, with ``conflicts``.
     """
     before = {person['id']: person for person in base['annotations']}
     people = dict(before)

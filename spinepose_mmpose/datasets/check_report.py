@@ -97,12 +97,9 @@ def to_json(result: CheckResult) -> str:
         counts=result.counts,
         files={n: str(c.ann_file) for n, c in result.contents.items()},
         kinds={
-            kind: dict(
-                severity=KINDS[kind].severity,
-                meaning=KINDS[kind].meaning,
-                count=len(found),
-            )
+            kind: dict(severity=severity, meaning=meaning, count=len(found))
             for kind, found in groups.items()
+            for severity, meaning, _ in [KINDS[kind]]
         },
         findings=[
             {k: v for k, v in finding._asdict().items() if v not in UNSAID}
@@ -116,18 +113,9 @@ def to_json(result: CheckResult) -> str:
 
 
 def write_report(folder, result: CheckResult, worst: int) -> List[str]:
-    """``check.txt``, ``check.json``, ``index.html`` and its images. What
-    cannot be drawn is a line of the page.
-
-    Args:
-        folder (str | Path): made where it is missing; an older report is
-            replaced.
-        result (CheckResult): of the check.
-        worst (int): images of each kind of finding.
-
-    Returns:
-        list[str]: names of the files.
-    """
+    """``check.txt``, ``check.json``, ``index.html`` and its images, so many
+    of each kind; what cannot be drawn is a line of the page. Older ones are
+    replaced. Returns the names of the files."""
     folder = Path(folder)
     empty_folder(folder / 'worst')
     kinds, blocks, number = [], [], 0
@@ -145,7 +133,7 @@ def write_report(folder, result: CheckResult, worst: int) -> List[str]:
             number += 1
         if not figures and not lines:
             lines = [_told(finding) for finding in found[:QUOTED]]
-        severity, meaning, remedy, _ = KINDS[kind]
+        severity, meaning, remedy = KINDS[kind]
         kinds.append([kind, severity, len(found), meaning, remedy or UNCHANGED])
         title = f'{kind}: {_plural(len(found), severity)}'
         blocks += [Text(title, severity, 'h2'), Text(meaning), Figures(figures)]

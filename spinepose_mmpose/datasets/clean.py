@@ -173,20 +173,14 @@ def _fix_points(annotation: dict, image: dict, done: Done) -> None:
 def write_cleaned(
     out, result: CheckResult, overwrite: bool = False
 ) -> List[Change]:
-    """Annotations to ``out/annotations``, ``out/changes.json``, and a link
-    ``out/images`` to the images, which are not copied.
-
-    Args:
-        out (str | Path): folder, made where it is missing.
-        result (CheckResult): of the check.
-        overwrite (bool): replace an older copy.
-
-    Returns:
-        list[Change]: what was changed.
+    """Annotations to ``out/annotations``, what was changed to
+    ``out/changes.json``, and a link ``out/images`` to the images, which are
+    not copied.
 
     Raises:
         ValueError: if ``out`` would replace the checked files themselves.
-        FileExistsError: if ``out`` holds annotations already.
+        FileExistsError: if ``out`` holds annotations already and they are not
+            to be replaced.
     """
     out = Path(out).expanduser()
     sources = result.contents

@@ -94,12 +94,11 @@ def to_spinetrack(
     ``num_keypoints`` is counted anew.
 
     Args:
-        dataset: With ``images``, ``annotations`` of 17 (COCO), 26 or 136
-            (Halpe) keypoints, and ``categories``. Not changed.
+        dataset: With ``images`` and ``annotations`` of 17 (COCO), 26 or 136
+            (Halpe) keypoints. Not changed.
         pseudo: Guess the spine where it is possible, see
             :func:`.pseudo_spine`. Such points have visibility 1 and their
-            names stand in the annotation's ``pseudo_keypoints``; the file's
-            ``info`` says so too.
+            names stand in the annotation's ``pseudo_keypoints``.
         drop: Keypoints of the source to leave unlabelled.
 
     Returns:

@@ -82,18 +82,8 @@ _WARNINGS = {
 }
 
 
-# What is about an image and not about a person.
-_OF_IMAGES = {
-    'duplicate-image-id',
-    'image-entry',
-    'image-missing',
-    'image-truncated',
-    'image-unreadable',
-    'image-size',
-    'image-twice',
-    'train-val-image',
-    'train-val-name',
-}
+# How the names of kinds begin that are about an image, not about a person.
+_OF_IMAGES = ('image-', 'duplicate-image-', 'train-val-')
 
 
 class Kind(NamedTuple):
@@ -102,11 +92,10 @@ class Kind(NamedTuple):
     severity: str
     meaning: str
     remedy: str
-    about_image: bool
 
 
 KINDS: Dict[str, Kind] = {
-    kind: Kind(severity, *texts, kind in _OF_IMAGES)
+    kind: Kind(severity, *texts)
     for severity, kinds in ((ERROR, _ERRORS), (WARNING, _WARNINGS))
     for kind, texts in kinds.items()
 }
@@ -136,7 +125,7 @@ class Finding(NamedTuple):
 
     @property
     def about_image(self) -> bool:
-        return KINDS[self.kind].about_image
+        return self.kind.startswith(_OF_IMAGES)
 
 
 def finding(
@@ -148,25 +137,18 @@ def finding(
     points: Iterable[int] = (),
 ) -> Finding:
     """A finding about a row of the file, or with None about all of it."""
-    person, place, image = None, None, {}
-    if row is not None and KINDS[kind].about_image:
-        image = content.images[row]
+    if row is None:
+        return Finding(kind, content.name, detail)
+    if kind.startswith(_OF_IMAGES):
+        person, image = None, content.images[row]
         place = image.get('id')
-    elif row is not None:
-        annotation = content.annotations[row]
+    else:
+        annotation, image = content.annotations[row], content.image_of(row)
         person, place = annotation.get('id'), annotation.get('image_id')
-        image = content.image_of(row) or {}
-    return Finding(
-        kind,
-        content.name,
-        detail,
-        None if row is None else int(row),
-        person,
-        place,
-        str(image.get('file_name', '')),
-        float(score),
-        tuple(map(int, points)),
-    )
+    file = str((image or {}).get('file_name', ''))
+    where = int(row), person, place, file
+    points = tuple(map(int, points))
+    return Finding(kind, content.name, detail, *where, float(score), points)
 
 
 def worst_by_kind(findings: Iterable[Finding]) -> Dict[str, List[Finding]]:

@@ -59,13 +59,8 @@ def label_studio_config() -> str:
 
 
 def to_label_studio(dataset: dict, address: str) -> list:
-    """Tasks with pre-annotations.
-
-    Args:
-        dataset (dict): in SpineTrack's layout.
-        address (str): where Label Studio finds the images; the file name is
-            appended.
-    """
+    """Tasks with pre-annotations; Label Studio finds an image at the address
+    with the file name behind it."""
     people = defaultdict(list)
     for person in dataset['annotations']:
         people[person['image_id']].append(person)

@@ -73,7 +73,7 @@ def lsp_to_spinetrack(
     """The annotation file of the people in a folder of images.
 
     Args:
-        joints (np.ndarray): (N, 14, 2), see :func:`read_joints`.
+        joints: see :func:`read_joints`.
         images (str | Path): folder of N images in the joints' order.
         teacher (dict, optional): an annotation file of the same images by
             networks (pseudo_label.py), to find mirrored labels.

@@ -58,8 +58,7 @@ def keypoint_errors(
     """How well each keypoint is found.
 
     Args:
-        gt_keypoints (np.ndarray): (N, K, 3), [x, y] in pixels and visibility.
-        dt_keypoints (np.ndarray): (N, K, 2 or 3), [x, y] in pixels first.
+        gt_keypoints, dt_keypoints: As in :func:`chain_errors`.
         areas (np.ndarray): (N, ), square pixels, for the OKS.
         scales (np.ndarray): (N, ), pixels, the unit of ``error``.
         sigmas (sequence): (K, ).

@@ -283,14 +283,8 @@ def suppress_people(
     mode: str,
     threshold: float,
 ) -> np.ndarray:
-    """Rows of the people that :func:`oks_nms` leaves in each image.
-
-    Args:
-        people (PredictedPeople): N people.
-        scores (np.ndarray): (N, ).
-        sigmas (np.ndarray): (K, ).
-        mode (str): One of :data:`NMS_MODES`; ``none`` keeps all.
-        threshold (float): See :func:`oks_nms`.
+    """Rows of the people that :func:`oks_nms` leaves in each image; the mode
+    is one of :data:`NMS_MODES`, of which ``none`` keeps all.
 
     Raises:
         ValueError: Unknown mode.

@@ -150,8 +150,8 @@ class SpinePoseDistiller(TopdownPoseEstimator):
 
     def _apply(self, fn, *args, **kwargs):
         """Move the teacher along with the student."""
-        if self.teacher is not None:
-            self.teacher.apply(fn)
+        if self.teacher is not None and self.teacher.model is not None:
+            self.teacher.model._apply(fn)
         return super()._apply(fn, *args, **kwargs)
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict:

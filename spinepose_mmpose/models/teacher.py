@@ -2,7 +2,7 @@
 
 import os.path as osp
 from contextlib import nullcontext
-from typing import Callable, Dict, List, Optional, Tuple, Union
+from typing import Dict, List, Optional, Tuple, Union
 
 import torch
 from mmengine.config import Config
@@ -114,11 +114,6 @@ class FrozenTeacher:
         self.keypoint_names = metainfo_names(metainfo, self.keypoint_alias)
         self.flip_indices = list(metainfo['flip_indices'])
         self.model = model.requires_grad_(False).eval().to(device)
-
-    def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
-        """Apply ``fn`` to the weights, as ``nn.Module._apply`` does."""
-        if self.model is not None:
-            self.model._apply(fn)
 
     @torch.no_grad()
     def predict(
