@@ -75,21 +75,12 @@ class SplitStatus(NamedTuple):
 class Options:
     """Settings of :func:`prepare`.
 
-    Attributes:
-        parts (sequence): of ``PARTS``.
-        splits (sequence): of ``SPLITS``.
-        archives (Path, optional): folder that holds the archives; else they
-            are looked for in the data set's folder, the mirror and at their
-            published address.
-        workers (int): threads that unpack.
-        stream (bool): read entries out of an archive on a server; False
-            downloads the archive into the data set's folder first.
-        overwrite (bool): replace annotation files that differ from the
-            archive's; they are kept otherwise, they may be corrected ones.
-        verify (bool): compare the CRC-32 of every file that is there.
-        remove_archives (bool): delete downloaded archives at the end.
-        retries (int): further attempts after a failed download.
-        progress (bool): show progress on stderr.
+    Without ``archives``, the folder that holds them, archives are looked for
+    in the data set's folder, the mirror and at their published address.
+    ``stream=False`` downloads them into the data set's folder, which
+    ``remove_archives`` empties of them at the end. Annotation files that
+    differ from the archive's are kept unless ``overwrite`` is set, for they may
+    be corrected ones; ``verify`` compares the CRC-32 of every file.
     """
 
     parts: Sequence[str] = PARTS

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 from scipy.io import loadmat
 
-from ..evaluation.coco import keypoint_similarity
+from ..evaluation.coco import oks_matrix
 from ..metainfo import FLIP_INDICES, KEYPOINT_IDS, NUM_KEYPOINTS, SIGMAS
 from .annotation_tools import points_with_guesses, select_images
 from .label_teachers import GROUPS
@@ -156,14 +156,12 @@ def mean_oks(points: np.ndarray, area: float, found: np.ndarray) -> float:
         area (float): of the person, square pixels.
         found (np.ndarray): (37, 2), NaN where nothing was found.
     """
+    labels = np.zeros((NUM_KEYPOINTS, 3))
     limbs = list(GROUPS['limbs'])
-    both = (points[limbs, 2] > 0) & ~np.isnan(found[limbs, 0])
-    ids = np.array(limbs)[both]
-    if not ids.size:
-        return 0.0
-    offsets = (found[ids] - points[ids, :2])[None]
-    sigmas = np.array(SIGMAS)[ids]
-    return float(keypoint_similarity(offsets, np.array([area]), sigmas).mean())
+    labels[limbs] = np.asarray(points)[limbs]
+    labels[np.isnan(found[:, 0])] = 0
+    xy = np.nan_to_num(found)[None]
+    return oks_matrix(xy, labels[None], [area], SIGMAS).item()
 
 
 def _person(number: int, xy: np.ndarray, size: Tuple[int, int]) -> dict:

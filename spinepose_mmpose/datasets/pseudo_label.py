@@ -18,7 +18,7 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 import numpy as np
 from tqdm import tqdm
 
-from ..evaluation.coco import keypoint_similarity
+from ..evaluation.coco import keypoint_similarity, oks_matrix
 from ..evaluation.people import AREA_OF_BOX
 from ..inference.images import is_image, load_image
 from ..metainfo import KEYPOINT_NAMES, NUM_KEYPOINTS, SIGMAS
@@ -133,14 +133,11 @@ def annotate(
         keypoints[:, 2] = 2 * merged.labelled[i]
         extra = {}
         old = np.reshape(person.get('keypoints', keypoints * 0), (-1, 3))
-        both = (old[:, 2] > 0) & (merged.scores[i] > 0)
-        if both.any():
-            similarity = keypoint_similarity(
-                (merged.xy[i] - old[:, :2])[both][None],
-                np.array([person['area']]),
-                np.array(SIGMAS)[both],
-            )
-            extra['agreement'] = round(float(similarity.mean()), 4)
+        both = old * (merged.scores[i] > 0)[:, None]
+        if both[:, 2].any():
+            area = [person['area']]
+            oks = oks_matrix(merged.xy[[i]], both[None], area, SIGMAS)
+            extra['agreement'] = round(oks.item(), 4)
         if settings.keep_labels:
             if extra.get('agreement', 1) < settings.min_agreement:
                 keypoints[:, 2] = 0
