@@ -16,7 +16,7 @@ import sys
 import warnings
 from dataclasses import dataclass
 from importlib import metadata
-from typing import List, Optional, Tuple
+from typing import List, Optional
 
 from . import compat
 from .compat import autoload
@@ -24,42 +24,23 @@ from .utils import one_sentence
 from .version import __version__
 
 # Packages that bring the same files: of two, each breaks the other.
-KINDS = (
-    (
-        'opencv-python',
-        'opencv-python-headless',
-        'opencv-contrib-python',
+KINDS = tuple(
+    names.split()
+    for names in (
+        'opencv-python opencv-python-headless opencv-contrib-python '
         'opencv-contrib-python-headless',
-    ),
-    (
-        'onnxruntime',
-        'onnxruntime-gpu',
-        'onnxruntime-directml',
-        'onnxruntime-openvino',
-    ),
-    ('mmcv', 'mmcv-lite'),
+        'onnxruntime onnxruntime-gpu onnxruntime-directml onnxruntime-openvino',
+        'mmcv mmcv-lite',
+    )
 )
 PACKAGES = (
-    'torch',
-    'torchvision',
-    'numpy',
-    'huggingface_hub',
-    'pooch',
+    *'torch torchvision numpy huggingface_hub pooch'.split(),
     *KINDS[0],
-    'pycocotools',
-    'xtcocotools',
-    'albumentations',
-    'setuptools',
-    'mmengine',
+    *'pycocotools xtcocotools albumentations setuptools mmengine'.split(),
     *KINDS[2],
-    'mmdet',
-    'mmpose',
-    'openmim',
-    'mmdeploy',
+    *'mmdet mmpose openmim mmdeploy'.split(),
     *KINDS[1],
-    'openvino',
-    'tensorrt',
-    'ncnn',
+    *'openvino tensorrt ncnn'.split(),
 )
 
 # The stack is installed without its own dependencies, of which two no longer
@@ -88,38 +69,32 @@ _CURES = {
 @dataclass(frozen=True)
 class Feature:
     name: str
-    modules: Tuple[str, ...]
+    needs: str
     main: bool = False
+
+    @property
+    def modules(self) -> List[str]:
+        return self.needs.split()
 
 
 FEATURES = (
     Feature(
         'train, test',
-        (
-            'torch',
-            'mmengine',
-            'mmcv',
-            'mmdet',
-            'mmpose',
-            'pycocotools',
-            'albumentations',
-        ),
+        'torch mmengine mmcv mmdet mmpose pycocotools albumentations',
         main=True,
     ),
     Feature(
         'infer through MMPose',
-        ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmpose', 'mmpose.apis'),
+        'torch mmengine mmcv mmdet mmpose mmpose.apis',
         main=True,
     ),
-    Feature('mim command', ('mim',)),
-    Feature('download by name', ('huggingface_hub', 'pooch')),
-    Feature('infer through ONNX Runtime', ('numpy', 'cv2', 'onnxruntime')),
-    Feature(
-        'export (mmdeploy, ONNX)', ('torch', 'mmpose', 'mmdeploy.apis', 'onnx')
-    ),
-    Feature('backend OpenVINO', ('openvino',)),
-    Feature('backend TensorRT', ('tensorrt',)),
-    Feature('backend ncnn', ('ncnn',)),
+    Feature('mim command', 'mim'),
+    Feature('download by name', 'huggingface_hub pooch'),
+    Feature('infer through ONNX Runtime', 'numpy cv2 onnxruntime'),
+    Feature('export (mmdeploy, ONNX)', 'torch mmpose mmdeploy.apis onnx'),
+    Feature('backend OpenVINO', 'openvino'),
+    Feature('backend TensorRT', 'tensorrt'),
+    Feature('backend ncnn', 'ncnn'),
 )
 
 
@@ -160,22 +135,17 @@ def report() -> int:
         f'spinepose-mmpose {__version__}, Python {platform.python_version()}'
         f' on {platform.system()} {platform.machine()}'
     )
-    print('\nVersions')
-    for line in version_lines():
-        print(f'  {line}')
-    warned = [*doubles(), *unused_gpu()]
-    if warned:
-        print('\nWarnings')
-        for line in warned:
-            print(f'  {line}')
-    print('\nCompatibility shims')
     on = autoload.location().exists()
-    print(f'  {"autoload":<24}{"on" if on else "off (--autoload)"}')
-    for line in shim_lines():
-        print(f'  {line}')
-    print('\nFeatures')
-    for line in feature_lines(failures):
-        print(f'  {line}')
+    autoloaded = f'{"autoload":<24}{"on" if on else "off (--autoload)"}'
+    sections = {
+        'Versions': version_lines(),
+        'Warnings': [*doubles(), *unused_gpu()],
+        'Compatibility shims': [autoloaded, *shim_lines()],
+        'Features': feature_lines(failures),
+    }
+    for title, lines in sections.items():
+        if lines:
+            print('', title, *(f'  {line}' for line in lines), sep='\n')
     broken = [f.name for f in FEATURES if f.main and _missing(f, failures)]
     if broken:
         print(f'\nThe main job cannot run: {"; ".join(broken)}.')
@@ -197,30 +167,20 @@ def import_failure(module: str) -> Optional[str]:
 
 
 def version_lines() -> List[str]:
-    lines = []
-    for package in PACKAGES:
-        try:
-            lines.append(f'{package:<24}{metadata.version(package)}')
-        except metadata.PackageNotFoundError:
-            continue
-    lines.append(f'{"GPU":<24}{_gpu()}')
-    return lines
-
-
-def _gpu() -> str:
-    torch = sys.modules.get('torch')
-    if torch is None:
-        return 'unknown without torch'
-    if not torch.cuda.is_available():
-        return 'none: CPU only'
-    return torch.cuda.get_device_name(0)
+    found = {name: _version(name) for name in PACKAGES}
+    lines = [f'{name:<24}{found[name]}' for name in found if found[name]]
+    gpu, torch = 'unknown without torch', sys.modules.get('torch')
+    if torch is not None:
+        is_there = torch.cuda.is_available()
+        gpu = torch.cuda.get_device_name(0) if is_there else 'none: CPU only'
+    return [*lines, f'{"GPU":<24}{gpu}']
 
 
 def doubles() -> List[str]:
     """A sentence for each kind of which two packages are installed."""
     lines = []
     for kind in KINDS:
-        found = [name for name in kind if _is_installed(name)]
+        found = [name for name in kind if _version(name)]
         if len(found) > 1:
             lines.append(
                 f'{" and ".join(found)} replace files of one another: pip '
@@ -266,12 +226,12 @@ def count_gpus() -> int:
     return count.value
 
 
-def _is_installed(package: str) -> bool:
+def _version(package: str) -> str:
+    """'' of what is not installed."""
     try:
-        metadata.version(package)
+        return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return False
-    return True
+        return ''
 
 
 def shim_lines() -> List[str]:

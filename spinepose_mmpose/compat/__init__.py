@@ -1,5 +1,6 @@
 """One small file per upstream break, active only where the break is seen.
 
+A file's docstring begins with the problem; ``SHIM`` in it says the rest.
 ``install()`` schedules every shim around the import that breaks. Nothing is
 imported here, so that ``import spinepose_mmpose`` stays light.
 ``python -m spinepose_mmpose.doctor`` shows which shims are active and why.
@@ -17,7 +18,7 @@ _modules = {
     for info in pkgutil.iter_modules(__path__)
 }
 SHIMS = tuple(
-    Shim(name=name, probe=module.probe, apply=module.apply, **module.SHIM)
+    Shim.of(name, module)
     for name, module in _modules.items()
     if hasattr(module, 'SHIM')
 )

@@ -1,4 +1,5 @@
-"""CoarseDropout's old arguments, as RTMPose's configs write them."""
+"""albumentations renamed CoarseDropout's arguments and ignores the old ones;
+it also moved augmentations.transforms, which mmpose reads."""
 
 import inspect
 import sys
@@ -69,8 +70,6 @@ def apply() -> None:
 
 
 SHIM = dict(
-    problem="albumentations renamed CoarseDropout's arguments and ignores "
-    'the old ones; it also moved augmentations.transforms, which mmpose reads',
     versions='albumentations >= 2 with mmpose 1.3.2',
     remove_when="mmpose's configs use the new names",
     after=TRANSFORMS,

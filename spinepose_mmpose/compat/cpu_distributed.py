@@ -1,4 +1,5 @@
-"""``--launcher pytorch`` on a machine without a GPU, SyncBatchNorm included."""
+"""Without a GPU mmengine calls torch.cuda.set_device, passes device ids to
+DistributedDataParallel, and SyncBatchNorm refuses CPU tensors."""
 
 import sys
 from functools import lru_cache
@@ -130,8 +131,6 @@ def _sync_batch_norm(self, input):
 
 
 SHIM = dict(
-    problem='without a GPU mmengine calls torch.cuda.set_device, passes device '
-    'ids to DistributedDataParallel, and SyncBatchNorm refuses CPU tensors',
     versions='mmengine 0.10.7 with a CPU torch',
     remove_when='mmengine trains through gloo and SyncBatchNorm on CPUs',
     after=DIST,

@@ -1,4 +1,5 @@
-"""``bboxes=`` of MMPose's inferencers."""
+"""Boxes passed to MMPoseInferencer are overwritten, by the detector's or by
+the whole image."""
 
 import inspect
 import sys
@@ -66,8 +67,6 @@ def _crops(inferencer, input, index: int, bboxes) -> list:
 
 
 SHIM = dict(
-    problem='boxes passed to MMPoseInferencer are overwritten, by the '
-    "detector's or by the whole image",
     versions='mmpose 1.3.2',
     remove_when='mmpose uses the boxes that it is given',
     after=MODULE,

@@ -1,8 +1,11 @@
-"""3D inferencers with the keypoints of SpineTrack."""
+"""Pose3DInferencer takes the keypoints of Human3.6M alone, and needs the usual
+box of a dataset that has none."""
 
 import sys
 from functools import wraps
 from typing import Optional
+
+from .shim import replace_in_mmpose
 
 MODULE = 'mmpose.apis.inferencers.pose3d_inferencer'
 
@@ -32,13 +35,9 @@ def apply() -> None:
             return keypoints
         return convert(keypoints, pose_det_dataset, pose_lift_dataset)
 
-    # The visualizer holds it too.
-    for name, holder in list(sys.modules.items()):
-        if (
-            name.startswith('mmpose.')
-            and getattr(holder, 'convert_keypoint_definition', None) is convert
-        ):
-            holder.convert_keypoint_definition = convert_keypoint_definition
+    replace_in_mmpose(
+        'convert_keypoint_definition', convert, convert_keypoint_definition
+    )
     cls = module.Pose3DInferencer
     preprocess = cls.preprocess_single
 
@@ -52,8 +51,6 @@ def apply() -> None:
 
 
 SHIM = dict(
-    problem='Pose3DInferencer takes the keypoints of Human3.6M alone, and '
-    'needs the usual box of a dataset that has none',
     versions='mmpose 1.3.2',
     remove_when='mmpose converts nothing where 2D and 3D keypoints are the '
     'same',

@@ -1,4 +1,5 @@
-"""SpinePose models by name in MMPose's inferencers."""
+"""MMPoseInferencer finds models by name in the index of mmpose alone, not in
+that of a plugin."""
 
 import sys
 from pathlib import Path
@@ -67,8 +68,6 @@ def _is_mmpose(dir: str) -> bool:
 
 
 SHIM = dict(
-    problem='MMPoseInferencer finds models by name in the index of mmpose '
-    'alone, not in that of a plugin',
     versions='mmengine 0.10.7, mmpose 1.3.2',
     remove_when="mmengine reads the model indices of plugins' packages",
     after=BASE,

@@ -1,4 +1,4 @@
-"""``FigureCanvasAgg.tostring_rgb``, which Matplotlib 3.10 removed."""
+"""mmpose's 3D visualizer calls tostring_rgb, which Matplotlib 3.10 removed."""
 
 import sys
 from typing import Optional
@@ -22,8 +22,6 @@ def apply() -> None:
 
 
 SHIM = dict(
-    problem="mmpose's 3D visualizer calls tostring_rgb, which Matplotlib 3.10 "
-    'removed',
     versions='mmpose 1.3.2',
     remove_when='mmpose reads buffer_rgba',
     after=MODULE,

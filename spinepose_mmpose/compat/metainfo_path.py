@@ -1,9 +1,12 @@
-"""``from_file='configs/_base_/datasets/spinetrack.py'`` from any directory."""
+"""Published SpinePose configs name the metainfo by a path that mmpose resolves
+against the working directory and its own package."""
 
 import os
 import sys
 from copy import deepcopy
 from typing import Optional
+
+from .shim import replace_in_mmpose
 
 MODULE = 'mmpose.datasets.datasets.utils'
 NAME = 'spinetrack.py'
@@ -28,18 +31,10 @@ def apply() -> None:
             metainfo = deepcopy(METAINFO)
         return parse(metainfo)
 
-    # Modules that have been imported already hold it under the same name.
-    for name, module in list(sys.modules.items()):
-        if (
-            name.startswith('mmpose.')
-            and getattr(module, 'parse_pose_metainfo', None) is parse
-        ):
-            module.parse_pose_metainfo = parse_pose_metainfo
+    replace_in_mmpose('parse_pose_metainfo', parse, parse_pose_metainfo)
 
 
 SHIM = dict(
-    problem='published SpinePose configs name the metainfo by a path that '
-    'mmpose resolves against the working directory and its own package',
     versions='mmpose 1.3.2',
     remove_when='mmpose ships configs/_base_/datasets/spinetrack.py',
     after=MODULE,

@@ -1,4 +1,4 @@
-"""Lets mmdet import beside mmcv 2.2."""
+"""mmdet asserts mmcv < 2.2.0 on import, although it runs with it."""
 
 from typing import Optional
 
@@ -37,7 +37,6 @@ def apply() -> None:
 
 
 SHIM = dict(
-    problem='mmdet asserts mmcv < 2.2.0 on import, although it runs with it',
     versions='mmdet 3.3.0 with mmcv or mmcv-lite 2.2.x',
     remove_when='mmdet accepts mmcv 2.2',
     before=('mmdet',),

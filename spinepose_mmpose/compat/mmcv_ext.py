@@ -1,4 +1,5 @@
-"""``mmcv._ext`` for an mmcv without compiled operators (mmcv-lite)."""
+"""mmpose and mmdet import mmcv.ops, which needs the compiled mmcv._ext;
+mmcv-lite lacks it and a build of mmcv takes ~25 minutes."""
 
 import importlib.util
 import sys
@@ -114,8 +115,6 @@ def _torchvision_nms():
 
 
 SHIM = dict(
-    problem='mmpose and mmdet import mmcv.ops, which needs the compiled '
-    'mmcv._ext; mmcv-lite lacks it and a build of mmcv takes ~25 minutes',
     versions='mmcv-lite 2.0-2.2 with mmpose 1.3.2, mmdet 3.3.0',
     remove_when='mmcv ships wheels for the PyTorch in use',
     after='mmcv',

@@ -1,4 +1,5 @@
-"""MMPose draws keypoints with numpy >= 2.4."""
+"""mmpose's visualizer hands OpenCV a radius as an array of one number, which
+no longer turns into a number."""
 
 import sys
 from typing import Optional
@@ -31,8 +32,6 @@ def apply() -> None:
 
 
 SHIM = dict(
-    problem="mmpose's visualizer hands OpenCV a radius as an array of one "
-    'number, which no longer turns into a number',
     versions='numpy >= 2.4 with mmpose 1.3.2',
     remove_when='mmpose passes the radius as a number',
     after=MODULE,

@@ -1,4 +1,5 @@
-"""Keeps mmdeploy on torch's TorchScript exporter."""
+"""mmdeploy calls torch.onnx.export for the TorchScript exporter, which is no
+longer the default."""
 
 import inspect
 import sys
@@ -29,8 +30,6 @@ def apply() -> None:
 
 
 SHIM = dict(
-    problem='mmdeploy calls torch.onnx.export for the TorchScript exporter, '
-    'which is no longer the default',
     versions='torch >= 2.9 with mmdeploy 1.3.1',
     remove_when='mmdeploy passes dynamo=False',
     after=MODULE,

@@ -1,4 +1,5 @@
-"""mmdeploy's OpenVINO support on OpenVINO 2024 and later."""
+"""mmdeploy converts by OpenVINO's Model Optimizer and runs by
+openvino.inference_engine; both are gone."""
 
 import os.path as osp
 import sys
@@ -85,8 +86,6 @@ def apply() -> None:
 
 
 SHIM = dict(
-    problem="mmdeploy converts by OpenVINO's Model Optimizer and runs by "
-    'openvino.inference_engine; both are gone',
     versions='OpenVINO >= 2024 with mmdeploy 1.3.1',
     remove_when='mmdeploy calls openvino.convert_model',
     after=f'{PACKAGE}.wrapper',

@@ -1,6 +1,7 @@
 """What a shim is, and the list of those that this process has seen."""
 
 import logging
+import sys
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.machinery import ModuleSpec
@@ -14,17 +15,17 @@ logger = logging.getLogger('spinepose_mmpose.compat')
 
 @dataclass(frozen=True)
 class Shim:
-    """One upstream break and its fix: a file's functions ``probe`` and
-    ``apply`` and what else its ``SHIM`` says.
+    """One upstream break and its fix.
 
     Attributes:
         name (str): The file's name.
-        problem (str): The upstream problem, as its users see it.
-        versions (str): The versions in which it was measured.
-        remove_when (str): When the file can be deleted.
+        problem (str): The upstream problem, as its users see it: the first
+            paragraph of the file.
         probe (callable): Returns what fails here in one sentence, or None on
             a healthy stack. It changes nothing.
         apply (callable): Fixes it, for this process.
+        versions (str): The versions in which it was measured.
+        remove_when (str): When the file can be deleted.
         after (str): Module whose import the probe and the fix follow.
         before (tuple): Modules before whose import both must be done,
             where ``after`` is empty.
@@ -32,12 +33,19 @@ class Shim:
 
     name: str
     problem: str
-    versions: str
-    remove_when: str
     probe: Callable[[], Optional[str]] = field(repr=False)
     apply: Callable[[], None] = field(repr=False)
+    versions: str
+    remove_when: str
     after: str = ''
     before: Tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, name: str, module: ModuleType) -> 'Shim':
+        """That of a file."""
+        problem, *_ = (module.__doc__ or '').split('\n\n')
+        problem = ' '.join(problem.split()).rstrip('.')
+        return cls(name, problem, module.probe, module.apply, **module.SHIM)
 
     @property
     def waits_for(self) -> str:
@@ -81,6 +89,13 @@ def stand_in(name: str, **members) -> ModuleType:
     module.__spec__ = ModuleSpec(name, loader=None)
     module.__dict__.update(members)
     return module
+
+
+def replace_in_mmpose(name: str, old, new) -> None:
+    """Put a function in the place of one, wherever MMPose has imported it."""
+    for module, holder in list(sys.modules.items()):
+        if module.startswith('mmpose.') and getattr(holder, name, None) is old:
+            setattr(holder, name, new)
 
 
 class Overlay:

@@ -1,11 +1,11 @@
-"""Runs engines of TensorRT 10 and later through mmdeploy's wrapper.
+"""mmdeploy runs engines through bindings by index, and stops where its own
+library of operators does not load.
 
 TensorRT 10 removed the bindings by index; the calls by name have the same
 signature in 10.0 to 11.4. 64-bit integers are a type of their own since then
 (mmdeploy casts its inputs to 32 bits, as 8.6 wants them), and every output
-needs an address before a run. mmdeploy also stops where its library of own
-operators, linked to TensorRT 8 and CUDA 11, does not load; top-down pose
-models use none of them.
+needs an address before a run. The library is linked to TensorRT 8 and CUDA 11;
+top-down pose models use none of its operators.
 """
 
 import ctypes
@@ -165,8 +165,6 @@ def _kind(engine, name: str) -> Dict:
 
 
 SHIM = dict(
-    problem='mmdeploy runs engines through bindings by index, and stops where '
-    'its own library of operators does not load',
     versions='TensorRT >= 10 or CUDA >= 12 with mmdeploy 1.3.1',
     remove_when='mmdeploy runs engines through tensors by name',
     after=PLUGINS,

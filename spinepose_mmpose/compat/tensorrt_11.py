@@ -1,4 +1,4 @@
-"""Lets mmdeploy build engines where the ONNX file alone decides the types.
+"""mmdeploy asks the builder, not the ONNX file, for FP16 and INT8.
 
 TensorRT 11 removed the weakly typed networks: no FP16 or INT8 flag, no
 calibrator, and no EXPLICIT_BATCH among the creation flags.
@@ -80,7 +80,6 @@ def apply() -> None:
 
 
 SHIM = dict(
-    problem='mmdeploy asks the builder, not the ONNX file, for FP16 and INT8',
     versions='TensorRT >= 11 with mmdeploy 1.3.1',
     remove_when='mmdeploy builds strongly typed networks',
     after=MODULE,

@@ -1,4 +1,5 @@
-"""A stand-in for a torchvision that is absent or dies on import."""
+"""mmpose.visualization.simcc_vis imports torchvision for ToPILImage alone; a
+torchvision built for another torch dies on import."""
 
 import importlib
 import sys
@@ -42,8 +43,6 @@ def apply() -> None:
 
 
 SHIM = dict(
-    problem='mmpose.visualization.simcc_vis imports torchvision for '
-    'ToPILImage alone; a torchvision built for another torch dies on import',
     versions='mmpose 1.3.2 with a CUDA torchvision on a CPU torch, or none',
     remove_when='mmpose imports torchvision lazily',
     before=('mmdet', 'mmpose'),

@@ -1,4 +1,5 @@
-"""Loads MMEngine's checkpoints with weights_only, whatever the default is.
+"""torch.load with weights_only refuses the numpy arrays and HistoryBuffers of
+every MMEngine checkpoint, and MMEngine loads addresses without weights_only.
 
 A checkpoint of MMPose holds numpy arrays (metainfo) and HistoryBuffers (logs)
 beside tensors. Allowing numpy's own names would let a pickle choose the
@@ -7,9 +8,8 @@ state of a dtype can say anything), and a HistoryBuffer names its methods
 through ``getattr``. So functions that know arrays of numbers and those methods
 alone stand in for these names. A pickle that names anything else is refused.
 
-MMEngine leaves weights_only to PyTorch, for which it is off for addresses
-(``torch.hub``) and where TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set: here it is
-given.
+MMEngine leaves weights_only to PyTorch, for which it is also off where
+TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set: here it is given.
 """
 
 import io
@@ -135,9 +135,6 @@ def _load_weights_only() -> None:
 
 
 SHIM = dict(
-    problem='torch.load with weights_only refuses the numpy arrays and '
-    'HistoryBuffers of every MMEngine checkpoint, and MMEngine loads addresses '
-    'without weights_only',
     versions='torch >= 2.6 with mmengine 0.10.7',
     remove_when='mmengine passes weights_only and allow-lists its own types',
     after='mmengine.logging',

@@ -1,4 +1,5 @@
-"""xtcocotools' small interface, served by pycocotools."""
+"""xtcocotools wheels are built for numpy 1 (ValueError: numpy.dtype size
+changed)."""
 
 import importlib
 import sys
@@ -97,8 +98,6 @@ def _evaluator() -> type:
 
 
 SHIM = dict(
-    problem='xtcocotools wheels are built for numpy 1 '
-    '(ValueError: numpy.dtype size changed)',
     versions='xtcocotools 1.14.3 with numpy 2',
     remove_when='xtcocotools publishes wheels for numpy 2',
     before=('xtcocotools', 'mmpose'),

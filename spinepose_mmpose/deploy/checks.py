@@ -1,11 +1,14 @@
-"""What can be known to fail before an export starts."""
+"""What can be known to fail before an export starts.
+
+Each check raises a ValueError, of the folder an OSError too, whose sentence
+names what was found and what was expected.
+"""
 
 import importlib.util
 import os
 import os.path as osp
 import shutil
 import tempfile
-from typing import Dict, List
 
 from mmdeploy.utils import (
     Task,
@@ -21,11 +24,7 @@ BACKENDS = ('onnxruntime', 'tensorrt', 'openvino', 'ncnn')
 
 
 def check_deploy_config(deploy_cfg, source: str) -> str:
-    """Name of the backend.
-
-    Raises:
-        ValueError: It is no deployment config for pose models here.
-    """
+    """That it is one for pose models here; the name of its backend."""
     if (
         'backend_config' not in deploy_cfg
         or 'codebase_config' not in deploy_cfg
@@ -52,10 +51,7 @@ def check_deploy_config(deploy_cfg, source: str) -> str:
 
 
 def check_backend(backend: str, deploy_cfg) -> None:
-    """
-    Raises:
-        ValueError: A package or tool of the backend is not there.
-    """
+    """That the packages and tools of the backend are there."""
     require(backend, backend, backend)
     if backend == 'onnxruntime' and (
         deploy_cfg.backend_config.get('precision') == 'fp16'
@@ -72,10 +68,7 @@ def check_backend(backend: str, deploy_cfg) -> None:
 
 
 def require(module: str, package: str, what: str) -> None:
-    """
-    Raises:
-        ValueError: The module of a package cannot be found.
-    """
+    """That the module of a package can be found."""
     if importlib.util.find_spec(module) is None:
         raise ValueError(
             f'{what} needs the package {package}, which is not installed: pip '
@@ -84,10 +77,7 @@ def require(module: str, package: str, what: str) -> None:
 
 
 def check_device(device: str, backend: str) -> None:
-    """
-    Raises:
-        ValueError: There is no such device, or not for this backend.
-    """
+    """That there is such a device, and that the backend runs on it."""
     import torch
 
     kind, _, index = device.partition(':')
@@ -102,11 +92,8 @@ def check_device(device: str, backend: str) -> None:
                 f'device {device!r} is asked for, but PyTorch sees {count} '
                 'GPUs here'
             )
-    if (backend == 'tensorrt') != (kind == 'cuda') and backend in (
-        'tensorrt',
-        'openvino',
-    ):
-        wanted = 'cuda:0' if backend == 'tensorrt' else 'cpu'
+    wanted = dict(tensorrt='cuda:0', openvino='cpu').get(backend, device)
+    if not wanted.startswith(kind):
         raise ValueError(
             f'the backend {backend} does not run on {device!r}, expected '
             f'{wanted}'
@@ -114,15 +101,9 @@ def check_device(device: str, backend: str) -> None:
 
 
 def check_model_config(model_cfg, source: str) -> None:
-    """
-    Raises:
-        ValueError: It is no config of a SimCC model.
-    """
-    missing = [
-        key
-        for key in ('model', 'codec', 'test_dataloader')
-        if key not in model_cfg
-    ]
+    """That it is the config of a SimCC model."""
+    wanted = 'model', 'codec', 'test_dataloader'
+    missing = [key for key in wanted if key not in model_cfg]
     if missing:
         raise ValueError(
             f'{source} has no {", ".join(missing)}: a config of a top-down '
@@ -136,38 +117,24 @@ def check_model_config(model_cfg, source: str) -> None:
 
 
 def check_input_size(deploy_cfg, model_cfg, source: str) -> None:
-    """
-    Raises:
-        ValueError: The deployment config is for another input size.
-    """
-    size = tuple(model_cfg.codec['input_size'])
-    for other in _deployed_sizes(deploy_cfg):
-        if other != size:
-            raise ValueError(
-                f'{source} is for an input of {other[0]}x{other[1]} pixels '
-                f'(w x h), but the model takes {size[0]}x{size[1]}'
-            )
-
-
-def _deployed_sizes(deploy_cfg) -> List[tuple]:
-    """(w, h) wherever the deployment config fixes it."""
-    sizes = []
-    if get_input_shape(deploy_cfg):
-        sizes.append(tuple(get_input_shape(deploy_cfg)))
+    """That the deployment config fixes no other input size."""
+    sizes = [get_input_shape(deploy_cfg)] if get_input_shape(deploy_cfg) else []
     for model_input in get_model_inputs(deploy_cfg):
         shapes = list(model_input.get('opt_shapes', {}).values())
         for ranges in model_input.get('input_shapes', {}).values():
             shapes += ranges.values()
         sizes += [(shape[3], shape[2]) for shape in shapes if shape[3] > 0]
-    return sizes
+    w, h = model_cfg.codec['input_size']
+    for other in map(tuple, sizes):
+        if other != (w, h):
+            raise ValueError(
+                f'{source} is for an input of {other[0]}x{other[1]} pixels '
+                f'(w x h), but the model takes {w}x{h}'
+            )
 
 
-def check_checkpoint(model_cfg, path: str) -> Dict[str, int]:
-    """Whether a checkpoint is one of the config's model.
-
-    Raises:
-        ValueError: It is not, or the file is no checkpoint.
-    """
+def check_checkpoint(model_cfg, path: str) -> None:
+    """That a file is a checkpoint of the config's model."""
     import torch
     from mmpose.registry import MODELS
     from mmpose.utils import register_all_modules
@@ -190,10 +157,8 @@ def check_checkpoint(model_cfg, path: str) -> Dict[str, int]:
             f'{path} holds a {type(content).__name__}, no checkpoint'
         )
     weights = checkpoint_weights(content)
-    found, expected = (
-        count_keypoints(weights),
-        model_cfg.model.head.out_channels,
-    )
+    expected = model_cfg.model.head.out_channels
+    found = count_keypoints(weights)
     if found != expected:
         raise ValueError(
             f'{path} predicts {found} keypoints, but the config {expected}'
@@ -211,14 +176,12 @@ def check_checkpoint(model_cfg, path: str) -> Dict[str, int]:
 
 
 def check_output_folder(folder: str) -> None:
-    """
-    Raises:
-        OSError: It cannot be written.
-        ValueError: It holds something else than an earlier export.
-    """
+    """That it can be written, and holds nothing but an earlier export."""
     if osp.exists(folder) and not osp.isdir(folder):
         raise NotADirectoryError(f'{folder} is a file, expected a folder')
-    if osp.isdir(folder) and os.listdir(folder) and not is_export(folder):
+    names = os.listdir(folder) if osp.isdir(folder) else []
+    is_export = any(n == 'deploy.json' or n.endswith('.onnx') for n in names)
+    if names and not is_export:
         raise ValueError(
             f'{folder} holds something else than an export, which would be '
             'replaced: give a new or an empty --work-dir'
@@ -232,9 +195,3 @@ def check_output_folder(folder: str) -> None:
         raise PermissionError(
             f'{folder} cannot be written: {error.strerror}'
         ) from error
-
-
-def is_export(folder: str) -> bool:
-    return osp.isfile(osp.join(folder, 'deploy.json')) or any(
-        name.endswith('.onnx') for name in os.listdir(folder)
-    )

@@ -9,15 +9,22 @@ from dataclasses import dataclass, replace
 from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 from spinepose_mmpose.evaluation.metric import SpineTrackMetric
+from spinepose_mmpose.inference.images import read_image
+from spinepose_mmpose.inference.network import MEAN, SPLIT_RATIO, STD
+from spinepose_mmpose.inference.preprocess import (
+    Normalizer,
+    Points,
+    Simcc,
+    crop_people,
+    decode,
+    regions_of,
+)
 from spinepose_mmpose.metainfo import NUM_KEYPOINTS, SIGMAS
 from spinepose_mmpose.utils import config_file
 
-import mmcv
 import numpy as np
 from mmengine.config import Config
-from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
-from mmpose.codecs.utils import get_simcc_maximum
 from mmpose.registry import DATASETS
 from mmpose.utils import register_all_modules
 
@@ -27,12 +34,9 @@ IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 VAL_SPLIT = 'val2017'
 TRAIN_SPLITS = ('train-real-coco', 'train-real-yoga', 'train-unreal')
 CHANNEL_ORDERS = ('rgb', 'bgr')
-SPLIT_RATIO = 2.0
 
 # Images (B, 3, H, W) to the list of the network's outputs.
 Run = Callable[[np.ndarray], List[np.ndarray]]
-# Keypoints (N, K, 2), [x, y] in pixels of the network input; scores (N, K).
-Predicted = Tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -40,16 +44,14 @@ class Crops:
     """N people cut out for the network.
 
     Attributes:
-        pixels: (N, 3, H, W) uint8, BGR.
-        samples: MMPose's data sample of each.
+        pixels: (N, H, W, 3) uint8, BGR.
         source: What to call them in a message.
-        labelled: Whether they have annotations.
+        samples: MMPose's data sample of each; empty without annotations.
     """
 
     pixels: np.ndarray
-    samples: list
     source: str
-    labelled: bool
+    samples: list
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -71,14 +73,9 @@ class Crops:
             raise ValueError(
                 f'channel order {order!r}, expected one of {CHANNEL_ORDERS}'
             )
-        settings = Config.fromfile(config_file(CONFIG)).model.data_preprocessor
-        mean, std = (
-            np.array(settings[name], np.float32).reshape(3, 1, 1)
-            for name in ('mean', 'std')
-        )
-        step = -1 if order == 'rgb' else 1
+        normalise = Normalizer(MEAN, STD, to_rgb=order == 'rgb')
         for pixels in self.pixels:
-            yield ((pixels[::step] - mean) / std)[None]
+            yield normalise(pixels[None])
 
 
 def load_crops(
@@ -107,29 +104,21 @@ def load_crops(
             f'{folder} is no folder: expected one with annotations/ and '
             'images/ as SpineTrack has them, or with photos'
         )
-    register_all_modules(init_default_scope=False)
-    settings = Config.fromfile(config_file(CONFIG)).val_dataloader.dataset
-    for step in settings.pipeline:
-        if step.type == 'FastTopdownAffine':
-            step.input_size = tuple(input_size)
-    labelled = osp.isdir(osp.join(folder, 'annotations'))
+    random = np.random.default_rng(seed)
+    if not osp.isdir(osp.join(folder, 'annotations')):
+        paths = _photos(folder)
+        rows = np.sort(random.permutation(len(paths))[:count])
+        pixels = [_whole_image(paths[row], input_size) for row in rows]
+        return Crops(np.stack(pixels), f'{len(paths)} photos in {folder}', [])
     with DefaultScope.overwrite_default_scope('mmpose'):
-        if labelled:
-            people = _dataset(folder, settings, split)
-            source = f'{folder} ({split})'
-        else:
-            people = _photos(folder)
-            pipeline = Compose(settings.pipeline)
-            source = f'{len(people)} photos in {folder}'
-        rows = np.random.default_rng(seed).permutation(len(people))[:count]
-        packed = [people[int(row)] for row in sorted(rows)]
-        if not labelled:
-            packed = [pipeline(_photo(path)) for path in packed]
+        people = _dataset(folder, input_size, split)
+        rows = np.sort(random.permutation(len(people))[:count])
+        packed = [people[int(row)] for row in rows]
+    pixels = np.stack([sample['inputs'].numpy() for sample in packed])
     return Crops(
-        np.stack([sample['inputs'].numpy() for sample in packed]),
+        np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)),
+        f'{folder} ({split})',
         [sample['data_samples'] for sample in packed],
-        source,
-        labelled,
     )
 
 
@@ -145,13 +134,18 @@ def _ann_file(split: str) -> str:
     return f'annotations/person_keypoints_{split}.json'
 
 
-def _dataset(folder: str, settings: dict, split: str):
+def _dataset(folder: str, input_size: Tuple[int, int], split: str):
+    register_all_modules(init_default_scope=False)
+    settings = Config.fromfile(config_file(CONFIG)).val_dataloader.dataset
     settings.update(
         data_root=folder,
         ann_file=_ann_file(split),
         data_prefix=dict(img=f'images/{split}/'),
         on_bad_annotation='skip',
     )
+    for step in settings.pipeline:
+        if step.type == 'FastTopdownAffine':
+            step.input_size = tuple(input_size)
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints
         return DATASETS.build(settings)
 
@@ -170,28 +164,20 @@ def _photos(folder: str) -> List[str]:
     return paths
 
 
-def _photo(path: str) -> dict:
-    """What a dataset says of a person, with a box around the whole photo."""
-    image = mmcv.imread(path)
-    if image is None:
-        raise ValueError(f'{path} is no image')
-    height, width = image.shape[:2]
-    return dict(
-        img=image,
-        img_path=path,
-        bbox=np.array([[0, 0, width, height]], np.float32),
-        bbox_score=np.ones(1, np.float32),
-    )
+def _whole_image(path: str, input_size: Tuple[int, int]) -> np.ndarray:
+    """(H, W, 3), as of a person whose box is the whole photo."""
+    image = read_image(path)
+    box = np.float32([[0, 0, *image.shape[1::-1]]])
+    return crop_people(image, regions_of(box, input_size), input_size)[0]
 
 
-def predict(run: Run, crops: Crops, order: str = 'rgb') -> Predicted:
+def predict(run: Run, crops: Crops, order: str = 'rgb') -> Points:
     """Keypoints of all crops, one at a time."""
-    decoded = [decode(run(image)) for image in crops.inputs(order)]
-    keypoints, scores = map(np.concatenate, zip(*decoded))
-    return keypoints, scores
+    decoded = [decoded_outputs(run(image)) for image in crops.inputs(order)]
+    return Points(*map(np.concatenate, zip(*decoded)))
 
 
-def decode(outputs: List[np.ndarray]) -> Predicted:
+def decoded_outputs(outputs: List[np.ndarray]) -> Points:
     """Keypoints and scores of a batch.
 
     Args:
@@ -200,26 +186,24 @@ def decode(outputs: List[np.ndarray]) -> Predicted:
     """
     first, second = (output.astype(np.float32) for output in outputs[:2])
     if second.ndim == 2:
-        return first, second
-    places, scores = get_simcc_maximum(first, second)
-    return places / SPLIT_RATIO, scores
+        return Points(first, second)
+    return decode(Simcc(first, second), SPLIT_RATIO)
 
 
-def mean_shift(a: Predicted, b: Predicted) -> float:
+def mean_shift(a: Points, b: Points) -> float:
     """Mean distance of the keypoints, in pixels of the network input."""
-    return float(np.linalg.norm(a[0] - b[0], axis=-1).mean())
+    return float(np.linalg.norm(a.xy - b.xy, axis=-1).mean())
 
 
-def average_precision(predicted: Predicted, crops: Crops) -> Optional[float]:
+def average_precision(predicted: Points, crops: Crops) -> Optional[float]:
     """AP over all keypoints, 0 to 1, of these people alone; None where they
     have no labels for these keypoints."""
-    keypoints, scores = predicted
-    if not crops.labelled or scores.shape[1] != NUM_KEYPOINTS:
+    if not crops.samples or predicted.scores.shape[1] != NUM_KEYPOINTS:
         return None
     metric = SpineTrackMetric(subsets=dict(all=range(NUM_KEYPOINTS)))
     # Without a name: the annotation file of that name has others, too.
     metric.dataset_meta = dict(num_keypoints=NUM_KEYPOINTS, sigmas=SIGMAS)
-    metric.process({}, metric_results(crops.samples, keypoints, scores))
+    metric.process({}, metric_results(crops.samples, *predicted))
     return metric.compute_metrics(metric.results)['all_AP']
 
 

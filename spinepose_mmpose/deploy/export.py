@@ -7,6 +7,7 @@ import os.path as osp
 import shutil
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Dict, Iterator, Optional
 
 import numpy as np
@@ -18,6 +19,7 @@ from mmdeploy.utils import Backend, get_ir_config
 from mmengine import Config
 from onnx import TensorProto, helper, numpy_helper
 
+from ..inference.network import ABOUT, FIELDS
 from ..zoo import SCHEME, UnknownModel, find_model, resolve_weights
 from .checks import (
     check_backend,
@@ -59,21 +61,6 @@ def replaced_folder(path: str) -> Iterator[str]:
         shutil.rmtree(hidden, ignore_errors=True)
 
 
-KEYS = (
-    'keypoint_names',
-    'flip_indices',
-    'input_size',
-    'mean',
-    'std',
-    'bgr_to_rgb',
-    'simcc_split_ratio',
-    'model',
-    'checkpoint',
-    'licence',
-    'exported_by',
-)
-
-
 def model_facts(
     model_cfg, checkpoint: str, licence: Optional[str]
 ) -> Dict[str, Any]:
@@ -93,7 +80,6 @@ def model_facts(
     if meta and meta['num_keypoints'] == model.head.out_channels:
         names = [name for _, name in sorted(meta['keypoint_id2name'].items())]
         flip_indices = list(map(int, meta['flip_indices']))
-    name = osp.splitext(osp.basename(model_cfg.filename or ''))[0]
     return dict(
         keypoint_names=names,
         flip_indices=flip_indices,
@@ -102,7 +88,7 @@ def model_facts(
         std=list(model.data_preprocessor.std),
         bgr_to_rgb=bool(model.data_preprocessor.get('bgr_to_rgb', False)),
         simcc_split_ratio=codec['simcc_split_ratio'],
-        model=name or None,
+        model=Path(model_cfg.filename or '').stem or None,
         checkpoint=osp.basename(checkpoint),
         licence=licence,
         exported_by=f'spinepose-mmpose {__version__}',
@@ -111,20 +97,19 @@ def model_facts(
 
 def write_facts(model, facts: Dict[str, Any]) -> None:
     """Put facts into an ONNX ModelProto; None is left out."""
-    kept = [pair for pair in model.metadata_props if pair.key not in KEYS]
-    del model.metadata_props[:]
-    model.metadata_props.extend(kept)
+    said = {pair.key: pair.value for pair in model.metadata_props}
     for key, value in facts.items():
         if value is not None:
-            model.metadata_props.add(key=key, value=json.dumps(value))
+            said[key] = json.dumps(value)
+    helper.set_model_props(model, said)
 
 
 def read_facts(model) -> Dict[str, Any]:
-    """What :func:`write_facts` wrote into a ModelProto."""
+    """What a ModelProto says of its network."""
     return {
         pair.key: json.loads(pair.value)
         for pair in model.metadata_props
-        if pair.key in KEYS
+        if pair.key in (*FIELDS, *ABOUT)
     }
 
 

@@ -7,11 +7,13 @@ from typing import Dict, List
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import helper, numpy_helper, shape_inference
 
 from ..inference.backends.onnxruntime import OnnxSession
+from ..inference.backends.openvino import OpenVinoSession
 
+# Whatever runs a graph here, in float32 where the file is.
+SESSIONS = dict(onnxruntime=OnnxSession, openvino=OpenVinoSession)
 HALF, FLOAT = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
 # The first whose QuantizeLinear has an axis, and what files are lifted to.
 OPSET_WITH_AXIS, OPSET = 13, 17
@@ -91,6 +93,8 @@ def prepared(path: str) -> onnx.ModelProto:
 
 def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
     """ONNX Runtime's basic optimisations, all of standard operators."""
+    import onnxruntime
+
     with tempfile.TemporaryDirectory() as folder:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
@@ -144,23 +148,15 @@ def node_ranges(model: onnx.ModelProto, inputs: np.ndarray) -> List[NodeRange]:
         In the order of the graph, the nodes with FP32 outputs.
     """
     values = all_tensors(model, inputs)
-    values.update(
-        (t.name, numpy_helper.to_array(t)) for t in model.graph.initializer
-    )
     ranges = []
     for node in model.graph.node:
         outputs = [values[name] for name in node.output if name in values]
         if not outputs or node.op_type in ('Constant', 'Identity'):
             continue
-        largest = max(_largest(output) for output in outputs)
-        operands = [values.get(name) for name in node.input]
+        largest = max(map(_largest, outputs))
+        inner = _largest(_sums(node, [values.get(n) for n in node.input]))
         ranges.append(
-            NodeRange(
-                node.name,
-                node.op_type,
-                largest,
-                max(largest, _inner(node, operands)),
-            )
+            NodeRange(node.name, node.op_type, largest, max(largest, inner))
         )
     return ranges
 
@@ -168,36 +164,38 @@ def node_ranges(model: onnx.ModelProto, inputs: np.ndarray) -> List[NodeRange]:
 def all_tensors(
     model: onnx.ModelProto, inputs: np.ndarray
 ) -> Dict[str, np.ndarray]:
-    """Every FP32 tensor of a run, by name."""
+    """Every FP32 tensor of a run, and all weights, by name."""
+    weights = model.graph.initializer
+    values = {tensor.name: numpy_helper.to_array(tensor) for tensor in weights}
     model = shape_inference.infer_shapes(model)
     known = {value.name for value in model.graph.output}
     for value in model.graph.value_info:
         kind = value.type.tensor_type.elem_type
-        if kind == onnx.TensorProto.FLOAT and value.name not in known:
+        if kind == FLOAT and value.name not in known:
             model.graph.output.append(
                 helper.make_tensor_value_info(value.name, kind, None)
             )
     session = OnnxSession(model.SerializeToString(), 'cpu', optimize=False)
-    return {model.graph.input[0].name: inputs, **session.run(inputs)}
+    name = model.graph.input[0].name
+    return {name: inputs, **session.run(inputs), **values}
 
 
 def _largest(values: np.ndarray) -> float:
-    return float(np.abs(values).max()) if values.size else 0.0
+    return float(np.abs(values).max(initial=0))
 
 
-def _inner(node, operands) -> float:
-    """Largest sum of magnitudes inside a node."""
-    x = operands[0]
-    axes = [tuple(a.ints) for a in node.attribute if a.name == 'axes']
-    axes = axes[0] if axes else -1
-    if x is None:
-        return 0.0
-    if node.op_type == 'ReduceL2':
-        return _largest(np.square(x, dtype=np.float64).sum(axes))
-    if node.op_type in ('ReduceMean', 'ReduceSum'):
-        return _largest(np.abs(x).sum(axes))
-    if node.op_type == 'GlobalAveragePool':
-        return _largest(np.abs(x).sum((2, 3)))
-    if node.op_type == 'MatMul' and operands[1] is not None:
-        return _largest(np.abs(x) @ np.abs(operands[1]))
-    return 0.0
+def _sums(node, operands: list) -> np.ndarray:
+    """Sums of magnitudes inside a node."""
+    x, kind = operands[0], node.op_type
+    axes = next((tuple(a.ints) for a in node.attribute if a.name == 'axes'), -1)
+    if x is None or (kind == 'MatMul' and operands[1] is None):
+        return np.zeros(1)
+    if kind == 'ReduceL2':
+        return np.square(x, dtype=np.float64).sum(axes)
+    if kind in ('ReduceMean', 'ReduceSum'):
+        return np.abs(x).sum(axes)
+    if kind == 'GlobalAveragePool':
+        return np.abs(x).sum((2, 3))
+    if kind == 'MatMul':
+        return np.abs(x) @ np.abs(operands[1])
+    return np.zeros(1)

@@ -9,18 +9,13 @@ import os
 import re
 import tempfile
 from dataclasses import dataclass, field
+from functools import partial
+from types import SimpleNamespace
 from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
-
-from spinepose_mmpose.inference.backends.onnxruntime import OnnxSession
-from spinepose_mmpose.inference.backends.openvino import OpenVinoSession
 
 import numpy as np
 import onnx
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantType,
-)
+from onnxruntime.quantization import CalibrationMethod, QuantType
 from onnxruntime.quantization.calibrate import create_calibrator
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from tqdm import tqdm
@@ -33,7 +28,7 @@ from .crops import (
     mean_shift,
     predict,
 )
-from .onnx_files import prepared
+from .onnx_files import SESSIONS, prepared
 
 METHODS = {
     'minmax': (CalibrationMethod.MinMax, {}),
@@ -111,20 +106,11 @@ def node_blocks(model: onnx.ModelProto) -> Dict[str, List[str]]:
     return blocks
 
 
-class _Reader(CalibrationDataReader):
-    def __init__(self, feeds: Iterable[dict]) -> None:
-        self._feeds = iter(feeds)
-
-    def get_next(self):
-        return next(self._feeds, None)
-
-
 def activation_ranges(
     model: onnx.ModelProto,
     images: Iterable[np.ndarray],
     method: str,
     backend: str = 'onnxruntime',
-    progress: bool = False,
 ):
     """Range of every activation over the images.
 
@@ -133,7 +119,6 @@ def activation_ranges(
         images: (1, 3, H, W) each.
         method: One of :data:`METHODS`.
         backend: Whose operators are looked at, see :data:`OPERATORS`.
-        progress: Show it.
 
     Raises:
         ValueError: The method is unknown, or there are no images.
@@ -156,9 +141,10 @@ def activation_ranges(
             kind,
             extra_options=options,
         )
-        starts = range(0, len(feeds), CHUNK)
-        for i in tqdm(starts, 'calibration', disable=not progress):
-            calibrator.collect_data(_Reader(feeds[i : i + CHUNK]))
+        for i in tqdm(range(0, len(feeds), CHUNK), 'calibration'):
+            chunk = iter(feeds[i : i + CHUNK])
+            reader = SimpleNamespace(get_next=partial(next, chunk, None))
+            calibrator.collect_data(reader)
         ranges = calibrator.compute_data()
         del calibrator  # it holds the files open
     return ranges
@@ -340,10 +326,11 @@ def describe(loss: Loss) -> str:
     return f'{lost}keypoints shifted by {shift:.3f} px'
 
 
+@dataclass
 class Quantization:
     """One model, and how to quantise it.
 
-    Args:
+    Attributes:
         path: ONNX file of an RTMPose.
         method: Of calibration, see :data:`METHODS`.
         exclude: ``auto``, ``none`` or names of blocks.
@@ -359,28 +346,24 @@ class Quantization:
             are named that it does not have.
     """
 
-    def __init__(
-        self,
-        path: str,
-        method: str = 'percentile',
-        exclude: Sequence[str] = (AUTO,),
-        tolerance: Tolerance = Tolerance(),
-        backend: str = 'onnxruntime',
-        order: str = 'rgb',
-        reduce_range: bool = False,
-        threads: int = 0,
-        report: Callable[[str], None] = lambda text: None,
-    ) -> None:
-        self.method, self.tolerance, self.report = method, tolerance, report
-        self.backend, self.threads, self.order = backend, threads, order
-        self.reduce_range = reduce_range
-        self.model = prepared(path)
+    path: str
+    method: str = 'percentile'
+    exclude: Sequence[str] = (AUTO,)
+    tolerance: Tolerance = Tolerance()
+    backend: str = 'onnxruntime'
+    order: str = 'rgb'
+    reduce_range: bool = False
+    threads: int = 0
+    report: Callable[[str], None] = print
+
+    def __post_init__(self) -> None:
+        self.model = prepared(self.path)
         try:
             self.blocks = node_blocks(self.model)
         except ValueError as error:
-            raise ValueError(f'{path}: {error}') from error
+            raise ValueError(f'{self.path}: {error}') from error
         # None: to be searched for
-        self.excluded = None if [*exclude] == [AUTO] else [*exclude]
+        self.excluded = None if [*self.exclude] == [AUTO] else [*self.exclude]
         if self.excluded == [NONE]:
             self.excluded = []
         unknown = [x for x in self.excluded or () if x not in self.blocks]
@@ -406,12 +389,9 @@ class Quantization:
         Raises:
             ValueError: More is lost than the tolerance allows.
         """
+        images = calibration.inputs(self.order)
         ranges = activation_ranges(
-            self.model,
-            calibration.inputs(self.order),
-            self.method,
-            self.backend,
-            progress=True,
+            self.model, images, self.method, self.backend
         )
 
         def quantize(nodes):
@@ -457,32 +437,28 @@ class Quantization:
 
     def table(self, found: QuantizedModel, judges: Crops) -> str:
         """AP, shift, size and latency before and after."""
+        rows = [f'{"":6}{"AP":>8}{"shift px":>10}{"MB":>8}{"ms":>8}']
         models = dict(FP32=self.model, INT8=found.model)
-        lost = dict(FP32=(0.0, 0.0), INT8=found.loss)
-        times = {}
+        times, note = {}, f'no latency: {self.backend} is not installed'
         if importlib.util.find_spec(self.backend) is not None:
             runs = {
                 name: open_run(model, self.threads, self.backend)
                 for name, model in models.items()
             }
             times = latencies(runs, next(judges.inputs(self.order)))
-        rows = [f'{"":6}{"AP":>8}{"shift px":>10}{"MB":>8}{"ms":>8}']
-        for name, model in models.items():
-            drop, shift = lost[name]
+            note = load_note()
+        for name, (drop, shift) in zip(models, ((0.0, 0.0), found.loss)):
             score = '-' if self.ap is None else f'{100 * self.ap - drop:.2f}'
             time = f'{np.median(times[name]):.2f}' if times else '-'
             rows.append(
                 f'{name:6}{score:>8}{shift:>10.3f}'
-                f'{model.ByteSize() / 1e6:>8.2f}{time:>8}'
+                f'{models[name].ByteSize() / 1e6:>8.2f}{time:>8}'
             )
-        rows += [
+        rows.append(
             f'{len(judges)} people of {judges.source}; boxes of the '
-            'annotations, no flip test; batch 1',
-            load_note()
-            if times
-            else f'no latency: {self.backend} is not installed',
-        ]
-        return '\n'.join(rows)
+            'annotations, no flip test; batch 1'
+        )
+        return '\n'.join([*rows, note])
 
     def described(
         self, found: QuantizedModel, calibration: Crops
@@ -506,13 +482,7 @@ def open_run(
 ) -> Run:
     """ONNX Runtime or OpenVINO on the CPU, in float32 or 8 bits; 0 threads are
     their own choice."""
-    if backend == 'openvino':
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, 'model.onnx')
-            onnx.save(model, path)
-            session = OpenVinoSession(path, 'cpu', threads)
-    else:
-        session = OnnxSession(model.SerializeToString(), 'cpu', threads)
+    session = SESSIONS[backend](model.SerializeToString(), 'cpu', threads)
     return lambda images: list(session.run(images).values())
 
 

@@ -28,15 +28,13 @@ def first_convolution(model: nn.Module) -> nn.Conv2d:
     Raises:
         ValueError: the first one of the model does not take three channels.
     """
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            if module.in_channels == 3:
-                return module
-            break
-    raise ValueError(
-        'channel_order="bgr" needs a model whose first convolution takes '
-        'three channels'
-    )
+    found = next((m for m in model.modules() if isinstance(m, nn.Conv2d)), None)
+    if found is None or found.in_channels != 3:
+        raise ValueError(
+            'channel_order="bgr" needs a model whose first convolution takes '
+            'three channels'
+        )
+    return found
 
 
 def swap_input_channels(

@@ -17,23 +17,15 @@ https://docs.nvidia.com/deeplearning/tensorrt/latest/ (ONNX opset guide)
 import argparse
 import sys
 from dataclasses import dataclass
-from typing import Dict, FrozenSet, Iterator, List, Optional, Sequence
+from typing import Dict, FrozenSet, Iterator, List, Sequence, Tuple
 
 from spinepose_mmpose.utils import one_sentence
 
 import numpy as np
 
 # Letters of the types in the tables below, as ONNX calls them.
-TYPES = dict(
-    f='FLOAT',
-    h='FLOAT16',
-    b='BFLOAT16',
-    i='INT32',
-    l='INT64',
-    q='INT8',
-    u='UINT8',
-    B='BOOL',
-)
+_NAMES = 'FLOAT FLOAT16 BFLOAT16 INT32 INT64 INT8 UINT8 BOOL'
+TYPES = dict(zip('fhbilquB', _NAMES.split()))
 
 
 @dataclass(frozen=True)
@@ -49,7 +41,7 @@ class Support:
     """
 
     version: str
-    opsets: tuple
+    opsets: Tuple[int, int]
     operators: Dict[str, FrozenSet[str]]
     casts_int64: bool
     constant_axes: FrozenSet[str]
@@ -140,22 +132,18 @@ _OPERATORS_10_15 = {**_OPERATORS_10_0, **_SINCE_10_15}
 _MOVES = frozenset({'Squeeze', 'Unsqueeze'})
 _MORE = _MOVES | {x for x in _OPERATORS_8_6 if x.startswith('Reduce')}
 
-SUPPORT = {
-    support.version: support
-    for support in (
-        Support('8.6', (7, 17), _OPERATORS_8_6, True, _MOVES | {'Slice'}),
-        Support('10', (9, 20), _OPERATORS_10_0, False, _MORE | {'Slice'}),
-        Support('10.15', (9, 24), _OPERATORS_10_15, False, _MORE),
-        Support('11', (9, 24), _OPERATORS_10_15, False, _MORE),
-    )
-}
+_VERSIONS = (
+    Support('8.6', (7, 17), _OPERATORS_8_6, True, _MOVES | {'Slice'}),
+    Support('10', (9, 20), _OPERATORS_10_0, False, _MORE | {'Slice'}),
+    Support('10.15', (9, 24), _OPERATORS_10_15, False, _MORE),
+    Support('11', (9, 24), _OPERATORS_10_15, False, _MORE),
+)
+SUPPORT = {support.version: support for support in _VERSIONS}
 
 BATCHES = (1, 8, 32)
-INT32_RANGE = (-(2**31), 2**31 - 1)
-# Stand for "to the end" in a Slice: clamped, they still do.
+OUR_DOMAINS = {'', 'ai.onnx'}
+# Stand for "to the end" in a Slice: clamped to 32 bits, they still do.
 OPEN_ENDS = (2**63 - 1, -(2**63), -(2**63) + 1)
-QDQ = ('QuantizeLinear', 'DequantizeLinear')
-AXES_INPUT = dict(Slice=3)
 
 
 def check_model(model, support: Support) -> List[str]:
@@ -165,24 +153,90 @@ def check_model(model, support: Support) -> List[str]:
         model: ``onnx.ModelProto``.
         support: What the version takes.
     """
-    import onnx
+    from onnx import TensorProto, numpy_helper, shape_inference
 
     # Of another domain's nodes nothing is known, and they are refused anyway.
-    if {x.domain for x in model.graph.node} <= {'', 'ai.onnx'}:
-        model = onnx.shape_inference.infer_shapes(model)
-    constants, types = _constants(model), _tensor_types(model)
-    low, high = support.opsets
+    if {x.domain for x in model.graph.node} <= OUR_DOMAINS:
+        model = shape_inference.infer_shapes(model)
+    graph, (low, high) = model.graph, support.opsets
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    tensors |= {
+        node.output[0]: attribute.t
+        for node in graph.node
+        for attribute in node.attribute
+        if node.op_type == 'Constant' and attribute.name == 'value'
+    }
+    constants = {name: numpy_helper.to_array(x) for name, x in tensors.items()}
+    kinds = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    for value in [*graph.input, *graph.output, *graph.value_info]:
+        kinds[value.name] = value.type.tensor_type.elem_type
+    types = {
+        name: TensorProto.DataType.Name(kind)
+        for name, kind in kinds.items()
+        if kind != TensorProto.UNDEFINED
+    }
     found = [
         f'opset {entry.version}: TensorRT {support.version} reads {low} to '
         f'{high}'
         for entry in model.opset_import
-        if entry.domain in ('', 'ai.onnx') and not low <= entry.version <= high
+        if entry.domain in OUR_DOMAINS and not low <= entry.version <= high
     ]
-    for node in model.graph.node:
-        found += _node_problems(node, support, types, constants)
-    for tensor in model.graph.initializer:
-        found += _weight_problems(tensor.name, support, types, constants)
+    for node in graph.node:
+        name = f'{node.op_type} {node.name or node.output[0]!r}'
+        problems = _node_problems(node, support, types, constants)
+        found += [f'{name}: {problem}' for problem in problems]
+    for tensor in graph.initializer:
+        kind, values = types[tensor.name], constants[tensor.name]
+        problems = _weight_problems(kind, values, support)
+        found += [f'weight {tensor.name!r}: {problem}' for problem in problems]
     return found
+
+
+def _node_problems(node, support, types, constants) -> Iterator[str]:
+    operator = node.op_type
+    if node.domain not in OUR_DOMAINS:
+        yield f'of the domain {node.domain!r}, which needs a plugin'
+        return
+    if operator not in support.operators:
+        yield f'not supported by TensorRT {support.version}'
+        return
+    # What it works on: its first input, or its output.
+    is_source = not node.input or operator in ('ConstantOfShape', 'Range')
+    kind = types.get(node.output[0] if is_source else node.input[0])
+    if kind == 'INT64' and support.casts_int64:
+        kind = 'INT32'
+    allowed = support.operators[operator]
+    if kind is not None and kind not in allowed:
+        yield f'{kind}, supported are {", ".join(sorted(allowed))}'
+    inputs = dict(enumerate(node.input))
+    if operator in support.constant_axes:
+        axes = inputs.get(3 if operator == 'Slice' else 1)
+        if axes and axes not in constants:
+            yield f'its axes {axes!r} are no constant'
+    if operator in ('QuantizeLinear', 'DequantizeLinear') and inputs.get(2):
+        zero = constants.get(inputs[2])
+        if zero is None or zero.any():
+            yield 'its zero point is not 0'
+    if operator == 'MaxPool':
+        dilations = [
+            x for a in node.attribute if a.name == 'dilations' for x in a.ints
+        ]
+        if any(step != 1 for step in dilations):
+            yield f'dilations {dilations}, supported is 1'
+        if len([x for x in node.output if x]) > 1:
+            yield 'its output of indices is not supported'
+
+
+def _weight_problems(kind, values, support: Support) -> Iterator[str]:
+    if kind == 'INT64' and support.casts_int64:
+        beyond = values[values != values.astype(np.int32)]
+        if not np.isin(beyond, OPEN_ENDS).all():
+            yield (
+                'INT64 values beyond 32 bits, which TensorRT '
+                f'{support.version} clamps'
+            )
+    elif kind not in frozenset().union(*support.operators.values()):
+        yield f'{kind} is no type of TensorRT {support.version}'
 
 
 def check_profile(
@@ -204,11 +258,25 @@ def check_profile(
         if name not in inputs
     ]
     for name, shape in inputs.items():
-        if name in profiles:
-            found += _profile_problems(name, shape, profiles[name])
+        profile = profiles.get(name)
+        if profile is not None:
+            problems = _profile_problems(shape, profile)
+            found += [f'profile of {name!r}: {problem}' for problem in problems]
         elif None in shape:
             found.append(f'profile: none for the dynamic input {name!r}')
     return found
+
+
+def _profile_problems(shape, profile) -> Iterator[str]:
+    if [len(x) for x in profile] != [len(shape)] * 3:
+        yield f'{profile}, expected three shapes of {len(shape)} sizes'
+        return
+    for axis, (fixed, *sizes) in enumerate(zip(shape, *profile)):
+        named = f'sizes {", ".join(map(str, sizes))} along axis {axis}'
+        if sizes[0] < 1 or sizes != sorted(sizes):
+            yield f'{named} should be positive and not fall'
+        elif fixed is not None and set(sizes) != {fixed}:
+            yield f'{named}, which the graph fixes at {fixed}'
 
 
 def batch_profile(model, batches: Sequence[int] = BATCHES) -> dict:
@@ -222,111 +290,7 @@ def batch_profile(model, batches: Sequence[int] = BATCHES) -> dict:
     }
 
 
-def _node_problems(node, support, types, constants) -> Iterator[str]:
-    name = f'{node.op_type} {node.name or node.output[0]!r}'
-    if node.domain not in ('', 'ai.onnx'):
-        yield f'{name}: of the domain {node.domain!r}, which needs a plugin'
-        return
-    if node.op_type not in support.operators:
-        yield f'{name}: not supported by TensorRT {support.version}'
-        return
-    kind = _type_of(node, types, support)
-    allowed = support.operators[node.op_type]
-    if kind is not None and kind not in allowed:
-        yield f'{name}: {kind}, supported are {", ".join(sorted(allowed))}'
-    if node.op_type in support.constant_axes:
-        place = AXES_INPUT.get(node.op_type, 1)
-        axes = node.input[place] if len(node.input) > place else ''
-        if axes and axes not in constants:
-            yield f'{name}: its axes {axes!r} are no constant'
-    if node.op_type in QDQ and len(node.input) > 2 and node.input[2]:
-        zero = constants.get(node.input[2])
-        if zero is None or zero.any():
-            yield f'{name}: its zero point is not 0'
-    if node.op_type == 'MaxPool':
-        dilations = [
-            x for a in node.attribute if a.name == 'dilations' for x in a.ints
-        ]
-        if any(step != 1 for step in dilations):
-            yield f'{name}: dilations {dilations}, supported is 1'
-        if len([x for x in node.output if x]) > 1:
-            yield f'{name}: its output of indices is not supported'
-
-
-def _type_of(node, types, support: Support) -> Optional[str]:
-    """Of what a node works on: its first input, or its output."""
-    tensor = node.input[0] if node.input else node.output[0]
-    if node.op_type in ('ConstantOfShape', 'Range'):
-        tensor = node.output[0]
-    kind = types.get(tensor)
-    return 'INT32' if kind == 'INT64' and support.casts_int64 else kind
-
-
-def _weight_problems(name, support, types, constants) -> Iterator[str]:
-    kind, values = types[name], constants[name]
-    if kind == 'INT64' and support.casts_int64:
-        low, high = INT32_RANGE
-        beyond = values[(values < low) | (values > high)]
-        if not np.isin(beyond, OPEN_ENDS).all():
-            yield (
-                f'weight {name!r}: INT64 values beyond 32 bits, which TensorRT '
-                f'{support.version} clamps'
-            )
-    elif kind not in frozenset().union(*support.operators.values()):
-        yield (
-            f'weight {name!r}: {kind} is no type of TensorRT {support.version}'
-        )
-
-
-def _profile_problems(name, shape, profile) -> Iterator[str]:
-    if len(profile) != 3 or any(len(x) != len(shape) for x in profile):
-        yield (
-            f'profile of {name!r}: {profile}, expected three shapes of '
-            f'{len(shape)} sizes'
-        )
-        return
-    for axis, (size, low, usual, high) in enumerate(zip(shape, *profile)):
-        if not 1 <= low <= usual <= high:
-            yield (
-                f'profile of {name!r}: sizes {low}, {usual}, {high} along axis '
-                f'{axis} should be positive and not fall'
-            )
-        elif size is not None and not low == usual == high == size:
-            yield (
-                f'profile of {name!r}: sizes {low}, {usual}, {high} along axis '
-                f'{axis}, which the graph fixes at {size}'
-            )
-
-
-def _constants(model) -> dict:
-    """Value by name, of weights and nodes."""
-    from onnx import numpy_helper
-
-    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
-    tensors |= {
-        node.output[0]: attribute.t
-        for node in model.graph.node
-        for attribute in node.attribute
-        if node.op_type == 'Constant' and attribute.name == 'value'
-    }
-    return {name: numpy_helper.to_array(x) for name, x in tensors.items()}
-
-
-def _tensor_types(model) -> Dict[str, str]:
-    from onnx import TensorProto
-
-    graph = model.graph
-    found = {tensor.name: tensor.data_type for tensor in graph.initializer}
-    for value in [*graph.input, *graph.output, *graph.value_info]:
-        found[value.name] = value.type.tensor_type.elem_type
-    return {
-        name: TensorProto.DataType.Name(kind)
-        for name, kind in found.items()
-        if kind != TensorProto.UNDEFINED
-    }
-
-
-def _shape(value) -> List[Optional[int]]:
+def _shape(value) -> list:
     """Sizes; None where they are open."""
     return [
         size.dim_value if size.HasField('dim_value') else None

@@ -3,27 +3,30 @@
 import json
 import os.path as osp
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from pathlib import Path
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
+import onnx
 import torch
 from mmdeploy.backend.base import get_backend_manager
 from mmengine import Config
 from mmengine.dataset import pseudo_collate
-from mmpose.apis import init_model
 from mmpose.registry import DATASETS, KEYPOINT_CODECS
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from ..evaluation.metric import SpineTrackMetric
-from ..inference.backends.onnxruntime import OnnxSession
-from ..inference.backends.openvino import OpenVinoSession
+from ..inference.network import read_pipeline
+from ..inference.preprocess import Normalizer
 from .crops import latencies, metric_results
-from .rewriters import deployed_config
+from .onnx_files import SESSIONS
 
 Outputs = Tuple[np.ndarray, ...]
-# In float32 where the file is; the other backends by mmdeploy's wrappers.
-SESSIONS = dict(onnxruntime=OnnxSession, openvino=OpenVinoSession)
+Run = Callable[[np.ndarray], Outputs]
+# The latter by mmdeploy's wrappers.
 BACKENDS = (*SESSIONS, 'tensorrt', 'ncnn')
+SUBSETS = ('body', 'feet', 'spine', 'all')
 
 
 @dataclass(frozen=True)
@@ -34,27 +37,15 @@ class Export:
         backend: its name, ``onnxruntime`` for example.
         files: what the backend loads; the first one is the model.
         precision: ``FP32``, ``FP16`` or ``INT8``, as far as the files say.
-        mean, std: of the channels in the order in which they are fed.
-        to_rgb: whether BGR images are turned into RGB before.
+        normalise: (B, H, W, 3) uint8, BGR to its input (B, 3, H, W) float32.
         decodes: whether the outputs are keypoints and scores.
     """
 
     backend: str
     files: Tuple[str, ...]
     precision: str
-    mean: Tuple[float, ...]
-    std: Tuple[float, ...]
-    to_rgb: bool
+    normalise: Normalizer
     decodes: bool
-
-    def normalise(self, crops: np.ndarray) -> np.ndarray:
-        """(B, H, W, 3) uint8, BGR to (B, 3, H, W) float32."""
-        if self.to_rgb:
-            crops = crops[..., ::-1]
-        values = (crops - np.float32(self.mean)) / np.float32(self.std)
-        return np.ascontiguousarray(
-            values.transpose(0, 3, 1, 2), dtype=np.float32
-        )
 
 
 def read_export(folder: str) -> Export:
@@ -63,20 +54,14 @@ def read_export(folder: str) -> Export:
         FileNotFoundError: The folder lacks a file of an export.
         ValueError: It is the export of another kind of model.
     """
-    deploy = _read_json(folder, 'deploy.json')
-    pipeline = _read_json(folder, 'pipeline.json')['pipeline']['tasks']
-    model = deploy['models'][0]
-    post = pipeline[-1]
+    model = _read_json(folder, 'deploy.json')['models'][0]
+    post = _read_json(folder, 'pipeline.json')['pipeline']['tasks'][-1]
     if post.get('component') != 'SimCCLabelDecode':
         raise ValueError(
             f'{folder} is the export of a model with the decoder '
             f'{post.get("component")!r}, expected SimCCLabelDecode'
         )
-    normalise = next(
-        step
-        for step in pipeline[0]['transforms']
-        if step['type'] == 'Normalize'
-    )
+    said = read_pipeline(Path(folder, 'pipeline.json'))
     names = [name for name in (model['net'], model['weights']) if name]
     files = [osp.join(folder, name) for name in names]
     for path in files:
@@ -86,9 +71,7 @@ def read_export(folder: str) -> Export:
         backend=model['backend'],
         files=tuple(files),
         precision=precision_of(files[0], model['precision']),
-        mean=tuple(normalise['mean']),
-        std=tuple(normalise['std']),
-        to_rgb=normalise['to_rgb'],
+        normalise=Normalizer(said['mean'], said['std'], said['bgr_to_rgb']),
         decodes=post['params'].get('export_postprocess', False),
     )
 
@@ -108,8 +91,6 @@ def precision_of(path: str, stated: str) -> str:
     """mmdeploy states FP32 for every ONNX file; its tensors know better."""
     if not path.endswith('.onnx'):
         return stated
-    import onnx
-
     graph = onnx.load(path).graph
     if any(node.op_type == 'QuantizeLinear' for node in graph.node):
         return 'INT8'
@@ -118,9 +99,7 @@ def precision_of(path: str, stated: str) -> str:
     return 'FP16' if has_half else stated
 
 
-def open_export(
-    export: Export, device: str = 'cpu', threads: int = 0
-) -> Callable[[np.ndarray], Outputs]:
+def open_export(export: Export, device: str = 'cpu', threads: int = 0) -> Run:
     """A function from (B, 3, H, W) to (simcc_x, simcc_y) or (keypoints,
     scores).
 
@@ -186,17 +165,9 @@ class Differences:
     ) -> None:
         """Outputs of the two, of the same shapes."""
         for one, other in zip(expected, actual):
-            difference = np.abs(one - other)
             # NaN is no difference to anything, but no agreement either.
-            difference[~np.isfinite(difference)] = np.inf
-            self.outputs.append(
-                (
-                    difference.max(),
-                    difference.sum(),
-                    difference.size,
-                    np.abs(one).max(),
-                )
-            )
+            d = np.nan_to_num(np.abs(one - other), nan=np.inf, posinf=np.inf)
+            self.outputs.append((d.max(), d.sum(), d.size, np.abs(one).max()))
 
     def add_keypoints(
         self,
@@ -213,7 +184,7 @@ class Differences:
             ratio: Bins in a pixel.
         """
         steps = np.abs(expected - actual)
-        steps[~np.isfinite(steps)] = np.inf
+        steps = np.nan_to_num(steps, nan=np.inf, posinf=np.inf)
         tied = [
             is_tie(heights, actual[..., axis] * ratio, TIE[self.precision])
             for axis, heights in enumerate(simcc)
@@ -284,19 +255,6 @@ def failures(
     return found
 
 
-Run = Callable[[np.ndarray], Outputs]
-SUBSETS = ('body', 'feet', 'spine', 'all')
-
-
-def build_torch_model(
-    model_cfg: Config, checkpoint: str, device: str
-) -> torch.nn.Module:
-    """The model as it is tested, without flip test."""
-    config = deployed_config(model_cfg)
-    config.model.test_cfg = dict(flip_test=False)
-    return init_model(config, checkpoint, device=device)
-
-
 def build_dataset(
     model_cfg: Config,
     root: str,
@@ -330,16 +288,6 @@ def build_dataset(
     return DATASETS.build(settings), path
 
 
-def batches(dataset, size: int) -> Iterator[Tuple[np.ndarray, list]]:
-    """(B, H, W, 3) uint8 BGR crops and their data samples."""
-    for start in range(0, len(dataset), size):
-        batch = pseudo_collate(
-            [dataset[i] for i in range(start, min(start + size, len(dataset)))]
-        )
-        crops = torch.stack(batch['inputs']).permute(0, 2, 3, 1)
-        yield crops.numpy(), batch['data_samples']
-
-
 def verify(
     model, export: Export, run: Run, dataset, ann_file: str, batch_size: int
 ) -> Tuple[Dict[str, float], Dict[str, List[float]]]:
@@ -354,8 +302,9 @@ def verify(
     metrics = [SpineTrackMetric(ann_file=ann_file) for _ in range(2)]
     for metric in metrics:
         metric.dataset_meta = dataset.metainfo
-    progress = tqdm(total=len(dataset), unit='people', desc='comparing')
-    for crops, samples in batches(dataset, batch_size):
+    loader = DataLoader(dataset, batch_size, collate_fn=pseudo_collate)
+    for batch in tqdm(loader, 'comparing', unit='batch'):
+        crops = torch.stack(batch['inputs']).permute(0, 2, 3, 1).numpy()
         simcc = torch_outputs(model, crops)
         expected = codec.decode(*simcc)
         outputs = run(export.normalise(crops))
@@ -368,10 +317,8 @@ def verify(
         differences.add_keypoints(
             simcc, expected[0], actual[0], codec.simcc_split_ratio
         )
-        for metric, (points, scores) in zip(metrics, (expected, actual)):
-            metric.process({}, metric_results(samples, points, scores))
-        progress.update(len(crops))
-    progress.close()
+        for metric, points in zip(metrics, (expected, actual)):
+            metric.process({}, metric_results(batch['data_samples'], *points))
     scores = [metric.compute_metrics(metric.results) for metric in metrics]
     ap = {s: [score[f'{s}_AP'] for score in scores] for s in SUBSETS}
     return differences.summary(), ap
@@ -405,12 +352,7 @@ def compare_speed(
         times = latencies(runs, export.normalise(crops), repeats)
         for name, values in times.items():
             median, slow = map(float, np.percentile(values, [50, 90]))
-            result[name].append(
-                dict(
-                    batch=size,
-                    median_ms=median,
-                    p90_ms=slow,
-                    people_per_second=1e3 * size / median,
-                )
-            )
+            speed = 1e3 * size / median
+            row = dict(batch=size, median_ms=median, p90_ms=slow)
+            result[name].append(dict(row, people_per_second=speed))
     return result

@@ -314,7 +314,7 @@ def test_files_of_old_opsets_are_lifted(tmp_path):
 def test_inputs_are_those_of_mmpose(crops):
     """Mean and standard deviation of R, G, B by hand."""
     first = next(crops.inputs())
-    blue, _, red = crops.pixels[0].astype(np.float32)
+    blue, _, red = np.moveaxis(crops.pixels[0].astype(np.float32), -1, 0)
     np.testing.assert_allclose(first[0, 0], (red - 123.675) / 58.395, atol=1e-5)
     np.testing.assert_allclose(first[0, 2], (blue - 103.53) / 57.375, atol=1e-5)
     swapped = next(crops.inputs(order='bgr'))
@@ -325,29 +325,69 @@ def test_inputs_are_those_of_mmpose(crops):
         next(crops.inputs(order='grb'))
 
 
-def test_decoding_and_the_way_back_to_the_photo(crops):
+@pytest.fixture(scope='module')
+def labelled(people):
+    return load_crops(str(people), (192, 256), 8)
+
+
+def test_decoding_and_the_way_back_to_the_photo(labelled, crops):
     """A peak at bins 100 and 64 is 50 and 32 pixels of the input."""
     x, y = np.zeros((1, 37, 384)), np.zeros((1, 37, 512))
     x[..., 100], y[..., 64] = 0.5, 0.7
-    found = predictions.predict(lambda image: [x, y], crops)
+    found = predictions.predict(lambda image: [x, y], labelled)
     np.testing.assert_allclose(found[0][0, 0], (50, 32))
     assert found[1][0, 0] == pytest.approx(0.5)
     center, scale = (
-        crops.samples[0].metainfo[f'input_{name}']
+        labelled.samples[0].metainfo[f'input_{name}']
         for name in ('center', 'scale')
     )
     left, top = center - scale / 2
     step = scale[0] / 192
-    rows = predictions.metric_results(crops.samples, *found)
+    rows = predictions.metric_results(labelled.samples, *found)
     np.testing.assert_allclose(
         rows[0]['pred_instances']['keypoints'][0, 0],
         (left + 50 * step, top + 32 * step),
         rtol=1e-6,
     )
-    both = predictions.decode(found)
+    both = predictions.decoded_outputs(found)
     np.testing.assert_array_equal(both[0], found[0])
     assert predictions.mean_shift(found, found) == 0
     assert predictions.average_precision(found, crops) is None
+    assert predictions.average_precision(found, labelled) == 0
+
+
+def test_ap_of_the_labels_themselves_is_1(labelled):
+    assert labelled.source.endswith('(val2017)') and len(labelled) == 8
+    points = []
+    for meta in (sample.metainfo for sample in labelled.samples):
+        own = np.reshape(meta['raw_ann_info']['keypoints'], (37, 3))[:, :2]
+        corner = meta['input_center'] - meta['input_scale'] / 2
+        points.append((own - corner) / meta['input_scale'] * (192, 256))
+    found = predictions.Points(np.array(points), np.ones((8, 37)))
+    assert predictions.average_precision(found, labelled) == pytest.approx(1)
+
+
+def test_a_photo_is_cut_out_as_by_mmpose(crops, photos):
+    """The pipeline of testing with a box around the whole photo."""
+    import mmcv
+    from mmengine import Config
+    from mmengine.dataset import Compose
+    from mmengine.registry import DefaultScope
+
+    image = mmcv.imread(str(photos / '0.png'))
+    config = Config.fromfile(predictions.config_file(predictions.CONFIG))
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        pipeline = Compose(config.val_dataloader.dataset.pipeline)
+        packed = pipeline(
+            dict(
+                img=image,
+                img_path='0.png',
+                bbox=np.float32([[0, 0, *image.shape[1::-1]]]),
+                bbox_score=np.ones(1, np.float32),
+            )
+        )
+    wanted = packed['inputs'].numpy().transpose(1, 2, 0)
+    np.testing.assert_array_equal(crops.pixels[0], wanted)
 
 
 def test_latencies_take_turns():

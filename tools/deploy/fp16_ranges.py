@@ -58,17 +58,16 @@ def table(args) -> str:
 
 def _read(path: str, facts: dict):
     """The whole image as (1, 3, H, W)."""
+    from spinepose_mmpose.inference.preprocess import Normalizer
+
     import cv2
-    import numpy as np
 
     image = cv2.imread(path)
     if image is None:
         raise ValueError(f'{path} is no image that OpenCV can read')
     image = cv2.resize(image, tuple(facts['input_size']))
-    if facts['bgr_to_rgb']:
-        image = image[..., ::-1]
-    values = (image - np.float32(facts['mean'])) / np.float32(facts['std'])
-    return values.transpose(2, 0, 1)[None].astype(np.float32)
+    normalise = Normalizer(facts['mean'], facts['std'], facts['bgr_to_rgb'])
+    return normalise(image[None])
 
 
 if __name__ == '__main__':

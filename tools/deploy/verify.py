@@ -94,6 +94,7 @@ def run(args) -> dict:
 
     import torch
     from mmengine.logging import MMLogger
+    from mmpose.apis import init_model
     from mmpose.utils import register_all_modules
 
     MMLogger.get_current_instance().setLevel(logging.ERROR)
@@ -109,7 +110,7 @@ def run(args) -> dict:
         config, args.data, args.ann_file, args.images, args.max_people
     )
     backend = verification.open_export(export, args.device, args.threads)
-    model = verification.build_torch_model(config, checkpoint, args.device)
+    model = init_model(deployed_config(config), checkpoint, args.device)
     summary, ap = verification.verify(
         model, export, backend, dataset, ann_file, args.batch_size
     )

@@ -32,8 +32,8 @@ class OpenVinoSession:
     """What :class:`.OnnxSession` is, by OpenVINO.
 
     Args:
-        path (str | Path): an ``.onnx`` file, or an ``.xml`` file with its
-            ``.bin``.
+        model (str | Path | bytes): an ``.onnx`` file or its content, or an
+            ``.xml`` file with its ``.bin``.
         device (str): ``auto`` or ``cpu`` for the CPU, or what OpenVINO calls
             a device, e.g. ``gpu``.
         threads (int, optional): of the CPU; OpenVINO's choice if None or 0.
@@ -48,7 +48,7 @@ class OpenVinoSession:
 
     def __init__(
         self,
-        path,
+        model,
         device: str = 'auto',
         threads: Optional[int] = None,
         *,
@@ -60,11 +60,13 @@ class OpenVinoSession:
             raise ValueError(
                 f'the OpenVINO backend needs OpenVINO ({error}): {PIP}'
             ) from error
-        self.source = os.fspath(path)
-        weights = Path(path).with_suffix('.bin')
+        in_memory = isinstance(model, bytes)
+        self.source = 'the ONNX model' if in_memory else os.fspath(model)
+        weights = Path(self.source).with_suffix('.bin')
         if self.source.lower().endswith('.xml') and not weights.is_file():
             raise FileNotFoundError(
-                f'{path} needs its weights beside it: there is no {weights}'
+                f'{self.source} needs its weights beside it: there is no '
+                f'{weights}'
             )
         core = openvino.Core()
         wanted = 'CPU' if device in ('auto', 'cpu') else device.upper()
@@ -78,7 +80,7 @@ class OpenVinoSession:
         if threads and wanted == 'CPU':
             options['INFERENCE_NUM_THREADS'] = int(threads)
         try:
-            model = core.read_model(self.source)
+            model = core.read_model(model if in_memory else self.source)
             compiled = core.compile_model(model, wanted, options)
         except RuntimeError as error:
             raise self._failed('cannot be read', error) from error
