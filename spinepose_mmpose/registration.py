@@ -84,14 +84,10 @@ def _register_downloads() -> None:
 
 # MMEngine logs the part of the name after 'load_from_'.
 def load_from_zoo(filename: str, map_location=None) -> dict:
-    """Load a checkpoint by model name or URL.
+    """Load a checkpoint by ``spinepose://NAME`` or a URL.
 
     In distributed training one process of a machine downloads, the others
     wait for its file lock.
-
-    Args:
-        filename (str): ``spinepose://NAME`` or a URL.
-        map_location: as in :func:`torch.load`.
 
     Raises:
         DownloadError: the file cannot be had, or is no checkpoint.

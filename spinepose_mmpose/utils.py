@@ -72,6 +72,11 @@ def sentence(error: BaseException) -> str:
     return text or type(error).__name__
 
 
+def one_line(value) -> str:
+    """As text, with single spaces in place of all others."""
+    return ' '.join(str(value).split())
+
+
 def _reason(error: AssertionError) -> str:
     """The message of an assertion by which OpenMMLab checks a user's input.
 
@@ -174,17 +179,11 @@ def settings_of(cls: type, args):
 
 
 def plain_config(settings: dict, parent: type) -> dict:
-    """The config of one of our classes as that of its parent.
+    """The config of one of our classes as that of its ``parent`` in MMPose,
+    without what that does not read.
 
     What a ``SpinePoseDistiller`` is outside of training, for instance: a
     ``TopdownPoseEstimator``, by whose name tools such as mmdeploy go.
-
-    Args:
-        settings (dict): config of ours, not changed.
-        parent (type): class of MMPose.
-
-    Returns:
-        dict: a copy with that type and without what the parent does not read.
     """
     known = inspect.signature(parent.__init__).parameters
     kept = {k: v for k, v in settings.items() if k in known}

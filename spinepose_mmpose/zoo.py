@@ -88,11 +88,12 @@ class ModelInfo:
 
     def urls(self, kind: str = 'weights') -> Tuple[str, ...]:
         """Addresses of a kind of file, ``weights`` or ``onnx``."""
-        if kind not in ('weights', 'onnx'):
+        known = dict(weights=self.weights, onnx=self.onnx)
+        if kind not in known:
             raise ValueError(
                 f"no kind of file {kind!r}: choose from 'weights', 'onnx'"
             )
-        return self.onnx if kind == 'onnx' else self.weights
+        return known[kind]
 
 
 _V1_COMMIT = 'db5dcd910c3b98da7dc24cc2422c1d15b12d4613'
@@ -277,7 +278,12 @@ def resolve_weights(
     if scheme == 'file':
         return _existing(url2pathname(urlsplit(name).path))
     if scheme in ('http', 'https'):
-        return _of_url(name, progress)
+        if not file_name(name):
+            raise ValueError(f'{name}: no file name at the end of this URL')
+        # Of our own files every address and the digest are known.
+        with contextlib.suppress(UnknownModel):
+            return _of_name(name, 'weights', progress)
+        return fetch([name], digest_in_name(file_name(name)), progress)
     if scheme:
         raise ValueError(
             f'cannot load {name!r}: a name, a file, or a URL that starts with '
@@ -306,17 +312,6 @@ def _existing(path: str) -> Path:
     return path
 
 
-def _of_url(url: str, progress: bool) -> Path:
-    """Of our own files every address and the digest are known; of others the
-    digest in the name, if it carries one."""
-    name = file_name(url)
-    if not name:
-        raise ValueError(f'{url}: no file name at the end of this URL')
-    with contextlib.suppress(UnknownModel):
-        return _of_name(url, 'weights', progress)
-    return fetch([url], digest_in_name(name), progress)
-
-
 def _of_name(name: str, kind: str, progress: bool) -> Path:
     global _licence_shown
     model = find_model(name)
@@ -326,7 +321,14 @@ def _of_name(name: str, kind: str, progress: bool) -> Path:
     if kind in model.shipped:
         return _existing(content_root() / model.shipped[kind])
     if not urls:
-        raise ValueError(_unpublished(model))
+        missing, remedy = 'ONNX file', 'export its weights with mmdeploy'
+        if not model.weights:
+            missing = 'weights'
+            remedy = f'train it (mim train spinepose_mmpose {model.config})'
+        raise ValueError(
+            f'{model.name} has no published {missing}: {remedy}, or pass the '
+            'path of a file of your own, e.g. pose2d_weights=PATH'
+        )
     sha256 = model.sha256 if kind == 'weights' else None
     path = find_local(urls, sha256)
     if path is not None:
@@ -341,14 +343,3 @@ def _of_name(name: str, kind: str, progress: bool) -> Path:
             model.licence,
         )
     return path
-
-
-def _unpublished(model: ModelInfo) -> str:
-    missing, remedy = 'ONNX file', 'export its weights with mmdeploy'
-    if not model.weights:
-        missing = 'weights'
-        remedy = f'train it (mim train spinepose_mmpose {model.config})'
-    return (
-        f'{model.name} has no published {missing}: {remedy}, or pass the path '
-        'of a file of your own, e.g. pose2d_weights=PATH'
-    )

@@ -25,15 +25,11 @@ def probe() -> Optional[str]:
 
 
 def renamed(args: dict) -> dict:
-    """New argument names for the old ones; new names pass unchanged.
+    """CoarseDropout's arguments in the spelling of albumentations 2, from
+    either one.
 
-    Args:
-        args: Arguments of CoarseDropout in either spelling. Heights and
-            widths are pixels (int) or shares of the image (float); a missing
-            minimum equals the maximum, as in albumentations 1.
-
-    Returns:
-        dict: The arguments in the spelling of albumentations 2.
+    Heights and widths are pixels (int) or shares of the image (float); a
+    missing minimum equals the maximum, as in albumentations 1.
     """
     args = dict(args)
     for new, low, high, default in (

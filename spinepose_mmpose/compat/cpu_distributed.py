@@ -24,14 +24,9 @@ def probe() -> Optional[str]:
 
 
 def apply() -> None:
-    after_import(DIST, _patch_init)
-    after_import(WRAPPER, _patch_wrapper)
-    _patch_sync_bn()
-
-
-def _patch_init() -> None:
     import torch
 
+    after_import(WRAPPER, _patch_wrapper)
     module = sys.modules[DIST]
     init_on_gpu = module._init_dist_pytorch
 
@@ -41,6 +36,7 @@ def _patch_init() -> None:
         torch.distributed.init_process_group(backend='gloo', **kwargs)
 
     module._init_dist_pytorch = init
+    _patch_sync_bn()
 
 
 def _patch_wrapper() -> None:

@@ -39,8 +39,11 @@ def apply() -> None:
     load = inferencer._load_model_from_metafile
 
     def models_from_metafile(dir: str):
+        import mmpose
+
         yield from upstream(dir)
-        if _is_mmpose(dir):
+        package = Path(mmpose.__path__[0])
+        if Path(dir) in (package / '.mim', package.parent):  # installed, cloned
             yield from index_entries()
 
     def load_model_from_metafile(self, model: str):
@@ -57,14 +60,6 @@ def apply() -> None:
 
     inferencer._get_models_from_metafile = staticmethod(models_from_metafile)
     inferencer._load_model_from_metafile = load_model_from_metafile
-
-
-def _is_mmpose(dir: str) -> bool:
-    """Whether ``dir`` holds the model index of mmpose, installed or cloned."""
-    import mmpose
-
-    package = Path(mmpose.__path__[0])
-    return Path(dir) in (package / '.mim', package.parent)
 
 
 SHIM = dict(

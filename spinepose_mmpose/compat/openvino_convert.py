@@ -28,15 +28,13 @@ def from_onnx(
     output_names: Sequence[str],
     mo_options=None,
 ) -> None:
-    """Convert ONNX to OpenVINO's .xml and .bin, with FP32 weights.
+    """Convert an ONNX file to OpenVINO's .xml and .bin, with FP32 weights.
 
     Args:
-        onnx_model (str): A file.
         output_file_prefix (str): Folder to write to.
         input_info (dict): Shape by input; where it is -1 the ONNX file
             decides.
-        output_names: Not read; all of the graph's are kept.
-        mo_options: Not read.
+        output_names, mo_options: Not read; all outputs are kept.
     """
     import openvino
 

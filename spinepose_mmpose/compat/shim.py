@@ -8,6 +8,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Callable, Dict, Optional, Tuple
 
+from ..utils import one_line
 from .import_hooks import after_import, before_import
 
 logger = logging.getLogger('spinepose_mmpose.compat')
@@ -21,11 +22,11 @@ class Shim:
         name (str): The file's name.
         problem (str): The upstream problem, as its users see it: the first
             paragraph of the file.
+        versions (str): The versions in which it was measured.
+        remove_when (str): When the file can be deleted.
         probe (callable): Returns what fails here in one sentence, or None on
             a healthy stack. It changes nothing.
         apply (callable): Fixes it, for this process.
-        versions (str): The versions in which it was measured.
-        remove_when (str): When the file can be deleted.
         after (str): Module whose import the probe and the fix follow.
         before (tuple): Modules before whose import both must be done,
             where ``after`` is empty.
@@ -33,19 +34,23 @@ class Shim:
 
     name: str
     problem: str
-    probe: Callable[[], Optional[str]] = field(repr=False)
-    apply: Callable[[], None] = field(repr=False)
     versions: str
     remove_when: str
+    probe: Callable[[], Optional[str]] = field(repr=False)
+    apply: Callable[[], None] = field(repr=False)
     after: str = ''
     before: Tuple[str, ...] = ()
 
     @classmethod
     def of(cls, name: str, module: ModuleType) -> 'Shim':
         """That of a file."""
-        problem, *_ = (module.__doc__ or '').split('\n\n')
-        problem = ' '.join(problem.split()).rstrip('.')
-        return cls(name, problem, module.probe, module.apply, **module.SHIM)
+        return cls(
+            name,
+            one_line((module.__doc__ or '').split('\n\n')[0]).rstrip('.'),
+            probe=module.probe,
+            apply=module.apply,
+            **module.SHIM,
+        )
 
     @property
     def waits_for(self) -> str:

@@ -102,10 +102,23 @@ def forward(self, inputs: Dict) -> Dict:
         raise ValueError(
             f'the engine has the inputs {self._input_names}, not {list(inputs)}'
         )
-    # Held until the run is on the stream: a converted copy has no other owner.
-    held = {name: _as_wanted(engine, name, x) for name, x in inputs.items()}
-    for name, tensor in held.items():
-        shape = tuple(tensor.shape)
+    # Until the run is on the stream: a converted copy has no other owner.
+    held = {}
+    for name, tensor in inputs.items():
+        kind, shape = _kind(engine, name), tuple(tensor.shape)
+        if tensor.device.type != kind['device'].type:
+            raise ValueError(
+                f'input {name} is on {tensor.device}, the engine wants it on '
+                f'{kind["device"]}'
+            )
+        low, _, high = map(tuple, engine.get_tensor_profile_shape(name, 0))
+        within = all(a <= size <= b for a, size, b in zip(low, shape, high))
+        if len(shape) != len(low) or not within:
+            raise ValueError(
+                f'input {name} has the shape {shape}, the engine takes {low} '
+                f'to {high}'
+            )
+        held[name] = tensor.to(kind['dtype']).contiguous()
         _must(context.set_input_shape(name, shape), f'shape {shape} of {name}')
     for name in _tensor_names(engine, trt.TensorIOMode.OUTPUT):
         shape = tuple(context.get_tensor_shape(name))
@@ -131,24 +144,6 @@ def _execute(self) -> None:
 def _must(done: bool, step: str) -> None:
     if not done:
         raise RuntimeError(f'TensorRT refused {step}')
-
-
-def _as_wanted(engine, name: str, tensor):
-    """``tensor`` contiguous and of the engine's type."""
-    kind, shape = _kind(engine, name), tuple(tensor.shape)
-    if tensor.device.type != kind['device'].type:
-        raise ValueError(
-            f'input {name} is on {tensor.device}, the engine '
-            f'wants it on {kind["device"]}'
-        )
-    low, _, high = map(tuple, engine.get_tensor_profile_shape(name, 0))
-    within = (a <= size <= b for a, size, b in zip(low, shape, high))
-    if len(shape) != len(low) or not all(within):
-        raise ValueError(
-            f'input {name} has the shape {shape}, the engine '
-            f'takes {low} to {high}'
-        )
-    return tensor.to(kind['dtype']).contiguous()
 
 
 def _kind(engine, name: str) -> Dict:

@@ -37,9 +37,8 @@ def typed(onnx_model, fp16_mode: bool, int8_mode: bool):
 
     if not (fp16_mode or int8_mode):
         return onnx_model
-    model = onnx_model
-    if isinstance(model, str):
-        model = onnx.load(model)
+    is_path = isinstance(onnx_model, str)
+    model = onnx.load(onnx_model) if is_path else onnx_model
     quantised = any(n.op_type == 'QuantizeLinear' for n in model.graph.node)
     if int8_mode and not quantised:
         raise ValueError(

@@ -139,24 +139,10 @@ def check_checkpoint(model_cfg, path: str) -> None:
     from mmpose.registry import MODELS
     from mmpose.utils import register_all_modules
 
-    from ..models.head_extension import (
-        checkpoint_weights,
-        count_keypoints,
-        find_mismatch,
-    )
+    from ..inference.backends.pytorch import read_checkpoint
+    from ..models.head_extension import count_keypoints, find_mismatch
 
-    try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # of any kind, on a file that is none
-        raise ValueError(
-            f'{path} is no checkpoint, is damaged, or holds more than weights '
-            'and plain data'
-        ) from error
-    if not isinstance(content, dict):
-        raise ValueError(
-            f'{path} holds a {type(content).__name__}, no checkpoint'
-        )
-    weights = checkpoint_weights(content)
+    weights, _ = read_checkpoint(path)
     expected = model_cfg.model.head.out_channels
     found = count_keypoints(weights)
     if found != expected:

@@ -240,14 +240,9 @@ def metric_results(
 def latencies(
     runs: Dict[str, Callable], image: np.ndarray, rounds: int = 50
 ) -> Dict[str, np.ndarray]:
-    """Times of each in milliseconds.
+    """Times of each in milliseconds, after two calls that do not count.
 
     They take turns, so that whatever else the machine does hits all alike.
-
-    Args:
-        runs: By name.
-        image: What each is called with.
-        rounds: Calls of each, after two that do not count.
     """
     times = {name: np.zeros(rounds + 2) for name in runs}
     for turn in range(rounds + 2):

@@ -19,6 +19,7 @@ from mmdeploy.utils import Backend, get_ir_config
 from mmengine import Config
 from onnx import TensorProto, helper, numpy_helper
 
+from ..inference.backends.pytorch import read_config
 from ..inference.network import ABOUT, FIELDS
 from ..zoo import SCHEME, UnknownModel, find_model, resolve_weights
 from .checks import (
@@ -119,11 +120,8 @@ def store_weights_as_fp16(
     """Store FP32 initializers as FP16, each with a Cast back to FP32.
 
     Runtimes do the casts once, when they load the file. A tensor with a value
-    that FP16 cannot hold stays as it is.
-
-    Args:
-        model: Changed in place.
-        min_elements: Smaller tensors are not worth a node.
+    that FP16 cannot hold stays as it is, and so does one of fewer than
+    ``min_elements``, which is not worth a node.
 
     Returns:
         How many tensors were changed.
@@ -271,20 +269,6 @@ def put_argmax_in(deploy_cfg: Config, source: str) -> None:
     deploy_cfg.onnx_config.dynamic_axes = {
         name: {0: 'batch'} for name in ('input', *names)
     }
-
-
-def read_config(path: str) -> Config:
-    """
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no config.
-    """
-    if not osp.isfile(path):
-        raise FileNotFoundError(f'no such config: {path}')
-    try:
-        return Config.fromfile(path)
-    except (SyntaxError, TypeError, OSError, KeyError) as error:
-        raise ValueError(f'{path} is no config: {error}') from error
 
 
 def _check_options(options: ExportOptions, backend: str) -> None:

@@ -21,11 +21,7 @@ LARGEST = float(np.finfo(np.float16).max)  # 65504
 
 
 def load_onnx(path: str, **options) -> onnx.ModelProto:
-    """The model in a file.
-
-    Args:
-        path: ONNX file.
-        **options: Of ``onnx.load``.
+    """The model in a file; ``options`` are those of ``onnx.load``.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -138,15 +134,8 @@ class NodeRange:
 
 
 def node_ranges(model: onnx.ModelProto, inputs: np.ndarray) -> List[NodeRange]:
-    """Run an FP32 graph with one input and look at every tensor.
-
-    Args:
-        model: Not changed.
-        inputs: (B, 3, H, W) float32.
-
-    Returns:
-        In the order of the graph, the nodes with FP32 outputs.
-    """
+    """Run an FP32 graph with one input (B, 3, H, W) and look at every tensor:
+    the nodes with FP32 outputs, in the order of the graph."""
     values = all_tensors(model, inputs)
     ranges = []
     for node in model.graph.node:

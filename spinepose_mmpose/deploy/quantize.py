@@ -5,10 +5,11 @@ import importlib.util
 import io
 import json
 import logging
+import math
 import os
 import re
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
 from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
@@ -31,12 +32,9 @@ from .crops import (
 from .onnx_files import SESSIONS, prepared
 
 METHODS = {
-    'minmax': (CalibrationMethod.MinMax, {}),
-    'entropy': (CalibrationMethod.Entropy, {}),
-    'percentile': (
-        CalibrationMethod.Percentile,
-        dict(percentile=99.999, symmetric=False),
-    ),
+    'minmax': CalibrationMethod.MinMax,
+    'entropy': CalibrationMethod.Entropy,
+    'percentile': CalibrationMethod.Percentile,
 }
 WEIGHTED = ('Conv', 'MatMul', 'Gemm')
 # What a backend wants in 8 bits to be quick, and of this what with its inputs
@@ -74,9 +72,6 @@ def node_blocks(model: onnx.ModelProto) -> Dict[str, List[str]]:
     ``backbone.stage1.0``, ..., ``head.gau``. A node that is not named by its
     module belongs to the block before, or is a block if it has weights.
 
-    Args:
-        model: From :func:`.onnx_files.prepared`.
-
     Raises:
         ValueError: It is no RTMPose.
     """
@@ -112,11 +107,9 @@ def activation_ranges(
     method: str,
     backend: str = 'onnxruntime',
 ):
-    """Range of every activation over the images.
+    """Range of every activation over the images, (1, 3, H, W) each.
 
     Args:
-        model: From :func:`.onnx_files.prepared`.
-        images: (1, 3, H, W) each.
         method: One of :data:`METHODS`.
         backend: Whose operators are looked at, see :data:`OPERATORS`.
 
@@ -127,7 +120,6 @@ def activation_ranges(
         raise ValueError(
             f'calibration method {method!r}, expected one of {sorted(METHODS)}'
         )
-    kind, options = METHODS[method]
     feeds = [{model.graph.input[0].name: image} for image in images]
     if not feeds:
         raise ValueError('There are no images to calibrate on.')
@@ -138,8 +130,8 @@ def activation_ranges(
             path,
             list(OPERATORS[backend]),
             os.path.join(folder, 'augmented.onnx'),
-            kind,
-            extra_options=options,
+            METHODS[method],
+            extra_options=dict(symmetric=False),  # also of percentiles
         )
         for i in tqdm(range(0, len(feeds), CHUNK), 'calibration'):
             chunk = iter(feeds[i : i + CHUNK])
@@ -163,10 +155,7 @@ def quantized(
     each output channel.
 
     Args:
-        model: From :func:`.onnx_files.prepared`.
-        ranges: From :func:`activation_ranges`.
-        nodes: By name; those of other operators stay.
-        backend: That shall be quick, see :data:`OPERATORS`.
+        nodes: By name; those of other operators than the backend's stay.
         reduce_range: Weights of 7 bits, for CPUs without VNNI, whose sums of
             two products saturate at 16 bits.
     """
@@ -253,14 +242,11 @@ class QuantizedModel:
         model: Quantised.
         excluded: Blocks in float, in order of their exclusion.
         loss: Of the model.
-        shifts: Block -> mean shift with this block alone in 8 bits; empty
-            where all blocks could be.
     """
 
     model: onnx.ModelProto
     excluded: List[str]
     loss: Loss
-    shifts: Dict[str, float] = field(default_factory=dict)
 
 
 def search_blocks(
@@ -281,33 +267,34 @@ def search_blocks(
         quantize: The model with these nodes in 8 bits.
         measure: What it loses.
         shift_of: The mean shift alone, on fewer people if that is quicker.
-        tolerance: What may be lost.
         report: Called with a line about each step.
 
     Raises:
         ValueError: Not even one block can be quantised.
     """
-    model = quantize(_nodes(blocks))
-    loss = measure(model)
-    report(f'all blocks: {describe(loss)}')
-    if tolerance.allows(loss):
-        return QuantizedModel(model, [], loss)
+
+    def without(excluded: List[str]) -> QuantizedModel:
+        model = quantize(_nodes(blocks, excluded))
+        return QuantizedModel(model, excluded, measure(model))
+
+    found = without([])
+    report(f'all blocks: {describe(found.loss)}')
+    if tolerance.allows(found.loss):
+        return found
     shifts = {}
     for block, nodes in blocks.items():
         shifts[block] = shift_of(quantize(nodes))
         report(f'{block} alone: shift {shifts[block]:.3f} px')
-    excluded = []
-    for block in sorted(shifts, key=shifts.get, reverse=True)[:-1]:
-        excluded.append(block)
-        model = quantize(_nodes(blocks, excluded))
-        loss = measure(model)
-        report(f'without {", ".join(excluded)}: {describe(loss)}')
-        if tolerance.allows(loss):
-            return QuantizedModel(model, excluded, loss, shifts)
+    worst = sorted(shifts, key=shifts.get, reverse=True)
+    for count in range(1, len(worst)):
+        found = without(worst[:count])
+        report(f'without {", ".join(found.excluded)}: {describe(found.loss)}')
+        if tolerance.allows(found.loss):
+            return found
     raise ValueError(
         'no block can be quantised within the loss allowed: the last one left '
-        f'{describe(loss)}; more calibration samples or another --method may '
-        'help'
+        f'{describe(found.loss)}; more calibration samples or another --method '
+        'may help'
     )
 
 
@@ -446,7 +433,11 @@ class Quantization:
                 for name, model in models.items()
             }
             times = latencies(runs, next(judges.inputs(self.order)))
-            note = load_note()
+            busy = os.getloadavg()[0] if hasattr(os, 'getloadavg') else math.nan
+            note = (
+                f'{os.cpu_count()} cores, load {busy:.1f} in the last minute: '
+                'compare the two figures with each other, not with other runs'
+            )
         for name, (drop, shift) in zip(models, ((0.0, 0.0), found.loss)):
             score = '-' if self.ap is None else f'{100 * self.ap - drop:.2f}'
             time = f'{np.median(times[name]):.2f}' if times else '-'
@@ -484,12 +475,3 @@ def open_run(
     their own choice."""
     session = SESSIONS[backend](model.SerializeToString(), 'cpu', threads)
     return lambda images: list(session.run(images).values())
-
-
-def load_note() -> str:
-    """What else the machine was doing, for a reader of the figures."""
-    busy = os.getloadavg()[0] if hasattr(os, 'getloadavg') else float('nan')
-    return (
-        f'{os.cpu_count()} cores, load {busy:.1f} in the last minute: '
-        'compare the two figures with each other, not with other runs'
-    )

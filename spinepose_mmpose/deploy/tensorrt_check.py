@@ -147,12 +147,7 @@ OPEN_ENDS = (2**63 - 1, -(2**63), -(2**63) + 1)
 
 
 def check_model(model, support: Support) -> List[str]:
-    """Problems of a graph with one version of TensorRT.
-
-    Args:
-        model: ``onnx.ModelProto``.
-        support: What the version takes.
-    """
+    """Problems of a graph, an ``onnx.ModelProto``, with one version."""
     from onnx import TensorProto, numpy_helper, shape_inference
 
     # Of another domain's nodes nothing is known, and they are refused anyway.
@@ -242,12 +237,7 @@ def _weight_problems(kind, values, support: Support) -> Iterator[str]:
 def check_profile(
     model, profiles: Dict[str, Sequence[Sequence[int]]]
 ) -> List[str]:
-    """Problems of min, opt and max shapes with the graph's inputs.
-
-    Args:
-        model: ``onnx.ModelProto``.
-        profiles: Input -> its three shapes.
-    """
+    """Problems of the graph's inputs with min, opt and max shapes by name."""
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = {x.name: _shape(x) for x in model.graph.input}
     inputs = {k: shape for k, shape in inputs.items() if k not in weights}

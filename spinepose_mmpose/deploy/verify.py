@@ -101,12 +101,7 @@ def precision_of(path: str, stated: str) -> str:
 
 def open_export(export: Export, device: str = 'cpu', threads: int = 0) -> Run:
     """A function from (B, 3, H, W) to (simcc_x, simcc_y) or (keypoints,
-    scores).
-
-    Args:
-        export: What to run.
-        device: ``cpu`` or ``cuda:0``.
-        threads: of ONNX Runtime; 0 for its own choice.
+    scores); 0 threads are the backend's choice.
 
     Raises:
         ValueError: The backend is none of those here, or not installed.
@@ -229,10 +224,9 @@ def failures(
 
     Args:
         summary: Of :class:`Differences`.
-        ap: (PyTorch, backend) by subset, 0 to 1.
+        ap: (PyTorch, backend) by subset, 0 to 1, as ``ap_limit``.
         precision: Key of the limits of the outputs.
         pixel_limit: Input pixels.
-        ap_limit: 0 to 1.
     """
     share, pixels = summary['output_max_of_largest'], summary['keypoint_max_px']
     limit, found = OUTPUT_LIMIT[precision], []
@@ -262,12 +256,8 @@ def build_dataset(
     images: Optional[str],
     limit: Optional[int],
 ):
-    """The config's validation set, with files of ``root``.
-
-    Args:
-        ann_file: Below root; by default the config's.
-        images: Folder below root, likewise.
-        limit: As many people at most.
+    """The config's validation set, or ``limit`` people of it, with the files
+    of ``root``: ``ann_file`` and the folder ``images`` below, if given.
 
     Raises:
         FileNotFoundError: The annotation file is not there.

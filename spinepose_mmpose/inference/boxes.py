@@ -65,9 +65,10 @@ class BoxFile:
         for key in self.table:
             if isinstance(key, int):
                 continue
-            found = [p for p in paths if p == os.path.realpath(key)] or [
-                path for path in paths if _ends_with(path, key)
-            ]
+            found = [path for path in paths if path == os.path.realpath(key)]
+            if not found:
+                end = os.sep + os.path.normpath(key)
+                found = [path for path in paths if path.endswith(end)]
             if len(found) != 1:
                 which = f' ({", ".join(paths[p] for p in found)})'
                 raise ValueError(
@@ -96,11 +97,6 @@ class BoxFile:
                 f'{self.path} names the frames {min(self.frames)} to '
                 f'{max(self.frames)}, none of which was found in {source}'
             )
-
-
-def _ends_with(path: str, end: str) -> bool:
-    parts = os.path.normpath(end).split(os.sep)
-    return path.split(os.sep)[-len(parts) :] == parts
 
 
 def _frame(text: str) -> int:

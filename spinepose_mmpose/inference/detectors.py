@@ -144,15 +144,7 @@ def create_detector(
 def find_detector(name: str, size: str = 'm', progress: bool = True) -> Path:
     """The ONNX file, or the folder, that a name or a path means.
 
-    Args:
-        name (str): ``auto`` (the default), a published one's name or family,
-            or a path.
-        size, progress: see :func:`create_detector`.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is neither a name nor a path of that kind.
-        DownloadError: the published weights cannot be had.
+    Arguments and errors are those of :func:`create_detector`.
     """
     path = Path(name).expanduser()
     if path.is_dir() or path.suffix.lower() == '.onnx':
@@ -242,15 +234,8 @@ class OnnxDetector:
     - YOLOX's own export (1, N, 5 + C), relative to its grid;
     - RF-DETR, by its file's name: boxes (1, N, 4) and logits (1, N, C).
 
-    Args:
-        path (str | Path): an ONNX file, or the folder of an mmdeploy export.
-        device, threads, input_size, score_threshold, nms_threshold, spinning:
-            see :func:`create_detector`.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no detector that is known here, or takes no such
-            size.
+    ``path`` is an ONNX file or the folder of an mmdeploy export; the other
+    arguments and the errors are those of :func:`create_detector`.
     """
 
     def __init__(
@@ -362,20 +347,17 @@ class OnnxDetector:
         ]
         if scores and len(scores[0]) == len(tables[4]):
             if self.family == 'rfdetr':
-                return (*self._of_detr(tables[4], scores[0]), True)
+                # Centre and size as fractions, and logits of the classes.
+                centers, halves = tables[4][:, :2], tables[4][:, 2:] / 2
+                corners = np.hstack([centers - halves, centers + halves])
+                sigmoid = 0.5 + 0.5 * np.tanh(0.5 * scores[0][:, DETR_PERSON])
+                return corners * np.float32(self.input_size * 2), sigmoid, True
             # Logits are those of a DETR under another name.
             if not (scores[0] < 0).any():
                 return tables[4], scores[0][:, PERSON], False
         if len(arrays) == 1 and max(tables, default=0) > 5:
             return (*decode_grid(arrays[0], self.input_size), False)
         raise self._unknown({n: a.shape for n, a in outputs.items()})
-
-    def _of_detr(self, boxes: np.ndarray, logits: np.ndarray) -> tuple:
-        """From centre and size as fractions, and logits of the classes."""
-        centers, halves = boxes[:, :2], boxes[:, 2:] / 2
-        corners = np.hstack([centers - halves, centers + halves])
-        scores = 0.5 + 0.5 * np.tanh(0.5 * logits[:, DETR_PERSON])  # sigmoid
-        return corners * np.float32(self.input_size * 2), scores
 
     def _unknown(self, shapes: dict) -> ValueError:
         given = ', '.join(f'{n} {tuple(s)}' for n, s in shapes.items())

@@ -19,6 +19,8 @@ import numpy as np
 import simplejpeg
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
+from ..utils import one_line
+
 logger = logging.getLogger(__name__)
 
 # Without GIF, which is a clip.
@@ -59,12 +61,8 @@ def read_image(path) -> np.ndarray:
 
 
 def load_image(path) -> Tuple[np.ndarray, str]:
-    """As :func:`read_image`, with the remark instead of a log entry.
-
-    Returns:
-        tuple: the image; one sentence on what is damaged, left out or
-        guessed, '' if nothing is.
-    """
+    """As :func:`read_image`, with the remark instead of a log entry: one
+    sentence on what is damaged, left out or guessed, '' if nothing is."""
     path = os.fspath(path)
     if os.path.isdir(path):
         raise ValueError(f'{path} is a folder, an image file expected')
@@ -75,12 +73,8 @@ def load_image(path) -> Tuple[np.ndarray, str]:
 
 
 def decode_image(content: bytes, name: str) -> Tuple[np.ndarray, str]:
-    """As :func:`load_image`, from the content of a file.
-
-    Args:
-        content (bytes): the whole file.
-        name (str): what errors and remarks call it.
-    """
+    """As :func:`load_image`, from the content of a whole file; ``name`` is what
+    errors and remarks call it."""
     if not content:
         raise ValueError(f'{name} is empty')
     try:
@@ -91,7 +85,13 @@ def decode_image(content: bytes, name: str) -> Tuple[np.ndarray, str]:
                 pixels, remark = _decode_jpeg(content, image, name)
             elif is_deep:  # of which Pillow keeps 8 bits
                 image.load()  # Pillow says what is cut off, OpenCV does not
-                pixels, remark = _reduce(_decode_16_bits(content), name)
+                code = np.frombuffer(content, np.uint8)
+                pixels = cv2.imdecode(code, cv2.IMREAD_UNCHANGED)
+                if pixels is None:
+                    raise ValueError(
+                        'OpenCV does not read this kind of 16 bits'
+                    )
+                pixels, remark = _reduce(pixels, name)
             else:
                 pixels, remark = _pixels_of(image, name)
                 turn = _orientation(image)  # a TIFF has been turned by now
@@ -106,8 +106,9 @@ def decode_image(content: bytes, name: str) -> Tuple[np.ndarray, str]:
     except _Refused:
         raise
     except Exception as error:  # decoders raise all kinds of errors
-        reason = ' '.join(str(error).split())
-        raise ValueError(f'{name} is no usable image: {reason}') from error
+        raise ValueError(
+            f'{name} is no usable image: {one_line(error)}'
+        ) from error
     return pixels, remark
 
 
@@ -157,7 +158,9 @@ def as_image(image) -> np.ndarray:
         if remark:
             warnings.warn(remark, stacklevel=2)  # once, not for every frame
     if channels == 4:
-        return _on_white(array)
+        alpha = array[..., 3:].astype(np.uint16)
+        on_white = array[..., :3] * alpha + 255 * (255 - alpha)
+        return ((on_white + 127) // 255).astype(np.uint8)
     if channels == 1:
         return np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=2)
     return array
@@ -207,15 +210,6 @@ def _decode_jpeg(
     return _pixels_of(image, name)
 
 
-def _decode_16_bits(content: bytes) -> np.ndarray:
-    pixels = cv2.imdecode(
-        np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED
-    )
-    if pixels is None:
-        raise ValueError('OpenCV does not read this kind of 16 bits')
-    return pixels
-
-
 def _pixels_of(image: Image.Image, name: str) -> Tuple[np.ndarray, str]:
     """Of a Pillow image: (H, W), (H, W, 3) BGR or (H, W, 4) BGRA."""
     mode = image.mode
@@ -245,12 +239,6 @@ def _reduce(array: np.ndarray, name: str) -> Tuple[np.ndarray, str]:
             f'{bits} bits per channel, not 16'
         )
     return (array >> (bits - 8)).astype(np.uint8), remark
-
-
-def _on_white(bgra: np.ndarray) -> np.ndarray:
-    alpha = bgra[..., 3:].astype(np.uint16)
-    mixed = bgra[..., :3] * alpha + 255 * (255 - alpha)
-    return ((mixed + 127) // 255).astype(np.uint8)
 
 
 def _orientation(image: Image.Image) -> int:

@@ -141,15 +141,12 @@ class Track:
             self.hits += 1
 
     def body_step(self, new: 'Track', common: np.ndarray):
-        """How a measurement differs from the motion of the body so far.
-
-        Args:
-            new (Track): the person in a later frame.
-            common (np.ndarray): (K,) bool, keypoints to compare.
+        """How somebody new differs from the motion of the body so far.
 
         Returns:
-            tuple: (2,) pixels, measured minus expected; (2,) pixels per
-            second by which the body's velocity is going to change.
+            tuple: over the ``common`` keypoints, (K,) bool: (2,) pixels,
+            measured minus expected; (2,) pixels per second by which the body's
+            velocity is going to change.
         """
         dt = new.time - self.time
         moved = np.median((new.points - self.points)[common], axis=0)
@@ -259,10 +256,8 @@ def pose_bounds(
 
 
 def assign(similarities: np.ndarray, threshold: float) -> List[Tuple[int, int]]:
-    """Pairs (row, column) with the greatest sum of similarities.
-
-    Pairs below the threshold are never made.
-    """
+    """Pairs (row, column) with the greatest sum of similarities, none of them
+    below the threshold."""
     allowed = similarities >= threshold
     if not allowed.any():
         return []
@@ -323,9 +318,7 @@ def unique_people(
 def common_shift(errors: np.ndarray) -> np.ndarray:
     """(2,) pixels that a moved camera explains; zero where people disagree.
 
-    Args:
-        errors (np.ndarray): (N, 2), measured minus predicted place of each
-            person.
+    ``errors`` (N, 2): measured minus predicted place of each person.
     """
     if len(errors) < 2:
         return np.zeros(2)

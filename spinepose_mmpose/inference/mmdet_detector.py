@@ -20,14 +20,11 @@ class MMDetDetector:
     Args:
         config (str | Path): a config file, or ``mmdet::...``.
         checkpoint (str | Path): its weights.
-        device (str): ``auto``, or what torch calls a device.
-        threads (int, optional): of the CPU, for the whole process.
+        device, threads: see :class:`.PyTorchNetwork`.
         score_threshold (float): the lowest score that counts.
 
     Raises:
-        FileNotFoundError: there is no such config or checkpoint.
-        ValueError: torch or MMDetection is not installed, the weights are not
-            those of the config, or the device is not there.
+        FileNotFoundError, ValueError: as there.
     """
 
     def __init__(

@@ -70,7 +70,6 @@ def find_files(
         backend (str): ``auto`` takes the first one that runs the files; of a
             published model the ONNX file where ONNX Runtime is installed.
         config, checkpoint (str | Path, optional): of MMPose, for PyTorch.
-        progress (bool): show the progress of a download.
 
     Raises:
         ValueError: an unknown name, or files that the backend cannot run.

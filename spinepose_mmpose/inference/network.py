@@ -12,6 +12,7 @@ from typing import Callable, Dict, Optional, Sequence, Tuple, Union
 import numpy as np
 
 from ..metainfo import FLIP_INDICES, KEYPOINT_NAMES, swap_name
+from ..utils import one_line
 from .preprocess import PADDING, Normalizer, Points, Simcc
 
 # Of training, in the network's order: red, green, blue.
@@ -136,7 +137,7 @@ def check_fields(source, said: dict) -> dict:
 
 def _short(value) -> str:
     try:
-        text = ' '.join(repr(value).split())
+        text = one_line(repr(value))
     except RecursionError:
         return 'nested without end'
     return text if len(text) < 80 else f'{text[:76]} ...'
@@ -193,7 +194,8 @@ class GraphNetwork:
         engine: takes and gives arrays: with ``source``, ``device``,
             ``input_shape``, ``outputs``, ``metadata`` and ``run``, as
             :class:`.OnnxSession` has them.
-        defaults (dict, optional): see :func:`read_spec`.
+        defaults (dict, optional): what files beside it say, see
+            :func:`read_pipeline`; what the graph says comes first.
 
     Raises:
         ValueError: it is no pose network that we can run.
@@ -232,16 +234,7 @@ class GraphNetwork:
 
 
 def read_spec(engine, defaults: Optional[dict] = None) -> NetworkSpec:
-    """The spec of a graph.
-
-    Args:
-        engine: see :class:`GraphNetwork`.
-        defaults (dict, optional): what files beside it say, see
-            :func:`read_pipeline`; what the graph says comes first.
-
-    Raises:
-        ValueError: it is no pose network that we can run.
-    """
+    """The spec of a graph; arguments and errors as in :class:`GraphNetwork`."""
     source, metadata = engine.source, engine.metadata
     said = {**(defaults or {}), **_read_metadata(source, metadata)}
     input_size = _input_size(source, engine.input_shape, said)
@@ -280,25 +273,22 @@ def read_spec(engine, defaults: Optional[dict] = None) -> NetworkSpec:
         to_rgb=said.get('bgr_to_rgb', True),
         split_ratio=ratio,
         batch=batch,
-        **{key: _text(metadata.get(key, '')) for key in ABOUT},
+        **{
+            key: one_line(metadata.get(key, '').strip('"'))[:LONGEST_TEXT]
+            for key in ABOUT
+        },
     )
-
-
-def _text(value: str) -> str:
-    return ' '.join(value.strip('"').split())[:LONGEST_TEXT]
 
 
 def _read_metadata(source: str, metadata: Dict[str, str]) -> dict:
     said = {}
-    for key in FIELDS:
-        if key in metadata:
-            try:
-                said[key] = json.loads(metadata[key])
-            except (ValueError, RecursionError) as error:
-                raise ValueError(
-                    f'{source}: {key!r} is {_short(metadata[key])}, JSON '
-                    'expected'
-                ) from error
+    for key in (key for key in FIELDS if key in metadata):
+        try:
+            said[key] = json.loads(metadata[key])
+        except (ValueError, RecursionError) as error:
+            raise ValueError(
+                f'{source}: {key!r} is {_short(metadata[key])}, JSON expected'
+            ) from error
     return check_fields(source, said)
 
 

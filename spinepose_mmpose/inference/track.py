@@ -107,8 +107,8 @@ class Tracker:
         time = self._advance(time)
         self._check_names(people)
         found = self._observe(people, time)
-        pairs = self._match(list(found.values()), time, detected)
-        follow_camera(self._tracks, list(found.values()), pairs)
+        pairs = self._match([*found.values()], time, detected)
+        follow_camera(self._tracks, [*found.values()], pairs)
         track_of = {j: self._tracks[i] for i, j in pairs}
         for track in self._tracks:
             track.misses += 1
@@ -208,11 +208,8 @@ class Tracker:
         return time
 
     def _gap(self, step: float = 0.0) -> float:
-        """Seconds a person may be out of sight.
-
-        Args:
-            step (float): seconds to a frame that is still to come; 0 without.
-        """
+        """Seconds a person may be out of sight, for a frame that comes
+        ``step`` seconds after the latest one."""
         steps = [s for s in (*self._steps, step) if s > 0]
         if not steps:
             return self.max_gap
@@ -287,13 +284,11 @@ class Tracker:
         high = np.array([n.score >= HIGH_SCORE for n in new])
         pairs = assign(np.where(high, worth, -1.0), MIN_SIMILARITY)
         matched = {i for i, _ in pairs}
-        second = worth.copy()
-        for i, track in enumerate(self._tracks):
-            if i in matched or not track.current:
-                second[i] = -1.0
-        second[:, high] = -1.0
-        threshold = max(MIN_SIMILARITY, LOW_SCORE_SIMILARITY)
-        return pairs + assign(second, threshold)
+        free = np.array(
+            [t.current and i not in matched for i, t in enumerate(self._tracks)]
+        )
+        second = np.where(free[:, None] & ~high, worth, -1.0)
+        return pairs + assign(second, LOW_SCORE_SIMILARITY)
 
     def _similarities(
         self, new: Sequence[Track], time: float, detected: bool

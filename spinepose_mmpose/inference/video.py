@@ -77,12 +77,7 @@ class Source(Protocol):
     shortfall: str
 
     def frames(self, span: Span = WHOLE, after: int = -1) -> Iterator[Frame]:
-        """The frames of a span.
-
-        Args:
-            span (Span): which frames.
-            after (int): leave out the frames of the span up to this one.
-        """
+        """The frames of a span, but for those up to ``after``."""
         ...
 
 
@@ -154,11 +149,11 @@ def _by_numbers(path: str):
 
 
 def selected(span: Span, frames, after: int = -1, first=None):
-    """Those of a source's frames that a span means.
+    """Those of a source's frames that a span means, but for those up to
+    ``after``.
 
     Args:
         frames (Iterable): all of them, or those from the span's first one on.
-        after (int): leave out the frames up to this one.
         first (int, optional): number of the span's first one, if known.
     """
     for frame in frames:
@@ -172,13 +167,10 @@ def selected(span: Span, frames, after: int = -1, first=None):
 
 
 class ImageSequence:
-    """Image files as frames of a clip, in the order of their names.
+    """Image files, in a folder or of a pattern, as frames of a clip in the
+    order of their names.
 
     One that cannot be read is given without image and with the reason.
-
-    Args:
-        text (str): a folder or a pattern.
-        rate (Fraction): frames per second.
 
     Raises:
         FileNotFoundError, ValueError: there are none, or none can be read.
@@ -236,12 +228,8 @@ def import_av():
 
 
 class Upright:
-    """Decoded pictures as (H, W, 3) uint8 BGR, as they are to be looked at:
-    with square pixels, turned and mirrored.
-
-    Args:
-        stream (av.VideoStream): theirs.
-    """
+    """Decoded pictures of an ``av.VideoStream`` as (H, W, 3) uint8 BGR, as they
+    are to be looked at: with square pixels, turned and mirrored."""
 
     def __init__(self, stream):
         ratio = stream.sample_aspect_ratio or 1

@@ -38,9 +38,6 @@ class VideoFile:
     of the file. A frame that cannot be decoded is given without image and
     with the reason.
 
-    Args:
-        path (str): the file, or its address.
-
     Raises:
         ValueError: it is empty, no video, or nothing of it can be decoded.
     """

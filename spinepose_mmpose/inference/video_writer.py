@@ -24,22 +24,10 @@ ENCODERS = {
 # without look-ahead: with its macroblock tree the same images come out in
 # other bytes now and then, depending on what was encoded before.
 OPTIONS = {
-    'libx264': {
-        'preset': 'veryfast',
-        'crf': '21',
-        'bf': '0',
-        'rc-lookahead': '0',
-        'threads': '4',
-    },
-    'mpeg4': {'qscale': '3', 'flags': '+qscale', 'bf': '0', 'threads': '1'},
-    'libvpx-vp9': {
-        'crf': '30',
-        'b': '0',
-        'cpu-used': '5',
-        'lag-in-frames': '0',
-        'threads': '4',
-    },
-    'libvpx': {'crf': '12', 'b': '4000000', 'lag-in-frames': '0'},
+    'libx264': 'preset=veryfast crf=21 bf=0 rc-lookahead=0 threads=4',
+    'mpeg4': 'qscale=3 flags=+qscale bf=0 threads=1',
+    'libvpx-vp9': 'crf=30 b=0 cpu-used=5 lag-in-frames=0 threads=4',
+    'libvpx': 'crf=12 b=4000000 lag-in-frames=0',
 }
 DEFAULT_RATE = Fraction(30)
 
@@ -107,8 +95,9 @@ class VideoWriter:
         self.container = self.av.open(
             f'file:{path}', 'w', options={'fflags': 'bitexact'}
         )
+        options = dict(x.split('=') for x in OPTIONS[encoder].split())
         self.stream = self.container.add_stream(
-            encoder, rate=rate, options=OPTIONS[encoder]
+            encoder, rate=rate, options=options
         )
         self.stream.width, self.stream.height = (n + n % 2 for n in size)
         self.stream.pix_fmt = 'yuv420p'
@@ -197,12 +186,8 @@ def written_video(path, info: SourceInfo, sound: str = '') -> Iterator:
     """Yields a function from an image and its time that appends it to a file.
 
     The file is begun with the first image, and appears complete when the block
-    ends.
-
-    Args:
-        path (str | Path): the file.
-        info (SourceInfo): of the source whose times the images have.
-        sound (str): see :class:`VideoWriter`.
+    ends. ``info`` is of the source whose times the images have; ``sound`` as in
+    :class:`VideoWriter`.
     """
     with ExitStack() as stack:
         writer = None

@@ -41,11 +41,8 @@ def backend_names() -> tuple:
 
 
 def backends_for(suffix: str) -> Iterator[str]:
-    """The backends that run files with a suffix, the first one by default.
-
-    Args:
-        suffix (str): e.g. ``.onnx``.
-    """
+    """The backends that run files with a suffix such as ``.onnx``, the first
+    one by default."""
     for name in backend_names() if suffix else ():
         if suffix.lower() in _module(name).SUFFIXES:
             yield name
@@ -64,9 +61,7 @@ def create_backend(
         files (ModelFiles): from :func:`.find_files`.
         device (str): ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``tensorrt``,
             ...; what there is depends on the backend.
-        threads (int, optional): of the CPU for one network.
-        half (bool): compute in half precision where device and backend can.
-        spinning (bool): of ONNX Runtime, see :class:`.OnnxSession`.
+        threads, half, spinning: see :class:`.OnnxSession`.
 
     Raises:
         ValueError: the backend or the device is not there, or the files are
@@ -76,14 +71,10 @@ def create_backend(
 
 
 def half_on_cpu(files, device: str):
-    """The same files for OpenVINO where only it computes in half precision.
+    """The same files, for OpenVINO where only it computes in half precision.
 
     ONNX Runtime has no such thing on CPUs. Nothing changes where there is a
     GPU, no OpenVINO, or a CPU without instructions for bfloat16.
-
-    Args:
-        files (ModelFiles): for a backend that nobody asked for by name.
-        device (str): ``auto``, ``cpu``, ...
     """
     if files.backend != 'onnxruntime' or device not in ('auto', 'cpu'):
         return files

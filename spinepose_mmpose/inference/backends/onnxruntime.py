@@ -9,6 +9,7 @@ from typing import Dict, Optional, Sequence
 
 import numpy as np
 
+from ...utils import one_line
 from ..network import GraphNetwork
 
 logger = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ class OnnxSession:
         except Exception as error:  # ONNX Runtime's types share no base
             raise ValueError(
                 f'{self.source} cannot be run by ONNX Runtime '
-                f'{ort.__version__}: {_text(error)}'
+                f'{ort.__version__}: {one_line(error)}'
             ) from error
         if self.session.get_providers()[0] != PROVIDERS[kind]:
             # It falls back without an error, saying so only on stderr.
@@ -156,12 +157,8 @@ class OnnxSession:
         except Exception as error:  # ONNX Runtime's types share no base
             raise ValueError(
                 f'{self.source} does not run with an input of shape '
-                f'{array.shape}: {_text(error)}'
+                f'{array.shape}: {one_line(error)}'
             ) from error
-
-
-def _text(error: Exception) -> str:
-    return ' '.join(str(error).split())
 
 
 def import_onnxruntime():

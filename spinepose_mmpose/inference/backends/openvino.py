@@ -6,6 +6,7 @@ from typing import Dict, Optional, Sequence
 
 import numpy as np
 
+from ...utils import one_line
 from ..network import ABOUT, FIELDS, GraphNetwork
 
 SUFFIXES = ('.onnx', '.xml')
@@ -37,8 +38,7 @@ class OpenVinoSession:
         device (str): ``auto`` or ``cpu`` for the CPU, or what OpenVINO calls
             a device, e.g. ``gpu``.
         threads (int, optional): of the CPU; OpenVINO's choice if None or 0.
-        half (bool): allow half precision where the device has it; else all is
-            computed in float32.
+        half (bool): allow half precision where the device has it.
 
     Raises:
         FileNotFoundError: an ``.xml`` file without its ``.bin``.
@@ -90,7 +90,12 @@ class OpenVinoSession:
             min(output.get_names(), default=f'output {i}'): _shape(output)
             for i, output in enumerate(model.outputs)
         }
-        self.metadata = _metadata(model)
+        # Of an ONNX file, which OpenVINO keeps.
+        self.metadata = {
+            key: model.get_rt_info(['framework', key]).astype(str)
+            for key in (*FIELDS, *ABOUT)
+            if model.has_rt_info(['framework', key])
+        }
         self._request = compiled.create_infer_request()
 
     def run(
@@ -109,8 +114,9 @@ class OpenVinoSession:
         }
 
     def _failed(self, what: str, error: Exception) -> ValueError:
-        text = ' '.join(str(error).split())
-        return ValueError(f'{self.source} {what} by OpenVINO: {text}')
+        return ValueError(
+            f'{self.source} {what} by OpenVINO: {one_line(error)}'
+        )
 
 
 def _shape(port) -> list:
@@ -118,13 +124,3 @@ def _shape(port) -> list:
         size.get_length() if size.is_static else None
         for size in port.get_partial_shape()
     ]
-
-
-def _metadata(model) -> dict:
-    """Of the ONNX file that the model was, which OpenVINO keeps."""
-    paths = {key: ['framework', key] for key in (*FIELDS, *ABOUT)}
-    return {
-        key: model.get_rt_info(path).astype(str)
-        for key, path in paths.items()
-        if model.has_rt_info(path)
-    }

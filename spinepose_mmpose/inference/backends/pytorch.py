@@ -3,7 +3,7 @@
 import os
 import warnings
 from contextlib import nullcontext
-from typing import Optional
+from typing import Optional, Tuple
 
 import numpy as np
 
@@ -31,8 +31,7 @@ class PyTorchNetwork:
         config (str | Path): an MMPose config file, or ``mmpose::...``.
         checkpoint (str | Path): its weights.
         device (str): ``auto``, or what torch calls a device.
-        threads (int, optional): of the CPU, for the whole process; torch's
-            choice if None or 0.
+        threads (int, optional): of the CPU, for the whole process.
         half (bool): run the backbone in float16, on CUDA only.
 
     Raises:
@@ -139,6 +138,7 @@ def read_config(config):
 
     Raises:
         FileNotFoundError: there is no such file.
+        ValueError: it is no config.
     """
     from mmengine.config import Config
     from mmengine.hub import get_config
@@ -148,26 +148,29 @@ def read_config(config):
         return get_config(config)
     if not os.path.isfile(config):
         raise FileNotFoundError(f'no such config: {config}')
-    return Config.fromfile(config)
+    try:
+        return Config.fromfile(config)
+    except (SyntaxError, TypeError, OSError, KeyError) as error:
+        raise ValueError(f'{config} is no config: {error}') from error
 
 
-def load_all_weights(model, checkpoint) -> dict:
-    """Load a checkpoint's weights, all of them, and return its ``meta``.
+def read_checkpoint(checkpoint) -> Tuple[dict, dict]:
+    """The weights in a checkpoint, and its ``meta``.
 
     Raises:
         FileNotFoundError: there is no such checkpoint.
-        ValueError: it is no checkpoint of weights alone, or of another model.
+        ValueError: it is no checkpoint of weights alone.
     """
     import torch
 
-    from ...models.head_extension import checkpoint_weights, find_mismatch
+    from ...models.head_extension import checkpoint_weights
     from ...zoo import resolve_weights
 
     name = os.fspath(checkpoint)
     path = resolve_weights(name) if '://' in name else name
     try:
         loaded = torch.load(path, map_location='cpu', weights_only=True)
-        weights = checkpoint_weights(loaded)
+        return checkpoint_weights(loaded), loaded.get('meta') or {}
     except OSError:
         raise
     except Exception as error:  # of the unpickler, which raises all kinds
@@ -175,6 +178,18 @@ def load_all_weights(model, checkpoint) -> dict:
             f'{name} is no checkpoint that can be loaded: it is damaged, or '
             f'holds more than weights ({type(error).__name__})'
         ) from error
+
+
+def load_all_weights(model, checkpoint) -> dict:
+    """Load a checkpoint's weights, all of them, and return its ``meta``.
+
+    Raises:
+        FileNotFoundError, ValueError: see :func:`read_checkpoint`; or it is of
+            another model.
+    """
+    from ...models.head_extension import find_mismatch
+
+    weights, meta = read_checkpoint(checkpoint)
     own = {
         key: value
         for key, value in model.state_dict().items()
@@ -183,10 +198,11 @@ def load_all_weights(model, checkpoint) -> dict:
     mismatch = find_mismatch(weights, own)
     if mismatch:
         raise ValueError(
-            f'the weights {name} are not those of the config: {mismatch}'
+            f'the weights {os.fspath(checkpoint)} are not those of the config: '
+            f'{mismatch}'
         )
     model.load_state_dict(weights, strict=False)
-    return loaded.get('meta') or {}
+    return meta
 
 
 def spec_of(model, source: str) -> NetworkSpec:

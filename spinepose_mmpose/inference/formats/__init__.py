@@ -66,7 +66,8 @@ class Header:
 
 
 class Format:
-    """A kind of file. A subclass says what follows, and how it is written.
+    """A kind of file, made for the settings of a run and the name of an
+    input. A subclass says what follows, and how it is written.
 
     Attributes:
         name (str): what --save-format calls it.
@@ -77,10 +78,6 @@ class Format:
         measures (bool): it holds measures, and so needs all points.
         packages (tuple): that it is written with beside the usual ones.
         extra (str): of ours that installs them.
-
-    Args:
-        settings (Settings): of the run.
-        source (str): the input.
     """
 
     name = ''

@@ -63,13 +63,11 @@ class PerPerson(Format):
         return f'{stem}_person{track_id}{self.extension}'
 
     def existing(self, path, name):
-        """See :class:`.Format`."""
         found = glob.glob(glob.escape(os.path.splitext(path)[0]) + '_person*')
         end = rf'_person\d+{re.escape(self.extension)}$'
         return [p for p in found if re.search(end, p)]
 
     def sample(self, path, name, is_clip):
-        """See :class:`.Format`."""
         return self.file_of(path, 10000)
 
 
@@ -170,33 +168,25 @@ class Trc(PerPerson):
     name, extension = 'trc', '.trc'
 
     def write(self, path, header, frames):
-        """See :class:`.Format`."""
         spans: dict = {}  # identity -> first and last (row, frame, seconds)
         for row, result in enumerate(frames()):
             here = row, result.frame_index, result.time
             for track_id in (person.track_id for person in result.people):
                 if track_id is not None:
                     spans[track_id] = spans.get(track_id, (here,))[0], here
-        paths = {track_id: self.file_of(path, track_id) for track_id in spans}
-        order = sorted(spans)
-        for i in range(0, len(order), OPEN_FILES):
+        paths = {i: self.file_of(path, i) for i in sorted(spans)}
+        for start in range(0, len(paths), OPEN_FILES):
             with ExitStack() as stack:
                 files = {}
-                for track_id in order[i : i + OPEN_FILES]:
-                    file = stack.enter_context(replaced_text(paths[track_id]))
-                    file.write(
-                        self._head(paths[track_id], header, *spans[track_id])
-                    )
-                    files[track_id] = file
+                for i in [*paths][start : start + OPEN_FILES]:
+                    files[i] = stack.enter_context(replaced_text(paths[i]))
+                    files[i].write(self._head(paths[i], header, *spans[i]))
                 for row, result in enumerate(frames()):
                     people = {p.track_id: p for p in result.people}
-                    for track_id, file in files.items():
-                        first, last = spans[track_id]
-                        if first[0] <= row <= last[0]:
-                            file.write(
-                                self._row(result, people.get(track_id), header)
-                            )
-        return [paths[track_id] for track_id in order]
+                    for i, file in files.items():
+                        if spans[i][0][0] <= row <= spans[i][1][0]:
+                            file.write(self._row(result, people.get(i), header))
+        return [*paths.values()]
 
     def _head(self, path: str, header: Header, first, last) -> str:
         nominal = float((header.rate or DEFAULT_RATE) / self.settings.stride)
@@ -222,7 +212,7 @@ class Trc(PerPerson):
         if person is not None:
             table = quadruplets(person) if header.axes else triplets(person)
         table = np.array(table or [[np.nan] * 4] * len(header.keypoints))
-        points = upwards(table[:, :-1][:, :3], header, self.settings.up_axis)
+        points = upwards(table[:, :-1], header, self.settings.up_axis)
         if not header.axes:
             points[~(table[:, -1] > 0)] = np.nan
         row = [str(result.frame_index + 1), f'{result.time:.6f}']
@@ -243,7 +233,6 @@ class C3d(PerPerson):
     packages, extra = ('ezc3d',), 'c3d'
 
     def write(self, path, header, frames):
-        """See :class:`.Format`."""
         import ezc3d
 
         nominal = float((header.rate or DEFAULT_RATE) / self.settings.stride)
@@ -275,7 +264,6 @@ class Angles(Format):
     name, extension, measures = 'angles', '_angles.csv', True
 
     def write(self, path, header, frames):
-        """See :class:`.Format`."""
         from ...biomechanics import MEASURES, posture
 
         names = self.settings.angles or tuple(MEASURES)
@@ -289,18 +277,13 @@ class Angles(Format):
             while block := list(islice(people, BLOCK)):
                 points, scores = stacked([person for _, person in block])
                 found = posture(points, scores, names, up_of(header))
-                columns = [
-                    column
-                    for series in found.values()
-                    for column in (
-                        *map(texts, (series.values, series.low, series.high)),
-                        series.reasons,
-                    )
-                ]
+                columns = []
+                for series in found.values():
+                    numbers = series.values, series.low, series.high
+                    columns += [*map(texts, numbers), series.reasons]
                 for (result, person), *row in zip(block, *columns):
-                    writer.writerow(
-                        [result.frame_index, result.time, person.track_id] + row
-                    )
+                    place = result.frame_index, result.time, person.track_id
+                    writer.writerow([*place, *row])
         return [path]
 
 
@@ -310,7 +293,6 @@ class Mot(PerPerson):
     name, extension, measures = 'mot', '.mot', True
 
     def write(self, path, header, frames):
-        """See :class:`.Format`."""
         from ...biomechanics import MEASURES, posture
 
         names = [
@@ -322,17 +304,16 @@ class Mot(PerPerson):
         for track in tracks_of(frames):
             found = posture(track.points, track.scores, names, up_of(header))
             columns = [texts(found[name].values, 'NaN') for name in names]
+            times = [f'{time:.6f}' for time in track.times]
             lines = [
                 f'{header.source} posture',
                 'version=1',
-                f'nRows={len(track.times)}',
+                f'nRows={len(times)}',
                 f'nColumns={len(names) + 1}',
                 'inDegrees=yes',
                 'endheader',
-                '\t'.join(['time', *names]),
+                *map('\t'.join, [('time', *names), *zip(times, *columns)]),
             ]
-            for time, *row in zip(track.times, *columns):
-                lines.append('\t'.join([f'{time:.6f}', *row]))
             written.append(self.file_of(path, track.track_id))
             write_text(written[-1], '\n'.join(lines) + '\n')
         return written
@@ -346,7 +327,6 @@ class Report(Format):
     packages, extra = ('jinja2', 'plotly'), 'report'
 
     def write(self, path, header, frames):
-        """See :class:`.Format`."""
         from .report import page
 
         tracks = tracks_of(frames)
@@ -361,11 +341,8 @@ def up_of(header: Header) -> tuple:
 
 def texts(values: np.ndarray, missing: str = '') -> list:
     """Numbers for a table: rounded, short, without a negative zero."""
+    short = (round(float(value), DIGITS) + 0.0 for value in values)
     return [
-        missing
-        if np.isnan(v)
-        else f'{round(float(v), DIGITS) + 0.0:.{DIGITS}f}'.rstrip('0').rstrip(
-            '.'
-        )
-        for v in values
+        missing if np.isnan(v) else f'{v:.{DIGITS}f}'.rstrip('0').rstrip('.')
+        for v in short
     ]

@@ -88,19 +88,16 @@ def _images(tracks, source: str, settings) -> list:
         return []
     every = np.unique(np.concatenate([track.frames for track in tracks]))
     wanted = every[np.linspace(0, len(every) - 1, IMAGES).astype(int)]
-    return [
-        dict(frame=frame.index, time=frame.time, url=_data_url(frame.image))
-        for frame in clip.frames(settings.span._replace(stride=1))
-        if frame.index in wanted and frame.image is not None
-    ]
-
-
-def _data_url(image) -> str:
-    scale = min(1.0, WIDTH / image.shape[1])
-    small = cv2.resize(image, None, fx=scale, fy=scale)
-    quality = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
-    code = base64.b64encode(cv2.imencode('.jpg', small, quality)[1])
-    return f'data:image/jpeg;base64,{code.decode()}'
+    images, quality = [], [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    for frame in clip.frames(settings.span._replace(stride=1)):
+        if frame.index not in wanted or frame.image is None:
+            continue
+        scale = min(1.0, WIDTH / frame.image.shape[1])
+        small = cv2.resize(frame.image, None, fx=scale, fy=scale)
+        code = base64.b64encode(cv2.imencode('.jpg', small, quality)[1])
+        url = f'data:image/jpeg;base64,{code.decode()}'
+        images.append(dict(frame=frame.index, time=frame.time, url=url))
+    return images
 
 
 def _points(track, images) -> list:

@@ -53,7 +53,6 @@ class Csv(Format):
     name, extension = 'csv', '.csv'
 
     def write(self, path, header, frames):
-        """See :class:`.Format`."""
         with replaced_text(path) as file:
             writer = csv.writer(file, lineterminator='\n')
             writer.writerow(columns(header.keypoints, bool(header.axes)))
@@ -64,11 +63,9 @@ class Csv(Format):
 
 def columns(names: Sequence[str], lifted: bool = False) -> List[str]:
     """Names of the columns for some keypoints."""
-    groups = [('x', 'y', 'score'), *([('X', 'Y', 'Z')] if lifted else [])]
-    return [
-        *FIXED,
-        *(f'{n}.{part}' for g in groups for n in names for part in g),
-    ]
+    groups = [('x', 'y', 'score'), ('X', 'Y', 'Z')][: 1 + lifted]
+    parts = [f'{name}.{p}' for group in groups for name in names for p in group]
+    return [*FIXED, *parts]
 
 
 def _row(result: FrameResult, person: Person) -> list:
@@ -94,7 +91,6 @@ class JsonLines(Format):
     name, extension = 'json', '.jsonl'
 
     def write(self, path, header, frames):
-        """See :class:`.Format`."""
         first = {'format': 'spinepose-mmpose', 'version': 1}
         with replaced_text(path) as file:
             file.write(json.dumps({**first, **header.to_json()}) + '\n')
@@ -107,23 +103,17 @@ def frame_record(result: FrameResult) -> dict:
     """A frame as plain values."""
     people = []
     for person in result.people:
-        people.append(
-            {
-                'id': person.track_id,
-                'box': box_values(person),
-                'box_score': score_value(person.bbox_score),
-                'keypoints': dict(zip(person.names, triplets(person))),
-            }
-        )
+        values = {
+            'id': person.track_id,
+            'box': box_values(person),
+            'box_score': score_value(person.bbox_score),
+            'keypoints': dict(zip(person.names, triplets(person))),
+        }
         if person.keypoints_3d is not None:
             points = [point[:3] for point in quadruplets(person)]
-            named = dict(zip(person.names, points)) or None
-            people[-1]['keypoints_3d'] = named
-    record = {
-        'frame': result.frame_index,
-        'time': result.time,
-        'people': people,
-    }
+            values['keypoints_3d'] = dict(zip(person.names, points)) or None
+        people.append(values)
+    record = dict(frame=result.frame_index, time=result.time, people=people)
     return {**record, 'error': result.error} if result.error else record
 
 
@@ -131,21 +121,13 @@ def frame_result(record: dict, header: Header) -> FrameResult:
     """The frame of a record."""
     people = tuple(
         person_of(
-            list(p['keypoints'].values()),
-            p['box'],
-            p['box_score'],
-            p['id'],
-            p['keypoints'],
+            [*p['keypoints'].values()],
+            *(p[key] for key in ('box', 'box_score', 'id', 'keypoints')),
         )
         for p in record['people']
     )
-    return FrameResult(
-        people,
-        record['frame'],
-        record['time'],
-        header.size,
-        record.get('error', ''),
-    )
+    place = record['frame'], record['time']
+    return FrameResult(people, *place, header.size, record.get('error', ''))
 
 
 def person_of(points, box, box_score: float, track_id, names) -> Person:
@@ -167,7 +149,6 @@ class OpenPose(Format):
     name, extension, in_one_file = 'openpose', '.json', False
 
     def target(self, folder, name, is_clip, alone):
-        """See :class:`.Format`."""
         if not is_clip:
             return super().target(folder, name, is_clip, alone)
         if self.settings.json_layout == 'client':
@@ -177,7 +158,6 @@ class OpenPose(Format):
         return os.path.join(folder, f'{name}_json')
 
     def existing(self, path, name):
-        """See :class:`.Format`."""
         if not os.path.isdir(path):
             return super().existing(path, name)
         parts = re.escape(self._file_of('\0', 99999)).split('99999')
@@ -186,22 +166,20 @@ class OpenPose(Format):
         return [os.path.join(path, name) for name in sorted(names)]
 
     def sample(self, path, name, is_clip):
-        """See :class:`.Format`."""
         return os.path.join(path, self._file_of(name, 0)) if is_clip else path
 
     def write(self, path, header, frames):
-        """See :class:`.Format`."""
         written = []
         for result in frames():
             file = path
             if result.time is not None:  # of a clip
                 name = self._file_of(header.source, result.frame_index)
                 file = os.path.join(path, name)
-            content = {
-                'version': 1.0,
-                'people': [_openpose_person(p) for p in result.people],
-                'keypoint_names': list(header.keypoints),
-            }
+            content = dict(
+                version=1.0,
+                people=[_openpose_person(p) for p in result.people],
+                keypoint_names=list(header.keypoints),
+            )
             write_text(file, json.dumps(content))
             written.append(file)
         return written
