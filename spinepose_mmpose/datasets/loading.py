@@ -371,7 +371,7 @@ class LoadPoseImage(LoadImage):
             and annotation id; ``'skip'`` warns and lets the dataset draw
             another sample (in training only). Defaults to ``'error'``.
         lazy (bool): Read a JPEG's header alone and leave it to
-            :class:`TopdownAffine` to decode as little as the person's box
+            :class:`.FastTopdownAffine` to decode as little as the person's box
             needs. The transforms between may flip the image, but not read
             its pixels. Other files, and JPEGs turned by EXIF, are decoded
             here as ever. Defaults to False.

@@ -12,8 +12,8 @@ from mmpose.datasets.transforms import (
     PhotometricDistortion,
     RandomBBoxTransform,
     RandomFlip,
+    TopdownAffine,
 )
-from mmpose.datasets.transforms import TopdownAffine as MMPoseTopdownAffine
 from mmpose.registry import TRANSFORMS
 from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
 from numpy.lib.stride_tricks import sliding_window_view
@@ -177,10 +177,8 @@ def _windows(
     return first, sliding_window_view(curve, bins)
 
 
-# In place of MMPose's, which it is for decoded images: MMDeploy writes its SDK
-# files by this name.
 @TRANSFORMS.register_module()
-class FastTopdownAffine(MMPoseTopdownAffine):
+class FastTopdownAffine(TopdownAffine):
     """MMPose's, which also takes images that ``LoadPoseImage(lazy=True)`` has
     left undecoded.
 
