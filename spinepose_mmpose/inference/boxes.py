@@ -1,10 +1,8 @@
-"""Boxes of people from a file, instead of a detector's.
+"""Boxes of people from a file, instead of a detector's: CSV or JSON, as
+``EXPECTED`` says. Pixels of the frame.
 
-CSV: columns ``frame`` (from 0) or ``image`` (a path), ``x1``, ``y1``, ``x2``,
-``y2`` and, if wanted, ``score``; those of our own CSV (``box.x1``) are
-understood as well. JSON: an object from frame or path to a list of ``[x1, y1,
-x2, y2]`` or ``[x1, y1, x2, y2, score]``. Pixels of the frame. A path may be
-shortened to its last parts.
+Frames count from 0. The columns of our own CSV (``box.x1``) are understood as
+well, and a path may be shortened to its last parts.
 """
 
 import csv

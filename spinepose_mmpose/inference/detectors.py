@@ -372,13 +372,8 @@ class OnnxDetector:
 def letterbox(
     image: np.ndarray, size: Tuple[int, int]
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """An image fitted into a frame, as RTMDet and YOLOX are tested.
-
-    It is shrunk or enlarged, and padded on the right and below.
-
-    Args:
-        image (np.ndarray): (H, W, 3) uint8.
-        size (tuple): (w, h) of the frame in pixels.
+    """An image (H, W, 3) uint8 fitted into a frame of ``size`` (w, h), as
+    RTMDet and YOLOX are tested: scaled, and padded on the right and below.
 
     Returns:
         tuple: (h, w, 3) uint8; (4,) float32 factors from the image to the
@@ -398,15 +393,12 @@ def letterbox(
 def decode_grid(
     grid: np.ndarray, input_size: Tuple[int, int]
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """YOLOX's output to boxes (N, 4) in pixels of the frame and scores (N,).
+    """YOLOX's output (N, 5 + C) to boxes (N, 4) in pixels of the frame, whose
+    size is (w, h), and scores (N,).
 
     Each cell of each stride gives an offset of the centre in cells, the
     logarithm of the size in cells, and objectness and class scores.
     YOLOX (arXiv 2107.08430).
-
-    Args:
-        grid (np.ndarray): (N, 5 + C).
-        input_size (tuple): (w, h) of the frame.
     """
     cells, strides = [], []
     for stride in STRIDES:

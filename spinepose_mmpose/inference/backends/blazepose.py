@@ -81,15 +81,9 @@ class BlazePose:
 
 
 def decode_landmarks(output: np.ndarray) -> Points:
-    """The landmarks that SpineTrack has, in the order of ``NAMES``.
-
-    Args:
-        output (np.ndarray): (B, 39 * 5), see the module.
-
-    Returns:
-        Points: pixels of the input; scores are the smaller of the
-        probabilities of visibility and of presence.
-    """
+    """Those of the landmarks (B, 39 * 5) that SpineTrack has, in the order of
+    ``NAMES`` and in pixels of the input; scores are the smaller of the
+    probabilities of visibility and of presence."""
     landmarks = output.reshape(-1, LANDMARKS, VALUES)[:, list(NAMES.values())]
     logits = landmarks[..., 3:].min(axis=-1).clip(-50, 50)
     scores = 1 / (1 + np.exp(-logits))

@@ -115,23 +115,13 @@ class Format:
                 )
 
     def target(self, folder: str, name: str, is_clip: bool, alone: bool) -> str:
-        """Where the results of an input go within a folder.
-
-        Args:
-            folder (str): what the user named.
-            name (str): of the input.
-            is_clip (bool): it is no photograph.
-            alone (bool): it is the only input.
-        """
+        """Where the results of an input called ``name`` go within the folder
+        that the user named; ``alone``: it is the only input."""
         return os.path.join(folder, name + self.extension)
 
     def existing(self, path: str, name: str) -> List[str]:
-        """Files that are there already where results of an input go.
-
-        Args:
-            path (str): from :meth:`target`, or a file that the user named.
-            name (str): of the input.
-        """
+        """Files that are there already where results of an input go: a path
+        from :meth:`target`, or a file that the user named."""
         return [path] if os.path.exists(path) else []
 
     def sample(self, path: str, name: str, is_clip: bool) -> str:

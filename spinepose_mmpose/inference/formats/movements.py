@@ -1,19 +1,14 @@
-"""Formats of movements: a file, or rows, for every identity.
+"""Formats of movements: a file, or rows, for every identity, as
+docs/inference.md and docs/posture.md show them.
 
-``NAME_person1.trc`` (OpenSim, Pose2Sim) and ``NAME_person1.c3d`` hold points:
-X to the right and Y upwards from the lower left corner of the image, Z 0, in
-pixels (units ``px``: OpenSim wants metres, so scale before use). With lifting
-metres (``m``), upwards the axis that the settings name. Rows run from the
-person's first to last frame; what is missing, the person or a point (score 0),
-is NaN, in C3D with the residual -1. In TRC ``Frame#`` is the frame's index in
-the source + 1, ``Time`` its time in seconds, ``DataRate`` that of the rows.
+TRC (OpenSim, Pose2Sim) and C3D hold X to the right and Y upwards from the lower
+left corner of the image, Z 0, in pixels (units ``px``: OpenSim wants metres, so
+scale before use). With lifting metres (``m``), upwards the axis that the
+settings name. Rows run from the person's first to last frame; what is missing,
+the person or a point (score 0), is NaN, in C3D with the residual -1.
 
-``NAME_angles.csv`` holds angles of posture, one row per person and frame:
-``frame``, ``time``, ``id``, then for each measure ``MEASURE`` (its value),
-``MEASURE.low`` and ``MEASURE.high`` (ends of the 95 % interval) and
-``MEASURE.why`` (why there is no value). ``NAME_person1.mot`` (OpenSim) has the
-angles in degrees over time, NaN where there is none; measures in percent are
-left out there.
+Measures have the ends of their 95 % interval, or the reason why there is no
+value; MOT (OpenSim) has those in degrees alone.
 """
 
 import csv

@@ -44,13 +44,9 @@ BAND = ('rgba(0,114,178,0.15)', 'rgba(213,94,0,0.15)')
 
 
 def page(tracks, header, settings, source: str) -> str:
-    """The page as HTML.
+    """The page as HTML, of the :class:`.PersonTrack` of everybody.
 
-    Args:
-        tracks (list): :class:`.PersonTrack` of everybody.
-        header (Header): of the clip.
-        settings (Settings): of the run.
-        source (str): the input, whose frames are shown; '' for none.
+    ``source`` is the input, whose frames are shown; '' for none.
     """
     import jinja2
     from plotly.offline import get_plotlyjs

@@ -1,28 +1,12 @@
-"""Formats of frames: OpenPose, JSON Lines and CSV. Pixels of the frame, with
-lifting metres as well, and seconds from the start of the source.
+"""Formats of frames: OpenPose, JSON Lines and CSV. docs/inference.md shows
+them, docs/tutorials/lifting.md what lifting adds. Pixels of the frame, metres
+in 3D, and seconds from the start of the source.
 
-OpenPose has one file per frame: ``{"version": 1.0, "people": [{"person_id":
-[1], "pose_keypoints_2d": [x, y, score, ...]}]}``. Its readers take the last
-list; the rest is for the curious: ``person_id`` holds the identity ([-1]
-without one), ``keypoint_names`` the names in the order of the numbers. With
-lifting people have ``pose_keypoints_3d`` too, x, y, z in metres and score; it
-is empty for somebody without a place in 3D.
-
-JSON Lines has a header and then one object per frame. Header: ``{"format":
-"spinepose-mmpose", "version": 1, "source", "keypoints", "rate", "size",
-"model", "licence"}``. Frame: ``{"frame": 0, "time": 0.0, "people": [{"id": 1,
-"box": [x1, y1, x2, y2], "box_score": 0.9, "keypoints": {"nose": [x, y, score],
-...}}]}``, and ``"error"`` where the frame could not be read. With lifting the
-header has ``"axes"`` (``world`` or ``camera``) and people have
-``"keypoints_3d": {"nose": [x, y, z], ...}``, null for somebody without a place
-in 3D.
-
-CSV, for pandas and R, has one row per person and frame: ``frame``, ``time``,
-``id`` (empty without tracking), ``box.x1``, ``box.y1``, ``box.x2``,
-``box.y2``, ``box.score``, then ``NAME.x``, ``NAME.y`` (y downwards) and
-``NAME.score`` of every keypoint; with lifting also ``NAME.X``, ``NAME.Y`` and
-``NAME.Z``, empty for somebody without a place in 3D. A frame without people
-has no row.
+Readers of OpenPose's files take the last list of a person; the rest is for the
+curious. Somebody without an identity has the ``person_id`` [-1], null or
+nothing; somebody without a place in 3D an empty list, null or nothing. JSON
+Lines have an ``error`` where a frame could not be read; a frame without people
+has no row in CSV.
 """
 
 import csv
