@@ -2,6 +2,7 @@
 why there is none, and what follows from a whole movement."""
 
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
@@ -38,6 +39,10 @@ LEAST_FRAMES = 5
 LEAST_SWING, LEAST_STRIDE = 0.2, 0.5
 # Share of the events of a walk that come in their order.
 LEAST_ORDER = 0.8
+SIDES = ('left', 'right')
+# Kind of an event, the point that tells it, and whether it is then farthest
+# ahead or behind.
+EVENTS = (('contact', 'heel', 1), ('toe-off', 'big_toe', -1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,10 +97,8 @@ def posture(
         KeyError: there is no such measure.
     """
     points = np.array(points, float)
-    if points.ndim != 3 or points.shape[1:] not in (
-        (NUM_KEYPOINTS, 2),
-        (NUM_KEYPOINTS, 3),
-    ):
+    shapes = (NUM_KEYPOINTS, 2), (NUM_KEYPOINTS, 3)
+    if points.ndim != 3 or points.shape[1:] not in shapes:
         raise ValueError(
             f'points of the shape {points.shape}: (frames, {NUM_KEYPOINTS}, 2 '
             'or 3) expected'
@@ -131,7 +134,7 @@ def _series(measure, points, planes: Planes, deviation, any_view) -> Series:
         deviation = CURVE_SHARE * deviation
     square = np.zeros(len(values))
     for k in used if deviation.any() else ():
-        for axis in range(view.points.shape[2]):
+        for axis in range(view.points.shape[-1]):
             moved = view.points.copy()
             moved[:, k, axis] += deviation[:, k]
             change = measure.function(View(moved)) - values
@@ -146,15 +149,12 @@ def _series(measure, points, planes: Planes, deviation, any_view) -> Series:
 def _reasons(measure, points, used, planes, values, any_view) -> np.ndarray:
     """(T,) text, '' where the value holds."""
     reasons = np.full(len(values), '', object)
-    lost = np.isnan(points).any(-1)
-    off = planes.off(measure.plane)
-    is_frontal = measure.plane == FRONTAL
-    side = 'front or back' if is_frontal else 'side'
-    holds = np.full(len(values), True)
-    if not any_view:
-        holds = off <= VIEW_LIMIT
-        if is_frontal:
-            holds &= ~(np.abs(planes.front) > MOST_FRONT)
+    lost, off = np.isnan(points).any(-1), planes.off(measure.plane)
+    holds, side = off <= VIEW_LIMIT, 'side'
+    if measure.plane == FRONTAL:
+        side = 'front or back'
+        holds &= ~(np.abs(planes.front) > MOST_FRONT)
+    holds |= any_view
     for t in np.flatnonzero(np.isnan(values) | ~holds):
         missing = [KEYPOINT_NAMES[k] for k in used if lost[t, k]]
         if lost[t].all():
@@ -267,9 +267,8 @@ def gait(
     with np.errstate(invalid='ignore'):
         planes = planes_of(np.asarray(points, float), up)
         p = View(planes.points[SAGITTAL])
-        lost = ~np.isfinite(p['hip'][:, 0] + p['left_heel'][:, 0]
-                            + p['right_heel'][:, 0])  # fmt: skip
-        if (~lost).sum() < LEAST_FRAMES:
+        seen = np.isfinite(p['hip'] + p['left_heel'] + p['right_heel'])
+        if seen[:, 0].sum() < LEAST_FRAMES:
             return Gait(reason='hip, heels or the walking direction not seen')
         if not _median(planes.off(SAGITTAL)) <= VIEW_LIMIT:
             return Gait(reason='the walk is not seen from the side')
@@ -280,24 +279,16 @@ def gait(
     if not leg > 0:
         return Gait(reason='the left leg is not seen')
     events = []
-    for side in ('left', 'right'):
-        for kind, name, sign in (
-            ('contact', f'{side}_heel', 1),
-            ('toe-off', f'{side}_big_toe', -1),
-        ):
-            ahead = sign * (p[name] - p['hip'])[:, 0] / leg
-            events += [
-                GaitEvent(int(frame), side, kind)
-                for frame in _peaks(ahead, LEAST_STRIDE * rate)
-            ]
+    for side, (kind, point, sign) in product(SIDES, EVENTS):
+        ahead = sign * (p[f'{side}_{point}'] - p['hip'])[:, 0] / leg
+        peaks = _peaks(ahead, LEAST_STRIDE * rate)
+        events += [GaitEvent(int(frame), side, kind) for frame in peaks]
     events.sort()
-    contacts = [e for e in events if e.kind == 'contact']
-    strides = {
-        side: np.diff([e.frame for e in contacts if e.side == side]) / rate
-        for side in ('left', 'right')
-    }
-    every = np.concatenate(list(strides.values()))
-    if not len(every):
+    strides = np.concatenate(
+        [np.diff([e.frame for e in events if e[1:] == (side, 'contact')])
+         for side in SIDES]
+    ) / rate  # fmt: skip
+    if not len(strides):
         return Gait(events, reason='there is no whole stride')
     if _order(events) < LEAST_ORDER:
         return Gait(
@@ -305,8 +296,8 @@ def gait(
             reason='contacts and toe-offs do not alternate: left and right '
             'legs may be exchanged',
         )
-    stride = float(np.median(every))
-    stance = {side: _stance(events, side) for side in strides}
+    stride = float(np.median(strides))
+    stance = {side: _stance(events, side) for side in SIDES}
     return Gait(events, 120 / stride, stride, stance)
 
 
@@ -323,16 +314,16 @@ def _peaks(values: np.ndarray, distance: float) -> np.ndarray:
         return np.zeros(0, int)
     frames = np.arange(len(values))
     filled = np.interp(frames, frames[known], values[known])
-    found = find_peaks(
+    found, _ = find_peaks(
         filled, prominence=LEAST_SWING, distance=max(1, distance)
-    )[0]
+    )
     return found[known[found]]
 
 
 def _order(events: Sequence[GaitEvent]) -> float:
     """Share of the events that follow as they do in walking: those of a foot
     alternate, and so do the contacts of both."""
-    rows = [[e.kind for e in events if e.side == s] for s in ('left', 'right')]
+    rows = [[e.kind for e in events if e.side == side] for side in SIDES]
     rows.append([e.side for e in events if e.kind == 'contact'])
     pairs = [pair for row in rows for pair in zip(row, row[1:])]
     return sum(a != b for a, b in pairs) / max(len(pairs), 1)

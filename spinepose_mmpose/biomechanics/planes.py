@@ -23,12 +23,8 @@ MOST_FRONT = 1.25
 LEAST_LEVEL = 0.3
 # Feet tell the direction where so much of their length lies along x.
 LEAST_FOOT = 0.5
-SAGITTAL, FRONTAL, LIMB, TRANSVERSE = (
-    'sagittal',
-    'frontal',
-    'limb',
-    'transverse',
-)
+SAGITTAL, FRONTAL = 'sagittal', 'frontal'
+LIMB, TRANSVERSE = 'limb', 'transverse'
 
 
 @dataclass(frozen=True)
@@ -79,9 +75,11 @@ def planes_of(points: np.ndarray, up=(0, -1, 0)) -> Planes:
     if points.shape[2] == 2:
         return _planes_2d(points)
     up = np.asarray(up, float) / np.linalg.norm(up)
-    across = _of(points, 'left_hip') - _of(points, 'right_hip')
-    shoulders = _of(points, 'left_shoulder') - _of(points, 'right_shoulder')
-    left = np.nansum([_unit(across), _unit(shoulders)], 0) / 2
+    hips, shoulders = (
+        _line(points, f'right_{name}', f'left_{name}')
+        for name in ('hip', 'shoulder')
+    )
+    left = np.nansum([_unit(hips), _unit(shoulders)], 0) / 2
     left = left - np.outer(left @ up, up)
     # Of who lies on a side, nobody can tell where forwards is on the ground.
     flat = np.linalg.norm(left, axis=1) < LEAST_LEVEL
@@ -104,22 +102,22 @@ def planes_of(points: np.ndarray, up=(0, -1, 0)) -> Planes:
 
 def _planes_2d(points: np.ndarray) -> Planes:
     upright = points * [1, -1]
-    forwards = facing(upright)
-    front = frontness(upright)
-    sagittal = (
-        upright * np.stack([forwards, np.ones_like(forwards)], -1)[:, None]
-    )
+    forwards, front = facing(upright), frontness(upright)
     left = np.where(front < 0, -1.0, 1.0)
     left[np.isnan(front)] = np.nan
-    frontal = upright * np.stack([left, np.ones_like(left)], -1)[:, None]
-    share = np.clip(front, -1, 1)
-    yaw = np.degrees(np.arctan2(forwards * np.sqrt(1 - share**2), share))
+
+    def along(sign):
+        return upright * np.stack([sign, np.ones_like(sign)], -1)[:, None]
+
+    sagittal = along(forwards)
     planes = {
         SAGITTAL: sagittal,
-        FRONTAL: frontal,
+        FRONTAL: along(left),
         LIMB: sagittal,
         TRANSVERSE: np.full_like(upright, np.nan),
     }
+    share = np.clip(front, -1, 1)
+    yaw = np.degrees(np.arctan2(forwards * np.sqrt(1 - share**2), share))
     return Planes(planes, yaw, front, False)
 
 
@@ -133,13 +131,15 @@ def facing(points: np.ndarray) -> np.ndarray:
         points (np.ndarray): (T, K, 2), y upwards.
     """
     feet = np.array(
-        [_of(points, f'{s}_big_toe') - _of(points, f'{s}_heel')
-         for s in ('left', 'right')]
-    )  # fmt: skip
+        [
+            _line(points, f'{side}_heel', f'{side}_big_toe')
+            for side in ('left', 'right')
+        ]
+    )
     steps = np.nansum(feet[..., 0], 0)
     lengths = np.nansum(np.linalg.norm(feet, axis=-1), 0)
-    trunk = _of(points, 'neck') - _of(points, 'hip')
-    face = _of(points, 'nose') - _of(points, 'neck_03')
+    trunk = _line(points, 'hip', 'neck')
+    face = _line(points, 'neck_03', 'nose')
     by_head = np.sign(-cross(trunk, face))
     is_clear = np.abs(steps) > LEAST_FOOT * lengths
     side = np.where(is_clear, np.sign(steps), by_head)
@@ -156,12 +156,11 @@ def frontness(points: np.ndarray) -> np.ndarray:
     Args:
         points (np.ndarray): (T, K, 2), y upwards.
     """
-    trunk = _of(points, 'neck') - _of(points, 'hip')
-    length = trunk_length(points)
+    trunk, length = _unit(_line(points, 'hip', 'neck')), trunk_length(points)
     shares = []
     for name, width in WIDTHS.items():
-        across = _of(points, f'left_{name}') - _of(points, f'right_{name}')
-        shares.append(-cross(_unit(trunk), across) / (width * length))
+        across = _line(points, f'right_{name}', f'left_{name}')
+        shares.append(-cross(trunk, across) / (width * length))
     seen = np.isfinite(shares)
     total = np.where(seen, shares, 0).sum(0)
     with np.errstate(invalid='ignore', divide='ignore'):
@@ -186,8 +185,8 @@ def cross(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
 
 
-def _of(points: np.ndarray, name: str) -> np.ndarray:
-    return points[:, KEYPOINT_IDS[name]]
+def _line(points: np.ndarray, start: str, end: str) -> np.ndarray:
+    return points[:, KEYPOINT_IDS[end]] - points[:, KEYPOINT_IDS[start]]
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

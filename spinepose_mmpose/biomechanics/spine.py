@@ -12,6 +12,7 @@ from typing import Dict, Tuple
 import numpy as np
 
 from ..metainfo import KEYPOINT_IDS, MARKERS, SPINE_CHAIN
+from .planes import cross
 
 LEVELS = tuple(reversed(SPINE_CHAIN))  # S1 to C1
 IDS = [KEYPOINT_IDS[name] for name in LEVELS]
@@ -110,7 +111,7 @@ def curvature(points: np.ndarray, at=SAMPLES) -> np.ndarray:
         at (Sequence): M places u.
     """
     first, second = (spine_curve(points, at, order) for order in (1, 2))
-    turn = first[..., 1] * second[..., 0] - first[..., 0] * second[..., 1]
+    turn = -cross(first, second)
     speed = np.linalg.norm(first, axis=-1)
     whole = spine_curve(points, np.linspace(S1, C7, 41))
     length = np.linalg.norm(np.diff(whole, axis=1), axis=-1).sum(1)
@@ -141,10 +142,9 @@ def bend_between_inflections(points: np.ndarray, sign: int) -> np.ndarray:
         apex = np.argmax(np.where(inside, bend, -np.inf))
         if bend[apex] <= 0:
             continue
-        away = ~(bend > 0)
-        below = np.flatnonzero(away[:apex])
-        above = np.flatnonzero(away[apex:])
-        first = below[-1] + 1 if len(below) else 0
-        last = apex + above[0] - 1 if len(above) else len(bend) - 1
+        # Beyond the ends the spine bends the other way, too.
+        away = np.flatnonzero(np.r_[True, ~(bend > 0), True]) - 1
+        first = away[away < apex][-1] + 1
+        last = away[away > apex][0] - 1
         out[t] = angle[last] - angle[first]
     return out
