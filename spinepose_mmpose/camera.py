@@ -6,7 +6,7 @@ Camera axes are x right, y down, z ahead. K keypoints, 37 of SpineTrack.
 
 import numpy as np
 
-from .metainfo import KEYPOINT_IDS, SKELETON
+from .metainfo import KEYPOINT_IDS, SKELETON, SUBSETS
 
 # Degrees from corner to corner that the spinepose client assumes.
 FIELD_OF_VIEW = 84.0
@@ -51,6 +51,18 @@ def _tree() -> tuple:
 
 # Bones that keep their length, as a tree from the sacrum.
 BONE_TREE = _tree()
+PARENTS, CHILDREN = (list(ends) for ends in zip(*BONE_TREE))
+LENGTH_ROUNDS = 10  # of bringing bones to their lengths
+FEET = list(SUBSETS['feet'])
+# Metres that the foot keypoints lie above the ground, and by which a foot may
+# be above the lowest one of a person and still stand.
+CLEARANCE, STANDING = 0.02, 0.06
+# Metres of spread of the feet at which the plane through them is trusted as
+# much as the direction of the bodies.
+TRUSTED_SPREAD = 0.3
+# Largest angle between trunk and legs of somebody who stands upright.
+UPRIGHT = np.cos(np.radians(35))
+ROUNDS = 3  # of choosing standing feet and fitting the plane
 
 
 def intrinsics_of_view(size, degrees: float = FIELD_OF_VIEW) -> np.ndarray:
@@ -125,3 +137,97 @@ def place_in_camera(points, rays, weights) -> np.ndarray:
         rcond=None,
     )
     return found if found[2] > 0 else np.full(3, np.nan)
+
+
+def bone_lengths(points: np.ndarray) -> np.ndarray:
+    """(..., 36) lengths of the bones of ``BONE_TREE``."""
+    return np.linalg.norm(
+        points[..., CHILDREN, :] - points[..., PARENTS, :], axis=-1
+    )
+
+
+def rebuild(points: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Points near the given ones whose bones have given lengths.
+
+    Each round moves both ends of each bone by half of what it is too long or
+    too short; in the end bones grow from the sacrum, so that it is exact.
+
+    Args:
+        points (np.ndarray): (..., 37, 3).
+        lengths (np.ndarray): (36,) of the bones of ``BONE_TREE``.
+    """
+    near, out = points.copy(), np.zeros_like(points)
+    for turn in range(LENGTH_ROUNDS + 1):
+        for (a, b), length in zip(BONE_TREE, lengths):
+            bone = near[..., b, :] - near[..., a, :]
+            now = np.linalg.norm(bone, axis=-1, keepdims=True)
+            bone = bone * (length / np.maximum(now, 1e-9))
+            if turn == LENGTH_ROUNDS:
+                out[..., b, :] = out[..., a, :] + bone
+                continue
+            middle = (near[..., a, :] + near[..., b, :]) / 2
+            near[..., a, :] = middle - bone / 2
+            near[..., b, :] = middle + bone / 2
+    return out
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def body_axis(points: np.ndarray) -> np.ndarray:
+    """(3,) unit vector from feet to head of those among (M, 37, 3) who stand
+    upright; upwards in the image where nobody does."""
+    at = KEYPOINT_IDS
+    hip, neck = points[:, at['hip']], points[:, at['neck']]
+    ankles = points[:, [at['left_ankle'], at['right_ankle']]].mean(1)
+    upright = (unit(neck - hip) * unit(hip - ankles)).sum(1) >= UPRIGHT
+    axes = unit(neck - ankles)[upright]
+    return unit(axes.sum(0)) if len(axes) else np.array([0, -1.0, 0])
+
+
+def fit_ground(points: np.ndarray, seen: np.ndarray):
+    """The ground below people, from the feet that stand on it.
+
+    The plane through the standing feet, drawn to the axis of the bodies where
+    the feet are too close together to tell its slope.
+
+    Args:
+        points (np.ndarray): (M, 37, 3) metres in the camera's axes, of people
+            in frames.
+        seen (np.ndarray): (M, 37) bool.
+
+    Returns:
+        tuple: the direction upwards (3,) and a point of the ground (3,), or
+        None where fewer than three feet points are seen.
+    """
+    seen = seen & np.isfinite(points).all(-1)
+    if seen[:, FEET].sum() < 3:
+        return None
+    whole = np.isfinite(points).all((1, 2))
+    start = up = body_axis(points[whole])
+    feet, seen = points[:, FEET], seen[:, FEET]
+    for _ in range(ROUNDS):
+        heights = np.where(seen, feet @ up, np.inf)
+        standing = heights <= heights.min(1, keepdims=True) + STANDING
+        ground = feet[standing & seen]
+        centre = np.median(ground, axis=0)
+        # Of those who jump the feet are no ground either.
+        above = (ground - centre) @ up
+        ground = ground[above <= np.median(above) + STANDING]
+        centre = ground.mean(0)
+        # Least squares for the slopes a, b of start + a e1 + b e2.
+        e1 = unit(np.cross(start, [0.0, 0, 1]))
+        e2 = np.cross(start, e1)
+        across = (ground - centre) @ np.stack([e1, e2], 1)
+        along = (ground - centre) @ start
+        square = across.T @ across / len(ground) + TRUSTED_SPREAD**2 * np.eye(2)
+        a, b = -np.linalg.solve(square, across.T @ along / len(ground))
+        up = unit(start + a * e1 + b * e2)
+    return up, centre - CLEARANCE * up
+
+
+def world_rotation(up: np.ndarray) -> np.ndarray:
+    """(3, 3) from the camera's axes to x right, y up, z to the camera."""
+    right = unit(np.array([1.0, 0, 0]) - up[0] * up)
+    return np.stack([right, up, np.cross(right, up)])

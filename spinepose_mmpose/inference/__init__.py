@@ -31,7 +31,7 @@ _EXPORTS = {
     'infer_video': 'infer',
     'iter_video': 'infer',
     'read_image': 'images',
-    'read_intrinsics': 'lifting',
+    'read_intrinsics': 'intrinsics',
     'smooth_tracks': 'smooth',
 }
 

@@ -357,7 +357,7 @@ def _make_lifting(options: dict, **others):
     from .lifting import Lifting
 
     lifting = Lifting(**given, **others)
-    lifting.shows_panel = shows
+    lifting.shows_panel = shows  # noqa
     return lifting
 
 

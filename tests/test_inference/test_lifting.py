@@ -9,18 +9,13 @@ from spinepose_mmpose.camera import (
     BONE_TREE,
     ROOT,
     body_height,
-    intrinsics_of_view,
-)
-from spinepose_mmpose.inference.formats import FORMATS, Header
-from spinepose_mmpose.inference.lifting import (
-    Calibration,
-    Lifter,
-    Lifting,
-    exif_camera,
     fit_ground,
-    read_intrinsics,
+    intrinsics_of_view,
     rebuild,
 )
+from spinepose_mmpose.inference.formats import FORMATS, Header
+from spinepose_mmpose.inference.intrinsics import exif_camera, read_intrinsics
+from spinepose_mmpose.inference.lifting import Calibration, Lifter, Lifting
 from spinepose_mmpose.inference.panel import beside_panel
 from spinepose_mmpose.inference.results import FrameResult, Person, spine_of
 from spinepose_mmpose.inference.settings import Settings
