@@ -1,10 +1,11 @@
 """Draw people into images. Needs numpy and cv2, for the spine's curve SciPy."""
 
 import colorsys
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -79,12 +80,6 @@ def identity_color(track_id: int) -> Color:
     return tuple(int(round(255 * value)) for value in rgb)
 
 
-def is_light(color: Color) -> bool:
-    """Whether black is easier to read on it than white (Rec. 709 luma)."""
-    red, green, blue = color
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 115
-
-
 class Canvas:
     """A copy of an image to draw on; :meth:`result` gives it back.
 
@@ -127,7 +122,6 @@ class Canvas:
             cv2.circle(self._image, point, radius, color, -1, SMOOTH, SHIFT)
 
     def filled(self, box: Box, color: Color) -> None:
-        """The whole of [x1, y1, x2, y2]."""
         corners = self._fixed(_corners(box))
         cv2.fillPoly(self._image, [corners], color[::-1], SMOOTH, SHIFT)
 
@@ -193,7 +187,7 @@ def first_free(
     """The first place inside an image of (w, h) that covers nothing taken."""
     for place in places:
         x1, y1, x2, y2 = place
-        is_inside = min(x1, y1) >= 0 and x2 <= size[0] and y2 <= size[1]
+        is_inside = place == moved_inside(place, size)
         if is_inside and not any(
             x1 < b[2] and x2 > b[0] and y1 < b[3] and y2 > b[1] for b in taken
         ):
@@ -276,18 +270,20 @@ class Figure:
     Attributes:
         person (Person): who it is.
         points (dict): keypoint name -> (2,) pixels, those that are shown.
-        chain (np.ndarray): (9, 2) the spine from top to bottom; NaN is not
-            shown.
         bounds (np.ndarray): (4,) [x1, y1, x2, y2] of the points; of the box
             without.
+        spine (np.ndarray): those of the 9 points of the spine from top to
+            bottom that are shown, (S,).
+        chain (np.ndarray): (S, 2) their pixels.
         line (float): width of a limb in pixels.
         letter (float): height of a capital letter in pixels.
     """
 
     person: Person
     points: dict
-    chain: np.ndarray
     bounds: np.ndarray
+    spine: np.ndarray
+    chain: np.ndarray
     line: float
     letter: float
 
@@ -300,7 +296,7 @@ def draw_people(
     style: Optional[DrawStyle] = None,
     **changes: Any,
 ) -> np.ndarray:
-    """A new image with the people drawn; the given one stays as it is.
+    """A new image (H, W, 3) uint8 BGR with the people drawn.
 
     Left is blue, right orange, the middle white, the spine a yellow curve
     that breaks at points with a low score. Sizes follow the person's and the
@@ -314,9 +310,6 @@ def draw_people(
         style (DrawStyle, optional): settings.
         changes: settings of the style by name.
 
-    Returns:
-        np.ndarray: (H, W, 3) uint8 BGR.
-
     Raises:
         ValueError: the image is not of uint8, or a setting is wrong.
     """
@@ -328,7 +321,7 @@ def draw_people(
     figures = [figure_of(canvas, one, style, spine_only) for one in people]
     figures = [figure for figure in figures if figure]
     for figure in figures if style.boxes else ():
-        _draw_box(canvas, figure)
+        _draw_box(canvas, figure.person, 0.8 * figure.line)
     for figure in figures:
         draw_figure(canvas, figure)
     _draw_texts(canvas, figures, style)
@@ -383,11 +376,13 @@ def figure_of(
         size = max(size, 0.6 * (box[2:] - box[:2]).max())
     # A box may be far too large.
     size = float(np.clip(size, 1.0, 2 * limit.max()))
+    spine = [i for i, name in enumerate(SPINE_CHAIN) if name in points]
     return Figure(
         person,
         points,
-        np.stack([points.get(name, [np.nan] * 2) for name in SPINE_CHAIN]),
         bounds,
+        np.array(spine, int),
+        np.reshape([points[SPINE_CHAIN[i]] for i in spine], (-1, 2)),
         _sized(LINE, size, limit.max()),
         _sized(TEXT, size, limit.max()),
     )
@@ -402,63 +397,60 @@ def _look(*names: str) -> tuple:
 
 def draw_figure(canvas: Canvas, figure: Figure) -> None:
     """Dark rims first, so that all parts are seen on any background."""
-    points, width = figure.points, figure.line
+    points, chain, width = figure.points, figure.chain, figure.line
     rim = max(RIM * width, 0.7)
-    limbs: dict = {}  # what looks alike is drawn in one go
+    # What looks alike is drawn in one go.
+    lines, dots = defaultdict(list), defaultdict(list)
     for a, b in LIMBS:
         if a in points and b in points:
-            limbs.setdefault(_look(a, b), []).append((points[a], points[b]))
-    dots: dict = {}
+            lines[_look(a, b)].append((points[a], points[b]))
     for name, point in points.items():
         if name not in SPINE_CHAIN:
-            dots.setdefault(_look(name), []).append(point)
-    strokes = ((rim, OUTLINE), (0.0, None))
-    for edge, outline in strokes:
-        for (share, color), lines in limbs.items():
-            canvas.lines(lines, share * width + 2 * edge, outline or color)
-    for edge, outline in strokes:
-        for (share, color), places in dots.items():
-            canvas.dots(places, share * width * DOT + edge, outline or color)
-    shown = np.isfinite(figure.chain).all(axis=1)
-    curves = [spine_curve(figure.chain[part]) for part in runs(shown)]
-    for edge, outline in strokes:
-        canvas.lines(curves, SPINE_LINE * width + 2 * edge, outline or SPINE)
-    for edge, outline in strokes:
-        canvas.dots(
-            figure.chain[shown], SPINE_DOT * width + edge, outline or SPINE
-        )
-    canvas.dots(figure.chain[shown], 0.55 * width, CENTRE)
+            dots[_look(name)].append(point)
+    gaps = np.flatnonzero(np.diff(figure.spine) > 1) + 1
+    curves = [spine_curve(part) for part in np.split(chain, gaps)]
+    _rimmed(
+        canvas.lines,
+        [(p, share * width, color) for (share, color), p in lines.items()],
+        2 * rim,
+    )
+    _rimmed(
+        canvas.dots,
+        [(p, share * width * DOT, color) for (share, color), p in dots.items()],
+        rim,
+    )
+    _rimmed(canvas.lines, [(curves, SPINE_LINE * width, SPINE)], 2 * rim)
+    _rimmed(canvas.dots, [(chain, SPINE_DOT * width, SPINE)], rim)
+    canvas.dots(chain, 0.55 * width, CENTRE)
 
 
-def runs(shown: np.ndarray) -> List[np.ndarray]:
-    """Indices of the stretches of True in (N,) bool."""
-    at = np.flatnonzero(shown)
-    parts = np.split(at, np.flatnonzero(np.diff(at) > 1) + 1)
-    return [part for part in parts if len(part)]
+def _rimmed(stroke: Callable, groups: Sequence, rim: float) -> None:
+    """Draw groups of (places, size, colour), first all of them larger."""
+    for places, size, _ in groups:
+        stroke(places, size + rim, OUTLINE)
+    for places, size, color in groups:
+        stroke(places, size, color)
 
 
-def _draw_box(canvas: Canvas, figure: Figure) -> None:
-    person = figure.person
+def _draw_box(canvas: Canvas, person: Person, width: float) -> None:
     box = np.asarray(person.bbox, dtype=np.float64)
     if not np.isfinite(box).all():
         return
     # Edges beyond the image would not be seen as a box.
     box = np.clip(box, 0, [canvas.width - 1, canvas.height - 1] * 2)
-    width = figure.line * 0.8
     color = CENTRE
     if person.track_id is not None:
         color = identity_color(person.track_id)
     corners = _corners(box)
     edges = [corners + corners[:1]]
-    canvas.lines(edges, width + max(0.8 * width, 1.2), OUTLINE)
-    canvas.lines(edges, width, color)
+    _rimmed(canvas.lines, [(edges, width, color)], max(0.8 * width, 1.2))
 
 
 def _draw_texts(canvas: Canvas, figures, style: DrawStyle) -> None:
     taken: List[Box] = []
     for figure in figures:
         reach = 1.5 * figure.line
-        for x, y in figure.chain[np.isfinite(figure.chain).all(axis=1)]:
+        for x, y in figure.chain:
             taken.append((x - reach, y - reach, x + reach, y + reach))
     for figure in figures if style.ids else ():
         if figure.person.track_id is not None:
@@ -489,21 +481,20 @@ def _draw_tag(canvas: Canvas, figure: Figure, style, taken: List[Box]) -> None:
     x1, y1, x2, y2 = box
     canvas.filled((x1 - rim, y1 - rim, x2 + rim, y2 + rim), OUTLINE)
     canvas.filled(box, color)
-    letters = OUTLINE if is_light(color) else CENTRE
+    # Whether black is easier to read on it than white (Rec. 709 luma).
+    is_light = np.dot(color, [0.2126, 0.7152, 0.0722]) > 115
+    letters = OUTLINE if is_light else CENTRE
     canvas.text(text, (x1 + pad, y2 - pad), height, letters)
 
 
 def _draw_vertebrae(canvas: Canvas, figure: Figure, taken: List[Box]) -> None:
     line, height = figure.line, figure.letter
-    at = np.flatnonzero(np.isfinite(figure.chain).all(axis=1))
-    if not len(at):
-        return
     pad, distance = 0.22 * height, 2.2 * line + 0.3 * height
-    for i, normal in zip(at, _normals(figure, at)):
+    for i, point, normal in zip(figure.spine, figure.chain, _normals(figure)):
         text = VERTEBRAE[SPINE_CHAIN[i]]
         width, tall = canvas.text_size(text, height)
         size = (width + 2 * pad, tall + 2 * pad)
-        places = places_beside(figure.chain[i], normal, size, distance)
+        places = places_beside(point, normal, size, distance)
         box = first_free(places, taken, canvas.size)
         if box is None:
             continue
@@ -512,13 +503,15 @@ def _draw_vertebrae(canvas: Canvas, figure: Figure, taken: List[Box]) -> None:
         canvas.text(text, corner, height, SPINE, rim=OUTLINE)
 
 
-def _normals(figure: Figure, at: np.ndarray) -> np.ndarray:
-    """(N, 2) across the chain at N of its points, all to one side.
+def _normals(figure: Figure) -> np.ndarray:
+    """(S, 2) across the chain, all to one side.
 
     The side with clearly fewer keypoints, which is the back of a person seen
     from the side; else the right of the image, below a person who lies.
     """
-    chain = figure.chain[at]
+    chain = figure.chain
+    if not len(chain):
+        return chain
     padded = np.vstack([chain[:1], chain, chain[-1:]])
     along = padded[2:] - padded[:-2]
     length = np.linalg.norm(along, axis=1, keepdims=True)

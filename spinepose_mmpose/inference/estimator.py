@@ -24,8 +24,6 @@ from .results import SPINE_ONLY, FrameResult, Person, stack_people
 
 # A file, an array as cv2.imread gives it, or a Pillow image.
 Image = Union[str, Path, np.ndarray, 'PIL.Image.Image']  # noqa: F821
-LARGEST_BATCH = 1024
-MOST_THREADS = 1024
 
 
 class SpinePoseEstimator:
@@ -105,21 +103,17 @@ class SpinePoseEstimator:
         lifting=None,
     ) -> None:
         for name, value, largest in (
-            ('batch_size', batch_size, LARGEST_BATCH),
-            ('threads', threads or None, MOST_THREADS),
+            ('batch_size', batch_size, 1024),
+            ('threads', threads or None, 1024),
             ('max_people', max_people, float('inf')),
         ):
             if value is not None and not 1 <= value <= largest:
                 raise ValueError(
                     f'{name} is {value}, a number from 1 to {largest} expected'
                 )
+        name = mode if model is None else model
         files = find_files(
-            mode if model is None else model,
-            model_version,
-            backend,
-            config,
-            checkpoint,
-            progress,
+            name, model_version, backend, config, checkpoint, progress
         )
         if half and backend == 'auto':
             files = half_on_cpu(files, device)
@@ -132,8 +126,7 @@ class SpinePoseEstimator:
                 'decodes keypoints by itself'
             )
         self.flip_test, self.lifting = flip_test, lifting
-        self.batch_size = batch_size
-        self.max_people = max_people
+        self.batch_size, self.max_people = batch_size, max_people
         # Other backends call devices otherwise.
         is_shared = files.backend == 'onnxruntime' or device == 'cpu'
         self._create_detector = partial(
@@ -165,16 +158,13 @@ class SpinePoseEstimator:
     @property
     def model_name(self) -> str:
         """Name in the model table, else what the file says or is called."""
-        if self.files.info is not None:
-            return self.files.info.name
-        return self.spec.model or self.files.path.name
+        info = self.files.info
+        return info.name if info else self.spec.model or self.files.path.name
 
     @property
     def licence(self) -> str:
         """Of the weights; '' if unknown."""
-        if self.files.info is not None:
-            return self.files.info.licence
-        return self.spec.licence
+        return (self.files.info or self.spec).licence
 
     @property
     def names(self) -> Tuple[str, ...]:
@@ -197,18 +187,14 @@ class SpinePoseEstimator:
     def __call__(
         self, image: Image, bboxes=None
     ) -> Tuple[np.ndarray, np.ndarray]:
-        """Keypoints and scores of everybody in an image.
+        """Keypoints (N, K, 2) in pixels and scores (N, K) of everybody in an
+        image, float32; with lifting also (N, K, 3) metres.
 
         Args:
             image (Image): a file, an array, or a Pillow image, see
                 :func:`.as_image`.
             bboxes (Sequence, optional): (N, 4) [x1, y1, x2, y2] in pixels;
                 detected if None.
-
-        Returns:
-            tuple: keypoints (N, K, 2) float32 in pixels of the image, scores
-            (N, K) float32. N is 0 where nobody is. With lifting also (N, K,
-            3) metres.
         """
         people = self.predict(image, bboxes)
         flat = stack_people(people, self.num_keypoints)
@@ -219,12 +205,8 @@ class SpinePoseEstimator:
     def predict(
         self, image: Image, bboxes=None, bbox_scores=None
     ) -> Tuple[Person, ...]:
-        """Everybody in an image, as objects.
-
-        Args:
-            image, bboxes: as in :meth:`__call__`.
-            bbox_scores (Sequence, optional): (N,) of the boxes; 1 if None.
-        """
+        """Everybody in an image, as objects; ``bbox_scores`` (N,) are those of
+        the boxes, 1 if None."""
         image = as_image(image)
         (people,) = self.predict_batch([image], [bboxes], [bbox_scores])
         if self.lifting is None:
@@ -238,16 +220,13 @@ class SpinePoseEstimator:
         bboxes: Sequence,
         bbox_scores: Optional[Sequence] = None,
     ) -> List[Tuple[Person, ...]]:
-        """Everybody in several images, in one network batch.
+        """Everybody in each of several images, in one network batch and in the
+        order of the boxes.
 
         Args:
-            images (Sequence): I images.
             bboxes (Sequence): (N, 4) of each image, in pixels of it; detected
                 where None.
             bbox_scores (Sequence, optional): (N,) of each image; 1 if None.
-
-        Returns:
-            list: the people of each image, in the order of the boxes.
         """
         scores = [None] * len(images) if bbox_scores is None else bbox_scores
         if not len(images) == len(bboxes) == len(scores):
@@ -274,15 +253,13 @@ class SpinePoseEstimator:
     def pose(
         self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray]
     ) -> List[Tuple[np.ndarray, np.ndarray]]:
-        """From boxes to keypoints, in one network batch for everybody.
+        """From boxes to keypoints (N, K, 2) and scores (N, K) of each image,
+        in one network batch for everybody.
 
         Args:
-            images (Sequence): I images (H, W, 3) uint8 BGR.
+            images (Sequence): (H, W, 3) uint8 BGR.
             boxes (Sequence): (N, 4) float32 of each image, [x1, y1, x2, y2]
                 in pixels.
-
-        Returns:
-            list: keypoints (N, K, 2) float32 and scores (N, K) of each image.
 
         Raises:
             FloatingPointError: the network gave something that is no number.
@@ -325,10 +302,8 @@ class SpinePoseEstimator:
         return decode(outputs, self.spec.split_ratio)
 
     def detect(self, image: Image) -> Tuple[np.ndarray, np.ndarray]:
-        """Boxes (N, 4) float32 [x1, y1, x2, y2] and scores (N,) float32.
-
-        Without a detector, one box around the whole image.
-        """
+        """Boxes (N, 4) float32 [x1, y1, x2, y2] and scores (N,) float32;
+        without a detector, one box around the whole image."""
         image = as_image(image)
         if self.detector is None:
             h, w = image.shape[:2]
@@ -336,29 +311,19 @@ class SpinePoseEstimator:
         boxes, scores = self.detector(image)
         return boxes[: self.max_people], scores[: self.max_people]
 
-    def visualize(
-        self,
-        image: Image,
-        keypoints: np.ndarray,
-        scores: np.ndarray,
-        **style,
-    ) -> np.ndarray:
-        """A drawing of poses on a copy of the image.
+    def visualize(self, image: Image, keypoints, scores, **style) -> np.ndarray:
+        """A drawing (H, W, 3) uint8 BGR of poses on a copy of the image.
 
         Args:
-            image (Image): see :func:`.as_image`.
             keypoints (np.ndarray): (N, K, 2) in pixels.
             scores (np.ndarray): (N, K).
             style: settings of :class:`.DrawStyle`.
-
-        Returns:
-            np.ndarray: (H, W, 3) uint8 BGR.
         """
-        from .draw import DrawStyle, draw_people
+        from .draw import draw_people
 
         boxes = [np.hstack([np.min(p, 0), np.max(p, 0)]) for p in keypoints]
         people = [
             Person(*map(np.float32, person), names=self.names)
             for person in zip(keypoints, scores, boxes)
         ]
-        return draw_people(as_image(image), people, style=DrawStyle(**style))
+        return draw_people(as_image(image), people, **style)

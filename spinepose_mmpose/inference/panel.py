@@ -16,19 +16,20 @@ BELOW = 0.2  # of them below the ground
 VIEWS = (('from the camera', 0, 1.0), ('from the side', 2, -1.0))
 
 
-def lifting_panel(
-    people: Sequence[Person], height: int, in_world: bool = True
+def beside_panel(
+    image: np.ndarray, people: Sequence[Person], in_world: bool = True
 ) -> np.ndarray:
-    """(H, W, 3) uint8 BGR: two views of people in 3D, a line per half metre.
+    """An image (H, W, 3) uint8 BGR, and to its right two views of people in
+    3D, a line per half metre.
 
     Args:
         people (Sequence): with ``keypoints_3d``; others are left out.
-        height (int): of the panel in pixels.
         in_world (bool): their axes are those of the world; the camera's
             otherwise, whose views are around the first person's sacrum.
     """
+    height = len(image)
     width = max(160, height // 2) // 2 * 2  # even, for video encoders
-    image = np.full((height, width, 3), PAPER, np.uint8)
+    panel = np.full((height, width, 3), PAPER, np.uint8)
     shown = [
         (person, np.float64(person.keypoints_3d))
         for person in people
@@ -37,19 +38,13 @@ def lifting_panel(
     ]
     half = height // 2
     for row, (name, axis, sign) in enumerate(VIEWS):
-        view = image[row * half : row * half + half]
+        view = panel[row * half : row * half + half]
         _draw_view(view, shown, axis, sign, in_world)
         cv2.putText(
             view, name, (8, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.45, INK, 1,
             cv2.LINE_AA,
         )  # fmt: skip
-    cv2.line(image, (0, half), (width, half), INK, 1)
-    return image
-
-
-def beside_panel(image, people, in_world: bool = True) -> np.ndarray:
-    """An image with :func:`lifting_panel` to its right."""
-    panel = lifting_panel(people, len(image), in_world)
+    cv2.line(panel, (0, half), (width, half), INK, 1)
     return np.hstack([image, panel])
 
 

@@ -15,7 +15,6 @@ from spinepose_mmpose.inference.draw import (
     identity_color,
     moved_inside,
     places_beside,
-    runs,
     spine_curve,
 )
 from spinepose_mmpose.metainfo import SKELETON, SPINE_CHAIN
@@ -318,12 +317,6 @@ def test_curve_of_few_or_equal_points():
     np.testing.assert_array_equal(spine_curve(two), two)
     same = np.array([[0.0, 0], [0, 0], [5, 0], [5, 0], [5, 5]])
     assert np.isfinite(spine_curve(same)).all()
-
-
-def test_runs():
-    shown = np.array([True, True, False, True, False, False, True])
-    assert [part.tolist() for part in runs(shown)] == [[0, 1], [3], [6]]
-    assert runs(np.zeros(3, bool)) == []
 
 
 def test_places_do_not_overlap():
