@@ -56,6 +56,7 @@ exit code: 0 all inputs were done, 1 something failed, 2 a wrong option, 3 a
 video ended early, 130 interrupted. More: docs/inference.md"""
 
 INCOMPLETE, INTERRUPTED = 3, 130
+FINISHED = 'finished before'
 # Unreadable frames that are named.
 NAMED = 5
 # From one sign of progress to the next: seconds where stderr is no terminal,
@@ -191,7 +192,7 @@ def run_command(
         check_window()
     report = ConsoleReport(settings.quiet, settings.log_json, bar=index == 0)
     run = Run(settings, jobs, report, environment)
-    make_folders(jobs, settings)
+    make_folders(jobs)
     if others:
         report.warn(
             f'{len(others)} files are neither image nor video by their names '
@@ -329,10 +330,10 @@ class ConsoleReport:
             **asdict(tally),
         )
 
-    def skipped(self, job: Job, reason: str) -> None:
-        """A job was left out."""
-        text = f'{job.source}: left out, {reason}'
-        self._tell('skipped', text, input=job.source, why=reason)
+    def skipped(self, job: Job) -> None:
+        """A run before this one has done a job."""
+        text = f'{job.source}: left out, {FINISHED}'
+        self._tell('skipped', text, input=job.source, why=FINISHED)
 
     def failed(self, job: Job, error) -> None:
         """A job could not be done."""

@@ -2,8 +2,8 @@
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from typing import Dict, Iterator, List, Sequence, Tuple
+from dataclasses import dataclass, replace
+from typing import Iterator, List, Sequence, Tuple
 
 from ..utils import sweep
 from .formats import FORMATS, Format
@@ -33,19 +33,38 @@ class Job:
         kind (str): ``PHOTO`` or ``CLIP``.
         name (str): what its outputs are called.
         drawn (str): the drawn image or video, '' for none.
-        results (dict): name of a format -> path, see :meth:`.Format.target`.
+        results (tuple): (:class:`.Format`, path), see :meth:`.Format.target`.
     """
 
     source: str
     kind: str
     name: str
     drawn: str = ''
-    results: Dict[str, str] = field(default_factory=dict)
+    results: Tuple[Tuple[Format, str], ...] = ()
+
+    @property
+    def is_clip(self) -> bool:
+        return self.kind == CLIP
 
     @property
     def outputs(self) -> List[str]:
         """Paths of the results, then of the drawing."""
-        return [*self.results.values(), *([self.drawn] if self.drawn else [])]
+        drawn = [self.drawn] if self.drawn else []
+        return [path for _, path in self.results] + drawn
+
+    def samples(self) -> List[str]:
+        """Files like those that will be written."""
+        samples = [self.drawn] if self.drawn else []
+        for kind, path in self.results:
+            samples.append(kind.sample(path, self.name, self.is_clip))
+        return samples
+
+    def existing(self) -> List[str]:
+        """Files that are there already where the outputs go."""
+        found = [self.drawn] if os.path.exists(self.drawn) else []
+        for kind, path in self.results:
+            found += kind.existing(path, self.name)
+        return found
 
 
 def find_jobs(settings: Settings) -> Tuple[List[Job], List[str]]:
@@ -142,26 +161,28 @@ def plan_outputs(jobs: Sequence[Job], settings: Settings) -> List[Job]:
     names = list(dict.fromkeys(settings.save_format)) or ['openpose']
     if to_file:
         names = [_format_of(saved, settings.save_format)]
-    wanted = [(FORMATS[n](settings), saved, to_file) for n in names if saved]
+    wanted = [(FORMATS[name], saved, to_file) for name in names if saved]
     if settings.report:
-        wanted.append((FORMATS['report'](settings), settings.report, to_page))
+        wanted.append((FORMATS['report'], settings.report, to_page))
     for kind, _, _ in wanted:
-        kind.check()
+        kind(settings).check()
     planned = []
     for job in jobs:
-        results = {
-            kind.name: _results(job, kind, path, is_file, len(jobs) == 1)
-            for kind, path, is_file in wanted
-        }
+        results = {}
+        for make, path, is_file in wanted:
+            kind = make(settings, job.source)
+            target = _target(job, kind, path, is_file, len(jobs) == 1)
+            results[kind.name] = kind, target
         if settings.angles and saved:
             stem = os.path.join(saved, job.name)
             if to_file:
                 stem = os.path.splitext(saved)[0]
-            results['angles'] = stem + FORMATS['angles'].extension
-            if job.kind == CLIP and settings.tracking:
-                results['mot'] = stem + FORMATS['mot'].extension
+            has_movement = job.is_clip and settings.tracking
+            for name in ('angles', 'mot') if has_movement else ('angles',):
+                kind = FORMATS[name](settings, job.source)
+                results[name] = kind, stem + kind.extension
         path = _drawing(job, drawn, to_image) if drawn else ''
-        planned.append(replace(job, drawn=path, results=results))
+        planned.append(replace(job, drawn=path, results=(*results.values(),)))
     return planned
 
 
@@ -197,7 +218,7 @@ def _format_of(path: str, formats: Sequence[str]) -> str:
 
 
 def _drawing(job: Job, path: str, is_file: bool) -> str:
-    extensions = IMAGE_OUTPUTS if job.kind == PHOTO else VIDEO_OUTPUTS
+    extensions = VIDEO_OUTPUTS if job.is_clip else IMAGE_OUTPUTS
     if is_file:
         if os.path.splitext(path)[1].lower() not in extensions:
             raise ValueError(
@@ -207,21 +228,21 @@ def _drawing(job: Job, path: str, is_file: bool) -> str:
         return path
     extension = os.path.splitext(job.source)[1].lower()
     if extension not in extensions or is_address(job.source):
-        extension = '.png' if job.kind == PHOTO else '.mp4'
+        extension = '.mp4' if job.is_clip else '.png'
     return os.path.join(path, job.name + extension)
 
 
-def _results(
+def _target(
     job: Job, kind: Format, path: str, is_file: bool, alone: bool
 ) -> str:
-    if job.kind == PHOTO and not kind.for_photographs:
+    if not job.is_clip and not kind.for_photographs:
         raise ValueError(
             f'{job.source} is a photograph: {kind.name.upper()} holds '
             'movements, so that it needs a video'
         )
     if not is_file:
-        return kind.target(path, job.name, job.kind == CLIP, alone)
-    if job.kind == CLIP and not kind.in_one_file:
+        return kind.target(path, job.name, job.is_clip, alone)
+    if job.is_clip and not kind.in_one_file:
         raise ValueError(
             f'-s {path} is one file, but {job.source} is a video, of which '
             f'{kind.name} is one file per frame: name a folder, or a '
@@ -248,8 +269,7 @@ def check_outputs(
     inputs += [settings.checkpoint, settings.detector, settings.detector_config]
     taken = {os.path.realpath(p): p for p in inputs if p and os.path.exists(p)}
     for job in jobs:
-        present = existing_outputs(job, settings)
-        samples = _samples(job, settings)
+        samples, present = job.samples(), job.existing()
         for path in [*samples, *present]:
             if os.path.realpath(path) in taken:
                 raise ValueError(
@@ -260,7 +280,7 @@ def check_outputs(
             _check_place(path)
         if settings.overwrite or settings.resume or not job.outputs:
             continue
-        if job.kind == CLIP and Record(job.outputs[0]).is_interrupted():
+        if job.is_clip and Record(job.outputs[0]).is_interrupted():
             raise ValueError(
                 f'a run on {job.source} was interrupted: --resume goes on '
                 'with it, --overwrite begins again'
@@ -272,28 +292,12 @@ def check_outputs(
             )
 
 
-def existing_outputs(job: Job, settings: Settings) -> List[str]:
-    """Files that are there already where outputs of a job go."""
-    found = [job.drawn] if os.path.exists(job.drawn) else []
-    for name, path in job.results.items():
-        found += FORMATS[name](settings).existing(path, job.name)
-    return found
-
-
-def make_folders(jobs: Sequence[Job], settings: Settings) -> None:
+def make_folders(jobs: Sequence[Job]) -> None:
     """Make every folder that outputs go to, and sweep it."""
-    paths = [path for job in jobs for path in _samples(job, settings)]
+    paths = [path for job in jobs for path in job.samples()]
     for folder in {os.path.dirname(os.path.realpath(path)) for path in paths}:
         os.makedirs(folder, exist_ok=True)
         sweep(folder)
-
-
-def _samples(job: Job, settings: Settings) -> List[str]:
-    """Files like those that will be written."""
-    return [job.drawn] * bool(job.drawn) + [
-        FORMATS[name](settings).sample(path, job.name, job.kind == CLIP)
-        for name, path in job.results.items()
-    ]
 
 
 def _check_place(path: str) -> None:

@@ -77,26 +77,28 @@ class Record:
 
     Args:
         output (str): the first of its outputs.
+        facts (dict): what the outputs depend on: ``results`` and ``files``,
+            name -> plain value, and ``targets``, their paths.
 
     Attributes:
-        facts (dict): what the outputs depend on, plain values.
+        known (dict): the facts of the run before.
         written (list, optional): their files; None if there is work left.
         stale (list): files of runs before this one, which it replaces.
         header (Header): of the input.
         tally (Tally): of the frames in the journal.
         last (int): index of the last frame in the journal, -1 if none.
-        state (dict, optional): of the loop after it, None at the start.
         complete (bool): all frames are in the journal.
         shortfall (str): what is missing of the input, see :class:`.Source`.
+        file: the journal, None while no frame can be appended.
     """
 
-    def __init__(self, output: str):
+    def __init__(self, output: str, facts: Optional[dict] = None):
         folder, name = os.path.split(os.path.abspath(output))
         if len(os.fsencode(name)) > LONGEST_NAME:
             name = hashlib.sha256(os.fsencode(name)).hexdigest()
         self.folder = os.path.join(folder, FOLDER)
         self.path = os.path.join(self.folder, name)
-        self.facts: dict = {}
+        self.facts, self.known = facts, {}
         self.written: Optional[List[str]] = None
         self.stale: List[str] = []
         self.header, self.file = Header(), None
@@ -116,16 +118,15 @@ class Record:
         try:
             with open(f'{self.path}.json', encoding='utf-8') as file:
                 content = json.load(file)
-            facts = content['facts']
-            self.facts = dict(
-                results=dict(facts['results']),
-                files=dict(facts['files']),
-                targets=list(facts['targets']),
+            known, written = content['facts'], content['written']
+            self.known = dict(
+                results=dict(known['results']),
+                files=dict(known['files']),
+                targets=list(known['targets']),
             )
             self.header = Header.from_json(content['header'])
             self.stale = self._absolute(content['stale'])
-            if content['written'] is not None:
-                self.written = self._absolute(content['written'])
+            self.written = None if written is None else self._absolute(written)
         except FileNotFoundError:
             return False
         except DAMAGE as error:
@@ -139,17 +140,34 @@ class Record:
         except DamagedRecord:
             return False
 
-    def begin(self, facts: dict, header: Header, journal: bool = True) -> None:
-        """Begin anew; of what was done before only its files are kept in
-        mind.
+    def is_done(self, source: str, loop=None) -> bool:
+        """Whether the run before, which was loaded, left nothing to do.
 
         Args:
-            facts (dict): what the outputs depend on.
-            header (Header): of the input.
-            journal (bool): frames will be appended.
+            source (str): the input, for the message.
+            loop (FrameLoop, optional): of a clip; if the run was interrupted,
+                it takes up its state, and the journal is open afterwards.
+
+        Raises:
+            ValueError: the outputs depended on something else.
+            DamagedRecord: the journal cannot be read.
         """
+        self._check_same('results', source)
+        if self.written is None and loop is not None:
+            self._resume(loop)
+            return False
+        self._check_same('files', source)
+        if self.known['targets'] != self.facts['targets']:
+            return False
+        return self.written is not None and all(
+            os.path.exists(path) for path in self.written
+        )
+
+    def begin(self, header: Header, journal: bool = True) -> None:
+        """Begin anew; of what was done before only its files are kept in
+        mind. With a journal frames will be appended."""
         self._forget_frames()
-        self.facts, self.header = facts, header
+        self.header = header
         self.stale, self.written = self.stale + (self.written or []), None
         os.makedirs(self.folder, exist_ok=True)
         if journal:
@@ -158,58 +176,21 @@ class Record:
             self._save_state()
         self._save()
 
-    def resume(self, loop) -> None:
-        """Go on with the journal of what was loaded.
-
-        Args:
-            loop (FrameLoop): takes up its state.
-
-        Raises:
-            DamagedRecord: it cannot be read.
-        """
-        try:
-            with open(f'{self.path}.state', encoding='utf-8') as file:
-                saved = json.load(file)
-            self._open('r+b')
-            self.file.truncate(saved['bytes'])
-            self.file.seek(0, os.SEEK_END)
-            self.complete, self.state = saved['complete'], saved['state']
-            self.shortfall = saved['shortfall']
-            for result in self.results():
-                self.tally.add(result)
-                self.last = result.frame_index
-            if self.last != saved['last']:
-                raise ValueError('lines are missing')
-            if self.state is not None:
-                loop.load_state(self.state)
-        except (FileNotFoundError, *DAMAGE) as error:
-            self.close()
-            raise DamagedRecord from error
-
     def append(
         self, result: FrameResult, state: Optional[dict] = None
     ) -> FrameResult:
-        """Add a frame.
-
-        Args:
-            result (FrameResult): of it.
-            state (dict, optional): to go on from after this frame.
-
-        Returns:
-            FrameResult: the result as it will be read.
-        """
+        """Add a frame and, with the state to go on from after it, make sure
+        that it stays; returns the result as it will be read."""
         result = rounded_result(result)
         self.file.write((json.dumps(frame_record(result)) + '\n').encode())
-        self.tally.add(result)
-        self.last = result.frame_index
+        self._count(result)
         if state is not None:
-            self.state = state
-            self._save_state()
+            self._save_state(state)
         return result
 
     def finish(self, shortfall: str = '') -> None:
         """No frame will follow."""
-        self.complete, self.state, self.shortfall = True, None, shortfall
+        self.complete, self.shortfall = True, shortfall
         self._save_state()
 
     def results(self) -> Iterator[FrameResult]:
@@ -255,23 +236,46 @@ class Record:
 
     def _forget_frames(self) -> None:
         self.tally, self.last = Tally(), -1
-        self.state: Optional[dict] = None
         self.complete, self.shortfall = False, ''
+
+    def _count(self, result: FrameResult) -> None:
+        self.tally.add(result)
+        self.last = result.frame_index
+
+    def _resume(self, loop) -> None:
+        try:
+            with open(f'{self.path}.state', encoding='utf-8') as file:
+                saved = json.load(file)
+            self._open('r+b')
+            self.file.truncate(saved['bytes'])
+            self.file.seek(0, os.SEEK_END)
+            self.complete = saved['complete']
+            self.shortfall = saved['shortfall']
+            for result in self.results():
+                self._count(result)
+            if self.last != saved['last']:
+                raise ValueError('lines are missing')
+            if saved['state'] is not None:
+                loop.load_state(saved['state'])
+        except (FileNotFoundError, *DAMAGE) as error:
+            self.close()
+            raise DamagedRecord from error
 
     def _absolute(self, paths: Sequence[str]) -> List[str]:
         return [
             os.path.normpath(os.path.join(self.folder, path)) for path in paths
         ]
 
-    def _save(self) -> None:
-        def relative(paths):
-            return [os.path.relpath(path, self.folder) for path in paths]
+    def _relative(self, paths: Sequence[str]) -> List[str]:
+        return [os.path.relpath(path, self.folder) for path in paths]
 
+    def _save(self) -> None:
+        written = self.written
         content = dict(
             facts=self.facts,
             header=self.header.to_json(),
-            written=None if self.written is None else relative(self.written),
-            stale=relative(self.stale),
+            written=None if written is None else self._relative(written),
+            stale=self._relative(self.stale),
         )
         write_text(f'{self.path}.json', json.dumps(content))
 
@@ -292,7 +296,7 @@ class Record:
             except OSError:  # a file system without locks
                 pass
 
-    def _save_state(self) -> None:
+    def _save_state(self, state: Optional[dict] = None) -> None:
         self.file.flush()
         os.fsync(self.file.fileno())
         content = dict(
@@ -300,9 +304,23 @@ class Record:
             last=self.last,
             complete=self.complete,
             shortfall=self.shortfall,
-            state=self.state,
+            state=state,
         )
         write_text(f'{self.path}.state', json.dumps(content))
+
+    def _check_same(self, kind: str, source: str) -> None:
+        old, new = self.known[kind], self.facts[kind]
+        for name in sorted(set(old) | set(new)):
+            was, now = (facts.get(name, 'not given') for facts in (old, new))
+            if was == now:
+                continue
+            change = f'{name} was {was}, and is {now} now'
+            if not name.startswith('-'):
+                change = f'{name} is not what it was'
+            raise ValueError(
+                f'{source}: what an earlier run left does not fit: {change} '
+                '(use the same command, or --overwrite to begin again)'
+            )
 
 
 def digest_of(path: str) -> str:
@@ -325,27 +343,3 @@ def digest_of(path: str) -> str:
             digest.update(os.fsencode(os.path.basename(file)))
             digest.update(digest_of(file).encode())
     return digest.hexdigest()[:32]
-
-
-def check_same(old: dict, new: dict, source: str) -> None:
-    """Compare what outputs depend on with what they depended on.
-
-    Args:
-        old, new (dict): name -> value; options that are not there have their
-            defaults.
-        source (str): the input, for the message.
-
-    Raises:
-        ValueError: they differ; names what.
-    """
-    for name in sorted(set(old) | set(new)):
-        was, now = (values.get(name, 'not given') for values in (old, new))
-        if was == now:
-            continue
-        change = f'{name} was {was}, and is {now} now'
-        if not name.startswith('-'):
-            change = f'{name} is not what it was'
-        raise ValueError(
-            f'{source}: what an earlier run left does not fit: {change} (use '
-            'the same command, or --overwrite to begin again)'
-        )

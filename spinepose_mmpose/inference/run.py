@@ -13,18 +13,17 @@ import numpy as np
 
 from ..utils import replaced
 from .boxes import BoxFile
-from .formats import FORMATS, Frames, Header, rounded_result
+from .formats import Frames, Header, rounded_result
 from .images import load_image
-from .jobs import CLIP, PHOTO, Job, existing_outputs
-from .record import DamagedRecord, Record, check_same, digest_of
+from .jobs import Job
+from .record import DamagedRecord, Record, digest_of
 from .results import SPINE_ONLY, FrameResult, spine_of
-from .settings import FILES, RESULTS, Settings
+from .settings import FILES, RESULTS, Position, Settings
 from .stream import FrameLoop, ahead, stream
 from .video import WHOLE, Frame, SourceInfo, open_source
 from .video_writer import written_video
 
 ERRORS = (OSError, ValueError, FloatingPointError)
-NEW, RESUMED, DONE = 'new', 'resumed', 'done'
 TITLE = 'spinepose-mmpose'
 LARGEST = 1280  # pixels of the longer side of a window
 Pairs = Iterator[Tuple[Optional[np.ndarray], FrameResult]]
@@ -48,7 +47,7 @@ class Run:
     ):
         self.settings, self.jobs, self.report = settings, jobs, report
         self.source, self.scratch = None, ''  # a folder, see run_jobs
-        if len(jobs) == 1 and jobs[0].kind == CLIP:
+        if len(jobs) == 1 and jobs[0].is_clip:
             # At once, so that a wrong file is told before models are loaded.
             self.source = open_source(jobs[0].source, settings.sequence)
         self.boxes = BoxFile(settings.boxes) if settings.boxes else None
@@ -80,7 +79,7 @@ class Run:
         if settings.vis_path or settings.show:
             self.draw = drawing(settings)
         if self.boxes is not None:
-            photos = [job.source for job in jobs if job.kind == PHOTO]
+            photos = [job.source for job in jobs if not job.is_clip]
             self.boxes.match(photos, has_clips=len(photos) < len(jobs))
 
     def failed(self, job: Job, error: Exception) -> None:
@@ -92,37 +91,28 @@ class Run:
     def record(self, job: Job) -> Record:
         """Of a job; of one without outputs it is thrown away."""
         scratch = os.path.join(self.scratch, job.name)
-        return Record(job.outputs[0] if job.outputs else scratch)
-
-    def header(self, job: Job, size, rate=None) -> Header:
-        """Of a job, with the names of all keypoints."""
-        axes = ''
-        if self.lifting is not None:
-            axes = 'world' if self.lifting.in_world else 'camera'
-        return Header(
-            job.name,
-            tuple(self.estimator.names),
-            rate,
-            tuple(size),
-            self.estimator.model_name,
-            self.estimator.licence,
-            axes,
-        )
-
-    def facts(self, job: Job) -> dict:
-        """What the outputs of a job depend on."""
         digests = {**self.digests, 'the input': digest_of(job.source)}
-        return dict(
+        facts = dict(
             results={**self.settings.values(RESULTS), **digests},
             files=self.settings.values(FILES),
             targets=job.outputs,
         )
+        return Record(job.outputs[0] if job.outputs else scratch, facts)
+
+    def header(self, job: Job, size, rate=None) -> Header:
+        """Of a job, with the names of all keypoints."""
+        one, axes = self.estimator, ''
+        if self.lifting is not None:
+            axes = 'world' if self.lifting.in_world else 'camera'
+        return Header(
+            job.name, tuple(one.names), rate, tuple(size), one.model_name,
+            one.licence, axes,
+        )  # fmt: skip
 
     def write(self, job: Job, header: Header, frames: Frames) -> List[str]:
         """Write the results of a job; returns the files."""
         written = []
-        for name, path in job.results.items():
-            kind = FORMATS[name](self.settings, job.source)
+        for kind, path in job.results:
             if self.settings.spine_only and not kind.measures:
                 head = replace(header, keypoints=SPINE_ONLY)
                 written += kind.write(
@@ -131,6 +121,33 @@ class Run:
             else:
                 written += kind.write(path, header, frames)
         return written
+
+    def is_done(self, job: Job, record: Record, loop=None) -> bool:
+        """Whether a run before this one left nothing to do, see
+        :meth:`.Record.is_done`.
+
+        Raises:
+            ValueError: what is there was made otherwise, or nobody knows how.
+        """
+        try:
+            is_known = record.load()
+            if not self.settings.resume:
+                return False
+            for path in () if is_known else job.existing():
+                raise ValueError(
+                    f'{path} exists, but there is no record of how it was '
+                    'made: --overwrite replaces it'
+                )
+            is_done = is_known and record.is_done(job.source, loop)
+        except DamagedRecord:
+            self.report.warn(
+                f'{job.source}: the record of an earlier run cannot be read '
+                f'and is now {record.set_aside()}; the work starts afresh'
+            )
+            return False
+        if is_done:
+            self.report.skipped(job)
+        return is_done
 
 
 def drawing(settings: Settings) -> Callable:
@@ -169,59 +186,13 @@ def run_jobs(run: Run) -> None:
         ValueError, OSError, FloatingPointError: the only job failed.
     """
     with tempfile.TemporaryDirectory(prefix='spinepose-') as run.scratch:
-        run_photos([job for job in run.jobs if job.kind == PHOTO], run)
-        for job in run.jobs:
-            if job.kind == PHOTO:
-                continue
+        run_photos([job for job in run.jobs if not job.is_clip], run)
+        for job in [job for job in run.jobs if job.is_clip]:
             try:
                 with closing(run.record(job)) as record:
                     run_clip(job, run, record)
             except ERRORS as error:
                 run.failed(job, error)
-
-
-def look_back(
-    job: Job, run: Run, record: Record, facts: dict, loop=None
-) -> str:
-    """What is left to do of a job: all (NEW), the rest (RESUMED), nothing
-    (DONE).
-
-    Args:
-        facts (dict): see :meth:`Run.facts`.
-        loop (FrameLoop, optional): of a clip; takes up the state of a run
-            that was interrupted.
-
-    Raises:
-        ValueError: what is there was made otherwise, or nobody knows how.
-    """
-    try:
-        is_known = record.load()
-        if not run.settings.resume:
-            return NEW
-        if not is_known:
-            for path in existing_outputs(job, run.settings):
-                raise ValueError(
-                    f'{path} exists, but there is no record of how it was '
-                    'made: --overwrite replaces it'
-                )
-            return NEW
-        check_same(record.facts['results'], facts['results'], job.source)
-        if record.written is None and loop is not None:
-            record.resume(loop)
-            record.facts = facts
-            return RESUMED
-        check_same(record.facts['files'], facts['files'], job.source)
-        is_done = record.facts['targets'] == facts['targets'] and (
-            record.written is not None
-            and all(os.path.exists(path) for path in record.written)
-        )
-        return DONE if is_done else NEW
-    except DamagedRecord:
-        run.report.warn(
-            f'{job.source}: the record of an earlier run cannot be read and '
-            f'is now {record.set_aside()}; the work starts afresh'
-        )
-        return NEW
 
 
 class Photographs:
@@ -255,28 +226,23 @@ def run_photos(jobs: List[Job], run: Run) -> None:
     """
     report, left = run.report, []
     for job in jobs:
-        record, facts = run.record(job), run.facts(job)
+        record = run.record(job)
         try:
-            if look_back(job, run, record, facts) == DONE:
-                report.skipped(job, 'finished before')
-            else:
-                left.append((job, record, facts))
+            if not run.is_done(job, record):
+                left.append((job, record))
         except ValueError as error:
             run.failed(job, error)
     if not left:
         return
     report.begin('photographs', len(left))
-    photos = Photographs([job.source for job, _, _ in left], report)
-    boxes_of = None
-    if run.boxes is not None:
+    photos = Photographs([job.source for job, _ in left], report)
 
-        def boxes_of(index):
-            return run.boxes.of_image(photos.paths[index])
+    def boxes_of(index):
+        return run.boxes.of_image(photos.paths[index])
 
-    loop = FrameLoop(run.estimator, boxes_of=boxes_of)
-    steps = stream(photos, loop, run.settings.batch_frames)
-    with closing(steps):
-        for (job, record, facts), (image, result, _) in zip(left, steps):
+    loop = FrameLoop(run.estimator, boxes_of=boxes_of if run.boxes else None)
+    with closing(stream(photos, loop, run.settings.batch_frames)) as steps:
+        for (job, record), (image, result, _) in zip(left, steps):
             if result.error:
                 run.failed(job, ValueError(result.error))
                 continue
@@ -284,7 +250,7 @@ def run_photos(jobs: List[Job], run: Run) -> None:
             if run.lifting is not None:
                 result = run.lifting.photograph(result, job.source)
             header = run.header(job, result.size)
-            record.begin(facts, header, journal=False)
+            record.begin(header, journal=False)
             written = run.write(job, header, partial(iter, [result]))
             drawn = None if run.draw is None else run.draw(image, result)
             if job.drawn:
@@ -313,15 +279,12 @@ def run_clip(job: Job, run: Run, record: Record) -> None:
     settings, report, lifting = run.settings, run.report, run.lifting
     boxes_of = run.boxes.of_frame if run.boxes else None
     loop = FrameLoop.create(settings, run.estimator, boxes_of)
-    facts = run.facts(job)
-    state = look_back(job, run, record, facts, loop)
-    if state == DONE:
-        report.skipped(job, 'finished before')
+    if run.is_done(job, record, loop):
         return
     source = run.source or open_source(job.source, settings.sequence)
     info = source.info
-    if state == NEW:
-        record.begin(facts, run.header(job, info.size, info.rate))
+    if record.file is None:
+        record.begin(run.header(job, info.size, info.rate))
     is_late = settings.smooth == 'offline'
     if lifting is not None:
         lifting.reset()
@@ -331,12 +294,11 @@ def run_clip(job: Job, run: Run, record: Record) -> None:
     is_drawn = run.draw is not None and not (is_late or record.complete)
     if not record.complete:
         report.begin(job.name, _count(info, settings), record.count)
+        last = record.last
         pairs = _new_frames(run, record, source, loop, is_drawn)
-        if lifting is not None and is_drawn:
-            pairs = _mapped(
-                pairs, lambda image, result: (image, lifting(result))
-            )
-        _consume(pairs, job, run, source, is_drawn, record.last)
+        if is_drawn:
+            pairs = _drawn(pairs, run.draw, lifting)
+        _consume(pairs, job, run, source, is_drawn, last)
         record.finish(source.shortfall)
     if not record.count:
         record.forget()
@@ -362,7 +324,7 @@ def run_clip(job: Job, run: Run, record: Record) -> None:
         results = partial(iter, finished)
     if run.draw is not None and not is_drawn:
         pairs = _frames_again(source, settings, results())
-        _consume(pairs, job, run, source, True)
+        _consume(_drawn(pairs, run.draw), job, run, source)
     written = run.write(job, record.header, results)
     written += [job.drawn] if job.drawn else []
     bad = []
@@ -386,12 +348,6 @@ def _new_frames(run, record, source, loop, is_drawn: bool) -> Pairs:
             yield image, record.append(result, state)
 
 
-def _mapped(pairs: Pairs, function: Callable) -> Pairs:
-    with closing(pairs):
-        for image, result in pairs:
-            yield function(image, result)
-
-
 def _frames_again(source, settings: Settings, results) -> Pairs:
     """(image, result) of results that are there already."""
     with closing(ahead(source.frames(settings.span), 2)) as frames:
@@ -399,27 +355,31 @@ def _frames_again(source, settings: Settings, results) -> Pairs:
             yield frame.image, result
 
 
-def _consume(
-    pairs: Pairs, job: Job, run: Run, source, is_drawn: bool, known=None
-) -> None:
-    """Draw, show and write what comes.
+def _drawn(pairs: Pairs, draw: Callable, lifting=None) -> Pairs:
+    """(drawing, result), made in another thread; before, ``lifting`` may give
+    people their 3D points."""
 
-    Args:
-        is_drawn (bool): else nothing is done but to report.
-        known (int, optional): frames after this one are reported; None: none.
-    """
+    def work():
+        with closing(pairs):
+            for image, result in pairs:
+                if lifting is not None:
+                    result = lifting(result)
+                yield None if image is None else draw(image, result), result
+
+    return ahead(work(), 2)
+
+
+def _consume(
+    pairs: Pairs, job: Job, run: Run, source, is_drawn=True, known=np.inf
+) -> None:
+    """Show and write drawings, if these are some, and report the frames after
+    ``known``."""
     has_sound = run.settings.audio and os.path.isfile(job.source)
     sound = job.source if has_sound else ''
-
-    def draw(image, result):
-        return None if image is None else run.draw(image, result), result
-
-    if is_drawn:
-        pairs = ahead(_mapped(pairs, draw), 2)
     with closing(pairs), written_video(job.drawn, source.info, sound) as write:
         try:
             for drawn, result in pairs:
-                if known is not None and result.frame_index > known:
+                if result.frame_index > known:
                     run.report.frame()
                 if not is_drawn or drawn is None:
                     continue
@@ -437,15 +397,16 @@ def _count(info, settings: Settings) -> Optional[int]:
     """How many frames a clip will have, about; None if unknown."""
     if info.frames is None:
         return None
-
-    def index(place) -> int:
-        if place.index is not None:
-            return place.index
-        return round(place.time * (info.rate or 0))
-
-    first, end = settings.span.start, settings.span.end
-    last = min(index(end), info.frames) if end else info.frames
-    return -(-max(0, last - index(first)) // settings.stride)
+    first, last = (
+        place.index
+        if place.time is None
+        else round(place.time * (info.rate or 0))
+        for place in (
+            settings.span.start,
+            settings.end or Position(index=info.frames),
+        )
+    )
+    return -(-max(0, min(last, info.frames) - first) // settings.stride)
 
 
 def show(image: np.ndarray, wait: bool = False) -> None:
