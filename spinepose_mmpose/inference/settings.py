@@ -388,6 +388,11 @@ class Settings:
             is_given = name in LIFTING and value != spec.default
             if is_given and not self.enable_lifting:
                 raise ValueError(f'{name} needs enable_lifting')
+        if self.order % 2:
+            raise ValueError(
+                'order should be even, because two passes share it, but is '
+                f'{self.order}'
+            )
         if self.resume and self.overwrite:
             raise ValueError('resume and overwrite contradict each other')
         if self.smooth == 'offline' and not self.tracking:

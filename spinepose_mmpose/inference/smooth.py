@@ -111,18 +111,17 @@ class OneEuroSmoother:
             raise ValueError(
                 f'time should be a number of seconds, but is {time}'
             )
-        result = tuple(
-            person
-            if person.track_id is None
-            else replace(person, keypoints=self._smooth(person, float(time)))
-            for person in people
-        )
         self._filters = {
             identity: one
             for identity, one in self._filters.items()
             if abs(time - one.time) <= LIVE_GAP
         }
-        return result
+        return tuple(
+            person
+            if person.track_id is None
+            else replace(person, keypoints=self._smooth(person, float(time)))
+            for person in people
+        )
 
     def state(self) -> Dict[str, Any]:
         """Everything that the next frame depends on, ready for JSON."""
@@ -157,11 +156,7 @@ class OneEuroSmoother:
         points = np.asarray(person.keypoints, dtype=np.float64)
         size = _size_of(person)
         one = self._filters.get(person.track_id)
-        if (
-            one is None
-            or len(one.smooth) != len(points) + 1
-            or abs(time - one.time) > LIVE_GAP
-        ):
+        if one is None or len(one.smooth) != len(points) + 1:
             rows = np.vstack([points, np.zeros(2)])
             self._filters[person.track_id] = _Filter(
                 time, size, rows, rows.copy(), np.zeros_like(rows)
@@ -169,16 +164,11 @@ class OneEuroSmoother:
             return np.array(person.keypoints)
         dt = time - one.time
         if dt > 0:
+            one.time = time
             one.size += dt / (dt + SIZE_MEMORY) * (size - one.size)
             scores = np.nan_to_num(np.asarray(person.scores, np.float64))
-            self._step(
-                one,
-                points,
-                np.clip(scores / TRUST_SCORE, 0, 1),
-                _chain_of(person.names),
-                dt,
-            )
-            one.time = time
+            trust = np.clip(scores / TRUST_SCORE, 0, 1)
+            self._step(one, points, trust, _chain_of(person.names), dt)
         return (one.smooth[:-1] + one.smooth[-1]).astype(np.float32)
 
     def _step(self, one, points, trust, chain, dt) -> None:
@@ -218,19 +208,12 @@ def _chain_of(names: Tuple[str, ...]) -> List[int]:
 def _measured_steps(
     innovation: np.ndarray, trust: np.ndarray, chain: Sequence[int]
 ) -> np.ndarray:
-    """Split measured minus filtered places into points and body.
+    """Measured minus filtered places (K, 2), split into the steps of the
+    points and, last, of the body (K + 1, 2).
 
     The body's step is the mean over the keypoints; what remains is theirs. A
-    keypoint without trust makes none of its own; on the spine it goes with
-    the rest of the chain.
-
-    Args:
-        innovation (np.ndarray): (K, 2) pixels.
-        trust (np.ndarray): (K,), 0 to 1.
-        chain (Sequence): indices of the spine's points.
-
-    Returns:
-        np.ndarray: (K + 1, 2) pixels; the last row is the body's.
+    keypoint without trust, 0 to 1, makes none of its own; on the spine it goes
+    with the rest of the chain.
     """
     body = _mean(innovation, trust)
     own = innovation - body
@@ -245,7 +228,7 @@ def _mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _size_of(person: Person) -> float:
-    x1, y1, x2, y2 = (float(v) for v in person.bbox)
+    x1, y1, x2, y2 = map(float, person.bbox)
     area = max(x2 - x1, 0.0) * max(y2 - y1, 0.0)
     return math.sqrt(area) if math.isfinite(area) and area > 1 else 1.0
 
@@ -274,7 +257,7 @@ def smooth_tracks(
         ValueError: times are missing or do not increase, a setting cannot be,
             or an identity comes twice in a frame.
     """
-    check_filter(cutoff, order)
+    Settings(cutoff=cutoff, order=order)  # raises what cannot be
     people = [list(frame.people) for frame in frames]
     for places in segments_by_identity(frames):
         own = [people[t][n] for t, n in places]
@@ -292,21 +275,8 @@ def smooth_tracks(
     ]
 
 
-def check_filter(cutoff: float, order: int) -> None:
-    """Check the settings of :func:`butterworth`.
-
-    Raises:
-        ValueError: no such filter can be computed.
-    """
-    Settings(cutoff=cutoff, order=order)
-    if order % 2:
-        raise ValueError(
-            f'order should be even, because two passes share it, but is {order}'
-        )
-
-
 def segments_by_identity(frames) -> List[List[Tuple[int, int]]]:
-    """The (frame, place in it) of each identity in order, in parts between
+    """The (frame, number in it) of each identity in order, in parts between
     which it is away for too long.
 
     Raises:
@@ -344,7 +314,7 @@ def segments_by_identity(frames) -> List[List[Tuple[int, int]]]:
 
 
 def _body_size(boxes: np.ndarray) -> float:
-    """Square root of the usual box area in pixels; 0 without a good box."""
+    """Square root of the usual area of boxes (N, 4); 0 without a good one."""
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0).astype(np.float64)
     areas = sides.prod(axis=1)
     areas = areas[np.isfinite(areas)]
@@ -390,7 +360,8 @@ def hampel_outliers(
     num_sigmas: float = 3.0,
     least: float = 0.0,
 ) -> np.ndarray:
-    """Where a value is too far from the median of its surroundings.
+    """Where values (T, ...), one series per column, are too far from the
+    median of their surroundings, (T, ...) bool.
 
     ``|x - median| > max(num_sigmas 1.4826 MAD, least)`` over the window; at the
     ends the window is cut off. NaN is neither used nor an outlier. Hampel,
@@ -398,13 +369,8 @@ def hampel_outliers(
     window, Pearson, 2002.
 
     Args:
-        values (np.ndarray): (T, ...), one series per column.
         half_window (int): samples before and after.
         num_sigmas (float): 3 leaves 99.7 % of normal noise alone.
-        least (float): deviations up to it are never outliers.
-
-    Returns:
-        np.ndarray: (T, ...) bool.
 
     Raises:
         ValueError: the window holds fewer than three samples.
@@ -441,12 +407,11 @@ def _median(windows: np.ndarray) -> np.ndarray:
 def fill(
     points: np.ndarray, known: np.ndarray, times: np.ndarray, max_gap: float
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """Unknown keypoints on the line between the known ones around them.
-
-    Before the first and after the last known one its place is held.
+    """Unknown keypoints on the line between the known ones around them; before
+    the first and after the last known one its place is held.
 
     Args:
-        points (np.ndarray): (T, K, D), in pixels or, in 3D, metres.
+        points (np.ndarray): (T, K, D).
         known (np.ndarray): (T, K) bool.
         times (np.ndarray): (T,) seconds, increasing.
         max_gap (float): seconds.
@@ -496,7 +461,7 @@ def butterworth(
     Raises:
         ValueError: cutoff or order cannot be.
     """
-    check_filter(cutoff, order)
+    Settings(cutoff=cutoff, order=order)  # raises what cannot be
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 2 or rate <= LEAST_RATE * cutoff:
         return values.copy()
