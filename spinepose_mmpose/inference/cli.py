@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from dataclasses import asdict, fields
-from typing import Callable, Mapping, Optional, Sequence, Tuple
+from typing import Mapping, Optional, Sequence, Tuple
 
 import cv2
 from tqdm import tqdm
@@ -57,8 +57,6 @@ video ended early, 130 interrupted. More: docs/inference.md"""
 
 INCOMPLETE, INTERRUPTED = 3, 130
 FINISHED = 'finished before'
-# Unreadable frames that are named.
-NAMED = 5
 # From one sign of progress to the next: seconds where stderr is no terminal,
 # and frames in JSON.
 LOG_SECONDS, LOG_FRAMES = 10.0, 100
@@ -80,8 +78,9 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         except KeyboardInterrupt:
             said = 'interrupted: the same command with --resume goes on'
             if settings.log_json:
-                why = '--resume goes on'
-                said = json.dumps({'event': 'interrupted', 'why': why})
+                said = json.dumps(
+                    dict(event='interrupted', why='--resume goes on')
+                )
             print(said, file=sys.stderr)
             code = INTERRUPTED
     sys.exit(code)
@@ -136,38 +135,29 @@ def _add_option(group, spec) -> None:
             action = argparse.BooleanOptionalAction
         group.add_argument(*flags, action=action, **common)
         return
-    if isinstance(spec.default, tuple):
-        common['default'] = list(spec.default)
-    common.update(
-        {
-            name: details[name]
-            for name in ('metavar', 'choices', 'nargs', 'action', 'required')
-            if name in details
-        }
-    )
-    group.add_argument(*flags, type=_typed(spec), **common)
-
-
-def _typed(spec) -> Callable:
-    """The conversion of an option; argparse hides what a ValueError says."""
 
     def convert(text: str):
         try:
             return parse_value(spec, text)
-        except ValueError as error:
+        except ValueError as error:  # of which argparse hides what it says
             raise argparse.ArgumentTypeError(str(error)) from error
 
-    return convert
+    if isinstance(spec.default, tuple):  # what 'extend' cannot extend
+        common['default'] = list(spec.default)
+    for name in ('metavar', 'choices', 'nargs', 'action', 'required'):
+        if name in details:
+            common[name] = details[name]
+    group.add_argument(*flags, type=convert, **common)
 
 
 def parse_args(argv: Optional[Sequence[str]] = None) -> Settings:
     """The settings that a command line means; ends the program if none."""
     parser = build_parser()
-    values = vars(parser.parse_args(argv))
-    for name in ('input_path', 'save_format', 'angles'):
-        values[name] = tuple(values[name])
+    values = vars(parser.parse_args(argv)).items()
     try:
-        return Settings(**values)
+        return Settings(
+            **{n: tuple(v) if isinstance(v, list) else v for n, v in values}
+        )
     except ValueError as error:
         parser.error(str(error))
 
@@ -196,8 +186,7 @@ def run_command(
     if others:
         report.warn(
             f'{len(others)} files are neither image nor video by their names '
-            f'and were left out: {", ".join(others[:3])}'
-            f'{", ..." if len(others) > 3 else ""}'
+            f'and were left out: {_first(others, 3)}'
         )
     log = logging.Handler(logging.WARNING)
     log.emit = lambda record: report.warn(record.getMessage())
@@ -266,7 +255,7 @@ class ConsoleReport:
         """A clip or a set of photographs begins."""
         self.close()
         self.count, self.total = done, total
-        self._tell('begin', '', name=label, total=total, done=done)
+        self._tell('begin', name=label, total=total, done=done)
         self.bar = tqdm(
             total=total,
             initial=done,
@@ -283,26 +272,19 @@ class ConsoleReport:
         self.count += 1
         self.bar.update()
         if self.count % LOG_FRAMES == 0:
-            self._tell('progress', '', done=self.count, total=self.total)
+            self._tell('progress', done=self.count, total=self.total)
 
     def photo(self, job: Job, result: FrameResult) -> None:
         """A photograph is done."""
         self.frame()
         self.tally.add(result)
         self.photos.append(job)
-        self._tell('end', '', input=job.source, outputs=job.outputs)
+        self._tell('end', input=job.source, outputs=job.outputs)
 
-    def clip(
-        self,
-        job: Job,
-        tally: Tally,
-        bad: Sequence[Tuple[int, str]] = (),
-        shortfall: str = '',
-    ) -> None:
+    def clip(self, job: Job, tally: Tally, bad: Sequence, shortfall: str):
         """A clip is done.
 
         Args:
-            job (Job): the clip.
             tally (Tally): what was found.
             bad (Sequence): (index, reason) of frames that cannot be read.
             shortfall (str): what is missing of the clip, '' if nothing is.
@@ -311,24 +293,18 @@ class ConsoleReport:
         self.is_about_clips = True
         self.tally += tally
         if bad:
-            shown = ', '.join(str(index) for index, _ in bad[:NAMED])
+            frames = [index for index, _ in bad]
             self.warn(
                 f'{job.source}: {len(bad)} frames could not be read and were '
-                f'skipped ({bad[0][1]}): {shown}'
-                f'{", ..." if len(bad) > NAMED else ""}',
-                frames=[index for index, _ in bad],
+                f'skipped ({bad[0][1]}): {_first(frames, 5)}',
+                frames=frames,
             )
         if shortfall:
             self.incomplete += 1
             self.warn(f'{job.source} ends early: {shortfall}')
-        outputs = job.outputs
-        self._tell(
-            'end',
-            f'{job.source}: {", ".join(outputs) or "shown"}',
-            input=job.source,
-            outputs=outputs,
-            **asdict(tally),
-        )
+        text = f'{job.source}: {", ".join(job.outputs) or "shown"}'
+        found = dict(input=job.source, outputs=job.outputs, **asdict(tally))
+        self._tell('end', text, **found)
 
     def skipped(self, job: Job) -> None:
         """A run before this one has done a job."""
@@ -343,7 +319,6 @@ class ConsoleReport:
         self._complain('failed', f'error: {text}', input=job.source, why=why)
 
     def warn(self, text: str, **values) -> None:
-        """Something is not as it should be."""
         self._complain('warning', f'warning: {text}', why=text, **values)
 
     def close(self) -> None:
@@ -353,10 +328,9 @@ class ConsoleReport:
             self.bar = None
         if self.photos and not self.as_json:
             outputs = [path for job in self.photos for path in job.outputs]
-            name = f'{len(self.photos)} photographs'
-            if len(self.photos) == 1:
-                name = self.photos[0].source
-            else:
+            name = self.photos[0].source
+            if len(self.photos) > 1:
+                name = f'{len(self.photos)} photographs'
                 outputs = sorted({os.path.dirname(p) or '.' for p in outputs})
             self._tell('', f'{name}: {", ".join(outputs)}')
         self.photos = []
@@ -378,21 +352,25 @@ class ConsoleReport:
             **asdict(tally),
         )
 
-    def _tell(self, event: str, text: str, **values) -> None:
-        if self.as_json and event and not self.quiet:
-            self._print_json(event, values)
-        elif text and not (self.as_json or self.quiet):
+    def _tell(self, event: str, text: str = '', **values) -> None:
+        if self.quiet:
+            return
+        if self.as_json:
+            self._complain(event, text, **values)
+        elif text:
             print(_printable(text), flush=True)
 
     def _complain(self, event: str, text: str, **values) -> None:
         if self.as_json:
-            self._print_json(event, values)
+            line = json.dumps({'event': event, **values})
+            print(line, file=sys.stderr, flush=True)
         else:
             tqdm.write(_printable(text), file=sys.stderr)  # above the bar
 
-    def _print_json(self, event: str, values: dict) -> None:
-        line = json.dumps({'event': event, **values})
-        print(line, file=sys.stderr, flush=True)
+
+def _first(items: Sequence, count: int) -> str:
+    shown = ', '.join(map(str, items[:count]))
+    return f'{shown}, ...' if len(items) > count else shown
 
 
 def _printable(text: str) -> str:

@@ -11,8 +11,10 @@ import numpy as np
 
 from ..metainfo import NUM_KEYPOINTS
 from ..utils import replaced
+from .draw import draw_people
 from .estimator import SpinePoseEstimator
 from .images import as_image, read_image
+from .panel import beside_panel
 from .results import (
     SPINE_ONLY,
     FrameResult,
@@ -69,25 +71,25 @@ def infer_image(
                 '.png expected'
             )
     image = read_image(input_path)
-    lifting = _make_lifting(options)
+    lifting, panel = _make_lifting(options)
     if estimator is None:
         options.update(mode=mode, model_version=model_version)
         estimator = Settings().make_estimator(detector=detector, **options)
     else:
         _refuse(options)
     people = estimator.predict(image, bboxes)
+    result = FrameResult(people, size=image.shape[1::-1])
     if lifting is not None:
-        result = FrameResult(people, size=image.shape[1::-1])
-        people = lifting.photograph(result, input_path).people
+        result = lifting.photograph(result, input_path)
     if spine_only:
-        people = tuple(person.select(SPINE_ONLY) for person in people)
+        result = spine_of(result)
     if vis_path is not None:
         with replaced(os.fspath(vis_path)) as temporary:
-            drawn = _draw(image, people, spine_only, lifting)
+            drawn = _draw(image, result.people, spine_only, panel)
             if not cv2.imwrite(temporary, drawn):
                 raise ValueError(f'{vis_path} cannot be written')
     count = len(SPINE_ONLY) if spine_only else estimator.num_keypoints
-    return _arrays(people, count, lifting)
+    return _arrays(result.people, count, lifting)
 
 
 def infer_video(
@@ -180,7 +182,7 @@ def iter_video(
             ``enable_lifting=True`` those of :class:`.Lifting`, which gives
             people ``keypoints_3d`` as frames come.
     """
-    lifting = _make_lifting(options, smoothing=use_smoothing)
+    lifting, panel = _make_lifting(options, smoothing=use_smoothing)
     settings = Settings(
         det_interval=det_interval,
         batch_frames=batch_frames,
@@ -205,7 +207,24 @@ def iter_video(
     if use_smoothing:
         loop.smoother = smoother or loop.smoother
     steps = stream(source, loop, batch_frames, span or WHOLE)
-    return _results(steps, source.info, spine_only, vis_path, lifting)
+
+    def results():
+        # The file lands when this is closed, early or at the end.
+        with closing(steps), written_video(vis_path, source.info) as write:
+            try:
+                for image, result, _ in steps:
+                    if lifting is not None:
+                        result = lifting(result)
+                    if spine_only:
+                        result = spine_of(result)
+                    if vis_path is not None and image is not None:
+                        drawn = _draw(image, result.people, spine_only, panel)
+                        write(drawn, result.time)
+                    yield result
+            except GeneratorExit:  # the caller stops: what was drawn is kept
+                pass
+
+    return results()
 
 
 class PoseTracker:
@@ -308,26 +327,6 @@ class PoseTracker:
         return self.estimator.visualize(image, keypoints, scores, **style)
 
 
-def _results(
-    steps, info, spine_only, vis_path, lifting=None
-) -> Iterator[FrameResult]:
-    """Results of a stream, drawn along; the file lands when this is closed,
-    early or at the end."""
-    with closing(steps), written_video(vis_path, info) as write:
-        try:
-            for image, result, _ in steps:
-                if lifting is not None:
-                    result = lifting(result)
-                if spine_only:
-                    result = spine_of(result)
-                if vis_path is not None and image is not None:
-                    drawn = _draw(image, result.people, spine_only, lifting)
-                    write(drawn, result.time)
-                yield result
-        except GeneratorExit:  # the caller stops: what was drawn is kept
-            pass
-
-
 def _refuse(options: dict) -> None:
     if options:
         raise ValueError(
@@ -344,32 +343,26 @@ def _check_folder(path) -> None:
         )
 
 
-def _make_lifting(options: dict, **others):
-    """What gives people their 3D points, or None; its settings are taken out
-    of the options."""
+def _make_lifting(options: dict, **others) -> tuple:
+    """What gives people their 3D points, and whether the panel that shows them
+    has the axes of the world; None for what is not wanted. Its settings are
+    taken out of the options."""
     is_wanted = options.pop('enable_lifting', False)
     given = {name: options.pop(name) for name in LIFTING if name in options}
-    shows = options.pop('show_lifting_panel', True)
-    if not is_wanted:
-        if given:
-            raise ValueError(f'{", ".join(given)} needs enable_lifting=True')
-        return None
-    from .lifting import Lifting
+    has_panel = options.pop('show_lifting_panel', True)
+    if is_wanted:
+        from .lifting import Lifting
 
-    lifting = Lifting(**given, **others)
-    lifting.shows_panel = shows  # noqa
-    return lifting
+        lifting = Lifting(**given, **others)
+        return lifting, lifting.in_world if has_panel else None
+    if given:
+        raise ValueError(f'{", ".join(given)} needs enable_lifting=True')
+    return None, None
 
 
-def _draw(image, people, spine_only: bool, lifting=None) -> np.ndarray:
-    from .draw import draw_people
-
+def _draw(image, people, spine_only: bool, panel: Optional[bool]) -> np.ndarray:
     drawn = draw_people(image, people, spine_only=spine_only)
-    if lifting is None or not lifting.shows_panel:
-        return drawn
-    from .panel import beside_panel
-
-    return beside_panel(drawn, people, lifting.in_world)
+    return drawn if panel is None else beside_panel(drawn, people, panel)
 
 
 def _arrays(people, num_keypoints: int, lifted):

@@ -39,11 +39,7 @@ class Person:
     keypoints_3d: Optional[np.ndarray] = None
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """(3,) x, y, score of a keypoint.
-
-        Raises:
-            KeyError: no keypoint has this name.
-        """
+        """(3,) x, y, score of a keypoint; KeyError without it."""
         index = self._index(name)
         return np.append(self.keypoints[index], self.scores[index])
 
@@ -135,12 +131,8 @@ def by_identity(result: FrameResult) -> FrameResult:
 def stack_people(
     people: Sequence[Person], num_keypoints: int = len(KEYPOINT_NAMES)
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """Keypoints (N, K, 2) and scores (N, K) of N people, float32.
-
-    Args:
-        people (Sequence): N people with the same K keypoints.
-        num_keypoints (int): K where there is nobody to tell.
-    """
+    """Keypoints (N, K, 2) and scores (N, K) of N people with the same K
+    keypoints, float32; ``num_keypoints`` is K where there is nobody to tell."""
     k = len(people[0].names) if people else num_keypoints
     keypoints = [person.keypoints for person in people]
     scores = [person.scores for person in people]

@@ -37,7 +37,6 @@ def ahead(
     run while they work, so that a chain of such stages overlaps.
 
     Args:
-        items (Iterable): made in the thread.
         size (int): how many of them may wait.
         newest (bool): drop the oldest waiting one instead of making ``items``
             wait, as a camera needs it.
@@ -90,34 +89,28 @@ def batches(items: Iterable[Item], size: int) -> Iterator[List[Item]]:
 
 
 class Found(NamedTuple):
-    """A frame after detection.
-
-    Attributes:
-        frame (Frame): with its image.
-        boxes (tuple, optional): (N, 4) and scores (N,); None where the
-            tracker is to say where people are.
-        detected (bool): the boxes are not the tracker's.
-    """
+    """A frame after detection."""
 
     frame: Frame
+    # (N, 4) and scores (N,); None where the tracker is to say where people are.
     boxes: Optional[tuple]
-    detected: bool = True
+    detected: bool = True  # the boxes are not the tracker's
 
 
 class Step(NamedTuple):
-    """What the stream gives for a frame.
+    """What the stream gives for a frame."""
 
-    Attributes:
-        image (np.ndarray, optional): (H, W, 3) uint8 BGR, None if the frame
-            could not be read.
-        result (FrameResult): everybody in it.
-        state (dict, optional): where to go on after this frame, None where
-            nobody can.
-    """
-
-    image: Optional[np.ndarray]
+    image: Optional[np.ndarray]  # (H, W, 3) uint8 BGR, None if unreadable
     result: FrameResult
-    state: Optional[dict] = None
+    state: Optional[dict] = None  # to go on from; None where nobody can
+
+
+class Schedule(NamedTuple):
+    """When the detector is due."""
+
+    count: int = 0  # frames since the last detection
+    detected: Optional[float] = None  # time of the last detection
+    previous: Optional[float] = None  # time of the frame before
 
 
 class FrameLoop:
@@ -152,7 +145,7 @@ class FrameLoop:
         self.estimator, self.boxes_of = estimator, boxes_of
         self.tracker, self.smoother = tracker, smoother
         self.interval = 1 if tracker is None or boxes_of else det_interval
-        self._begin()
+        self.schedule = Schedule()
 
     @classmethod
     def create(cls, settings: Settings, estimator, boxes_of=None):
@@ -177,24 +170,23 @@ class FrameLoop:
 
     def reset(self) -> None:
         """Begin a new stream."""
-        self._begin()
-        for part in (self.tracker, self.smoother):
-            if part is not None:
-                part.reset()
+        self.schedule = Schedule()
+        for part in self._parts().values():
+            part.reset()
 
-    def _begin(self) -> None:
-        self.count = 0  # frames since the last detection
-        self.detected: Optional[float] = None  # time of the last detection
-        self.previous: Optional[float] = None  # time of the frame before
+    def _parts(self) -> dict:
+        parts = dict(tracker=self.tracker, smoother=self.smoother)
+        return {name: part for name, part in parts.items() if part is not None}
 
     def detect(self, frame: Frame) -> Found:
         """Where people are, by the detector if it is its turn."""
-        is_due = self._is_due(frame.time)
-        self.previous = frame.time
-        self.count += 1
-        if frame.image is None or not is_due:
+        count, detected, _ = self.schedule
+        is_due = frame.image is not None and self._is_due(frame.time)
+        if is_due:
+            count, detected = 0, frame.time
+        self.schedule = Schedule(count + 1, detected, frame.time)
+        if not is_due:
             return Found(frame, None, False)
-        self.count, self.detected = 1, frame.time
         if self.boxes_of is not None:
             return Found(frame, self.boxes_of(frame.index))
         return Found(frame, self.estimator.detect(frame.image))
@@ -212,61 +204,40 @@ class FrameLoop:
             known.append(found)
         yield from self._estimate(known)
 
-    def schedule(self) -> dict:
-        """When the detector is due, ready for JSON."""
-        return dict(
-            count=self.count, detected=self.detected, previous=self.previous
-        )
-
-    def state(self) -> dict:
-        """Of tracker and smoother, ready for JSON."""
-        return {
-            name: part.state()
-            for name, part in (
-                ('tracker', self.tracker),
-                ('smoother', self.smoother),
-            )
-            if part is not None
-        }
+    def state(self, schedule: Schedule) -> dict:
+        """Everything that the next frame depends on, ready for JSON; of the
+        detector, which is ahead of the rest, what the caller has kept."""
+        parts = {name: part.state() for name, part in self._parts().items()}
+        return dict(parts, detector=schedule._asdict())
 
     def load_state(self, state: dict) -> None:
         """Go on where a loop of the same settings was.
 
-        Args:
-            state (dict): ``state()`` with ``schedule()`` as its ``detector``.
-
         Raises:
             ValueError, KeyError, TypeError: it is no such state.
         """
-        schedule = state['detector']
-        self.count, self.detected = schedule['count'], schedule['detected']
-        self.previous = schedule['previous']
-        if self.tracker is not None:
-            self.tracker.load_state(state['tracker'])
-        if self.smoother is not None:
-            self.smoother.load_state(state['smoother'])
+        self.schedule = Schedule(**state['detector'])
+        for name, part in self._parts().items():
+            part.load_state(state[name])
 
     def _is_due(self, time: float) -> bool:
-        if self.detected is None or self.tracker is None:
+        count, detected, previous = self.schedule
+        if detected is None or self.tracker is None:
             return True
-        waited, step = time - self.detected, time - self.previous
+        waited, step = time - detected, time - previous
         if waited + step > self.tracker.max_gap:
             return True  # by the next frame they would be out of sight
         if isinstance(self.interval, int):
-            return self.count >= self.interval
+            return count >= self.interval
         return waited + NEARER * step >= self.interval
 
     def _estimate(self, batch: List[Found]) -> Iterator[FrameResult]:
         read = [found for found in batch if found.frame.image is not None]
         people = iter(())
         if read:
-            people = iter(
-                self.estimator.predict_batch(
-                    [found.frame.image for found in read],
-                    [found.boxes[0] for found in read],
-                    [found.boxes[1] for found in read],
-                )
-            )
+            images = [found.frame.image for found in read]
+            boxes, scores = zip(*(found.boxes for found in read))
+            people = iter(self.estimator.predict_batch(images, boxes, scores))
         for (image, index, seconds, error), _, detected in batch:
             seen, size = (), (0, 0)
             if image is not None:
@@ -288,13 +259,9 @@ def stream(
     """The people of every frame, in constant memory.
 
     Args:
-        source (Source): of the frames.
-        loop (FrameLoop): what is done with them.
         batch_frames (int): frames in one batch; more is faster on a GPU and
             later.
-        span (Span): which part of the source.
-        after (int): leave out the frames up to this one, see
-            :class:`.Source`.
+        span, after: which frames of the source, see :class:`.Source`.
     """
     ready = 2 * batch_frames
 
@@ -302,7 +269,7 @@ def stream(
         frames = ahead(source.frames(span, after), ready, source.info.live)
         with closing(frames):
             for batch in batches(frames, batch_frames):
-                yield [loop.detect(frame) for frame in batch], loop.schedule()
+                yield [loop.detect(frame) for frame in batch], loop.schedule
 
     def finished():
         saved = time.monotonic()
@@ -314,8 +281,7 @@ def stream(
                 ]
                 if time.monotonic() - saved >= STATE_PERIOD:
                     saved = time.monotonic()
-                    state = dict(loop.state(), detector=schedule)
-                    steps[-1] = steps[-1]._replace(state=state)
+                    steps[-1] = steps[-1]._replace(state=loop.state(schedule))
                 yield from steps
 
     return ahead(finished(), ready)
