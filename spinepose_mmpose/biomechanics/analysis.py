@@ -47,20 +47,13 @@ EVENTS = (('contact', 'heel', 1), ('toe-off', 'big_toe', -1))
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """A measure over T frames.
-
-    Attributes:
-        measure (Measure): what it is.
-        values (np.ndarray): (T,) in the measure's unit, NaN where unknown.
-        deviation (np.ndarray): (T,) standard deviation that the keypoints'
-            scores let expect; 95 % of values lie within 1.96 of it.
-        reasons (np.ndarray): (T,) why there is no value, '' where there is.
-    """
+    """A measure over T frames."""
 
     measure: Measure
-    values: np.ndarray
+    values: np.ndarray  # T: in the measure's unit, NaN where unknown
+    # T: standard deviation that the keypoints' scores let expect.
     deviation: np.ndarray
-    reasons: np.ndarray
+    reasons: np.ndarray  # T: why there is no value, '' where there is
 
     @property
     def low(self) -> np.ndarray:
@@ -232,23 +225,15 @@ class GaitEvent(NamedTuple):
 
 @dataclass(frozen=True)
 class Gait:
-    """A walk.
+    """A walk."""
 
-    Attributes:
-        events (list): in order of time.
-        cadence (float): steps per minute.
-        stride (float): seconds from a contact to the next of the same foot,
-            median.
-        stance (dict): side -> share of the stride, in percent, that the foot
-            is on the ground.
-        reason (str): why there is no walk.
-    """
-
-    events: List[GaitEvent] = field(default_factory=list)
-    cadence: float = np.nan
+    events: List[GaitEvent] = field(default_factory=list)  # in order of time
+    cadence: float = np.nan  # steps per minute
+    # Seconds from a contact to the next of the same foot, median.
     stride: float = np.nan
+    # Side -> percent of the stride that the foot is on the ground.
     stance: Dict[str, float] = field(default_factory=dict)
-    reason: str = ''
+    reason: str = ''  # why there is no walk
 
 
 def gait(

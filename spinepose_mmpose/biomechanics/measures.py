@@ -28,23 +28,14 @@ SPORTS2D, RADIOGRAPHS = 'Sports2D', 'radiographs'
 
 
 class Measure(NamedTuple):
-    """What is known about a measure.
+    """What is known about a measure. One of a sagittal plane (and a limb's)
+    holds in an image from the side, a frontal one from the front or behind, a
+    transverse one in 3D alone."""
 
-    Attributes:
-        name (str): as the command line takes it.
-        function (Callable): from :class:`View` to (T,).
-        plane (str): in which it is taken: a sagittal one (and a limb's) holds
-            in an image from the side, a frontal one from the front or behind,
-            a transverse one in 3D alone.
-        source (str): where the definition comes from.
-        definition (str): in whole sentences.
-        unit (str): ``'deg'`` or ``'%'``.
-    """
-
-    name: str
-    function: Callable
+    name: str  # as the command line takes it
+    function: Callable  # from View to (T,)
     plane: str
-    source: str
+    source: str  # of the definition
     definition: str
     unit: str = DEGREES
 

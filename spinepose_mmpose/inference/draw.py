@@ -201,13 +201,12 @@ def places_beside(
     size: Tuple[float, float],
     distance: float,
 ) -> List[Box]:
-    """Places for a label beside a curve, the best first: on the side of
-    ``normal`` before the other, near before far.
+    """Places for a label of (w, h) beside a curve, the best first: on the side
+    of ``normal`` before the other, near before far.
 
     Args:
         point (np.ndarray): (2,) on the curve.
         normal (np.ndarray): (2,) of length 1, across the curve.
-        size (tuple): (w, h) of the label.
         distance (float): from the point to the near edge of the label.
     """
     half = np.array(size) / 2
@@ -265,27 +264,15 @@ def _sized(limits: tuple, person: float, image: float) -> float:
 
 @dataclass(frozen=True)
 class Figure:
-    """What is drawn of a person.
-
-    Attributes:
-        person (Person): who it is.
-        points (dict): keypoint name -> (2,) pixels, those that are shown.
-        bounds (np.ndarray): (4,) [x1, y1, x2, y2] of the points; of the box
-            without.
-        spine (np.ndarray): those of the 9 points of the spine from top to
-            bottom that are shown, (S,).
-        chain (np.ndarray): (S, 2) their pixels.
-        line (float): width of a limb in pixels.
-        letter (float): height of a capital letter in pixels.
-    """
+    """What is drawn of a person."""
 
     person: Person
-    points: dict
-    bounds: np.ndarray
-    spine: np.ndarray
-    chain: np.ndarray
-    line: float
-    letter: float
+    points: dict  # keypoint name -> (2,) pixels, those that are shown
+    bounds: np.ndarray  # x1, y1, x2, y2 of the points; of the box without
+    spine: np.ndarray  # which of the 9 from C1 to S1 are shown, (S,)
+    chain: np.ndarray  # S, 2: their pixels
+    line: float  # width of a limb in pixels
+    letter: float  # height of a capital letter in pixels
 
 
 def draw_people(

@@ -23,7 +23,9 @@ from .results import (
     stack_people,
 )
 from .settings import LIFTING, Settings
+from .smooth import OneEuroSmoother
 from .stream import FrameLoop, stream
+from .track import Tracker
 from .video import WHOLE, Frame, open_source
 from .video_writer import find_encoder, written_video
 
@@ -103,10 +105,8 @@ def infer_video(
     max_detections: Optional[int] = Settings.max_detections,
     **options,
 ) -> List[np.ndarray]:
-    """Poses of everybody in each frame of a video, held in memory.
-
-    :func:`iter_video` gives the same frame by frame, with identities and
-    times.
+    """Poses of everybody in each frame of a video, held in memory; see also
+    :func:`iter_video`, which gives identities and times as well.
 
     Args:
         input_path (str | Path | int): a video file, ``webcam``, the number of
@@ -125,16 +125,9 @@ def infer_video(
         read. With lifting tuples, as of :func:`infer_image`.
     """
     frames = iter_video(
-        input_path,
-        mode,
-        spine_only,
-        use_smoothing,
-        vis_path,
-        model_version,
-        detector,
-        max_detections,
-        **options,
-    )
+        input_path, mode, spine_only, use_smoothing, vis_path, model_version,
+        detector, max_detections, **options,
+    )  # fmt: skip
     with closing(frames):
         results = [by_identity(frame).people for frame in frames]
     count = len(SPINE_ONLY) if spine_only else NUM_KEYPOINTS
@@ -164,8 +157,8 @@ def iter_video(
 ) -> Iterator[FrameResult]:
     """Poses of everybody in a video, frame by frame in constant memory.
 
-    Settings are checked and the models are made ready before the first frame
-    is asked for. Frames that cannot be read have an ``error`` and no people.
+    Settings are checked and models are ready before the first frame is asked
+    for. Frames that cannot be read have an ``error`` and no people.
 
     Args:
         input_path to max_detections: as in :func:`infer_video`.
@@ -273,21 +266,11 @@ class PoseTracker:
             solution = solution(**kwargs)
         else:
             _refuse(kwargs)
-        if tracking and tracker is None:
-            from .track import Tracker
-
-            tracker = Tracker(max_gap=Settings.max_gap)
-        if smoothing is True:
-            from .smooth import OneEuroSmoother
-
-            smoothing = OneEuroSmoother(Settings.min_cutoff, Settings.beta)
+        tracker = (tracker or Tracker()) if tracking else None
+        if isinstance(smoothing, bool):
+            smoothing = OneEuroSmoother() if smoothing else None
         self.estimator, self.fps = solution, float(fps)
-        self.loop = FrameLoop(
-            solution,
-            tracker if tracking else None,
-            smoothing or None,
-            det_frequency,
-        )
+        self.loop = FrameLoop(solution, tracker, smoothing, det_frequency)
         self.reset()
 
     def reset(self) -> None:

@@ -20,19 +20,12 @@ OPENCV = dict(
 
 
 class LiftingCamera(NamedTuple):
-    """Of a file of intrinsics.
+    """Of a file of intrinsics."""
 
-    Attributes:
-        matrix (np.ndarray): (3, 3).
-        size (tuple, optional): (w, h) of its images in pixels.
-        distortion (np.ndarray): coefficients in OpenCV's order.
-        name (str): of the file.
-    """
-
-    matrix: np.ndarray
-    size: Optional[Tuple[int, int]] = None
-    distortion: np.ndarray = np.zeros(0)
-    name: str = 'the intrinsics'
+    matrix: np.ndarray  # 3, 3
+    size: Optional[Tuple[int, int]] = None  # w, h of its images in pixels
+    distortion: np.ndarray = np.zeros(0)  # coefficients in OpenCV's order
+    name: str = 'the intrinsics'  # of the file
 
     def for_size(self, size) -> 'LiftingCamera':
         """This camera, if its images have the size.

@@ -25,22 +25,13 @@ VIDEO_OUTPUTS = '.mp4 .m4v .mov .mkv .avi .webm'.split()
 
 @dataclass(frozen=True)
 class Job:
-    """An input and its outputs.
+    """An input and its outputs."""
 
-    Attributes:
-        source (str): the file, camera or address; a folder or pattern of
-            images.
-        kind (str): ``PHOTO`` or ``CLIP``.
-        name (str): what its outputs are called.
-        drawn (str): the drawn image or video, '' for none.
-        results (tuple): (:class:`.Format`, path), see :meth:`.Format.target`.
-    """
-
-    source: str
-    kind: str
-    name: str
-    drawn: str = ''
-    results: Tuple[Tuple[Format, str], ...] = ()
+    source: str  # file, camera or address; a folder or pattern of images
+    kind: str  # PHOTO or CLIP
+    name: str  # what its outputs are called
+    drawn: str = ''  # the drawn image or video, '' for none
+    results: Tuple[Tuple[Format, str], ...] = ()  # see Format.target
 
     @property
     def is_clip(self) -> bool:
@@ -68,22 +59,18 @@ class Job:
 
 
 def find_jobs(settings: Settings) -> Tuple[List[Job], List[str]]:
-    """The photographs and clips that the user means, in order.
-
-    Returns:
-        tuple: jobs, without outputs; files of folders that are neither image
-        nor video.
+    """The photographs and clips that the user means, in order and without
+    outputs; files of folders that are neither image nor video.
 
     Raises:
         FileNotFoundError: there is no such thing.
         ValueError: there is nothing to work on.
     """
-    expanded = [
-        _expand(spec, settings.sequence is not None)
-        for spec in settings.input_path
-    ]
-    jobs = [job for found, _ in expanded for job in found]
-    others = [path for _, left in expanded for path in left]
+    jobs, others = [], []
+    for spec in settings.input_path:
+        found, left = _expand(spec, settings.sequence is not None)
+        jobs += found
+        others += left
     return list(_distinct(jobs)), others
 
 
@@ -104,8 +91,7 @@ def _expand(spec: str, is_sequence: bool) -> Tuple[List[Job], List[str]]:
     known = [
         path
         for path in files
-        if is_image(path)
-        or os.path.splitext(path)[1].lower() in VIDEO_EXTENSIONS
+        if is_image(path) or _extension(path) in VIDEO_EXTENSIONS
     ]
     if not known:
         raise ValueError(
@@ -114,6 +100,10 @@ def _expand(spec: str, is_sequence: bool) -> Tuple[List[Job], List[str]]:
         )
     left = set(files) - set(known)
     return [_file(path) for path in known], sorted(left)
+
+
+def _extension(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
 
 
 def _file(path: str) -> Job:
@@ -128,7 +118,7 @@ def _distinct(jobs: Sequence[Job]) -> Iterator[Job]:
     for job in jobs:
         name = job.name
         if often[name] > 1:
-            name += os.path.splitext(job.source)[1].lower().replace('.', '_')
+            name += _extension(job.source).replace('.', '_')
         used[name] += 1
         if used[name] > 1:
             name = f'{name}_{used[name]}'
@@ -136,10 +126,8 @@ def _distinct(jobs: Sequence[Job]) -> Iterator[Job]:
 
 
 def plan_outputs(jobs: Sequence[Job], settings: Settings) -> List[Job]:
-    """Where the results of every input go. Nothing is written.
-
-    A path is a file for one input and a folder for several. A name with an
-    extension is a file, any other a folder.
+    """Where the results of every input go. A path is a file for one input and
+    a folder for several; a name with an extension is a file.
 
     Raises:
         ValueError: a path is of the wrong kind.
@@ -190,7 +178,7 @@ def _is_file(option: str, path: str, extensions, jobs) -> bool:
     """Whether a path is a file and no folder."""
     if not path or path.endswith(('/', os.sep)) or os.path.isdir(path):
         return False
-    extension = os.path.splitext(path)[1].lower()
+    extension = _extension(path)
     if extension and extension not in extensions:
         raise ValueError(
             f'{option} {path}: files that end in {extension!r} are not '
@@ -206,7 +194,7 @@ def _is_file(option: str, path: str, extensions, jobs) -> bool:
 
 
 def _format_of(path: str, formats: Sequence[str]) -> str:
-    extension = os.path.splitext(path)[1].lower()
+    extension = _extension(path)
     name = next(n for n, kind in FORMATS.items() if kind.extension == extension)
     if formats and list(formats) != [name]:
         raise ValueError(
@@ -220,13 +208,13 @@ def _format_of(path: str, formats: Sequence[str]) -> str:
 def _drawing(job: Job, path: str, is_file: bool) -> str:
     extensions = VIDEO_OUTPUTS if job.is_clip else IMAGE_OUTPUTS
     if is_file:
-        if os.path.splitext(path)[1].lower() not in extensions:
+        if _extension(path) not in extensions:
             raise ValueError(
                 f'-o {path} does not fit {job.source}, which is a {job.kind}: '
                 f'a file that ends in {", ".join(extensions)} expected'
             )
         return path
-    extension = os.path.splitext(job.source)[1].lower()
+    extension = _extension(job.source)
     if extension not in extensions or is_address(job.source):
         extension = '.mp4' if job.is_clip else '.png'
     return os.path.join(path, job.name + extension)
@@ -254,12 +242,8 @@ def _target(
 def check_outputs(
     jobs: Sequence[Job], sources: Sequence[str], settings: Settings
 ) -> None:
-    """Complain about outputs that cannot or must not be written.
-
-    Args:
-        jobs (Sequence): of this process.
-        sources (Sequence): inputs of all processes.
-        settings (Settings): of the run.
+    """Complain about outputs of this process that cannot or must not be
+    written; ``sources`` are the inputs of all processes.
 
     Raises:
         ValueError: an output is an input, exists, or has no usable name.

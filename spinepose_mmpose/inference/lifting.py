@@ -97,19 +97,12 @@ class Lifter:
 
 @dataclass
 class Lifted:
-    """Everybody in one frame, N people, before anything is known of the clip.
+    """The N people of a frame, before anything is known of the clip."""
 
-    Attributes:
-        result (FrameResult): in 2D.
-        rays (np.ndarray): (N, 37, 2).
-        weights (np.ndarray): (N, 37) scores, 0 where a point is missing.
-        points (np.ndarray): (N, 37, 3) of the network.
-    """
-
-    result: FrameResult
-    rays: np.ndarray
-    weights: np.ndarray
-    points: np.ndarray
+    result: FrameResult  # in 2D
+    rays: np.ndarray  # N, 37, 2
+    weights: np.ndarray  # N, 37: scores, 0 where a point is missing
+    points: np.ndarray  # N, 37, 3 of the network
 
     def ids(self) -> list:
         return [person.track_id for person in self.result.people]
@@ -122,20 +115,12 @@ class Lifted:
 
 @dataclass
 class Calibration:
-    """What holds for a whole clip.
+    """What holds for a whole clip."""
 
-    Attributes:
-        scale (float): metres per unit of the network.
-        rotation (np.ndarray): (3, 3) from the camera's axes to those of the
-            results.
-        origin (np.ndarray): (3,) theirs, in metres before the camera.
-        lengths (dict): identity -> (36,) metres of its bones.
-    """
-
-    scale: float
-    rotation: np.ndarray
-    origin: np.ndarray
-    lengths: Dict[object, np.ndarray]
+    scale: float  # metres per unit of the network
+    rotation: np.ndarray  # 3, 3: from the camera's axes to those of results
+    origin: np.ndarray  # of those, in metres before the camera
+    lengths: Dict[object, np.ndarray]  # identity -> (36,) metres of its bones
 
     def to_world(self, points: np.ndarray) -> np.ndarray:
         return (points - self.origin) @ self.rotation.T

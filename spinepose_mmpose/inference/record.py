@@ -40,21 +40,13 @@ class DamagedRecord(Exception):
 
 @dataclass
 class Tally:
-    """What was found.
+    """What was found."""
 
-    Attributes:
-        frames (int): that were read.
-        found (int): people, frame by frame.
-        people (int): different ones, as far as they were tracked.
-        empty (int): frames in which nobody was found.
-        bad (int): frames that could not be read.
-    """
-
-    frames: int = 0
-    found: int = 0
-    people: int = 0
-    empty: int = 0
-    bad: int = 0
+    frames: int = 0  # that were read
+    found: int = 0  # people, frame by frame
+    people: int = 0  # different ones, as far as they were tracked
+    empty: int = 0  # frames in which nobody was found
+    bad: int = 0  # frames that could not be read
 
     def add(self, result: FrameResult) -> None:
         if result.error:

@@ -8,6 +8,7 @@ alone, or ``nothing`` that is kept.
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
@@ -25,12 +26,7 @@ MOST_FRAMES = 10**9
 
 
 class Position(NamedTuple):
-    """A place in a source.
-
-    Attributes:
-        time (float, optional): seconds.
-        index (int, optional): of a frame, in place of a time.
-    """
+    """A place in a source: seconds, or the index of a frame."""
 
     time: Optional[float] = None
     index: Optional[int] = None
@@ -43,60 +39,43 @@ class Position(NamedTuple):
 
 
 class Span(NamedTuple):
-    """The part of a source that is wanted.
-
-    Attributes:
-        start (Position): the first frame.
-        end (Position, optional): the first frame that is not wanted any more.
-        stride (int): interval at which frames are taken, skipping stride - 1
-            frames.
-    """
+    """The part of a source that is wanted."""
 
     start: Position = Position(index=0)
-    end: Optional[Position] = None
-    stride: int = 1
+    end: Optional[Position] = None  # of the first frame that is not wanted
+    stride: int = 1  # frames are taken at this interval
 
     def ends_before(self, index: int, time: float) -> bool:
         return self.end is not None and not self.end.is_after(index, time)
 
 
 def parse_position(text: str) -> Position:
-    """``12.5``, ``1:30`` and ``0:01:30.5`` are times, ``250f`` is a frame.
-
-    Raises:
-        ValueError: it is something else.
-    """
-    try:
+    """``12.5``, ``1:30`` and ``0:01:30.5`` are times, ``250f`` is a frame."""
+    with suppress(ValueError):
         if text.endswith('f'):
-            place = Position(index=int(text[:-1]))
-            valid = 0 <= place.index <= MOST_FRAMES
-        else:
-            seconds = 0.0
-            for part in text.split(':'):
-                seconds = 60 * seconds + float(part)
-            place = Position(time=seconds)
-            valid = 0 <= seconds <= LONGEST
-    except ValueError:
-        valid = False
-    if not valid:
-        raise ValueError(
-            f'{text!r} is no place in a video: seconds (12.5), a time '
-            '(0:01:30) or a frame (250f) expected'
-        )
-    return place
+            index = int(text[:-1])
+            if 0 <= index <= MOST_FRAMES:
+                return Position(index=index)
+        seconds = 0.0
+        for part in text.split(':'):
+            seconds = 60 * seconds + float(part)
+        if 0 <= seconds <= LONGEST:
+            return Position(time=seconds)
+    raise ValueError(
+        f'{text!r} is no place in a video: seconds (12.5), a time (0:01:30) '
+        'or a frame (250f) expected'
+    )
 
 
 def parse_rate(text: str) -> Fraction:
     """Frames per second, exact: 29.97 means 30000/1001."""
-    try:
+    with suppress(ValueError, ZeroDivisionError):
         rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        rate = Fraction(0)
-    if not Fraction(1, 10000) <= rate <= 10000:
-        raise ValueError(
-            f'{text!r} is no frame rate: 30 or 30000/1001 expected'
-        )
-    return Fraction(round(rate) * 1000, 1001) if text in NTSC else rate
+        if text in NTSC:
+            return Fraction(round(rate) * 1000, 1001)
+        if Fraction(1, 10000) <= rate <= 10000:
+            return rate
+    raise ValueError(f'{text!r} is no frame rate: 30 or 30000/1001 expected')
 
 
 def parse_size(text: str) -> Tuple[int, int]:

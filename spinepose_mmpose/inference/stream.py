@@ -17,6 +17,8 @@ import numpy as np
 
 from .results import FrameResult
 from .settings import Settings, Span
+from .smooth import OneEuroSmoother
+from .track import Tracker
 from .video import WHOLE, Frame, Source
 
 Item = TypeVar('Item')
@@ -152,21 +154,13 @@ class FrameLoop:
         """The loop of some settings."""
         if not settings.tracking:
             return cls(estimator, boxes_of=boxes_of)
-        from .track import Tracker
-
         smoother = None
         if settings.smooth == 'live':
-            from .smooth import OneEuroSmoother
-
             smoother = OneEuroSmoother(settings.min_cutoff, settings.beta)
         searches = estimator.detector is not None
-        return cls(
-            estimator,
-            Tracker(max_gap=settings.max_gap),
-            smoother,
-            settings.det_interval if searches else 1,
-            boxes_of,
-        )
+        interval = settings.det_interval if searches else 1
+        tracker = Tracker(max_gap=settings.max_gap)
+        return cls(estimator, tracker, smoother, interval, boxes_of)
 
     def reset(self) -> None:
         """Begin a new stream."""
