@@ -3,24 +3,27 @@
 import os
 import tempfile
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import Callable, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Iterator, List, Mapping, Optional, Tuple
 
 import cv2
 import numpy as np
 
 from ..utils import replaced
 from .boxes import BoxFile
+from .draw import DrawStyle, draw_people
 from .formats import Frames, Header, rounded_result
 from .images import load_image
 from .jobs import Job
+from .panel import beside_panel
 from .record import DamagedRecord, Record, digest_of
 from .results import SPINE_ONLY, FrameResult, spine_of
 from .settings import FILES, RESULTS, Position, Settings
+from .smooth import smooth_tracks
 from .stream import FrameLoop, ahead, stream
-from .video import WHOLE, Frame, SourceInfo, open_source
+from .video import Frame, SourceInfo, open_source
 from .video_writer import written_video
 
 ERRORS = (OSError, ValueError, FloatingPointError)
@@ -30,13 +33,8 @@ Pairs = Iterator[Tuple[Optional[np.ndarray], FrameResult]]
 
 
 class Run:
-    """What the jobs of a command share, models ready.
-
-    Args:
-        settings (Settings): of the command.
-        jobs (list): with their outputs.
-        report (ConsoleReport): is told what happens.
-        environment (Mapping): tells which of several GPUs is this process's.
+    """What the jobs of a command share, models ready; ``environment`` tells
+    which of several GPUs is this process's.
 
     Raises:
         ValueError, OSError: a model or a file cannot be used.
@@ -51,9 +49,8 @@ class Run:
             # At once, so that a wrong file is told before models are loaded.
             self.source = open_source(jobs[0].source, settings.sequence)
         self.boxes = BoxFile(settings.boxes) if settings.boxes else None
-        place = environment.get('LOCAL_RANK')
-        place = place or environment.get('SLURM_LOCALID')
-        device = settings.device
+        device, local = settings.device, ('LOCAL_RANK', 'SLURM_LOCALID')
+        place = next(filter(None, map(environment.get, local)), None)
         if device == 'cuda' and place is not None:
             device = f'cuda:{place}'
         self.estimator = settings.make_estimator(
@@ -75,9 +72,8 @@ class Run:
             'the lifter': self.lifting and self.lifting.lifter.path,
         }
         self.digests = {n: digest_of(path) for n, path in files.items() if path}
-        self.draw = None
-        if settings.vis_path or settings.show:
-            self.draw = drawing(settings)
+        is_drawn = settings.vis_path or settings.show
+        self.draw = drawing(settings) if is_drawn else None
         if self.boxes is not None:
             photos = [job.source for job in jobs if not job.is_clip]
             self.boxes.match(photos, has_clips=len(photos) < len(jobs))
@@ -152,8 +148,6 @@ class Run:
 
 def drawing(settings: Settings) -> Callable:
     """From an image, which may be drawn upon, and its result to the drawing."""
-    from .draw import DrawStyle, draw_people
-
     is_plain = settings.draw == 'skeleton'
     style = DrawStyle(
         labels=settings.labels,
@@ -170,8 +164,6 @@ def drawing(settings: Settings) -> Callable:
         if settings.draw == 'side-by-side':
             drawn = np.hstack([image, drawn])
         if settings.enable_lifting and settings.show_lifting_panel:
-            from .panel import beside_panel
-
             in_world = settings.estimate_camera_pose
             drawn = beside_panel(drawn, result.people, in_world)
         return drawn
@@ -195,17 +187,17 @@ def run_jobs(run: Run) -> None:
                 run.failed(job, error)
 
 
+@dataclass
 class Photographs:
     """Image files one after the other, see :class:`.Source`; their times are
     None."""
 
+    paths: List[str]
+    report: Any
     info, shortfall = SourceInfo((0, 0)), ''
 
-    def __init__(self, paths: List[str], report):
-        self.paths, self.report = paths, report
-
-    def frames(self, span=WHOLE, after: int = -1) -> Iterator[Frame]:
-        """See :class:`.Source`."""
+    def frames(self, span, after) -> Iterator[Frame]:
+        """All of them."""
         for i, path in enumerate(self.paths):
             try:
                 image, remark = load_image(path)
@@ -219,11 +211,7 @@ class Photographs:
 
 
 def run_photos(jobs: List[Job], run: Run) -> None:
-    """Make the outputs of photographs; each appears complete.
-
-    Raises:
-        ValueError: the only one cannot be read.
-    """
+    """Make the outputs of photographs; each appears complete."""
     report, left = run.report, []
     for job in jobs:
         record = run.record(job)
@@ -313,8 +301,6 @@ def run_clip(job: Job, run: Run, record: Record) -> None:
             raise
     finished = None
     if settings.smooth == 'offline':
-        from .smooth import smooth_tracks
-
         finished = smooth_tracks(
             list(results()), cutoff=settings.cutoff, order=settings.order
         )
@@ -329,7 +315,7 @@ def run_clip(job: Job, run: Run, record: Record) -> None:
     written += [job.drawn] if job.drawn else []
     bad = []
     if record.tally.bad:
-        bad = [(r.frame_index, r.error) for r in record.results() if r.error]
+        bad = [(r.frame_index, r.error) for r in results() if r.error]
     record.done(written)
     report.clip(job, record.tally, bad, record.shortfall)
 
@@ -410,11 +396,7 @@ def _count(info, settings: Settings) -> Optional[int]:
 
 
 def show(image: np.ndarray, wait: bool = False) -> None:
-    """Show a drawing.
-
-    Args:
-        image (np.ndarray): (H, W, 3) uint8 BGR.
-        wait (bool): until a key is pressed.
+    """Show a drawing, by choice until a key is pressed.
 
     Raises:
         KeyboardInterrupt: the user pressed q or Escape.

@@ -308,8 +308,7 @@ def segments_by_identity(frames) -> List[List[Tuple[int, int]]]:
     segments = []
     for places in tracks.values():
         away = np.diff([frames[t].time for t, _ in places]) > longest
-        cuts = [0, *(np.flatnonzero(away) + 1), len(places)]
-        segments += [places[a:b] for a, b in zip(cuts, cuts[1:])]
+        segments += np.split(places, np.flatnonzero(away) + 1)
     return segments
 
 
