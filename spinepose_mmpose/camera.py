@@ -66,15 +66,9 @@ ROUNDS = 3  # of choosing standing feet and fitting the plane
 
 
 def intrinsics_of_view(size, degrees: float = FIELD_OF_VIEW) -> np.ndarray:
-    """(3, 3) intrinsic matrix of a diagonal field of view.
-
-    Args:
-        size (tuple): (w, h) of the image in pixels.
-        degrees (float): from corner to corner.
-
-    Raises:
-        ValueError: no camera sees so much.
-    """
+    """(3, 3) intrinsic matrix for images of (w, h) pixels and a field of view
+    of so many degrees from corner to corner; ValueError if no camera sees so
+    much."""
     if not 0 < degrees < 180:
         raise ValueError(
             f'a field of view is above 0 and below 180 degrees, not {degrees}'
@@ -85,12 +79,8 @@ def intrinsics_of_view(size, degrees: float = FIELD_OF_VIEW) -> np.ndarray:
 
 
 def to_rays(keypoints, intrinsics, seen=None) -> np.ndarray:
-    """(..., K, 2) pixels to x / z and y / z, 0 where a point is missing.
-
-    Args:
-        intrinsics (np.ndarray): (3, 3).
-        seen (np.ndarray, optional): (..., K) bool; all if None.
-    """
+    """(..., K, 2) pixels to x / z and y / z by (3, 3) intrinsics, 0 where a
+    point is not ``seen``, (..., K) bool."""
     focal = np.array([intrinsics[0][0], intrinsics[1][1]])
     centre = np.array([intrinsics[0][2], intrinsics[1][2]])
     rays = (np.asarray(keypoints) - centre) / focal
@@ -98,12 +88,9 @@ def to_rays(keypoints, intrinsics, seen=None) -> np.ndarray:
 
 
 def body_height(points) -> np.ndarray:
-    """(...,) length of hip-neck-head plus the mean of both legs
-    (hip-knee-ankle-heel), as the spinepose client takes it for the height.
-
-    Args:
-        points (np.ndarray): (..., 37, 3).
-    """
+    """(...,) length of hip-neck-head of (..., 37, 3) points plus the mean of
+    both legs (hip-knee-ankle-heel), as the spinepose client takes it for the
+    height."""
 
     def length(names):
         line = np.asarray(points)[..., [KEYPOINT_IDS[n] for n in names], :]
@@ -147,14 +134,11 @@ def bone_lengths(points: np.ndarray) -> np.ndarray:
 
 
 def rebuild(points: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Points near the given ones whose bones have given lengths.
+    """Points (..., 37, 3) near the given ones whose bones, those of
+    ``BONE_TREE``, have given lengths (36,).
 
     Each round moves both ends of each bone by half of what it is too long or
     too short; in the end bones grow from the sacrum, so that it is exact.
-
-    Args:
-        points (np.ndarray): (..., 37, 3).
-        lengths (np.ndarray): (36,) of the bones of ``BONE_TREE``.
     """
     near, out = points.copy(), np.zeros_like(points)
     for turn in range(LENGTH_ROUNDS + 1):
@@ -187,7 +171,9 @@ def body_axis(points: np.ndarray) -> np.ndarray:
 
 
 def fit_ground(points: np.ndarray, seen: np.ndarray):
-    """The ground below people, from the feet that stand on it.
+    """The ground below people, from the feet that stand on it: the direction
+    upwards (3,) and a point of it (3,), None where fewer than three points of
+    feet are seen.
 
     The plane through the standing feet, drawn to the axis of the bodies where
     the feet are too close together to tell its slope.
@@ -196,10 +182,6 @@ def fit_ground(points: np.ndarray, seen: np.ndarray):
         points (np.ndarray): (M, 37, 3) metres in the camera's axes, of people
             in frames.
         seen (np.ndarray): (M, 37) bool.
-
-    Returns:
-        tuple: the direction upwards (3,) and a point of the ground (3,), or
-        None where fewer than three feet points are seen.
     """
     seen = seen & np.isfinite(points).all(-1)
     if seen[:, FEET].sum() < 3:

@@ -41,11 +41,7 @@ class Measure(NamedTuple):
 
 
 class View:
-    """Points of a plane by name; notes which ones were asked for.
-
-    Args:
-        points (np.ndarray): (T, K, D).
-    """
+    """Points (T, K, D) of a plane by name; notes which ones were asked for."""
 
     def __init__(self, points: np.ndarray):
         self.points, self.used = points, []
@@ -61,11 +57,8 @@ class View:
 
 
 def parse_names(text: str) -> Sequence[str]:
-    """Names of measures from ``kyphosis,trunk``, or ``all``.
-
-    Raises:
-        ValueError: there is no such measure.
-    """
+    """Names of measures from ``kyphosis,trunk``, or ``all``; ValueError if
+    there is no such measure."""
     names = [name.strip().lower() for name in text.split(',') if name.strip()]
     for name in names:
         if name not in MEASURES and name != 'all':

@@ -122,13 +122,11 @@ def _planes_2d(points: np.ndarray) -> Planes:
 
 
 def facing(points: np.ndarray) -> np.ndarray:
-    """(T,) 1 where a person goes to the right, -1 to the left, NaN unknown.
+    """(T,) 1 where a person (T, K, 2), y upwards, goes to the right, -1 to the
+    left, NaN unknown.
 
     As Sports2D has it, toes lie before heels; where no foot is seen, or feet
     point up or at the camera, the nose lies before C1, seen along the trunk.
-
-    Args:
-        points (np.ndarray): (T, K, 2), y upwards.
     """
     feet = np.array(
         [
@@ -147,14 +145,12 @@ def facing(points: np.ndarray) -> np.ndarray:
 
 
 def frontness(points: np.ndarray) -> np.ndarray:
-    """(T,) cosine of the trunk's yaw: 1 faces the camera, 0 is seen from the
-    side, -1 from behind; noise may carry it beyond.
+    """(T,) cosine of the trunk's yaw of a person (T, K, 2), y upwards: 1 faces
+    the camera, 0 is seen from the side, -1 from behind; noise may carry it
+    beyond.
 
     The widths of shoulders and hips across the trunk, over those that the
     length of the spine tells (:data:`WIDTHS`).
-
-    Args:
-        points (np.ndarray): (T, K, 2), y upwards.
     """
     trunk, length = _unit(_line(points, 'hip', 'neck')), trunk_length(points)
     shares = []

@@ -59,16 +59,11 @@ def _matrix(seen: Tuple[bool, ...], at: Tuple[float, ...], order: int):
 
 
 def spine_curve(points: np.ndarray, at=SAMPLES, order: int = 0) -> np.ndarray:
-    """The curve, or a derivative of it, in each frame.
+    """The curve through (T, 9, D) points from S1 to C1, or its derivative of an
+    order, at M places u: (T, M, D).
 
-    Args:
-        points (np.ndarray): (T, 9, D) from S1 to C1, NaN for what is missing.
-        at (Sequence): M places u.
-        order (int): 0 the curve, 1 or 2 its derivatives in u.
-
-    Returns:
-        np.ndarray: (T, M, D). NaN where fewer than :data:`LEAST_POINTS` points
-        are seen, and beyond the outermost that are.
+    NaN where fewer than :data:`LEAST_POINTS` points are seen, and beyond the
+    outermost that are.
     """
     at = tuple(np.atleast_1d(at).tolist())
     seen = np.isfinite(points).all(-1)
@@ -88,13 +83,9 @@ def spine_curve(points: np.ndarray, at=SAMPLES, order: int = 0) -> np.ndarray:
 
 
 def tangent_angles(points: np.ndarray, at=SAMPLES) -> np.ndarray:
-    """(T, M) degrees between the curve and the vertical, positive towards the
-    first axis, continuous along the curve.
-
-    Args:
-        points (np.ndarray): (T, 9, 2) from S1 to C1, second axis upwards.
-        at (Sequence): M places u, increasing.
-    """
+    """(T, M) degrees between the curve through (T, 9, 2) points and the
+    vertical, the second axis, positive towards the first one, continuous along
+    the curve."""
     slope = spine_curve(points, at, 1)
     angles = np.arctan2(slope[..., 0], slope[..., 1])
     moving = np.linalg.norm(slope, axis=-1) > 0
@@ -102,14 +93,9 @@ def tangent_angles(points: np.ndarray, at=SAMPLES) -> np.ndarray:
 
 
 def curvature(points: np.ndarray, at=SAMPLES) -> np.ndarray:
-    """(T, M) curvature times the length of the curve from S1 to C7, so that
-    neither distance nor body height counts; positive where the spine bends
-    forwards, as in kyphosis.
-
-    Args:
-        points (np.ndarray): (T, 9, 2) from S1 to C1, [forwards, up].
-        at (Sequence): M places u.
-    """
+    """(T, M) curvature of the curve through (T, 9, 2) points [forwards, up],
+    times its length from S1 to C7, so that neither distance nor body height
+    counts; positive where the spine bends forwards, as in kyphosis."""
     first, second = (spine_curve(points, at, order) for order in (1, 2))
     turn = -cross(first, second)
     speed = np.linalg.norm(first, axis=-1)
@@ -120,16 +106,13 @@ def curvature(points: np.ndarray, at=SAMPLES) -> np.ndarray:
 
 
 def bend_between_inflections(points: np.ndarray, sign: int) -> np.ndarray:
-    """(T,) degrees by which the tangent turns between the two inflections
-    around the sharpest bend of one sign.
+    """(T,) degrees by which the tangent of the curve through (T, 9, 2) points
+    [forwards, up] turns between the two inflections around the sharpest bend of
+    one sign; NaN where it does not bend that way.
 
     Args:
-        points (np.ndarray): (T, 9, 2) from S1 to C1, [forwards, up].
         sign (int): 1 for kyphosis, looked for from T12/L1 to C7; -1 for
             lordosis, from S1 to T12/L1.
-
-    Returns:
-        np.ndarray: NaN where the spine does not bend that way there.
     """
     bends = curvature(points) * sign
     angles = tangent_angles(points) * sign

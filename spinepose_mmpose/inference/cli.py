@@ -165,10 +165,7 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> Settings:
 def run_command(
     settings: Settings, environment: Mapping[str, str] = os.environ
 ) -> int:
-    """Do what the settings say.
-
-    Returns:
-        int: exit code.
+    """Do what the settings say; returns the exit code.
 
     Raises:
         ValueError, OSError: an option, an input or an output is wrong; said
@@ -227,12 +224,7 @@ class ConsoleReport:
     """What is said while the work goes on.
 
     Text: a progress bar and complaints on stderr, results on stdout. JSON:
-    everything on stderr, one object per line.
-
-    Args:
-        quiet (bool): complaints alone.
-        as_json (bool): JSON in place of text.
-        bar (bool): draw the bar.
+    everything on stderr, one object per line. Quiet: complaints alone.
 
     Attributes:
         tally (Tally): of all inputs that were done.
@@ -282,13 +274,8 @@ class ConsoleReport:
         self._tell('end', input=job.source, outputs=job.outputs)
 
     def clip(self, job: Job, tally: Tally, bad: Sequence, shortfall: str):
-        """A clip is done.
-
-        Args:
-            tally (Tally): what was found.
-            bad (Sequence): (index, reason) of frames that cannot be read.
-            shortfall (str): what is missing of the clip, '' if nothing is.
-        """
+        """A clip is done; ``bad`` has the (index, reason) of frames that cannot
+        be read, ``shortfall`` is what is missing of the clip."""
         self.close()
         self.is_about_clips = True
         self.tally += tally
@@ -379,11 +366,7 @@ def _printable(text: str) -> str:
 
 
 def check_window() -> None:
-    """Make sure that a window can be opened.
-
-    Raises:
-        ValueError: there is no display, or this OpenCV draws no windows.
-    """
+    """Raise ValueError where no window can be opened."""
     on_unix = sys.platform not in ('win32', 'darwin')
     if on_unix and not (
         os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')

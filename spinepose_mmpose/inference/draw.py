@@ -81,13 +81,11 @@ def identity_color(track_id: int) -> Color:
 
 
 class Canvas:
-    """A copy of an image to draw on; :meth:`result` gives it back.
+    """A copy of an image (H, W, 3) uint8 BGR to draw on; :meth:`result` gives
+    it back. What is not drawn on stays as it was, to the last bit.
 
-    Coordinates and sizes are pixels of the image; (0, 0) is the middle of
-    its first pixel. What is not drawn on stays as it was, to the last bit.
-
-    Args:
-        image (np.ndarray): (H, W, 3) uint8 BGR.
+    Coordinates and sizes are pixels of the image; (0, 0) is the middle of its
+    first pixel.
     """
 
     def __init__(self, image: np.ndarray) -> None:
@@ -202,13 +200,8 @@ def places_beside(
     distance: float,
 ) -> List[Box]:
     """Places for a label of (w, h) beside a curve, the best first: on the side
-    of ``normal`` before the other, near before far.
-
-    Args:
-        point (np.ndarray): (2,) on the curve.
-        normal (np.ndarray): (2,) of length 1, across the curve.
-        distance (float): from the point to the near edge of the label.
-    """
+    of ``normal`` (of length 1, across the curve) before the other, near before
+    far. ``distance`` goes from the point to the near edge of the label."""
     half = np.array(size) / 2
     # From the middle of the label to its edge along the normal.
     edge = min(half / np.maximum(np.abs(normal), 1e-9))

@@ -28,11 +28,7 @@ class LiftingCamera(NamedTuple):
     name: str = 'the intrinsics'  # of the file
 
     def for_size(self, size) -> 'LiftingCamera':
-        """This camera, if its images have the size.
-
-        Raises:
-            ValueError: they have another one.
-        """
+        """This camera; ValueError if its images have another size."""
         if self.size is not None and tuple(self.size) != tuple(size):
             raise ValueError(
                 f'{self.name} belongs to images of {self.size[0]} x '

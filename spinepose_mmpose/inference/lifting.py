@@ -336,12 +336,8 @@ class Lifting:
         return self.height / float(np.median(heights))
 
     def _placed(self, frame: Lifted, known: Calibration, smooth=()):
-        """The result with people in 3D.
-
-        Args:
-            smooth (dict): person -> (37, 3) metres before the camera; those of
-                others are from the network.
-        """
+        """The result with people in 3D; ``smooth`` has the (37, 3) metres
+        before the camera of those who were smoothed, by their number."""
         people = []
         for n, person in enumerate(frame.result.people):
             if n in smooth:
@@ -359,12 +355,8 @@ class Lifting:
         return replace(frame.result, people=tuple(people))
 
     def _smoothed(self, own: Sequence, known: Calibration) -> np.ndarray:
-        """(T, 37, 3) metres before the camera of one person, each bone of
-        one length.
-
-        Args:
-            own (Sequence): (frame, the person's number in it), T times.
-        """
+        """(T, 37, 3) metres before the camera of one person, each bone of one
+        length; ``own`` are the (frame, the person's number in it)."""
         times = np.array([frame.result.time for frame, _ in own])
         points = np.stack([frame.points[n] for frame, n in own]) * known.scale
         first, n = own[0]

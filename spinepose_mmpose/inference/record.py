@@ -102,11 +102,8 @@ class Record:
         return self.tally.frames + self.tally.bad
 
     def load(self) -> bool:
-        """Read what an earlier run left; False if there is nothing.
-
-        Raises:
-            DamagedRecord: it cannot be read.
-        """
+        """Read what an earlier run left; False if there is nothing,
+        DamagedRecord if it cannot be read."""
         try:
             with open(f'{self.path}.json', encoding='utf-8') as file:
                 content = json.load(file)
@@ -142,7 +139,6 @@ class Record:
 
         Raises:
             ValueError: the outputs depended on something else.
-            DamagedRecord: the journal cannot be read.
         """
         self._check_same('results', source)
         if self.written is None and loop is not None:

@@ -34,11 +34,7 @@ Pairs = Iterator[Tuple[Optional[np.ndarray], FrameResult]]
 
 class Run:
     """What the jobs of a command share, models ready; ``environment`` tells
-    which of several GPUs is this process's.
-
-    Raises:
-        ValueError, OSError: a model or a file cannot be used.
-    """
+    which of several GPUs is this process's."""
 
     def __init__(
         self, settings: Settings, jobs: List[Job], report, environment: Mapping
@@ -120,11 +116,7 @@ class Run:
 
     def is_done(self, job: Job, record: Record, loop=None) -> bool:
         """Whether a run before this one left nothing to do, see
-        :meth:`.Record.is_done`.
-
-        Raises:
-            ValueError: what is there was made otherwise, or nobody knows how.
-        """
+        :meth:`.Record.is_done`; ValueError if nobody knows how it was made."""
         try:
             is_known = record.load()
             if not self.settings.resume:
@@ -172,11 +164,8 @@ def drawing(settings: Settings) -> Callable:
 
 
 def run_jobs(run: Run) -> None:
-    """Do all jobs; an input that fails does not keep the others from it.
-
-    Raises:
-        ValueError, OSError, FloatingPointError: the only job failed.
-    """
+    """Do all jobs; an input that fails does not keep the others from it, but
+    the error of the only one is raised."""
     with tempfile.TemporaryDirectory(prefix='spinepose-') as run.scratch:
         run_photos([job for job in run.jobs if not job.is_clip], run)
         for job in [job for job in run.jobs if job.is_clip]:
@@ -259,11 +248,7 @@ def _write_image(path: str, image: np.ndarray) -> None:
 
 
 def run_clip(job: Job, run: Run, record: Record) -> None:
-    """Make the outputs of a clip, or go on where a run was interrupted.
-
-    Raises:
-        ValueError: there is no frame in the span.
-    """
+    """Make the outputs of a clip, or go on where a run was interrupted."""
     settings, report, lifting = run.settings, run.report, run.lifting
     boxes_of = run.boxes.of_frame if run.boxes else None
     loop = FrameLoop.create(settings, run.estimator, boxes_of)
@@ -396,11 +381,8 @@ def _count(info, settings: Settings) -> Optional[int]:
 
 
 def show(image: np.ndarray, wait: bool = False) -> None:
-    """Show a drawing, by choice until a key is pressed.
-
-    Raises:
-        KeyboardInterrupt: the user pressed q or Escape.
-    """
+    """Show a drawing, by choice until a key is pressed; q and Escape are a
+    KeyboardInterrupt."""
     h, w = image.shape[:2]
     scale = LARGEST / max(h, w)
     if scale < 1:

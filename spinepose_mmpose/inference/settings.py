@@ -393,11 +393,8 @@ class Settings:
         }
 
     def make_estimator(self, **others):
-        """The estimator of these settings.
-
-        Args:
-            others: arguments of :class:`.SpinePoseEstimator` that come first.
-        """
+        """The estimator of these settings; ``others`` are arguments of
+        :class:`.SpinePoseEstimator` that come first."""
         from .estimator import SpinePoseEstimator
 
         given = {
@@ -432,14 +429,8 @@ class Settings:
 
 
 def parse_value(spec, text: str):
-    """The value of a field that a text on the command line means.
-
-    Args:
-        spec (dataclasses.Field): of :class:`Settings`.
-
-    Raises:
-        ValueError: it is none, or out of range.
-    """
+    """The value of a field of :class:`Settings` that a text on the command line
+    means; ValueError if none."""
     default = str if spec.default is None else type(spec.default)
     kind = spec.metadata.get('kind', default)
     try:

@@ -135,11 +135,8 @@ class OneEuroSmoother:
         return dict(version=STATE_VERSION, filters=list(filters.items()))
 
     def load_state(self, state: Dict[str, Any]) -> None:
-        """Go on where another smoother with the same settings was.
-
-        Raises:
-            ValueError: it is no state of this version.
-        """
+        """Go on where another smoother with the same settings was; ValueError
+        if it is no state of this version."""
         if state.get('version') != STATE_VERSION:
             raise ValueError(
                 f"the smoother's state should be of version {STATE_VERSION}, "

@@ -205,11 +205,7 @@ class FrameLoop:
         return dict(parts, detector=schedule._asdict())
 
     def load_state(self, state: dict) -> None:
-        """Go on where a loop of the same settings was.
-
-        Raises:
-            ValueError, KeyError, TypeError: it is no such state.
-        """
+        """Go on where a loop of the same settings was."""
         self.schedule = Schedule(**state['detector'])
         for name, part in self._parts().items():
             part.load_state(state[name])
