@@ -37,8 +37,8 @@ SHIFT = 4
 ENLARGED = ((320, 4), (1100, 2))
 
 
-BACKGROUNDS = ('image', 'black', 'white')
 PLAIN = dict(black=0, white=255)
+BACKGROUNDS = ('image', *PLAIN)
 
 # Sizes: shares of the person (longer side of the pose), at least of the
 # image's longer side, so that they are seen when a large image is shown small,
@@ -89,11 +89,10 @@ class Canvas:
     """
 
     def __init__(self, image: np.ndarray) -> None:
-        self.height, self.width = image.shape[:2]
-        self.size = (self.width, self.height)
+        self.size = image.shape[1::-1]
         self.factor = next((f for n, f in ENLARGED if max(self.size) <= n), 1)
         # Repeating pixels and averaging them again changes none.
-        enlarged = (self.width * self.factor, self.height * self.factor)
+        enlarged = [side * self.factor for side in self.size]
         self._image = cv2.resize(image, enlarged, interpolation=NEAREST)
 
     def result(self) -> np.ndarray:
@@ -193,12 +192,7 @@ def first_free(
     return None
 
 
-def places_beside(
-    point: np.ndarray,
-    normal: np.ndarray,
-    size: Tuple[float, float],
-    distance: float,
-) -> List[Box]:
+def places_beside(point, normal, size, distance: float) -> List[Box]:
     """Places for a label of (w, h) beside a curve, the best first: on the side
     of ``normal`` (of length 1, across the curve) before the other, near before
     far. ``distance`` goes from the point to the near edge of the label."""
@@ -222,24 +216,13 @@ def moved_inside(box: Box, size: Tuple[int, int]) -> Box:
 
 @dataclass(frozen=True)
 class DrawStyle:
-    """What is drawn, and how large.
+    """What is drawn; ValueError for an unknown background."""
 
-    Attributes:
-        labels (bool): names of the vertebrae beside the spine, where they fit.
-        ids (bool): the track id above each person.
-        boxes (bool): the box of each person.
-        score_threshold (float): keypoints below it are left out.
-        background (str): ``image``, or ``black`` or ``white`` instead of it.
-
-    Raises:
-        ValueError: a setting is out of its range.
-    """
-
-    labels: bool = False
-    ids: bool = True
-    boxes: bool = False
-    score_threshold: float = 0.3
-    background: str = 'image'
+    labels: bool = False  # names of the vertebrae beside the spine, if they fit
+    ids: bool = True  # the track id above each person
+    boxes: bool = False  # the box of each person
+    score_threshold: float = 0.3  # keypoints below it are left out
+    background: str = 'image'  # or black or white instead of it
 
     def __post_init__(self):
         if self.background not in BACKGROUNDS:
@@ -262,7 +245,7 @@ class Figure:
     person: Person
     points: dict  # keypoint name -> (2,) pixels, those that are shown
     bounds: np.ndarray  # x1, y1, x2, y2 of the points; of the box without
-    spine: np.ndarray  # which of the 9 from C1 to S1 are shown, (S,)
+    spine: List[int]  # which of the 9 points from C1 to S1 are shown, S
     chain: np.ndarray  # S, 2: their pixels
     line: float  # width of a limb in pixels
     letter: float  # height of a capital letter in pixels
@@ -311,12 +294,8 @@ def draw_people(
 def _as_bgr(image: np.ndarray) -> np.ndarray:
     image = np.asarray(image)
     channels = image.shape[2] if image.ndim == 3 else 1
-    if (
-        image.dtype != np.uint8
-        or image.ndim not in (2, 3)
-        or channels not in (1, 3, 4)
-        or not image.size
-    ):
+    is_image = image.ndim in (2, 3) and channels in (1, 3, 4) and image.size
+    if image.dtype != np.uint8 or not is_image:
         raise ValueError(
             'the image should be uint8 of shape (H, W, 3), but is '
             f'{image.dtype} of shape {image.shape}'
@@ -348,8 +327,7 @@ def figure_of(
         return None
     bounds = box
     if points:
-        seen = keypoints[shown]
-        bounds = np.concatenate([seen.min(0), seen.max(0)])
+        bounds = np.hstack([keypoints[shown].min(0), keypoints[shown].max(0)])
     # The box as well: of a spine seen from above little is left.
     size = (bounds[2:] - bounds[:2]).max()
     if has_box:
@@ -357,15 +335,9 @@ def figure_of(
     # A box may be far too large.
     size = float(np.clip(size, 1.0, 2 * limit.max()))
     spine = [i for i, name in enumerate(SPINE_CHAIN) if name in points]
-    return Figure(
-        person,
-        points,
-        bounds,
-        np.array(spine, int),
-        np.reshape([points[SPINE_CHAIN[i]] for i in spine], (-1, 2)),
-        _sized(LINE, size, limit.max()),
-        _sized(TEXT, size, limit.max()),
-    )
+    chain = np.reshape([points[SPINE_CHAIN[i]] for i in spine], (-1, 2))
+    line, letter = (_sized(kind, size, limit.max()) for kind in (LINE, TEXT))
+    return Figure(person, points, bounds, spine, chain, line, letter)
 
 
 @lru_cache(maxsize=None)
@@ -417,11 +389,10 @@ def _draw_box(canvas: Canvas, person: Person, width: float) -> None:
     if not np.isfinite(box).all():
         return
     # Edges beyond the image would not be seen as a box.
-    box = np.clip(box, 0, [canvas.width - 1, canvas.height - 1] * 2)
+    corners = _corners(np.clip(box, 0, np.tile(canvas.size, 2) - 1))
     color = CENTRE
     if person.track_id is not None:
         color = identity_color(person.track_id)
-    corners = _corners(box)
     edges = [corners + corners[:1]]
     _rimmed(canvas.lines, [(edges, width, color)], max(0.8 * width, 1.2))
 
@@ -448,8 +419,7 @@ def _draw_tag(canvas: Canvas, figure: Figure, style, taken: List[Box]) -> None:
     gap = 3 * figure.line
     if style.boxes and np.isfinite(person.bbox).all():
         y1, gap = float(person.bbox[1]), figure.line
-    size = (width + 2 * pad, tall + 2 * pad)
-    x, y, (w, h) = (x1 + x2) / 2, y1 - gap, size
+    x, y, w, h = (x1 + x2) / 2, y1 - gap, width + 2 * pad, tall + 2 * pad
     places = [
         moved_inside((x - w / 2, y - h - up, x + w / 2, y - up), canvas.size)
         for up in np.arange(4) * (h + 0.2 * tall)
