@@ -177,7 +177,7 @@ def run_command(
     check_outputs(jobs, [job.source for job in found], settings)
     if settings.show:
         check_window()
-    report = ConsoleReport(settings.quiet, settings.log_json, bar=index == 0)
+    report = ConsoleReport(settings.quiet, settings.log_json, index == 0)
     run = Run(settings, jobs, report, environment)
     make_folders(jobs)
     if others:
@@ -232,16 +232,12 @@ class ConsoleReport:
             videos that ended early, photographs with a remark on the file.
     """
 
-    def __init__(
-        self, quiet: bool = False, as_json: bool = False, bar: bool = True
-    ):
+    def __init__(self, quiet: bool, as_json: bool, has_bar: bool):
         self.quiet, self.as_json = quiet, as_json
-        self.has_bar = bar and not quiet and not as_json
+        self.has_bar = has_bar and not quiet and not as_json
         self.bar, self.count, self.total = None, 0, None
-        self.tally, self.failures, self.incomplete = Tally(), 0, 0
-        self.remarks = 0
-        self.photos: list = []
-        self.is_about_clips = False
+        self.failures = self.incomplete = self.remarks = 0
+        self.tally, self.photos, self.is_about_clips = Tally(), [], False
 
     def begin(self, label: str, total: Optional[int], done: int = 0) -> None:
         """A clip or a set of photographs begins."""

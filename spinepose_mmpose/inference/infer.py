@@ -337,7 +337,7 @@ def _make_lifting(options: dict, **others) -> tuple:
         from .lifting import Lifting
 
         lifting = Lifting(**given, **others)
-        return lifting, lifting.in_world if has_panel else None
+        return lifting, lifting.estimate_camera_pose if has_panel else None
     if given:
         raise ValueError(f'{", ".join(given)} needs enable_lifting=True')
     return None, None

@@ -12,8 +12,8 @@ towards the camera, with the origin on the ground below the primary subject.
 import logging
 import os
 from collections import Counter
-from dataclasses import dataclass, replace
-from typing import Dict, List, Optional, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
@@ -126,6 +126,7 @@ class Calibration:
         return (points - self.origin) @ self.rotation.T
 
 
+@dataclass(eq=False)
 class Lifting:
     """Gives people their ``keypoints_3d``: of a stream frame after frame, of a
     clip that is complete all at once.
@@ -154,47 +155,40 @@ class Lifting:
         ValueError: a setting is out of its range.
     """
 
-    def __init__(
-        self,
-        lifter=Settings.lifter,
-        *,
-        camera_intrinsics=None,
-        camera_field_of_view: Optional[float] = None,
-        estimate_metric_scale: bool = True,
-        primary_subject_height: float = Settings.primary_subject_height,
-        estimate_camera_pose: bool = True,
-        estimate_ground_plane: bool = True,
-        warmup_frames: Optional[int] = None,
-        smoothing: bool = True,
-        cutoff: float = Settings.cutoff,
-        order: int = Settings.order,
-        seen: float = SEEN,
-    ):
-        if not 0.3 <= primary_subject_height <= 2.8:
+    lifter: Any = Settings.lifter
+    _: KW_ONLY
+    camera_intrinsics: Any = None
+    camera_field_of_view: Optional[float] = None
+    estimate_metric_scale: bool = True
+    primary_subject_height: float = Settings.primary_subject_height
+    estimate_camera_pose: bool = True
+    estimate_ground_plane: bool = True
+    warmup_frames: Optional[int] = None
+    smoothing: bool = True
+    cutoff: float = Settings.cutoff
+    order: int = Settings.order
+    seen: float = SEEN
+
+    def __post_init__(self):
+        height, frames = self.primary_subject_height, self.warmup_frames
+        if not 0.3 <= height <= 2.8:
             raise ValueError(
                 'primary_subject_height should be 0.3 to 2.8 metres, but is '
-                f'{primary_subject_height}'
+                f'{height}'
             )
-        if warmup_frames is not None and warmup_frames < 1:
+        if frames is not None and frames < 1:
             raise ValueError(
-                f'warmup_frames should be 1 or more, but is {warmup_frames}'
+                f'warmup_frames should be 1 or more, but is {frames}'
             )
-        if camera_field_of_view is not None:
-            intrinsics_of_view((1, 1), camera_field_of_view)
-        self.lifter = lifter if callable(lifter) else Lifter(lifter)
-        self.camera = None
-        if isinstance(camera_intrinsics, (str, os.PathLike)):
-            self.camera = read_intrinsics(camera_intrinsics)
-        elif camera_intrinsics is not None:
-            self.camera = LiftingCamera(np.asarray(camera_intrinsics, float))
-        self.field_of_view = camera_field_of_view
-        self.estimate_metric_scale = estimate_metric_scale
-        self.height = primary_subject_height
-        self.in_world = estimate_camera_pose
-        self.estimate_ground_plane = estimate_ground_plane
-        self.warmup_frames = warmup_frames
-        self.smoothing, self.filter = smoothing, (cutoff, order)
-        self.seen = seen
+        if self.camera_field_of_view is not None:
+            intrinsics_of_view((1, 1), self.camera_field_of_view)
+        if not callable(self.lifter):
+            self.lifter = Lifter(self.lifter)
+        self.camera, given = None, self.camera_intrinsics
+        if isinstance(given, (str, os.PathLike)):
+            self.camera = read_intrinsics(given)
+        elif given is not None:
+            self.camera = LiftingCamera(np.asarray(given, float))
         self.reset()
 
     def reset(self) -> None:
@@ -215,11 +209,11 @@ class Lifting:
         """
         if self.camera is not None:
             return self.camera.for_size(size)
-        if self.field_of_view is None and photograph is not None:
+        if self.camera_field_of_view is None and photograph is not None:
             found = exif_camera(photograph, size)
             if found is not None:
                 return found
-        degrees = self.field_of_view or FIELD_OF_VIEW
+        degrees = self.camera_field_of_view or FIELD_OF_VIEW
         return LiftingCamera(intrinsics_of_view(size, degrees))
 
     def lift(self, result: FrameResult, photograph=None) -> Lifted:
@@ -298,7 +292,7 @@ class Lifting:
         points = points * scale
         lengths = bone_lengths(points)
         bones = {i: np.median(lengths[ids == i], axis=0) for i in set(ids)}
-        if not self.in_world:
+        if not self.estimate_camera_pose:
             return Calibration(scale, np.eye(3), np.zeros(3), bones)
         level = Calibration(
             scale, np.diag([1.0, -1.0, -1.0]), np.zeros(3), bones
@@ -328,12 +322,11 @@ class Lifting:
         if not len(heights):
             self._say(
                 'the primary subject is never seen from head to heels, so the '
-                'height of '
-                f'{self.height} m cannot set the scale: lengths are those of '
-                'the network'
+                f'height of {self.primary_subject_height} m cannot set the '
+                'scale: lengths are those of the network'
             )
             return 1.0
-        return self.height / float(np.median(heights))
+        return self.primary_subject_height / float(np.median(heights))
 
     def _placed(self, frame: Lifted, known: Calibration, smooth=()):
         """The result with people in 3D; ``smooth`` has the (37, 3) metres
@@ -363,11 +356,13 @@ class Lifting:
         lengths = known.lengths.get(first.ids()[n])
         if lengths is None:  # came after the warm-up
             lengths = np.median(bone_lengths(points), axis=0)
-        points = smooth_segment(points, times, BODY, *self.filter)
+        points = smooth_segment(points, times, BODY, self.cutoff, self.order)
         points = rebuild(points, lengths)
         roots = np.stack([f.place(n, p) for p, (f, n) in zip(points, own)])
         if np.isfinite(roots).all(1).any():
-            roots = smooth_segment(roots[:, None], times, SPACE, *self.filter)
+            roots = smooth_segment(
+                roots[:, None], times, SPACE, self.cutoff, self.order
+            )
             roots = roots[:, 0]
         return points + roots[:, None]
 

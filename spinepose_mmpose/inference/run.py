@@ -95,7 +95,7 @@ class Run:
         """Of a job, with the names of all keypoints."""
         one, axes = self.estimator, ''
         if self.lifting is not None:
-            axes = 'world' if self.lifting.in_world else 'camera'
+            axes = 'world' if self.lifting.estimate_camera_pose else 'camera'
         return Header(
             job.name, tuple(one.names), rate, tuple(size), one.model_name,
             one.licence, axes,

@@ -10,8 +10,9 @@ import queue
 import threading
 import time
 from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Iterable, Iterator, List, NamedTuple, Optional, TypeVar
+from typing import Any, Iterable, Iterator, List, NamedTuple, Optional, TypeVar
 
 import numpy as np
 
@@ -115,6 +116,7 @@ class Schedule(NamedTuple):
     previous: Optional[float] = None  # time of the frame before
 
 
+@dataclass(eq=False)
 class FrameLoop:
     """Detect, estimate, track and smooth, frame after frame.
 
@@ -135,19 +137,18 @@ class FrameLoop:
         ValueError: the interval is out of its range.
     """
 
-    def __init__(
-        self,
-        estimator,
-        tracker=None,
-        smoother=None,
-        det_interval=Settings.det_interval,
-        boxes_of=None,
-    ):
-        Settings(det_interval=det_interval)  # raises what is out of range
-        self.estimator, self.boxes_of = estimator, boxes_of
-        self.tracker, self.smoother = tracker, smoother
-        self.interval = 1 if tracker is None or boxes_of else det_interval
-        self.schedule = Schedule()
+    estimator: Any
+    tracker: Any = None
+    smoother: Any = None
+    det_interval: float = Settings.det_interval
+    boxes_of: Any = None
+    schedule: Schedule = field(default=Schedule(), init=False)
+
+    def __post_init__(self):
+        # Raises what is out of range.
+        Settings(det_interval=self.det_interval)
+        if self.tracker is None or self.boxes_of:
+            self.det_interval = 1
 
     @classmethod
     def create(cls, settings: Settings, estimator, boxes_of=None):
@@ -217,9 +218,9 @@ class FrameLoop:
         waited, step = time - detected, time - previous
         if waited + step > self.tracker.max_gap:
             return True  # by the next frame they would be out of sight
-        if isinstance(self.interval, int):
-            return count >= self.interval
-        return waited + NEARER * step >= self.interval
+        if isinstance(self.det_interval, int):
+            return count >= self.det_interval
+        return waited + NEARER * step >= self.det_interval
 
     def _estimate(self, batch: List[Found]) -> Iterator[FrameResult]:
         read = [found for found in batch if found.frame.image is not None]
