@@ -100,16 +100,12 @@ def body_height(points) -> np.ndarray:
 
 
 def place_in_camera(points, rays, weights) -> np.ndarray:
-    """(3,) translation of relative points so that they are seen where their
-    rays are: weighted least squares on x (Z + tz) = X + tx, the same in y.
+    """(3,) translation of relative points (K, 3) so that they are seen where
+    their rays (K, 2) are: least squares with weights (K,), 0 for a missing
+    point, on x (Z + tz) = X + tx, the same in y.
 
-    NaN where fewer than 4 points are seen, or where the answer lies behind
-    the camera.
-
-    Args:
-        points (np.ndarray): (K, 3).
-        rays (np.ndarray): (K, 2).
-        weights (np.ndarray): (K,), 0 for a missing point.
+    NaN where fewer than 4 points are seen, or where the answer lies behind the
+    camera.
     """
     if np.count_nonzero(weights) < LEAST_POINTS:
         return np.full(3, np.nan)

@@ -177,11 +177,8 @@ class SpinePoseEstimator:
 
     @cached_property
     def detector(self) -> Optional[Detector]:
-        """What finds people, made ready now; None if nothing does.
-
-        Raises:
-            DownloadError: its published weights cannot be had.
-        """
+        """What finds people, made ready now; None if nothing does,
+        DownloadError if its published weights cannot be had."""
         return self._create_detector()
 
     def __call__(
@@ -221,13 +218,8 @@ class SpinePoseEstimator:
         bbox_scores: Optional[Sequence] = None,
     ) -> List[Tuple[Person, ...]]:
         """Everybody in each of several images, in one network batch and in the
-        order of the boxes.
-
-        Args:
-            bboxes (Sequence): (N, 4) of each image, in pixels of it; detected
-                where None.
-            bbox_scores (Sequence, optional): (N,) of each image; 1 if None.
-        """
+        order of the boxes (N, 4), which are detected where None. Scores (N,) of
+        the boxes are 1 if None."""
         scores = [None] * len(images) if bbox_scores is None else bbox_scores
         if not len(images) == len(bboxes) == len(scores):
             raise ValueError(
@@ -253,17 +245,10 @@ class SpinePoseEstimator:
     def pose(
         self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray]
     ) -> List[Tuple[np.ndarray, np.ndarray]]:
-        """From boxes to keypoints (N, K, 2) and scores (N, K) of each image,
-        in one network batch for everybody.
-
-        Args:
-            images (Sequence): (H, W, 3) uint8 BGR.
-            boxes (Sequence): (N, 4) float32 of each image, [x1, y1, x2, y2]
-                in pixels.
-
-        Raises:
-            FloatingPointError: the network gave something that is no number.
-        """
+        """From boxes (N, 4) float32 [x1, y1, x2, y2] in pixels of each image
+        (H, W, 3) uint8 BGR to keypoints (N, K, 2) and scores (N, K), in one
+        network batch for everybody; FloatingPointError if they are no
+        numbers."""
         w, h = size = self.spec.input_size
         counts = [len(of_image) for of_image in boxes]
         regions = [

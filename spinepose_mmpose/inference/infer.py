@@ -115,14 +115,12 @@ def infer_video(
         mode, spine_only, model_version, detector: as in :func:`infer_image`.
         use_smoothing (bool): smooth each person over time.
         vis_path (str, optional): write a drawing to this video file.
-        max_detections (int, optional): keep so many people per frame, the
-            surest.
+        max_detections (int, optional): people per frame, the surest.
         options: see :func:`iter_video`.
 
     Returns:
-        list: (N, K, 3) float32 of each frame, x and y in pixels and score;
-        rows are ordered by identity. N is 0 for a frame that could not be
-        read. With lifting tuples, as of :func:`infer_image`.
+        list: what :func:`infer_image` gives, of each frame; rows are ordered
+        by identity. N is 0 for a frame that could not be read.
     """
     frames = iter_video(
         input_path, mode, spine_only, use_smoothing, vis_path, model_version,
@@ -164,16 +162,15 @@ def iter_video(
         input_path to max_detections: as in :func:`infer_video`.
         estimator (SpinePoseEstimator, optional): one that is ready, in place
             of the settings.
-        tracker (Tracker, optional): one with other settings.
-        smoother (OneEuroSmoother, optional): one with other settings.
+        tracker (Tracker, optional), smoother (OneEuroSmoother, optional): with
+            other settings.
         det_interval (int | float): from one detection to the next, an int in
             frames, a float in seconds; the tracker gives the boxes in between.
         batch_frames (int): frames in one batch of the network.
         span (Span, optional): which frames.
         rate (Fraction, optional): frames per second of a folder of images.
-        options: further settings of :class:`.SpinePoseEstimator`, and with
-            ``enable_lifting=True`` those of :class:`.Lifting`, which gives
-            people ``keypoints_3d`` as frames come.
+        options: further settings of :class:`.SpinePoseEstimator` and, with
+            ``enable_lifting=True``, :class:`.Lifting`.
     """
     lifting, panel = _make_lifting(options, smoothing=use_smoothing)
     settings = Settings(
@@ -230,14 +227,11 @@ class PoseTracker:
     Args:
         solution (SpinePoseEstimator | Callable): an estimator, or its class,
             which is then called with ``kwargs``.
-        det_frequency (int | float): from one detection to the next, an int
-            in frames, a float in seconds; between them the boxes come from
-            the tracked poses.
+        det_frequency (int | float): ``det_interval`` of :func:`iter_video`.
         tracking (bool): False: boxes from the detector, no identities.
         smoothing (bool | OneEuroSmoother): live One-Euro smoothing.
         fps (float): frames per second of images that come without a time.
         tracker (Tracker, optional): one with other settings.
-        kwargs: for the class, for example mode and device.
 
     Raises:
         ValueError: settings that cannot go together or are out of range.
@@ -289,14 +283,9 @@ class PoseTracker:
         return tuple(person.track_id for person in self.people)
 
     def __call__(self, image, time: Optional[float] = None) -> tuple:
-        """Keypoints (N, K, 2) in pixels and scores (N, K) of the next frame.
-
-        Args:
-            image (np.ndarray): (H, W, 3) uint8 BGR, or what
-                :func:`.as_image` takes.
-            time (float, optional): seconds; 1 / fps after the frame before if
-                None.
-        """
+        """Keypoints (N, K, 2) in pixels and scores (N, K) of the next frame, an
+        image that :func:`.as_image` takes; its time in seconds is 1 / fps after
+        the one before if None."""
         last = self.result
         if time is None:
             time = 0.0 if last.time is None else last.time + 1 / self.fps
@@ -306,7 +295,7 @@ class PoseTracker:
         return self.result.keypoints, self.result.scores
 
     def visualize(self, image, keypoints, scores, **style) -> np.ndarray:
-        """The estimator's drawing of the last result, see its method."""
+        """The estimator's drawing, see its method."""
         return self.estimator.visualize(image, keypoints, scores, **style)
 
 

@@ -60,12 +60,8 @@ class Job:
 
 def find_jobs(settings: Settings) -> Tuple[List[Job], List[str]]:
     """The photographs and clips that the user means, in order and without
-    outputs; files of folders that are neither image nor video.
-
-    Raises:
-        FileNotFoundError: there is no such thing.
-        ValueError: there is nothing to work on.
-    """
+    outputs; files of folders that are neither image nor video. An error if
+    there are none."""
     jobs, others = [], []
     for spec in settings.input_path:
         found, left = _expand(spec, settings.sequence is not None)
@@ -126,12 +122,8 @@ def _distinct(jobs: Sequence[Job]) -> Iterator[Job]:
 
 
 def plan_outputs(jobs: Sequence[Job], settings: Settings) -> List[Job]:
-    """Where the results of every input go. A path is a file for one input and
-    a folder for several; a name with an extension is a file.
-
-    Raises:
-        ValueError: a path is of the wrong kind.
-    """
+    """Where the results of every input go. A path is a file for one input and a
+    folder for several; a name with an extension is a file."""
     drawn, saved = settings.vis_path, settings.save_path
     if not (drawn or saved or settings.show or settings.report):
         raise ValueError(

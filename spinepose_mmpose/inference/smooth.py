@@ -274,12 +274,8 @@ def smooth_tracks(
 
 def segments_by_identity(frames) -> List[List[Tuple[int, int]]]:
     """The (frame, number in it) of each identity in order, in parts between
-    which it is away for too long.
-
-    Raises:
-        ValueError: times are missing or do not increase, or an identity comes
-            twice in a frame.
-    """
+    which it is away for too long; ValueError where times do not increase, or an
+    identity comes twice in a frame."""
     tracks: Dict[int, List[Tuple[int, int]]] = {}
     before = -np.inf
     for t, frame in enumerate(frames):
@@ -439,12 +435,11 @@ def butterworth(
 ) -> np.ndarray:
     """Zero-phase low pass, as gait laboratories use it: nothing is delayed.
 
-    A filter of half the order runs forwards and backwards; its cutoff is
-    raised by ``(sqrt(2) - 1)^(-1 / order)``, 1 / 0.802 for order 4, so that
-    the result, not each pass, has lost 3 dB at ``cutoff``: Winter,
-    Biomechanics and Motor Control of Human Movement, 4th edition, section
-    3.4.4. It is raised before the bilinear transform, so that this holds at
-    any rate.
+    A filter of half the order runs forwards and backwards; its cutoff is raised
+    by ``(sqrt(2) - 1)^(-1 / order)``, 1 / 0.802 for order 4, so that the
+    result, not each pass, has lost 3 dB at ``cutoff``: Winter, Biomechanics and
+    Motor Control of Human Movement, 4th edition, section 3.4.4. It is raised
+    before the bilinear transform, so that this holds at any rate.
 
     Args:
         values (np.ndarray): (T, ...), one series per column, evenly sampled,
@@ -453,9 +448,6 @@ def butterworth(
             come back unchanged: so slow a series holds nothing above it.
         cutoff (float): Hz at which half of the power is left.
         order (int): of both passes together; even.
-
-    Raises:
-        ValueError: cutoff or order cannot be.
     """
     Settings(cutoff=cutoff, order=order)  # raises what cannot be
     values = np.asarray(values, dtype=np.float64)
