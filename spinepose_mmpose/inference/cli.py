@@ -66,7 +66,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     """The console script."""
     settings = parse_args(argv)
     # A batch system asks so before it kills.
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with one_sentence():
         try:
             code = run_command(settings)
@@ -78,16 +78,11 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         except KeyboardInterrupt:
             said = 'interrupted: the same command with --resume goes on'
             if settings.log_json:
-                said = json.dumps(
-                    dict(event='interrupted', why='--resume goes on')
-                )
+                event = dict(event='interrupted', why='--resume goes on')
+                said = json.dumps(event)
             print(said, file=sys.stderr)
             code = INTERRUPTED
     sys.exit(code)
-
-
-def _interrupt(*_) -> None:
-    raise KeyboardInterrupt
 
 
 class Parser(argparse.ArgumentParser):
