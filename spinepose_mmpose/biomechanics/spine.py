@@ -118,16 +118,14 @@ def bend_between_inflections(points: np.ndarray, sign: int) -> np.ndarray:
     angles = tangent_angles(points) * sign
     low, high = (T12, C7) if sign > 0 else (S1, T12)
     inside = (SAMPLES >= low) & (SAMPLES <= high)
-    out = np.full(len(points), np.nan)
-    for t, (bend, angle) in enumerate(zip(bends, angles)):
-        if not np.isfinite(bend[inside]).all():
-            continue
-        apex = np.argmax(np.where(inside, bend, -np.inf))
-        if bend[apex] <= 0:
-            continue
-        # Beyond the ends the spine bends the other way, too.
-        away = np.flatnonzero(np.r_[True, ~(bend > 0), True]) - 1
-        first = away[away < apex][-1] + 1
-        last = away[away > apex][0] - 1
-        out[t] = angle[last] - angle[first]
-    return out
+    rows = np.arange(len(points))
+    apex = np.argmax(np.where(inside, bends, -np.inf), 1)
+    known = np.isfinite(bends[:, inside]).all(1) & (bends[rows, apex] > 0)
+    # Beyond its ends, too, the spine does not bend that way.
+    away = np.pad(~(bends > 0), ((0, 0), (1, 1)), constant_values=True)
+    index = np.arange(-1, len(SAMPLES) + 1)
+    before, after = index < apex[:, None], index > apex[:, None]
+    first = np.where(away & before, index, -1).max(1) + 1
+    last = np.where(away & after, index, len(SAMPLES)).min(1) - 1
+    turn = angles[rows, last] - angles[rows, first]
+    return np.where(known, turn, np.nan)
