@@ -243,7 +243,7 @@ def check_outputs(
     """
     inputs = [*sources, settings.boxes, settings.model, settings.config]
     inputs += [settings.checkpoint, settings.detector, settings.detector_config]
-    taken = {os.path.realpath(p): p for p in inputs if p and os.path.exists(p)}
+    taken = {os.path.realpath(p) for p in inputs if p and os.path.exists(p)}
     for job in jobs:
         samples, present = job.samples(), job.existing()
         for path in [*samples, *present]:

@@ -20,7 +20,7 @@ from .jobs import Job
 from .panel import beside_panel
 from .record import DamagedRecord, Record, digest_of
 from .results import SPINE_ONLY, FrameResult, spine_of
-from .settings import FILES, RESULTS, Position, Settings
+from .settings import FILES, RESULTS, Settings
 from .smooth import smooth_tracks
 from .stream import FrameLoop, ahead, stream
 from .video import Frame, SourceInfo, open_source
@@ -368,16 +368,15 @@ def _count(info, settings: Settings) -> Optional[int]:
     """How many frames a clip will have, about; None if unknown."""
     if info.frames is None:
         return None
-    first, last = (
-        place.index
-        if place.time is None
-        else round(place.time * (info.rate or 0))
-        for place in (
-            settings.span.start,
-            settings.end or Position(index=info.frames),
-        )
-    )
-    return -(-max(0, min(last, info.frames) - first) // settings.stride)
+
+    def index(place) -> int:
+        if place.index is not None:
+            return place.index
+        return round(place.time * (info.rate or 0))
+
+    first, end = settings.span.start, settings.span.end
+    last = min(index(end), info.frames) if end else info.frames
+    return -(-max(0, last - index(first)) // settings.stride)
 
 
 def show(image: np.ndarray, wait: bool = False) -> None:
