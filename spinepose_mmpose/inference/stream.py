@@ -118,29 +118,20 @@ class Schedule(NamedTuple):
 
 @dataclass(eq=False)
 class FrameLoop:
-    """Detect, estimate, track and smooth, frame after frame.
+    """Detect, estimate, track and smooth, frame after frame; ValueError for an
+    interval out of its range."""
 
-    Args:
-        estimator (SpinePoseEstimator): or anything with its ``detect`` and
-            ``predict_batch``.
-        tracker (Tracker, optional): gives people their identity. Without one
-            the detector runs on every frame and nothing is smoothed.
-        smoother (OneEuroSmoother, optional): called with the people of a
-            frame and its time.
-        det_interval (int | float): how long the tracker's boxes stand in for
-            the detector: an int counts frames, a float is seconds. The
-            detector also runs before the tracker would lose sight of people.
-        boxes_of (Callable, optional): from the index of a frame to its boxes
-            (N, 4) and scores (N,), instead of a detector.
-
-    Raises:
-        ValueError: the interval is out of its range.
-    """
-
-    estimator: Any
+    estimator: Any  # with detect and predict_batch of SpinePoseEstimator
+    # Gives people their identity. Without one the detector runs on every frame
+    # and nothing is smoothed.
     tracker: Any = None
-    smoother: Any = None
+    smoother: Any = None  # called with the people of a frame and its time
+    # How long the tracker's boxes stand in for the detector: an int counts
+    # frames, a float is seconds. The detector also runs before the tracker
+    # would lose sight of people.
     det_interval: float = Settings.det_interval
+    # From the index of a frame to its boxes (N, 4) and scores (N,), instead of
+    # a detector.
     boxes_of: Any = None
     schedule: Schedule = field(default=Schedule(), init=False)
 
