@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from typing import Iterator, List, Optional, Sequence
 
 from ..utils import write_text
@@ -60,8 +60,7 @@ class Tally:
         self.people = max([self.people, *ids])
 
     def __add__(self, other: 'Tally') -> 'Tally':
-        pairs = zip(asdict(self).values(), asdict(other).values())
-        return Tally(*(a + b for a, b in pairs))
+        return Tally(*map(sum, zip(astuple(self), astuple(other))))
 
 
 class Record:
@@ -71,17 +70,6 @@ class Record:
         output (str): the first of its outputs.
         facts (dict): what the outputs depend on: ``results`` and ``files``,
             name -> plain value, and ``targets``, their paths.
-
-    Attributes:
-        known (dict): the facts of the run before.
-        written (list, optional): their files; None if there is work left.
-        stale (list): files of runs before this one, which it replaces.
-        header (Header): of the input.
-        tally (Tally): of the frames in the journal.
-        last (int): index of the last frame in the journal, -1 if none.
-        complete (bool): all frames are in the journal.
-        shortfall (str): what is missing of the input, see :class:`.Source`.
-        file: the journal, None while no frame can be appended.
     """
 
     def __init__(self, output: str, facts: Optional[dict] = None):
@@ -90,10 +78,12 @@ class Record:
             name = hashlib.sha256(os.fsencode(name)).hexdigest()
         self.folder = os.path.join(folder, FOLDER)
         self.path = os.path.join(self.folder, name)
-        self.facts, self.known = facts, {}
-        self.written: Optional[List[str]] = None
-        self.stale: List[str] = []
-        self.header, self.file = Header(), None
+        self.facts = facts
+        self.known: dict = {}  # the facts of the run before
+        self.written: Optional[List[str]] = None  # None if there is work left
+        self.stale: List[str] = []  # files of earlier runs, to be replaced
+        self.header = Header()
+        self.file = None  # the journal, while frames can be appended
         self._forget_frames()
 
     @property
@@ -223,8 +213,10 @@ class Record:
         return f'{self.path}.damaged.json'
 
     def _forget_frames(self) -> None:
-        self.tally, self.last = Tally(), -1
-        self.complete, self.shortfall = False, ''
+        self.tally = Tally()  # of the frames in the journal
+        self.last = -1  # index of the last one
+        self.complete = False  # all frames are there
+        self.shortfall = ''  # what is missing of the input, see Source
 
     def _count(self, result: FrameResult) -> None:
         self.tally.add(result)
