@@ -98,6 +98,7 @@ class Found(NamedTuple):
     # (N, 4) and scores (N,); None where the tracker is to say where people are.
     boxes: Optional[tuple]
     detected: bool = True  # the boxes are not the tracker's
+    predicted: int = 0  # but so many of the last ones are
 
 
 class Step(NamedTuple):
@@ -182,13 +183,22 @@ class FrameLoop:
         the network together."""
         known: List[Found] = []
         for found in batch:
-            if found.boxes is None and found.frame.image is not None:
+            # A detector that runs on every frame is not waited for.
+            if found.frame.image is not None and self.det_interval != 1:
                 yield from self._estimate(known)
                 known = []
-                boxes = self.tracker.predict(found.frame.time)
-                found = found._replace(boxes=boxes)
+                found = self._with_predicted(found)
             known.append(found)
         yield from self._estimate(known)
+
+    def _with_predicted(self, found: Found) -> Found:
+        if not found.detected:
+            return found._replace(boxes=self.tracker.predict(found.frame.time))
+        missed = self.tracker.predict(found.frame.time, found.boxes[0])
+        boxes = tuple(
+            np.concatenate(parts) for parts in zip(found.boxes, missed)
+        )
+        return found._replace(boxes=boxes, predicted=len(missed[0]))
 
     def state(self, schedule: Schedule) -> dict:
         """Everything that the next frame depends on, ready for JSON; of the
@@ -220,12 +230,14 @@ class FrameLoop:
             images = [found.frame.image for found in read]
             boxes, scores = zip(*(found.boxes for found in read))
             people = iter(self.estimator.predict_batch(images, boxes, scores))
-        for (image, index, seconds, error), _, detected in batch:
+        for (image, index, seconds, error), _, detected, predicted in batch:
             seen, size = (), (0, 0)
             if image is not None:
                 seen, size = tuple(next(people)), image.shape[1::-1]
                 if self.tracker is not None:
-                    seen = self.tracker.update(seen, seconds, detected=detected)
+                    seen = self.tracker.update(
+                        seen, seconds, detected, predicted
+                    )
                 if self.smoother is not None:
                     seen = self.smoother(seen, seconds)
             yield FrameResult(tuple(seen), index, seconds, size, error)

@@ -31,6 +31,8 @@ HIGH_SCORE, KEYPOINT_SCORE = 0.5, 0.3
 DUPLICATE_OKS = 0.8
 # Of predicted boxes on each side, in their own size.
 BOX_PADDING = 0.1
+# Of a predicted box with detected ones: less, and the detector missed somebody.
+MISSED_IOU = 0.2
 # How far a prediction may err, in body sizes (square root of the outline's
 # area) per second: with a known velocity and, in addition, with a new one.
 DRIFT = 0.5
@@ -85,7 +87,11 @@ class Tracker:
         self._names: Tuple[str, ...] = ()
 
     def update(
-        self, people: Sequence[Person], time: float, detected: bool = True
+        self,
+        people: Sequence[Person],
+        time: float,
+        detected: bool = True,
+        predicted: int = 0,
     ) -> Tuple[Person, ...]:
         """The people of the next frame with ``track_id``, in their order.
 
@@ -100,14 +106,18 @@ class Tracker:
             detected (bool): a detector made the boxes. False: they came from
                 :meth:`predict`; then nobody new can appear, and whoever
                 matches no track is left out.
+            predicted (int): in a frame with a detector, so many of the last
+                people are in boxes of :meth:`predict` all the same.
 
         Raises:
             ValueError: time is not finite, or the keypoints changed.
         """
         time = self._advance(time)
         self._check_names(people)
-        found = self._observe(people, time)
-        pairs = self._match([*found.values()], time, detected)
+        first = len(people) - predicted if detected else 0
+        found = self._observe(people, time, first)
+        by_detector = np.array([i < first for i in found], dtype=bool)
+        pairs = self._match([*found.values()], time, by_detector)
         follow_camera(self._tracks, [*found.values()], pairs)
         track_of = {j: self._tracks[i] for i, j in pairs}
         for track in self._tracks:
@@ -116,8 +126,8 @@ class Tracker:
         for j, (index, new) in enumerate(found.items()):
             track = track_of.get(j)
             if track is not None:
-                track.measure(new, detected)
-            elif detected:
+                track.measure(new, by_detector[j])
+            elif by_detector[j]:
                 track = new
                 self._tracks.append(track)
             else:
@@ -134,13 +144,21 @@ class Tracker:
         ]
         return tuple(replace(people[i], track_id=ids[i]) for i in sorted(ids))
 
-    def predict(self, time: float) -> Tuple[np.ndarray, np.ndarray]:
+    def predict(
+        self, time: float, found: Optional[np.ndarray] = None
+    ) -> Tuple[np.ndarray, np.ndarray]:
         """Where people should be, for a frame without a detector.
 
         The bounds of each predicted pose, padded; with them the detected box,
         moved along, where the pose shows only a part of the person. Somebody
         missed in one frame gets one more chance. People out of sight are not
         among them, nor those whom no detector has seen for ``max_gap``.
+
+        Args:
+            time (float): seconds.
+            found (np.ndarray, optional): (N, 4) boxes of a detector in the same
+                frame. Then only people with an identity and a pose whom it has
+                missed: none of its boxes overlaps theirs.
 
         Returns:
             tuple: (M, 4) float32 boxes [x1, y1, x2, y2] in pixels, and (M,)
@@ -152,12 +170,16 @@ class Tracker:
             for track in self._tracks
             if time - track.detected <= gap
             and track.misses <= int(track.has_pose)
+            and (found is None or track.id is not None and track.has_pose)
         ]
         boxes = [self._predicted_box(track, time) for track in tracks]
-        return (
-            np.array(boxes, dtype=np.float32).reshape(-1, 4),
-            np.array([track.score for track in tracks], dtype=np.float32),
-        )
+        boxes = np.array(boxes, dtype=np.float32).reshape(-1, 4)
+        scores = np.array([track.score for track in tracks], dtype=np.float32)
+        if found is not None:
+            overlap = box_iou(boxes, np.reshape(found, (-1, 4)))
+            missed = overlap.max(axis=1, initial=0) < MISSED_IOU
+            boxes, scores = boxes[missed], scores[missed]
+        return boxes, scores
 
     def state(self) -> Dict[str, Any]:
         """Everything that the next update depends on, ready for JSON."""
@@ -233,11 +255,12 @@ class Tracker:
         self._names = names
 
     def _observe(
-        self, people: Sequence[Person], time: float
+        self, people: Sequence[Person], time: float, first: int
     ) -> Dict[int, Track]:
         """Index -> somebody new, of those with a finite box or a pose.
 
-        Nothing in them is NaN, and each person is there once.
+        Nothing in them is NaN, and each person is there once; of the same
+        person's poses the ``first`` ones, a detector's, come before others.
         """
         if not people:
             return {}
@@ -263,7 +286,7 @@ class Tracker:
             points[rows],
             seen[rows],
             boxes[rows],
-            (box_scores * scores.mean(axis=1))[rows],
+            (box_scores * scores.mean(axis=1))[rows] + (rows < first),
             sigmas_of(self._names),
             DUPLICATE_OKS,
         )
@@ -275,29 +298,40 @@ class Tracker:
         }
 
     def _match(
-        self, new: Sequence[Track], time: float, detected: bool
+        self, new: Sequence[Track], time: float, by_detector: np.ndarray
     ) -> List[Tuple[int, int]]:
-        """(track, new) pairs."""
+        """(track, new) pairs.
+
+        Those in boxes of a detector, (new,) bool, choose before others: a
+        track that has drifted off a person finds itself again.
+        """
         if not self._tracks or not new:
             return []
-        worth = self._similarities(new, time, detected)
+        worth = self._similarities(new, time, by_detector)
         high = np.array([n.score >= HIGH_SCORE for n in new])
-        pairs = assign(np.where(high, worth, -1.0), MIN_SIMILARITY)
-        matched = {i for i, _ in pairs}
-        free = np.array(
-            [t.current and i not in matched for i, t in enumerate(self._tracks)]
-        )
-        second = np.where(free[:, None] & ~high, worth, -1.0)
-        return pairs + assign(second, LOW_SCORE_SIMILARITY)
+        current = np.array([track.current for track in self._tracks])
+        pairs: List[Tuple[int, int]] = []
+        free = np.ones(len(self._tracks), dtype=bool)
+        for group in (by_detector, ~by_detector):
+            for columns, threshold, lost in (
+                (group & high, MIN_SIMILARITY, True),
+                (group & ~high, LOW_SCORE_SIMILARITY, False),
+            ):
+                allowed = (free & (current | lost))[:, None] & columns
+                found = assign(np.where(allowed, worth, -1.0), threshold)
+                free[[i for i, _ in found]] = False
+                pairs += found
+        return pairs
 
     def _similarities(
-        self, new: Sequence[Track], time: float, detected: bool
+        self, new: Sequence[Track], time: float, by_detector: np.ndarray
     ) -> np.ndarray:
         """(tracks, new) 0 to 1, with the poses and boxes predicted for now.
 
         Tracks out of sight are marked down. Boxes count only if a detector
-        made them: agreement with predicted ones proves nothing. But a person
-        of whom there was no sure pose a frame ago either is taken on trust.
+        made them: agreement with predicted ones proves nothing. But where no
+        detector found anybody, a person of whom there was no sure pose a frame
+        ago either is taken on trust.
         """
         tracks = self._tracks
         boxes = np.array([t.predict_box(time) for t in tracks])
@@ -316,9 +350,10 @@ class Tracker:
             gaps[:, None] * (DRIFT + NEW_DRIFT / hits**2)[:, None],
         )
         iou = box_iou(boxes, new_boxes)
-        if not detected:
-            trusted = np.array([t.current and not t.has_pose for t in tracks])
-            iou = np.where(has_common | trusted[:, None], iou, 0.0)
+        trusted = np.array([t.current and not t.has_pose for t in tracks])
+        trusted &= not by_detector.any()
+        counts = has_common | by_detector | trusted[:, None]
+        iou = np.where(counts, iou, 0.0)
         mix = OKS_WEIGHT * oks + (1 - OKS_WEIGHT) * iou
         lost = np.array([not t.current for t in tracks])
         fading = np.minimum(gaps / max(self._gap(), 1e-9), 1)

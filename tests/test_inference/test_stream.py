@@ -67,6 +67,22 @@ def test_boxes_between_detections_keep_the_detectors_score():
     assert scores == pytest.approx([0.9] * 6)
 
 
+def test_whom_the_detector_misses_the_tracker_finds():
+    class Misses(BlockEstimator):
+        def detect(self, image):
+            boxes, scores = super().detect(image)
+            found = len(boxes) * (self.detected != 2)
+            return boxes[:found], scores[:found]
+
+    for interval, frames in ((5, 12), (1, 11)):
+        estimator = Misses()
+        steps = run(FakeSource(12), estimator, Tracker(), interval)
+        people = [p for step in steps for p in step.result.people]
+        assert {p.track_id for p in people} == {1}
+        # A detector that runs on every frame is believed.
+        assert len(people) == frames
+
+
 def test_a_span_of_a_video(tmp_path):
     source = open_source(make_clip(tmp_path / 'a.mp4', 20))
     span = Span(Position(index=4), Position(index=15), 3)

@@ -213,6 +213,32 @@ def test_a_half_seen_pose_does_not_shrink_the_box(seen):
     assert (predicted[2:] >= box[2:] - 0.01).all()
 
 
+def test_whom_the_detector_misses_the_tracker_finds():
+    moving = walking(1, (0, 0), (3, 0), 8)
+    still, unsure = figure(2) + (600, 0), figure(3) + (1200, 0)
+    tracker = Tracker()
+    for t in range(3):
+        people = [moving[t], person(still), person(unsure, scores=0.05)]
+        tracker.update(people, t / FPS)
+    boxes, _ = tracker.predict(3 / FPS, np.float32([person(still).bbox]))
+    assert len(boxes) == 1  # nor the one without a sure pose
+    low, high = moving[3].keypoints.min(0), moving[3].keypoints.max(0)
+    assert (boxes[0, :2] < low).all() and (boxes[0, 2:] > high).all()
+    found = tracker.update([person(still), moving[3]], 3 / FPS, predicted=1)
+    assert [p.track_id for p in found] == [2, 1]
+    # A box of the tracker makes nobody new, and no doubles.
+    elsewhere, double = person(figure(4) + (0, 900)), person(still, score=1.0)
+    found = tracker.update(
+        [person(still), elsewhere, double], 4 / FPS, predicted=2
+    )
+    assert [p.track_id for p in found] == [2]
+    # Only a detector's sightings count for max_gap.
+    for t in range(5, 70):
+        people = [person(still), walking(1, (3 * t, 0), (0, 0), 1)[0]]
+        tracker.update(people, t / FPS, predicted=1)
+    assert len(tracker.predict(70 / FPS)[0]) == 1
+
+
 def test_somebody_missed_gets_one_more_chance():
     moving = walking(1, (0, 0), (3, 0), 6)
     tracker = Tracker()
