@@ -16,9 +16,9 @@ import cv2
 STAGES = {
     'shape of the body': 'make_body',
     'clothes and hair': 'dress',
-    'light and shadow map': '_lighting',
-    'surroundings': '_shade_objects',
-    'people': 'shade_finely',
+    'light and shadow map': '_light',
+    'z-buffers, that of the shadow too': 'raster',
+    'shading': 'shade',
     'labels': 'annotate',
     'camera (blur, exposure, noise)': 'finish',
 }
@@ -69,7 +69,7 @@ def main():
             for (file, _, function), entry in stats.items()
             if function == name and 'synthetic' in Path(file).parts
         )
-        print(f'{title:32}{1e3 * spent / drawn:6.1f} ms{spent / total:6.0%}')
+        print(f'{title:34}{1e3 * spent / drawn:6.1f} ms{spent / total:6.0%}')
 
 
 if __name__ == '__main__':

@@ -73,6 +73,7 @@ def anatomy() -> SimpleNamespace:
         model, ['mouth_cavity', 'tongue', 'eye_back.L', 'eye_back.R',
                 'eye_cavity.L', 'eye_cavity.R']
     ).numpy()  # fmt: skip
+    faces = model.faces.numpy().astype(np.int32)[~inside]
     names = list(model.bone_labels)
     template = model.template_vertices.numpy()
     dense = dense_bone_weights(
@@ -83,7 +84,8 @@ def anatomy() -> SimpleNamespace:
         shapes=SimpleShapeDistribution(model),
         names=names,
         bone={name: i for i, name in enumerate(names)},
-        faces=model.faces.numpy().astype(np.int32)[~inside],
+        faces=faces,
+        corners=np.ascontiguousarray(faces.T, np.intp),
         template=template,
         dense=dense,
         skinning=sparse.csr_array(dense),
@@ -273,14 +275,17 @@ def chain(heads, local):
     return bones
 
 
-def skin(points, weights, bones):
-    """(N, 3) points in rest, moved by bones of (N, B) weights: linear blend
-    skinning."""
-    moves = (weights @ bones.reshape(-1, 12)).reshape(-1, 3, 4)
+def blend(weights, bones):
+    """(N, 3, 4) by which points of (N, B) weights move: linear blending."""
+    return (weights @ bones.reshape(-1, 12)).reshape(-1, 3, 4)
+
+
+def move(points, moves):
+    """(N, 3) points in rest, moved as :func:`blend` says."""
     return np.einsum('nij,nj->ni', moves[..., :3], points) + moves[..., 3]
 
 
 def posed_keypoints(body: Body, local):
     """(K, 3) metres of a body of rotations as in :func:`chain`."""
-    bones = chain(body.heads, local)
-    return skin(body.keypoints, anatomy().keypoint_weights, bones)
+    weights = anatomy().keypoint_weights
+    return move(body.keypoints, blend(weights, chain(body.heads, local)))

@@ -6,8 +6,8 @@ import numpy as np
 
 from .body import PARTS, anatomy
 from .poses import bend_angles
-from .render import NEAR, SUPERSAMPLE, extent
-from .scene import Camera, PosedPerson
+from .render import NEAR, SAMPLES
+from .scene import Camera, PosedPerson, Seen, extent
 
 # The parts that a keypoint belongs to: they do not hide it.
 _TRUNK = ('torso',)
@@ -46,10 +46,17 @@ def _tables():
 OWN, MARGIN = _tables()
 
 
-def visibility(points, owner: int, depth, fine) -> np.ndarray:
+def inside(points, size):
+    """(37,) whether points (x, y, depth) lie within the image."""
+    last = np.array(size) - 1
+    within = ((points[:, :2] >= 0) & (points[:, :2] <= last)).all(1)
+    return within & (points[:, 2] > 0)
+
+
+def visibility(points, owner: int, seen: Seen) -> np.ndarray:
     """(37,) flags: 0 outside the image, 1 hidden, 2 visible.
 
-    A keypoint is hidden where the pixel that it falls on shows an object or
+    A keypoint is hidden where the sample that it falls on shows an object or
     another person in front of it, or a part of its own body that it does not
     belong to; for points on the skin (face, toes, heels) also where its own
     part lies clearly in front of it, as the back of the head before the nose.
@@ -58,49 +65,46 @@ def visibility(points, owner: int, depth, fine) -> np.ndarray:
     Args:
         points: (37, 3) pixels x, y and depth in metres.
         owner (int): The person's number.
-        depth, fine: From ``scene.draw``.
+        seen: From ``scene.draw``.
     """
-    height, width = depth.shape
-    fine_depth, owners, parts, origin = fine
-    flags = np.zeros(len(points), int)
-    for i, (x, y, z) in enumerate(points):
-        if not (0 <= x <= width - 1 and 0 <= y <= height - 1 and z > 0):
-            continue
-        column, row = np.round(
-            (np.array([x, y]) - origin) * SUPERSAMPLE + (SUPERSAMPLE - 1) / 2
-        ).astype(int)
-        who, part, near = 0, -1, depth[round(float(y)), round(float(x))]
-        if 0 <= row < owners.shape[0] and 0 <= column < owners.shape[1]:
-            who, part = owners[row, column], parts[row, column]
-            near = fine_depth[row, column]
-        belongs = who == owner and (part < 0 or OWN[i, part])
-        margin = MARGIN[i] if belongs else OTHER_MARGIN
-        flags[i] = 1 if near < z - margin else 2
-    return flags
+    size = np.array(seen.index.shape[::-1])
+    within = inside(points, size // SAMPLES)
+    at = points[:, :2] * SAMPLES + (SAMPLES - 1) / 2
+    x, y = np.where(within, at.T, 0).round().astype(int)
+    triangle, mesh = seen.index[y, x], seen.mesh
+    part = mesh.part[triangle]
+    belongs = (triangle >= 0) & (
+        mesh.things['owner'][mesh.mesh[triangle]] == owner
+    )
+    belongs &= (part < 0) | OWN[np.arange(len(points)), part]
+    margin = np.where(belongs, MARGIN, OTHER_MARGIN)
+    hidden = seen.depth[y, x] < points[:, 2] - margin
+    return np.where(within, 2 - hidden, 0)
 
 
-def annotate(person: PosedPerson, owner: int, camera: Camera, depth, fine):
+def annotate(person: PosedPerson, owner: int, camera: Camera, seen: Seen):
     """The COCO annotation of a person without ids, or None if unseen.
 
     ``bbox`` is the outline within the image, also where something hides it;
     ``area`` counts the pixels that show the person.
     """
-    area = np.count_nonzero(fine[1] == owner) / SUPERSAMPLE**2
+    area = seen.areas[seen.mesh.things['owner'] == owner].sum()
     if area == 0:
         return None
-    boxes = [extent(camera.project(m.vertices), NEAR) for m in person.meshes]
-    low, high = np.min(boxes, 0)[0, :2], np.max(boxes, 0)[1, :2]
-    low, high = np.clip((low + 0.5, high + 0.5), 0, camera.size)
+    skin = np.concatenate([m.vertices for m in person.meshes])
+    skin = camera.project(skin)
+    low, high = extent(skin[skin[:, 2] > NEAR])[:, :2]
+    low, high = np.clip([low + 0.5, high + 0.5], 0, camera.size)
     if (high - low < MIN_SIDE).any():
         return None
     points = camera.project(person.keypoints)
-    flags = visibility(points, owner, depth, fine)
-    table = np.c_[points[:, :2].astype(float).round(2), flags]
+    flags = visibility(points, owner, seen)
+    table = np.c_[points[:, :2].round(2), flags]
     table[flags == 0] = 0
     return dict(
         category_id=1,
         bbox=[round(float(v), 2) for v in (*low, *(high - low))],
-        area=area,
+        area=float(area),
         iscrowd=0,
         num_keypoints=int((flags > 0).sum()),
         keypoints=[

