@@ -21,38 +21,38 @@ from .run import TITLE, Run, run_jobs
 from .settings import Settings, parse_value
 
 DESCRIPTION = """\
-Find people in images and videos and estimate 37 keypoints of each, 9 of them
-along the spine. Writes drawings (-o) and results (-s)."""
+Find people in images and videos and estimate 37 keypoints for each, 9 of them
+along the spine. Write annotated images or videos (-o) and results (-s)."""
 
 EXAMPLES = """\
 examples:
-  a photograph, drawn and as OpenPose JSON
+  a photograph: annotated, and as OpenPose JSON
       spinepose-mmpose -i photo.jpg -o drawn.png -s photo.json
-  a video: drawing, one OpenPose file per frame in the folder walk_json
+  a video: annotated, and one OpenPose file per frame in the folder walk_json
       spinepose-mmpose -i walk.mp4 -o drawn.mp4 -s walk_json
   a table for pandas or R; markers for OpenSim
       spinepose-mmpose -i walk.mp4 -s walk.csv
       spinepose-mmpose -i walk.mp4 -s results/ --save-format csv,trc
-  angles of posture, and a page that shows them
+  posture angles, and a page that shows them
       spinepose-mmpose -i walk.mp4 -s walk.csv --angles all --report walk.html
-  from 0:30 to 1:00, every second frame, smoothed afterwards without delay
+  from 0:30 to 1:00, every second frame, smoothed offline
       spinepose-mmpose -i walk.mp4 -s walk.csv --start 30 --end 1:00 \\
           --stride 2 --smooth offline
-  a folder of videos, again after the power failed
+  a folder of videos, resumed after a power failure
       spinepose-mmpose -i clips/ -s results/ --resume
   the same folder on four GPUs
       torchrun --nproc-per-node 4 --no-python spinepose-mmpose -i clips/ \\
           -s results/ --device cuda --resume
-  in 3D, with the height of the person; markers in metres for OpenSim
+  in 3D, with the person's height; markers in metres for OpenSim
       spinepose-mmpose -i walk.mp4 -s walk.trc -o drawn.mp4 --enable-lifting \\
           --primary-subject-height 1.75
-  a camera, shown while it runs; q or Ctrl-C ends
+  a live camera; q or Ctrl-C quits
       spinepose-mmpose -i webcam --show
   your own network and detector, offline
       spinepose-mmpose -i walk.mp4 -s walk.jsonl --model spinepose.onnx \\
           --detector rtmdet.onnx
 
-exit code: 0 all inputs were done, 1 something failed, 2 a wrong option, 3 a
+exit codes: 0 all inputs finished, 1 something failed, 2 invalid option, 3 a
 video ended early, 130 interrupted. More: docs/inference.md"""
 
 INCOMPLETE, INTERRUPTED = 3, 130
@@ -319,12 +319,14 @@ class ConsoleReport:
         tally = self.tally
         if not tally.frames + tally.bad:
             return
-        kind = 'frames' if self.is_about_clips else 'photographs'
+        kind = 'frame' if self.is_about_clips else 'photograph'
+        kind += 's' * (tally.frames != 1)
+        people = 'person' if tally.found == 1 else 'people'
         remarks = f', {self.remarks} with a warning' if self.remarks else ''
         different = f' ({tally.people} different)' if tally.people else ''
         self._tell(
             'found',
-            f'{tally.frames} {kind}: {tally.found} people{different}, nobody '
+            f'{tally.frames} {kind}: {tally.found} {people}{different}, nobody '
             f'in {tally.empty}{remarks}',
             warnings=self.remarks,
             **asdict(tally),

@@ -143,34 +143,34 @@ class Settings:
 
     # fmt: off
     input_path: Tuple[str, ...] = _option(
-        (), 'images, videos, folders, patterns like "clips/*.mp4", "webcam" '
-        'or the number of a camera, or the address of a stream (rtsp, http, '
+        (), 'images, videos, folders, patterns such as "clips/*.mp4", '
+        '"webcam" or a camera number, or the URL of a stream (rtsp, http, '
         'udp, ...)', group='input', metavar='INPUT', role=NOTHING,
         kind=str, nargs='+', required=True,
         flags=('-i', '--input-path', '--input_path'))
     start: Optional[Position] = _option(
-        None, 'begin here: seconds (12.5), a time (0:01:30) or a frame (250f)',
+        None, 'start at this time (12.5 seconds or 0:01:30) or frame (250f)',
         kind=parse_position, metavar='TIME')
     end: Optional[Position] = _option(
         None, 'stop before this time or frame', kind=parse_position,
         metavar='TIME')
     stride: int = _option(
-        1, 'take every Nth frame', range=(1, 10**6), metavar='N')
+        1, 'process every Nth frame', range=(1, 10**6), metavar='N')
     sequence: Optional[Fraction] = _option(
-        None, 'a folder or pattern of images is one clip with so many frames '
-        'per second (30, 29.97, 30000/1001); otherwise each is a photograph',
+        None, 'treat a folder or pattern of images as one clip with this '
+        'frame rate (30, 29.97, 30000/1001), not as single photographs',
         kind=parse_rate, metavar='FPS')
     boxes: str = _option(
-        '', 'boxes of people instead of a detector: CSV with frame or image, '
+        '', 'use these person boxes, not a detector: CSV with frame or image, '
         'x1, y1, x2, y2[, score], or JSON {"0": [[x1, y1, x2, y2], ...]}',
         metavar='FILE')
     shard: Optional[Tuple[int, int]] = _option(
-        None, 'do the Ith of N parts of the inputs (1/4 to 4/4); by default '
-        'what torchrun or SLURM say', kind=parse_shard, metavar='I/N',
+        None, 'process the Ith of N parts of the inputs (1/4 to 4/4); by '
+        'default set by torchrun or SLURM', kind=parse_shard, metavar='I/N',
         role=NOTHING)
 
     vis_path: str = _option(
-        '', 'drawn image or video; a folder for several inputs',
+        '', 'annotated image or video; a folder for several inputs',
         group='output', metavar='DRAWN', role=NOTHING,
         flags=('-o', '--vis-path', '--vis_path'))
     save_path: str = _option(
@@ -180,180 +180,185 @@ class Settings:
     save_format: Tuple[str, ...] = _option(
         (), 'openpose (JSON, one file per frame), json (JSON Lines), csv (one '
         'row per person and frame), trc or c3d (one file per person), angles '
-        'or mot (see --angles), or several with commas; by default what the '
-        'name of -s says, openpose for a folder', kind=parse_formats,
-        action='extend', metavar='FORMAT', role=NOTHING)
+        'or mot (see --angles), or several, separated by commas; by default '
+        'chosen by the extension of -s, openpose for a folder',
+        kind=parse_formats, action='extend', metavar='FORMAT', role=NOTHING)
     angles: Tuple[str, ...] = _option(
-        (), 'angles of posture beside the results, NAME_angles.csv and, one '
-        'file per person, .mot: all, or names with commas (kyphosis, trunk, '
-        'left_knee, ...; docs/posture.md lists them)', kind=parse_measures,
+        (), 'also save posture angles, as NAME_angles.csv and one .mot file '
+        'per person: all, or names separated by commas (kyphosis, trunk, '
+        'left_knee, ...; see docs/posture.md)', kind=parse_measures,
         metavar='NAMES', role=FILES)
     report: str = _option(
-        '', 'a page with curves of the angles, ranges of motion and frames of '
-        'a video: a file (.html), or a folder for several inputs',
+        '', 'write a page with angle curves, ranges of motion and frames of a '
+        'video: a file (.html), or a folder for several inputs',
         metavar='REPORT', role=NOTHING)
     json_layout: str = _option(
-        'client', 'names of OpenPose files: frame_00000.json (client, '
+        'client', 'naming of OpenPose files: frame_00000.json (client, '
         'default) or NAME_json/NAME_000000.json (pose2sim)',
         choices=('client', 'pose2sim'), role=FILES)
     spine_only: bool = _option(
-        False, 'only the 9 points of the spine, from the sacrum up',
+        False, 'save only the 9 spine points, from the sacrum up',
         role=FILES)
     show: bool = _option(
-        False, 'show drawings in a window while they are made', role=NOTHING)
+        False, 'show the annotated frames in a window', role=NOTHING)
     resume: bool = _option(
-        False, 'keep what is finished, go on with what was interrupted',
+        False, 'keep finished outputs and continue interrupted ones',
         role=NOTHING)
-    overwrite: bool = _option(False, 'replace what exists', role=NOTHING)
+    overwrite: bool = _option(False, 'replace existing outputs', role=NOTHING)
 
     mode: str = _option(
-        'medium', 'size: xlarge, large, medium (default) or small',
+        'medium', 'model size: xlarge, large, medium (default) or small',
         group='model', flags=('-m', '--mode'), metavar='MODE', keyword='mode')
     model_version: str = _option(
         'latest', 'latest (default), v2 (SIMSPINE) or v1 (SpineTrack)',
         metavar='VERSION', keyword='model_version')
     model: Optional[str] = _option(
-        None, 'instead of --mode: a name of the model zoo, or a file: .onnx, '
-        '.xml (OpenVINO), .pth, or the folder of an mmdeploy export',
+        None, 'instead of --mode: a name from the model zoo, a file (.onnx, '
+        '.xml for OpenVINO, .pth), or the folder of an mmdeploy export',
         metavar='NAME', keyword='model')
     config: Optional[str] = _option(
-        None, 'of MMPose, for a .pth', metavar='FILE', keyword='config')
+        None, 'MMPose config for a .pth file', metavar='FILE', keyword='config')
     checkpoint: Optional[str] = _option(
-        None, 'of MMPose, with --config', metavar='FILE', keyword='checkpoint')
+        None, 'MMPose checkpoint for --config', metavar='FILE',
+        keyword='checkpoint')
     backend: str = _option(
         'auto', 'auto (default), onnxruntime, pytorch or openvino',
         metavar='NAME', keyword='backend')
     device: str = _option(
-        'auto', 'auto (default: a GPU where there is one), cpu, cuda, cuda:1, '
+        'auto', 'auto (default: a GPU if there is one), cpu, cuda, cuda:1, '
         'tensorrt, ...', metavar='NAME', keyword='device', role=NOTHING)
     hardware_acceleration: bool = _option(
-        True, '--no-hardware-acceleration is the same as --device cpu',
+        True, '--no-hardware-acceleration means --device cpu',
         switch=True, role=NOTHING)
     half: bool = _option(
-        False, 'compute in half precision where device and backend can; on a '
-        'CPU with bfloat16 OpenVINO does, if it is installed', switch=True,
+        False, 'compute in half precision if device and backend support it; '
+        'on a CPU, this needs bfloat16 support and OpenVINO', switch=True,
         flags=('--mixed-precision', '--half'), keyword='half')
     threads: Optional[int] = _option(
-        None, 'of the CPU, for one network', kind=int, range=(1, 1024),
+        None, 'CPU threads per network', kind=int, range=(1, 1024),
         metavar='N', keyword='threads', role=NOTHING)
     batch_size: int = _option(
-        32, 'people in one run of the network at most (default 32)',
+        32, 'maximum number of people per network run (default 32)',
         range=(1, 1024), metavar='N', keyword='batch_size')
     batch_frames: int = _option(
-        1, 'frames, or photographs, whose people form one batch (default 1); '
-        'more helps a GPU where the detector runs on every frame',
+        1, 'number of frames or photographs whose people form one batch '
+        '(default 1); more is faster on a GPU if the detector runs on every '
+        'frame',
         range=(1, 1024), metavar='N')
     flip_test: bool = _option(
-        False, 'average with the mirror image: a little better, half as fast',
+        False, 'also run the mirrored image: more accurate, half as fast',
         keyword='flip_test')
 
     detector: Optional[str] = _option(
-        'auto', 'auto (default), rfdetr, rtmdet, yolox, person-demo (comes '
-        'with the code), none (the whole image is one person), or a file: '
-        '.onnx, or .pth with --detector-config',
+        'auto', 'auto (default), rfdetr, rtmdet, yolox, person-demo '
+        '(bundled), none (the whole image is one person), or a file: .onnx, '
+        'or .pth with --detector-config',
         group='people', metavar='NAME', keyword='detector')
     detector_config: Optional[str] = _option(
-        None, 'of MMDetection, for a .pth', metavar='FILE',
+        None, 'MMDetection config for a .pth file', metavar='FILE',
         keyword='detector_config')
     det_size: Optional[Tuple[int, int]] = _option(
-        None, 'input of a detector file that takes any size, like 320x320',
+        None, 'input size for a detector file that accepts any, e.g. 320x320',
         kind=parse_size, metavar='WxH', keyword='detector_size')
     det_interval: Union[int, float] = _option(
-        1 / 6, 'look for people again after so many seconds (0.2) or, as a '
-        'whole number, frames (5); in between their own poses tell where they '
-        'are (default 1/6 second)', range=(0.001, 10**6), metavar='S',
-        kind=parse_interval)
+        1 / 6, 'run the detector at this interval in seconds (0.2) or, if it '
+        'is a whole number, in frames (5); between detections, people are '
+        'followed by their poses (default 1/6 second)',
+        range=(0.001, 10**6), metavar='S', kind=parse_interval)
     det_score: float = _option(
-        0.3, 'lowest score of a person (default 0.3)', range=(0, 1),
+        0.3, 'minimum score of a detection (default 0.3)', range=(0, 1),
         metavar='S', keyword='bbox_threshold')
     det_nms: float = _option(
-        0.45, 'largest overlap of two people (default 0.45), for detectors '
-        'that leave it open', range=(0, 1), metavar='S',
+        0.45, 'maximum IoU of two people (default 0.45), for detectors '
+        'without their own suppression', range=(0, 1), metavar='S',
         keyword='nms_threshold')
     max_detections: Optional[int] = _option(
-        None, 'people in one frame at most, the surest; all by default',
+        None, 'keep the N best detections per frame; by default all',
         kind=int, range=(1, 10**6), metavar='N', keyword='max_people')
     tracking: bool = _option(
-        True, 'no identities; the detector runs on every frame, nothing is '
-        'smoothed', flags=('--no-tracking',))
+        True, 'assign no identities: the detector runs on every frame and '
+        'nothing is smoothed', flags=('--no-tracking',))
     max_gap: float = _option(
-        2.0, 'seconds after which somebody who left is somebody new '
+        2.0, 'seconds out of sight after which a person gets a new identity '
         '(default 2)', range=(0, 10**6), metavar='S')
 
     smooth: str = _option(
-        'live', 'live (default): One-Euro, as frames come; offline: outliers '
-        'removed, then Butterworth without delay, once all frames are known',
+        'live', 'live (default): One-Euro filter, frame by frame; offline: '
+        'outlier removal and a zero-phase Butterworth filter, after the last '
+        'frame',
         group='time', choices=('live', 'offline', 'none'))
     min_cutoff: float = _option(
-        1.5, 'live: lower is smoother at rest (default 1.5)',
+        1.5, 'live: lower values smooth slow motion more (default 1.5)',
         range=(0.001, 1000), metavar='HZ')
     beta: float = _option(
-        8.0, 'live: higher follows fast movements more closely (default 8)',
+        8.0, 'live: higher values follow fast motion better (default 8)',
         range=(0, 1000), metavar='B')
     cutoff: float = _option(
-        6.0, 'offline: movements faster than this are removed (default 6)',
+        6.0, 'offline: cutoff frequency of the filter (default 6)',
         range=(0.01, 1000), metavar='HZ')
     order: int = _option(
-        4, 'offline: order of the filter, even (default 4)', range=(2, 16),
-        metavar='N')
+        4, 'offline: order of the filter, an even number (default 4)',
+        range=(2, 16), metavar='N')
 
     enable_lifting: bool = _option(
-        False, 'estimate people in 3D too', group='3D')
+        False, 'also estimate 3D poses', group='3D')
     lifter: str = _option(
-        'spinepose-lifter', 'network from 2D to 3D: spinepose-lifter '
+        'spinepose-lifter', 'lifting network: spinepose-lifter '
         '(default), spinepose-lifter-simspine, or an .onnx file',
         metavar='NAME')
     camera_intrinsics: str = _option(
-        '', 'file of intrinsics: JSON, TOML (Pose2Sim), or YAML or XML '
+        '', 'camera intrinsics: JSON, TOML (Pose2Sim), or YAML or XML '
         '(OpenCV)', metavar='FILE')
     camera_field_of_view: Optional[float] = _option(
-        None, 'of the camera, from corner to corner, in degrees (default: what '
-        'EXIF says of a photograph, otherwise 84)', kind=float,
+        None, 'diagonal field of view in degrees (default: from EXIF for a '
+        'photograph, otherwise 84)', kind=float,
         range=(1, 170), metavar='DEG')
     estimate_metric_scale: bool = _option(
-        True, 'lengths as the network gives them, not by the height',
+        True, 'do not scale to the height of the subject',
         flags=('--no-metric-scale',))
     estimate_camera_pose: bool = _option(
-        True, "points in the camera's axes, not in those of the world",
+        True, 'save points in camera coordinates, not world coordinates',
         flags=('--no-camera-pose',))
     estimate_ground_plane: bool = _option(
-        True, 'take the camera for level instead of looking for the ground',
+        True, 'assume a level camera; do not estimate the ground plane',
         flags=('--no-ground-plane',))
     primary_subject_height: float = _option(
-        1.84, 'metres, of whoever is in most frames (default 1.84)',
+        1.84, 'height of the person seen in most frames (default 1.84)',
         range=(0.3, 2.8), metavar='M')
     warmup_frames: Optional[int] = _option(
-        None, 'frames with people that tell scale and ground (default: all of '
-        'a video, 30 of a camera)', kind=int, range=(1, 10**6), metavar='N')
+        None, 'frames with people used to estimate scale and ground (default: '
+        'all of a video, 30 of a camera)', kind=int, range=(1, 10**6),
+        metavar='N')
     show_lifting_panel: bool = _option(
         True, 'draw no 3D panel', flags=('--no-lifting-panel',), role=FILES)
     up_axis: str = _option(
-        'y', 'axis of TRC files in 3D that points upwards: y (default, '
-        'OpenSim) or z', choices=('y', 'z'), role=FILES)
+        'y', 'vertical axis of 3D TRC files: y (default, as in OpenSim) or z',
+        choices=('y', 'z'), role=FILES)
 
     draw: str = _option(
-        'overlay', 'on the image (default), beside it, or on a plain ground',
+        'overlay', 'draw on the image (default), next to it, or on a plain '
+        'background',
         group='drawing', choices=('overlay', 'side-by-side', 'skeleton'),
         role=FILES)
     background: str = _option(
-        'black', 'of --draw skeleton (default black)',
+        'black', 'background of --draw skeleton (default black)',
         choices=('black', 'white'), role=FILES)
-    labels: bool = _option(False, 'name the vertebrae', role=FILES)
+    labels: bool = _option(False, 'label the vertebrae', role=FILES)
     ids: bool = _option(
-        True, 'leave out the identities', flags=('--no-ids',), role=FILES)
+        True, 'do not draw identities', flags=('--no-ids',), role=FILES)
     draw_boxes: bool = _option(
-        False, 'draw the boxes of people', role=FILES)
+        False, 'draw person boxes', role=FILES)
     draw_score: float = _option(
-        0.3, 'draw points with this score or more (default 0.3)',
+        0.3, 'minimum score of drawn points (default 0.3)',
         range=(0, 1), metavar='S', role=FILES)
     audio: bool = _option(
-        False, "keep the video's sound in the drawn one", role=FILES)
+        False, 'copy the audio to the annotated video', role=FILES)
 
     quiet: bool = _option(
-        False, 'errors only', group='messages', flags=('-q', '--quiet'),
+        False, 'print only errors', group='messages', flags=('-q', '--quiet'),
         role=NOTHING)
     log_json: bool = _option(
-        False, 'messages as JSON on stderr, one object per line',
+        False, 'print messages to stderr as JSON, one object per line',
         role=NOTHING)
     # fmt: on
 
