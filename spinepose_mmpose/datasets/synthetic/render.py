@@ -215,19 +215,24 @@ def _at(side, x, y):
 
 
 @jit
-def raster(points, faces, cut, width, height):
+def raster(points, faces, cut, width, height, out=None):
     """Nearest triangle of each sample.
 
     Args:
         points: (V, 3) samples x, y and 1, each times the depth in metres.
         faces: (F, 3) indices.
         cut: (V,) see :class:`Mesh`.
+        out: Arrays for what is returned, float32 and int32.
 
     Returns:
         tuple: (height, width) depth, (height, width) triangle or -1.
     """
-    depth = np.full((height, width), FAR)
-    index = np.full((height, width), np.int32(-1))
+    if out is None:
+        depth = np.empty((height, width), np.float32)
+        index = np.empty((height, width), np.int32)
+    else:
+        depth, index = out
+    depth[:], index[:] = FAR, -1
     for f in range(len(faces)):
         corners = a, b, c = _row(faces, f)
         xa, ya, za = _row(points, a)

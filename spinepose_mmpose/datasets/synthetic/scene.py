@@ -372,12 +372,20 @@ def _occluders(rng, points):
 Seen = namedtuple('Seen', 'depth index mesh areas')
 
 
+@lru_cache(maxsize=1)
+def _buffers(width, height):
+    """Kept, since the system is slow to hand out as much anew."""
+    shape = height, width
+    return np.empty(shape, np.float32), np.empty(shape, np.int32)
+
+
 def draw(scene: Scene, camera: Camera, rng) -> tuple:
     """Render a scene.
 
     Returns:
         tuple: (H, W, 3) linear RGB float32, (H, W) metres of depth, that of a
-        photograph being far, and :class:`Seen`.
+        photograph being far, and :class:`Seen`; both depths hold until the
+        next call.
     """
     parts = [m for p in scene.people for m in p.meshes]
     # No ceiling or crown of a tree comes between people and a high camera.
@@ -390,7 +398,8 @@ def draw(scene: Scene, camera: Camera, rng) -> tuple:
     light = _light(scene, camera, mesh, sum(len(m.faces) for m in parts))
     points = transform(camera.matrix(SAMPLES), mesh.surface[:, :3])
     width, height = np.array(camera.size) * SAMPLES
-    depth, index = raster(points, mesh.faces, mesh.cut, width, height)
+    out = _buffers(width, height)
+    depth, index = raster(points, mesh.faces, mesh.cut, width, height, out)
     if scene.backdrop is None:
         image = _sky(rng, camera, scene.light)
     else:
