@@ -4,19 +4,19 @@
 _base_ = ['./spinepose-t_demo.py']
 
 load_from = 'spinepose://spinepose-t-demo'
-max_epochs = 4
+max_epochs = 5
 lsp_root = '{{$LSP_ROOT:data/lsp}}/'
 
 train_pipeline = [
     dict(type='LoadPoseImage', lazy=True, backend_args=_base_.backend_args),
     dict(type='GetBBoxCenterScale'),
     dict(type='FastRandomFlip', direction='horizontal'),
-    dict(type='RandomHalfBody', prob=0.15),
+    dict(type='RandomHalfBody', prob=0.05),
     dict(
         type='FastRandomBBoxTransform',
-        shift_factor=0.12,
-        scale_factor=[0.7, 1.35],
-        rotate_factor=60,
+        shift_factor=0.1,
+        scale_factor=[0.75, 1.3],
+        rotate_factor=40,
     ),
     dict(type='FastTopdownAffine', input_size=_base_.input_size),
     dict(type='FastPhotometricDistortion'),
@@ -36,18 +36,18 @@ train_dataloader = dict(
                 on_bad_annotation='skip',
             ),
         ],
-        # As many photographs as there are, twice an epoch.
-        sample_ratio_factor=[1.0, 1.0, 1.0, 2.0],
+        # Every photograph three times per epoch.
+        sample_ratio_factor=[1.0, 1.0, 1.0, 3.0],
         pipeline=train_pipeline,
     )
 )
 
 train_cfg = dict(max_epochs=max_epochs, val_interval=1)
 param_scheduler = [
-    dict(type='LinearLR', start_factor=1e-2, by_epoch=False, begin=0, end=300),
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=200),
     dict(
         type='CosineAnnealingLR',
-        eta_min_ratio=0.02,
+        eta_min_ratio=0.01,
         begin=0,
         end=max_epochs,
         T_max=max_epochs,
