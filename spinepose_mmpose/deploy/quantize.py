@@ -323,7 +323,8 @@ class Quantization:
         exclude: ``auto``, ``none`` or names of blocks.
         tolerance: What may be lost.
         backend: That shall run the file, see :data:`OPERATORS`.
-        order: Channels that the file takes.
+        order: Channels that the file takes, ``rgb`` or ``bgr``; by default
+            what it says itself, and otherwise ``rgb``.
         reduce_range: See :func:`quantized`.
         threads: Of the backend; 0 for its own choice.
         report: Called with a line about each step.
@@ -338,7 +339,7 @@ class Quantization:
     exclude: Sequence[str] = (AUTO,)
     tolerance: Tolerance = Tolerance()
     backend: str = 'onnxruntime'
-    order: str = 'rgb'
+    order: Optional[str] = None
     reduce_range: bool = False
     threads: int = 0
     report: Callable[[str], None] = print
@@ -349,6 +350,10 @@ class Quantization:
             self.blocks = node_blocks(self.model)
         except ValueError as error:
             raise ValueError(f'{self.path}: {error}') from error
+        if self.order is None:
+            said = {item.key: item.value for item in self.model.metadata_props}
+            is_bgr = said.get('bgr_to_rgb') == 'false'
+            self.order = 'bgr' if is_bgr else 'rgb'
         # None: to be searched for
         self.excluded = None if [*self.exclude] == [AUTO] else [*self.exclude]
         if self.excluded == [NONE]:

@@ -21,6 +21,7 @@ from spinepose_mmpose.deploy import crops as predictions  # noqa: E402
 from spinepose_mmpose.deploy.crops import latencies, load_crops  # noqa: E402
 from spinepose_mmpose.deploy.onnx_files import prepared  # noqa: E402
 from spinepose_mmpose.deploy.quantize import (  # noqa: E402
+    Quantization,
     Tolerance,
     activation_ranges,
     node_blocks,
@@ -326,6 +327,23 @@ def test_inputs_are_those_of_mmpose(crops):
     )
     with pytest.raises(ValueError, match="'grb', expected one of"):
         next(crops.inputs(order='grb'))
+
+
+@pytest.mark.parametrize(
+    'said, told, order',
+    [
+        ({}, None, 'rgb'),
+        ({'bgr_to_rgb': 'true'}, None, 'rgb'),
+        ({'bgr_to_rgb': 'false'}, None, 'bgr'),
+        ({'bgr_to_rgb': 'false'}, 'rgb', 'rgb'),
+    ],
+)
+def test_channels_are_those_that_the_file_names(tmp_path, said, told, order):
+    path = str(export(random_network(), tmp_path / 'a.onnx', 17))
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, said)
+    onnx.save(model, path)
+    assert Quantization(path, order=told).order == order
 
 
 @pytest.fixture(scope='module')

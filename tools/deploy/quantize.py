@@ -69,8 +69,8 @@ def parse_args():
     parser.add_argument(
         '--channel-order',
         choices=('rgb', 'bgr'),
-        default='rgb',
-        help='channel order that the file expects',
+        help='channel order that the file expects; by default as stated in '
+        'the file, otherwise rgb',
     )
     parser.add_argument(
         '--reduce-range',
