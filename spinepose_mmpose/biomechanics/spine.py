@@ -31,6 +31,8 @@ LEAST_POINTS = 6
 # points: so much that a bend as long as a vertebra is dampened.
 SMOOTHING = 2e-5
 SAMPLES = np.linspace(0, C1, 73)
+# Less curvature is rounding: at its ends the curve is straight by construction.
+STRAIGHT = 1e-9
 
 
 @lru_cache(maxsize=600)
@@ -120,9 +122,11 @@ def bend_between_inflections(points: np.ndarray, sign: int) -> np.ndarray:
     inside = (SAMPLES >= low) & (SAMPLES <= high)
     rows = np.arange(len(points))
     apex = np.argmax(np.where(inside, bends, -np.inf), 1)
-    known = np.isfinite(bends[:, inside]).all(1) & (bends[rows, apex] > 0)
+    known = np.isfinite(bends[:, inside]).all(1) & (
+        bends[rows, apex] > STRAIGHT
+    )
     # Beyond its ends, too, the spine does not bend that way.
-    away = np.pad(~(bends > 0), ((0, 0), (1, 1)), constant_values=True)
+    away = np.pad(~(bends > STRAIGHT), ((0, 0), (1, 1)), constant_values=True)
     index = np.arange(-1, len(SAMPLES) + 1)
     before, after = index < apex[:, None], index > apex[:, None]
     first = np.where(away & before, index, -1).max(1) + 1

@@ -90,6 +90,18 @@ def test_from_the_front_and_from_behind(name):
         )
 
 
+def test_rounding_is_no_bend():
+    """The ends of the curve are straight but for the last bit."""
+    bent = np.array([BENT[name] for name in spine.LEVELS])
+    turns = np.radians(np.linspace(-20, 20, 100))
+    rotate = np.array([[np.cos(turns), np.sin(turns)],
+                       [-np.sin(turns), np.cos(turns)]])  # fmt: skip
+    points = np.einsum('nd,det->tne', bent, rotate)
+    assert np.isnan(spine.bend_between_inflections(points, -1)).all()
+    kyphosis = spine.bend_between_inflections(points, 1)
+    np.testing.assert_allclose(kyphosis, kyphosis[0], rtol=1e-9)
+
+
 def test_bends_between_inflections_of_an_s():
     """Tangent against the vertical: 15 cos(pi u') from S1, an S whose two
     bends turn by 30 degrees each."""
