@@ -209,3 +209,24 @@ def content_root() -> Path:
 def config_file(name: str) -> Path:
     """The absolute path of ``configs/...`` as the model table names it."""
     return content_root() / name
+
+
+def read_config(config):
+    """The config of a file, or of ``mmpose::...`` and the like.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no config.
+    """
+    from mmengine.config import Config
+    from mmengine.hub import get_config
+
+    config = os.fspath(config)
+    if '::' in config:
+        return get_config(config)
+    if not osp.isfile(config):
+        raise FileNotFoundError(f'no such config: {config}')
+    try:
+        return Config.fromfile(config)
+    except (SyntaxError, TypeError, OSError, KeyError) as error:
+        raise ValueError(f'{config} is no config: {error}') from error

@@ -17,6 +17,7 @@ from ..metainfo import (
     NUM_KEYPOINTS,
     SUBSETS,
 )
+from ..utils import read_config
 from .convert import ELSEWHERE
 
 LIMBS = tuple(
@@ -56,7 +57,7 @@ class MMPoseNetwork:
         from mmpose.apis import init_model
 
         self.config = config
-        settings = pytorch.read_config(config)
+        settings = read_config(config)
         if settings.model.get('test_cfg'):
             settings.model.test_cfg.flip_test = False  # done here for all
         device = pytorch.find_device(torch, device)

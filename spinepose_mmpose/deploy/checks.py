@@ -139,8 +139,11 @@ def check_checkpoint(model_cfg, path: str) -> None:
     from mmpose.registry import MODELS
     from mmpose.utils import register_all_modules
 
-    from ..inference.backends.pytorch import read_checkpoint
-    from ..models.head_extension import count_keypoints, find_mismatch
+    from ..models.head_extension import (
+        count_keypoints,
+        find_mismatch,
+        read_checkpoint,
+    )
 
     weights, _ = read_checkpoint(path)
     expected = model_cfg.model.head.out_channels

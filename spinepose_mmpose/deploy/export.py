@@ -19,8 +19,8 @@ from mmdeploy.utils import Backend, get_ir_config
 from mmengine import Config
 from onnx import TensorProto, helper, numpy_helper
 
-from ..inference.backends.pytorch import read_config
 from ..inference.network import ABOUT, FIELDS
+from ..utils import read_config
 from ..zoo import SCHEME, UnknownModel, find_model, resolve_weights
 from .checks import (
     check_backend,

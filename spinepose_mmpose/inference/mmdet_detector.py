@@ -5,12 +5,8 @@ from typing import Optional, Tuple
 
 import numpy as np
 
-from .backends.pytorch import (
-    PIP,
-    find_device,
-    load_all_weights,
-    read_config,
-)
+from ..utils import read_config
+from .backends.pytorch import PIP, find_device, load_all_weights
 from .detectors import PERSON, keep_people
 
 

@@ -1,11 +1,13 @@
 """Checkpoints by keypoint name, and heads extended to other keypoints."""
 
+import os
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
 
 from ..metainfo import KEYPOINT_NAMES
+from ..zoo import resolve_weights
 
 # How many names a message quotes.
 QUOTED = 3
@@ -19,6 +21,27 @@ def checkpoint_weights(checkpoint: dict) -> Dict[str, Tensor]:
         # Old versions saved the mean and std of the images.
         if 'data_preprocessor.' not in name
     }
+
+
+def read_checkpoint(checkpoint) -> Tuple[dict, dict]:
+    """The weights in a checkpoint, and its ``meta``.
+
+    Raises:
+        FileNotFoundError: there is no such checkpoint.
+        ValueError: it is no checkpoint of weights alone.
+    """
+    name = os.fspath(checkpoint)
+    path = resolve_weights(name) if '://' in name else name
+    try:
+        loaded = torch.load(path, map_location='cpu', weights_only=True)
+        return checkpoint_weights(loaded), loaded.get('meta') or {}
+    except OSError:
+        raise
+    except Exception as error:  # of the unpickler, which raises all kinds
+        raise ValueError(
+            f'{name} is no checkpoint that can be loaded: it is damaged, or '
+            f'holds more than weights ({type(error).__name__})'
+        ) from error
 
 
 def find_mismatch(weights: Dict[str, Tensor], own: Dict[str, Tensor]) -> str:

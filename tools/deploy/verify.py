@@ -89,7 +89,7 @@ def run(args) -> dict:
         check_model_config,
     )
     from spinepose_mmpose.deploy.rewriters import deployed_config
-    from spinepose_mmpose.inference.backends.pytorch import read_config
+    from spinepose_mmpose.utils import read_config
     from spinepose_mmpose.zoo import resolve_weights
 
     import torch

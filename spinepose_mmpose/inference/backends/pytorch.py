@@ -3,10 +3,11 @@
 import os
 import warnings
 from contextlib import nullcontext
-from typing import Optional, Tuple
+from typing import Optional
 
 import numpy as np
 
+from ...utils import read_config
 from ..network import NetworkSpec
 from ..preprocess import PADDING, Simcc
 
@@ -133,61 +134,14 @@ def find_device(torch, device: str) -> str:
     return str(torch.device(device))
 
 
-def read_config(config):
-    """The config of a file, or of ``mmpose::...`` and the like.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no config.
-    """
-    from mmengine.config import Config
-    from mmengine.hub import get_config
-
-    config = os.fspath(config)
-    if '::' in config:
-        return get_config(config)
-    if not os.path.isfile(config):
-        raise FileNotFoundError(f'no such config: {config}')
-    try:
-        return Config.fromfile(config)
-    except (SyntaxError, TypeError, OSError, KeyError) as error:
-        raise ValueError(f'{config} is no config: {error}') from error
-
-
-def read_checkpoint(checkpoint) -> Tuple[dict, dict]:
-    """The weights in a checkpoint, and its ``meta``.
-
-    Raises:
-        FileNotFoundError: there is no such checkpoint.
-        ValueError: it is no checkpoint of weights alone.
-    """
-    import torch
-
-    from ...models.head_extension import checkpoint_weights
-    from ...zoo import resolve_weights
-
-    name = os.fspath(checkpoint)
-    path = resolve_weights(name) if '://' in name else name
-    try:
-        loaded = torch.load(path, map_location='cpu', weights_only=True)
-        return checkpoint_weights(loaded), loaded.get('meta') or {}
-    except OSError:
-        raise
-    except Exception as error:  # of the unpickler, which raises all kinds
-        raise ValueError(
-            f'{name} is no checkpoint that can be loaded: it is damaged, or '
-            f'holds more than weights ({type(error).__name__})'
-        ) from error
-
-
 def load_all_weights(model, checkpoint) -> dict:
     """Load a checkpoint's weights, all of them, and return its ``meta``.
 
     Raises:
-        FileNotFoundError, ValueError: see :func:`read_checkpoint`; or it is of
+        FileNotFoundError, ValueError: see :func:`.read_checkpoint`; or it is of
             another model.
     """
-    from ...models.head_extension import find_mismatch
+    from ...models.head_extension import find_mismatch, read_checkpoint
 
     weights, meta = read_checkpoint(checkpoint)
     own = {
