@@ -308,7 +308,7 @@ class TestRender:
         values = render.noise(render.noise_volume(), steps)
         assert values.min() >= 0 and values.max() <= 1
         assert np.ptp(values) > 0.3
-        assert np.abs(np.diff(values)).max() < 0.2
+        assert np.abs(np.diff(values)).max() < 0.06
 
 
 class TestLabels:
