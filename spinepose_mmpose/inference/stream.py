@@ -16,6 +16,7 @@ from typing import Any, Iterable, Iterator, List, NamedTuple, Optional, TypeVar
 
 import numpy as np
 
+from .boxes import NOBODY
 from .results import FrameResult
 from .settings import Settings, Span
 from .smooth import OneEuroSmoother
@@ -192,13 +193,14 @@ class FrameLoop:
         yield from self._estimate(known)
 
     def _with_predicted(self, found: Found) -> Found:
-        if not found.detected:
-            return found._replace(boxes=self.tracker.predict(found.frame.time))
-        missed = self.tracker.predict(found.frame.time, found.boxes[0])
-        boxes = tuple(
-            np.concatenate(parts) for parts in zip(found.boxes, missed)
-        )
-        return found._replace(boxes=boxes, predicted=len(missed[0]))
+        """With the tracker's boxes, as far as people fit into a frame."""
+        own = found.boxes or NOBODY
+        detected = own[0] if found.detected else None
+        more = self.tracker.predict(found.frame.time, detected)
+        most = getattr(self.estimator, 'max_people', None)
+        boxes = [np.concatenate(parts)[:most] for parts in zip(own, more)]
+        predicted = len(boxes[0]) - len(own[0]) if found.detected else 0
+        return found._replace(boxes=tuple(boxes), predicted=predicted)
 
     def state(self, schedule: Schedule) -> dict:
         """Everything that the next frame depends on, ready for JSON; of the

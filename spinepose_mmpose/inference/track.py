@@ -151,8 +151,9 @@ class Tracker:
 
         The bounds of each predicted pose, padded; with them the detected box,
         moved along, where the pose shows only a part of the person. Somebody
-        missed in one frame gets one more chance. People out of sight are not
-        among them, nor those whom no detector has seen for ``max_gap``.
+        missed in one frame gets one more chance, and comes last. People out of
+        sight are not among them, nor those whom no detector has seen for
+        ``max_gap``.
 
         Args:
             time (float): seconds.
@@ -172,6 +173,7 @@ class Tracker:
             and track.misses <= int(track.has_pose)
             and (found is None or track.id is not None and track.has_pose)
         ]
+        tracks.sort(key=lambda track: track.misses)
         boxes = [self._predicted_box(track, time) for track in tracks]
         boxes = np.array(boxes, dtype=np.float32).reshape(-1, 4)
         scores = np.array([track.score for track in tracks], dtype=np.float32)

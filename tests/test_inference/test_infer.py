@@ -104,7 +104,7 @@ def clip(tmp_path_factory):
     from block_clips import make_clip
 
     path = tmp_path_factory.mktemp('clip') / 'blocks.mp4'
-    return make_clip(path, frames=5, size=(128, 96))
+    return make_clip(path, frames=6, size=(128, 96))
 
 
 def test_iter_video_is_the_estimator_frame_by_frame(estimator, clip):
@@ -124,17 +124,17 @@ def test_iter_video_is_the_estimator_frame_by_frame(estimator, clip):
 
 
 def test_infer_video_orders_by_identity(estimator, clip):
-    poses = infer_video(clip, use_smoothing=False, estimator=estimator)
-    frames = iter_video(clip, use_smoothing=False, estimator=estimator)
-    assert [p.shape for p in poses] == [(2, 37, 3)] * 5
+    # The network is random: at the next detection it would find other people.
+    settings = dict(use_smoothing=False, estimator=estimator, det_interval=6)
+    poses = infer_video(clip, **settings)
+    frames = iter_video(clip, **settings)
+    assert [p.shape for p in poses] == [(2, 37, 3)] * 6
     for of_frame, frame in zip(poses, frames):
         people = sorted(frame.people, key=lambda p: p.track_id)
         for row, one in zip(of_frame, people):
             np.testing.assert_array_equal(row[:, :2], one.keypoints)
             np.testing.assert_array_equal(row[:, 2], one.scores)
-    spine = infer_video(
-        clip, spine_only=True, use_smoothing=False, estimator=estimator
-    )
+    spine = infer_video(clip, spine_only=True, **settings)
     np.testing.assert_array_equal(spine[3], poses[3][:, IDS])
 
 
@@ -147,7 +147,7 @@ def test_the_surest_people_of_a_video(estimator, tiny_onnx, clip):
         detector=estimator.detector,
     )
     frame = next(iter_video(clip, use_smoothing=False, estimator=estimator))
-    assert [p.shape for p in poses] == [(1, 37, 3)] * 5
+    assert [p.shape for p in poses] == [(1, 37, 3)] * 6
     surest = max(frame.people, key=lambda person: person.bbox_score)
     np.testing.assert_allclose(poses[0][0, :, :2], surest.keypoints, atol=1e-3)
     with pytest.raises(ValueError, match='max_people should go to the esti'):
@@ -160,7 +160,7 @@ def test_a_video_without_people(tiny_onnx, clip):
         model=tiny_onnx, detector=lambda image: nobody
     )
     poses = infer_video(clip, estimator=estimator)
-    assert [p.shape for p in poses] == [(0, 37, 3)] * 5
+    assert [p.shape for p in poses] == [(0, 37, 3)] * 6
 
 
 def test_a_drawn_video(estimator, clip, tmp_path):
@@ -168,7 +168,7 @@ def test_a_drawn_video(estimator, clip, tmp_path):
 
     path = tmp_path / 'drawn.mp4'
     infer_video(clip, vis_path=str(path), estimator=estimator)
-    assert len(list(open_source(str(path)).frames())) == 5
+    assert len(list(open_source(str(path)).frames())) == 6
     # Who stops early keeps what was drawn until then.
     early = iter_video(clip, vis_path=str(path), estimator=estimator)
     next(early), next(early)

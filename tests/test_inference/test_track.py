@@ -239,6 +239,37 @@ def test_whom_the_detector_misses_the_tracker_finds():
     assert len(tracker.predict(70 / FPS)[0]) == 1
 
 
+def test_the_detectors_people_come_before_predicted_ones():
+    pose = figure(1) + (300, 200)
+    tracker = Tracker()
+    run(tracker, [[person(pose)]] * 5)
+    # Somewhat beside the prediction, which finds itself exactly.
+    found = tracker.update(
+        [person(pose + 10), person(pose)], 5 / FPS, predicted=1
+    )
+    assert [p.track_id for p in found] == [1]
+    np.testing.assert_array_equal(found[0].keypoints, np.float32(pose + 10))
+    # Of the same pose twice the detector's counts, even if it is less sure.
+    for t in range(6, 80):
+        people = [person(pose), person(pose, score=1.0)]
+        tracker.update(people, t / FPS, predicted=1)
+    assert len(tracker.predict(80 / FPS)[0]) == 1
+
+
+def test_whom_nobody_is_sure_of_the_tracker_does_not_look_for():
+    nobody, tracker = np.zeros((0, 4), np.float32), Tracker()
+    tracker.update([person(figure(1), score=0.3)], 0.0)
+    assert len(tracker.predict(1 / FPS)[0]) == 1
+    assert len(tracker.predict(1 / FPS, nobody)[0]) == 0
+    # A predicted box proves nothing of somebody without a pose.
+    unsure = person(figure(1), scores=0.05)
+    elsewhere = person(figure(2) + (600, 0))
+    tracker = Tracker()
+    run(tracker, [[unsure, elsewhere]] * 2)
+    found = tracker.update([elsewhere, unsure], 2 / FPS, predicted=1)
+    assert [p.track_id for p in found] == [2]
+
+
 def test_somebody_missed_gets_one_more_chance():
     moving = walking(1, (0, 0), (3, 0), 6)
     tracker = Tracker()
