@@ -15,7 +15,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from spinepose_mmpose.datasets.label_teachers import load_teacher
+from spinepose_mmpose.datasets.label_teachers import GROUPS, load_teacher
 from spinepose_mmpose.datasets.pseudo_label import (
     LabelSettings,
     label_folder,
@@ -41,8 +41,6 @@ SETS = [  # dataset, annotations, folder of the images
         'posetrack18',
     ),
 ]
-PARTS = ('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')
-LIMBS = [f'{side}_{part}' for part in PARTS for side in ('left', 'right')]
 
 
 def parse_args():
@@ -75,10 +73,11 @@ def people_of(data: Path, kind: str, labels: str, folder: str):
     for i in range(len(dataset)):
         sample = dataset[i]
         points = np.zeros((len(KEYPOINT_NAMES), 3))
-        for name in set(LIMBS) & set(columns):
-            xy = sample['keypoints'][0, columns[name]]
-            visible = sample['keypoints_visible'][0, columns[name]] > 0
-            points[KEYPOINT_NAMES.index(name)] = [*(visible * xy), 2 * visible]
+        for k in GROUPS['limbs']:
+            column = columns[KEYPOINT_NAMES[k]]
+            xy = sample['keypoints'][0, column]
+            visible = sample['keypoints_visible'][0, column] > 0
+            points[k] = [*(visible * xy), 2 * visible]
         x1, y1, x2, y2 = (float(v) for v in sample['bbox'][0])
         yield (
             str(Path(sample['img_path']).relative_to(data)),

@@ -1,7 +1,6 @@
 """A checkpoint to a finished export folder, through mmdeploy."""
 
 import contextlib
-import json
 import os
 import os.path as osp
 import shutil
@@ -19,7 +18,6 @@ from mmdeploy.utils import Backend, get_ir_config
 from mmengine import Config
 from onnx import TensorProto, helper, numpy_helper
 
-from ..inference.network import ABOUT, FIELDS
 from ..utils import read_config
 from ..zoo import SCHEME, UnknownModel, find_model, resolve_weights
 from .checks import (
@@ -32,6 +30,7 @@ from .checks import (
     check_output_folder,
     require,
 )
+from .onnx_files import write_facts
 from .rewriters import channel_order, deployed_config
 
 
@@ -94,24 +93,6 @@ def model_facts(
         licence=licence,
         exported_by=f'spinepose-mmpose {__version__}',
     )
-
-
-def write_facts(model, facts: Dict[str, Any]) -> None:
-    """Put facts into an ONNX ModelProto; None is left out."""
-    said = {pair.key: pair.value for pair in model.metadata_props}
-    for key, value in facts.items():
-        if value is not None:
-            said[key] = json.dumps(value)
-    helper.set_model_props(model, said)
-
-
-def read_facts(model) -> Dict[str, Any]:
-    """What a ModelProto says of its network."""
-    return {
-        pair.key: json.loads(pair.value)
-        for pair in model.metadata_props
-        if pair.key in (*FIELDS, *ABOUT)
-    }
 
 
 def store_weights_as_fp16(

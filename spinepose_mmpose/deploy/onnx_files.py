@@ -1,9 +1,11 @@
-"""ONNX files: reading them, float32 copies of them, and ranges in FP16."""
+"""ONNX files: reading them, the facts in them, float32 copies of them, and
+ranges in FP16."""
 
+import json
 import os
 import tempfile
 from dataclasses import dataclass
-from typing import Dict, List
+from typing import Any, Dict, List
 
 import numpy as np
 import onnx
@@ -11,6 +13,7 @@ from onnx import helper, numpy_helper, shape_inference
 
 from ..inference.backends.onnxruntime import OnnxSession
 from ..inference.backends.openvino import OpenVinoSession
+from ..inference.network import ABOUT, FIELDS
 
 # Whatever runs a graph here, in float32 where the file is.
 SESSIONS = dict(onnxruntime=OnnxSession, openvino=OpenVinoSession)
@@ -62,6 +65,24 @@ def _widen(tensor: onnx.TensorProto) -> None:
     if tensor.data_type == HALF:
         values = numpy_helper.to_array(tensor).astype(np.float32)
         tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+
+
+def write_facts(model, facts: Dict[str, Any]) -> None:
+    """Put facts into an ONNX ModelProto; None is left out."""
+    said = {pair.key: pair.value for pair in model.metadata_props}
+    for key, value in facts.items():
+        if value is not None:
+            said[key] = json.dumps(value)
+    helper.set_model_props(model, said)
+
+
+def read_facts(model) -> Dict[str, Any]:
+    """What a ModelProto says of its network."""
+    return {
+        pair.key: json.loads(pair.value)
+        for pair in model.metadata_props
+        if pair.key in (*FIELDS, *ABOUT)
+    }
 
 
 def prepared(path: str) -> onnx.ModelProto:

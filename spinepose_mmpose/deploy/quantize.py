@@ -29,7 +29,7 @@ from .crops import (
     mean_shift,
     predict,
 )
-from .onnx_files import SESSIONS, prepared
+from .onnx_files import SESSIONS, prepared, read_facts
 
 METHODS = {
     'minmax': CalibrationMethod.MinMax,
@@ -351,9 +351,8 @@ class Quantization:
         except ValueError as error:
             raise ValueError(f'{self.path}: {error}') from error
         if self.order is None:
-            said = {item.key: item.value for item in self.model.metadata_props}
-            is_bgr = said.get('bgr_to_rgb') == 'false'
-            self.order = 'bgr' if is_bgr else 'rgb'
+            is_rgb = read_facts(self.model).get('bgr_to_rgb', True)
+            self.order = 'rgb' if is_rgb else 'bgr'
         # None: to be searched for
         self.excluded = None if [*self.exclude] == [AUTO] else [*self.exclude]
         if self.excluded == [NONE]:

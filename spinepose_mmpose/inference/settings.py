@@ -323,7 +323,8 @@ class Settings:
         True, 'assume a level camera; do not estimate the ground plane',
         flags=('--no-ground-plane',))
     primary_subject_height: float = _option(
-        1.84, 'height of the person seen in most frames (default 1.84)',
+        1.84, 'height in metres of the person seen in most frames '
+        '(default 1.84)',
         range=(0.3, 2.8), metavar='M')
     warmup_frames: Optional[int] = _option(
         None, 'frames with people used to estimate scale and ground (default: '

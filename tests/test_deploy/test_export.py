@@ -8,9 +8,9 @@ from pathlib import Path
 
 from spinepose_mmpose.deploy.export import (
     put_argmax_in,
-    read_facts,
     store_weights_as_fp16,
 )
+from spinepose_mmpose.deploy.onnx_files import read_facts
 from spinepose_mmpose.deploy.rewriters import deployed_config
 from spinepose_mmpose.deploy.verify import torch_outputs
 from spinepose_mmpose.metainfo import FLIP_INDICES, KEYPOINT_NAMES

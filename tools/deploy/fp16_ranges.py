@@ -26,11 +26,11 @@ def main():
 
 
 def table(args) -> str:
-    from spinepose_mmpose.deploy.export import read_facts
     from spinepose_mmpose.deploy.onnx_files import (
         LARGEST,
         load_onnx,
         node_ranges,
+        read_facts,
     )
 
     import numpy as np

@@ -19,7 +19,8 @@ channel, the others in float16; all computation is in float32.
 import argparse
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
-from spinepose_mmpose.deploy.export import store_weights_as_fp16, write_facts
+from spinepose_mmpose.deploy.export import store_weights_as_fp16
+from spinepose_mmpose.deploy.onnx_files import write_facts
 from spinepose_mmpose.inference.network import MEAN, STD
 from spinepose_mmpose.utils import one_sentence, replaced
 

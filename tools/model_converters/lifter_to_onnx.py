@@ -79,10 +79,8 @@ def export(args):
 
 def finish(path: str, half: bool) -> None:
     """Name the licence and store large weights in half precision."""
-    from spinepose_mmpose.deploy.export import (
-        store_weights_as_fp16,
-        write_facts,
-    )
+    from spinepose_mmpose.deploy.export import store_weights_as_fp16
+    from spinepose_mmpose.deploy.onnx_files import write_facts
 
     import onnx
 
