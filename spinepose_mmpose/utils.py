@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import inspect
 import json
+import logging
 import os
 import os.path as osp
 import platform
@@ -53,6 +54,22 @@ def one_sentence():
         if os.environ.get(DEBUG) or not reason:
             raise
         sys.exit(f'error: {reason} ({DEBUG}=1 shows the traceback)')
+
+
+@contextlib.contextmanager
+def quietly():
+    """Without the warnings and remarks of other libraries."""
+    from mmengine.logging import MMLogger
+
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+        # MMLogger remembers which levels are disabled; setLevel() clears that.
+        logger = MMLogger.get_current_instance()
+        logger.setLevel(logger.level)
 
 
 def sentence(error: BaseException) -> str:
@@ -144,7 +161,7 @@ def _runs(process: int) -> bool:
     except ProcessLookupError:
         return False
     except OSError:  # it runs, as another user
-        pass
+        logger.setLevel(logger.level)
     return True
 
 

@@ -4,7 +4,6 @@ import contextlib
 import importlib.util
 import io
 import json
-import logging
 import math
 import os
 import re
@@ -21,6 +20,7 @@ from onnxruntime.quantization.calibrate import create_calibrator
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from tqdm import tqdm
 
+from ..utils import quietly
 from .crops import (
     Crops,
     Run,
@@ -123,7 +123,8 @@ def activation_ranges(
     feeds = [{model.graph.input[0].name: image} for image in images]
     if not feeds:
         raise ValueError('There are no images to calibrate on.')
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    silence = contextlib.redirect_stdout(io.StringIO())
+    with tempfile.TemporaryDirectory() as folder, quietly(), silence:
         path = os.path.join(folder, 'model.onnx')
         onnx.save(model, path)
         calibrator = create_calibrator(
@@ -169,7 +170,9 @@ def quantized(
     ]
     if not chosen:
         return copy
-    with _quiet():
+    # The tools advise to preprocess, which has been done.
+    silence = contextlib.redirect_stdout(io.StringIO())
+    with quietly(), silence:
         quantizer = QDQQuantizer(
             copy,
             per_channel=True,
@@ -187,17 +190,6 @@ def quantized(
         quantizer.quantize_model()
         quantizer.model.topological_sort()
     return quantizer.model.model
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Without the tools' advice to preprocess, which has been done."""
-    logging.disable(logging.WARNING)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def num_int8_weights(model: onnx.ModelProto) -> int:

@@ -5,8 +5,6 @@ are those of the model table of this package; here are the methods that it does
 not have, and what the published table says of all.
 """
 
-import contextlib
-import logging
 from dataclasses import dataclass
 from typing import Dict, Tuple
 
@@ -168,7 +166,7 @@ def model_complexity(config: str) -> Tuple[float, float]:
     from mmpose.models.pose_estimators import TopdownPoseEstimator
     from mmpose.registry import MODELS
 
-    from ..utils import plain_config
+    from ..utils import plain_config, quietly
 
     with torch.no_grad(), quietly():
         cfg = Config.fromfile(config)
@@ -192,15 +190,3 @@ def model_complexity(config: str) -> Tuple[float, float]:
             show_arch=False,
         )
     return info['params'] / 1e6, info['flops'] / 1e9
-
-
-@contextlib.contextmanager
-def quietly():
-    """Without mmengine's remarks: each operator that it takes for free, each
-    variable that a config reads."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)

@@ -9,10 +9,11 @@ from spinepose_mmpose.evaluation.published import (
     find_method,
     model_complexity,
 )
-from spinepose_mmpose.utils import config_file
+from spinepose_mmpose.utils import config_file, quietly
 
 import pytest
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
 # Read off the paper a second time: keypoints, COCO AP, Halpe26 AR, body AP,
@@ -98,3 +99,13 @@ def test_complexity(monkeypatch):
     method = find_method('simcc-mbv2')
     found = model_complexity(str(config_file(CONFIG)))
     assert found == pytest.approx((method.params, method.flops), abs=0.005)
+
+
+def test_warnings_are_back_afterwards(monkeypatch):
+    logger, lines = MMLogger.get_current_instance(), []
+    handle = lambda record: lines.append(record.getMessage())  # noqa: E731
+    monkeypatch.setattr(logger, 'handle', handle)
+    with quietly():
+        logger.warning('first')
+    logger.warning('second')
+    assert lines == ['second']

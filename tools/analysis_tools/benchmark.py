@@ -28,12 +28,12 @@ from spinepose_mmpose.evaluation.published import (
     TITLES,
     find_method,
     model_complexity,
-    quietly,
 )
 from spinepose_mmpose.utils import (
     config_file,
     content_root,
     one_sentence,
+    quietly,
     write_text,
 )
 
