@@ -161,7 +161,7 @@ def _runs(process: int) -> bool:
     except ProcessLookupError:
         return False
     except OSError:  # it runs, as another user
-        logger.setLevel(logger.level)
+        pass
     return True
 
 

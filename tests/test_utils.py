@@ -163,3 +163,24 @@ def test_exit_code(tmp_path):
     assert result.stderr == (
         'error: no such thing (SPINEPOSE_DEBUG=1 shows the traceback)\n'
     )
+
+
+def test_what_others_are_writing_is_left_alone(tmp_path, monkeypatch):
+    """Only files of processes that ended are removed."""
+    ends = {1: None, 2: PermissionError, 3: ProcessLookupError}
+    names = {}
+    for process in ends:
+        monkeypatch.setattr('os.getpid', lambda: process)
+        with utils.replaced(str(tmp_path / 'a.jpg')) as temporary:
+            open(temporary, 'w').close()
+        names[process] = os.path.basename(temporary)
+    for name in names.values():
+        (tmp_path / name).touch()
+
+    def kill(process, signal):
+        if ends[process]:
+            raise ends[process]
+
+    monkeypatch.setattr('os.kill', kill)
+    utils.sweep(str(tmp_path))
+    assert sorted(os.listdir(tmp_path)) == sorted(['a.jpg', names[1], names[2]])
