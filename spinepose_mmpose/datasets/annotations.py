@@ -52,7 +52,7 @@ def keypoint_fault(keypoints, num_keypoints: int) -> Optional[Fault]:
         )
     if len(keypoints) != 3 * num_keypoints:
         return Fault(
-            'with another keypoint count',
+            'keypoint-count',
             f'it has {len(keypoints) / 3:g} keypoints, expected '
             f'{num_keypoints} (x, y, v each)',
         )
@@ -72,11 +72,11 @@ def keypoint_fault(keypoints, num_keypoints: int) -> Optional[Fault]:
     if not np.isfinite(points).all():
         row = int(np.argwhere(~np.isfinite(points))[0, 0])
         detail = f'keypoint {row} is {points[row].tolist()}, expected numbers'
-        return Fault('with NaN or infinity', detail)
+        return Fault('not-finite', detail)
     for row, v in enumerate(points[:, 2].tolist()):
         if v not in VISIBILITIES:
             detail = f'keypoint {row} has visibility {v:g}, expected one of '
-            return Fault('with a wrong visibility', f'{detail}0, 1, 2')
+            return Fault('visibility', f'{detail}0, 1, 2')
     return None
 
 
@@ -97,10 +97,10 @@ def box_fault(bbox) -> Optional[Fault]:
         return Fault('malformed', detail)
     if not np.isfinite(box).all():
         detail = f'its box is {bbox}, expected numbers'
-        return Fault('with NaN or infinity', detail)
+        return Fault('not-finite', detail)
     if (box[2:] <= 0).any():
         detail = f'its box {bbox} has no width or no height'
-        return Fault('with an empty box', detail)
+        return Fault('empty-box', detail)
     return None
 
 
@@ -114,7 +114,7 @@ def _place_fault(bbox, image: dict) -> Optional[Fault]:
     last = size - 1
     if x >= last[0] or y >= last[1] or x + w <= 0 or y + h <= 0:
         return Fault(
-            'with a box outside the image',
+            'box-outside',
             f'its box {bbox} lies outside the {size[0]:g}x{size[1]:g} image',
         )
     return None
@@ -216,6 +216,26 @@ class DataSet:
         several images with one id the last."""
         rows = {key_of(e.get('id')): i for i, e in enumerate(self.images)}
         return [rows.get(key_of(a.get('image_id'))) for a in self.annotations]
+
+    @cached_property
+    def counts(self) -> Dict[str, int]:
+        """``images``, ``people``, ``labelled`` (people with a labelled
+        keypoint), ``crowds``, ``empty_images``."""
+
+        def is_labelled(annotation):
+            keypoints = annotation.get('keypoints')
+            return isinstance(keypoints, list) and any(
+                v in (1, 2) for v in keypoints[2::3]
+            )
+
+        used = set(self.rows_of_people) - {None}
+        return dict(
+            images=len(self.images),
+            people=len(self.annotations),
+            labelled=sum(map(is_labelled, self.annotations)),
+            crowds=sum(bool(a.get('iscrowd')) for a in self.annotations),
+            empty_images=len(self.images) - len(used),
+        )
 
     def image_of(self, row: int) -> Optional[dict]:
         """The image's entry of an annotation."""

@@ -122,7 +122,7 @@ class SpineTrackDataset(BaseCocoStyleDataset):
         fault = find_fault(annotation, image, self._metainfo['num_keypoints'])
         if fault is None and self._is_missing(image):
             fault = Fault(
-                'without an image file',
+                'image-missing',
                 f'its image {image["img_path"]} does not exist',
             )
         if fault is not None:
@@ -177,15 +177,15 @@ class SpineTrackDataset(BaseCocoStyleDataset):
             image_id = annotation['image_id']
             same, count = people[annotation['id']], images[image_id]
             if same > 1:
-                kind = 'with an id that is there twice'
+                kind = 'duplicate-id'
                 detail = f'{same} annotations have its id, expected one'
             elif not count:
-                kind = 'without an image entry'
+                kind = 'no-image-entry'
                 detail = (
                     f"its image id {image_id} is not among the file's images"
                 )
             elif count > 1:
-                kind = 'with an image id that is there twice'
+                kind = 'duplicate-image-id'
                 detail = f'{count} images have its image id {image_id}, '
                 detail += 'expected one'
             else:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import random
 from collections import defaultdict
+from functools import lru_cache
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
@@ -16,7 +17,12 @@ from spinepose_mmpose.metainfo import (
     SKELETON,
     SPINE_CHAIN,
 )
-from spinepose_mmpose.utils import replaced, sentence, write_text
+from spinepose_mmpose.utils import (
+    read_config,
+    replaced,
+    sentence,
+    write_text,
+)
 
 import cv2
 import numpy as np
@@ -28,13 +34,13 @@ from .page import Figures, Text, render
 SPINE = {KEYPOINT_IDS[name] for name in SPINE_CHAIN}
 # BGR
 BOX_COLOR, MARK_COLOR, EMPTY = (255, 255, 255), (0, 0, 255), (205, 205, 205)
-# Pixels, of a point; up to where a mark reaches.
-RADIUS, REACH = 2, 6
+# Pixels, of a point and of a mark.
+RADIUS, MARK_RADIUS = 2, 5
 # Around a box, in box sizes.
 MARGIN = 0.2
-# Pixels from the image, further than which OpenCV is not to draw: its
-# fixed-point coordinates wrap around.
-FARTHEST = 10**6
+# Pixels, further than which nothing is drawn: OpenCV's fixed-point coordinates
+# wrap around.
+FARTHEST = 10**4
 
 
 # Numbers that overflow are far outside of everything, too.
@@ -53,35 +59,32 @@ def draw_person(
         box (Sequence, optional): x, y, w, h.
         marked (Sequence): keypoints to circle in red, without a label too.
     """
-    whole = (0, 0, image.shape[1], image.shape[0])
     if box is not None and np.isfinite(box).all():
         # Edges outside of the image are not seen, wherever they are.
         ends = np.array([box[:2], np.add(box[:2], box[2:])])
-        ends = ends.clip(-10, np.add(whole[2:], 10)).round().astype(int)
-        cv2.rectangle(image, *ends.tolist(), BOX_COLOR, 1)
-    good = np.isfinite(keypoints).all(axis=1)
-    shown = good & (keypoints[:, 2] > 0)
-    places = np.where(good[:, None], keypoints[:, :2], 0)
-    places = places.clip(-FARTHEST, FARTHEST).round().astype(int)
+        ends = ends.clip(-10, np.add(image.shape[1::-1], 10))
+        cv2.rectangle(image, *ends.round().astype(int).tolist(), BOX_COLOR, 1)
+    near = (abs(keypoints[:, :2]) < FARTHEST).all(axis=1)
+    shown = near & (keypoints[:, 2] > 0)
+    places = np.where(near[:, None], keypoints[:, :2], 0)
+    places = places.round().astype(int).tolist()
     for (start, end), color in SKELETON:
         a, b = KEYPOINT_IDS[start], KEYPOINT_IDS[end]
-        if not (shown[a] and shown[b]):
-            continue
-        seen, *ends = cv2.clipLine(whole, *places[[a, b]].tolist())
-        if seen:
-            thick = 1 + (a in SPINE and b in SPINE)
+        if shown[a] and shown[b]:
+            thick, ends = (
+                1 + (a in SPINE and b in SPINE),
+                (places[a], places[b]),
+            )
             cv2.line(image, *ends, color[::-1], thick, cv2.LINE_AA)
-    near = (places > -REACH) & (places < np.add(whole[2:], REACH))
-    near = near.all(axis=1)
-    for k in np.flatnonzero(shown & near):
-        place, color = places[k].tolist(), KEYPOINT_COLORS[k][::-1]
+    for k in np.flatnonzero(shown):
+        color = KEYPOINT_COLORS[k][::-1]
         filling = BOX_COLOR if keypoints[k, 2] == 1 else color
-        cv2.circle(image, place, RADIUS, filling, -1, cv2.LINE_AA)
-        cv2.circle(image, place, RADIUS, color, 1, cv2.LINE_AA)
+        cv2.circle(image, places[k], RADIUS, filling, -1, cv2.LINE_AA)
+        cv2.circle(image, places[k], RADIUS, color, 1, cv2.LINE_AA)
     for k in marked:
-        if good[k] and near[k]:
-            place = places[k].tolist()
-            cv2.circle(image, place, REACH - 1, MARK_COLOR, 1, cv2.LINE_AA)
+        if near[k]:
+            mark = places[k], MARK_RADIUS, MARK_COLOR
+            cv2.circle(image, *mark, 1, cv2.LINE_AA)
 
 
 def crop_transform(
@@ -203,25 +206,18 @@ def drawable(annotation: dict) -> Tuple[np.ndarray, np.ndarray]:
 
 
 class Sample(NamedTuple):
-    """A person: the split and the annotation's row in its file."""
+    """A person by the annotation's row in its file."""
 
-    split: str
+    content: DataSet
     row: int
     note: str = ''
 
 
-def load_contents(sets: Sequence[DataSet]) -> Dict[str, DataSet]:
-    """The files of a dataset by split."""
-    return {data_set.name: data_set for data_set in sets}
-
-
-def by_seed(
-    contents: Dict[str, DataSet], count: int, seed: int
-) -> List[Sample]:
+def by_seed(sets: Sequence[DataSet], count: int, seed: int) -> List[Sample]:
     """``count`` people with a label, all splits alike to choose from."""
     choices = [
-        Sample(split, int(row))
-        for split, content in contents.items()
+        Sample(content, int(row))
+        for content in sets
         for row in content.people.rows[content.people.labelled.any(axis=1)]
     ]
     if not choices:
@@ -230,31 +226,28 @@ def by_seed(
     return [choices[i] for i in rng.permutation(len(choices))[:count]]
 
 
-def by_ids(contents: Dict[str, DataSet], ids: Sequence[str]) -> List[Sample]:
+def by_ids(sets: Sequence[DataSet], ids: Sequence[str]) -> List[Sample]:
     """People by annotation id, in that order.
 
     Raises:
         ValueError: if an id is not there.
     """
     samples = {
-        str(annotation.get('id')): Sample(split, row)
-        for split, content in contents.items()
+        str(annotation.get('id')): Sample(content, row)
+        for content in sets
         for row, annotation in enumerate(content.annotations)
     }
     absent = [str(i) for i in ids if str(i) not in samples]
     if absent:
         raise ValueError(
             f'no annotation with the id {", ".join(absent)} in '
-            f'{", ".join(contents)}'
+            f'{", ".join(content.name for content in sets)}'
         )
     return [samples[str(i)] for i in ids]
 
 
 def by_report(
-    contents: Dict[str, DataSet],
-    report,
-    count: int,
-    kind: Optional[str] = None,
+    sets: Sequence[DataSet], report, count: int, kind: Optional[str] = None
 ) -> List[Sample]:
     """The people that ``check.json`` lists first, errors before warnings and
     the kinds in turn, so that none fills the page alone.
@@ -262,18 +255,19 @@ def by_report(
     Raises:
         FileNotFoundError, ValueError: if it is no such report.
     """
-    path = Path(report)
+    path, contents = Path(report), {content.name: content for content in sets}
     if path.is_dir():
         path = path / 'check.json'
     queues: Dict[str, List[Sample]] = defaultdict(list)
     try:
         for finding in json.loads(path.read_text('utf-8'))['findings']:
-            split, row = finding['split'], finding.get('row')
-            if finding.get('about_image') or row is None:
+            content, row = contents.get(finding['split']), finding.get('row')
+            if finding.get('about_image') or row is None or content is None:
                 continue
             note = f'{finding["kind"]}: {finding["detail"]}'
-            if split in contents and row < len(contents[split].annotations):
-                queues[finding['kind']].append(Sample(split, row, note))
+            if row < len(content.annotations):
+                sample = Sample(content, row, note)
+                queues[finding['kind']].append(sample)
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f'{path} is no check.json of check_dataset.py ({error})'
@@ -285,9 +279,8 @@ def by_report(
         )
     chosen = queues.values() if kind is None else [queues[kind]]
     samples: Dict[tuple, Sample] = {}
-    for sample in chain.from_iterable(zip_longest(*chosen)):
-        if sample is not None:
-            samples.setdefault((sample.split, sample.row), sample)
+    for sample in filter(None, chain.from_iterable(zip_longest(*chosen))):
+        samples.setdefault(sample[:2], sample)
     return list(samples.values())[:count]
 
 
@@ -295,12 +288,9 @@ def by_report(
 _LAST = ('GenerateTarget', 'PackPoseInputs')
 
 
-class Augmented(NamedTuple):
-    """``image`` (H, W, 3) uint8 BGR at the network's input size, ``keypoints``
-    (K, 3) in its pixels; visibility 2 for each labelled point."""
-
-    image: np.ndarray
-    keypoints: np.ndarray
+# (H, W, 3) uint8 BGR at the network's input size, and (K, 3) in its pixels with
+# visibility 2 for each labelled point.
+Augmented = Tuple[np.ndarray, np.ndarray]
 
 
 class Augmenter:
@@ -312,13 +302,10 @@ class Augmenter:
     """
 
     def __init__(self, config: str, options: Optional[dict] = None):
-        from mmengine.config import Config
-        from mmengine.registry import init_default_scope
         from mmpose.utils import register_all_modules
 
-        register_all_modules(init_default_scope=False)
-        init_default_scope('mmpose')
-        cfg = Config.fromfile(config)
+        register_all_modules()
+        cfg = read_config(config)
         cfg.merge_from_dict(options or {})
         data_set = cfg.get('train_dataloader', {}).get('dataset', {})
         pipeline = cfg.get('train_pipeline') or data_set.get('pipeline')
@@ -328,26 +315,27 @@ class Augmenter:
                 'train_dataloader.dataset'
             )
         self._steps = [s for s in pipeline if not s['type'].endswith(_LAST)]
-        # Data set and the place of each annotation id in it, by split.
-        self._sets: Dict[str, tuple] = {}
+        self._open = lru_cache(self._open)
+
+    def _open(self, source: DataSet) -> tuple:
+        """The data set, and the place of each annotation id in it."""
+        from .body import SpineTrackDataset
+
+        data_set = SpineTrackDataset(
+            ann_file=str(source.ann_file),
+            data_prefix=dict(img=str(source.image_dir or '')),
+            on_bad_annotation='skip',
+            pipeline=self._steps,
+        )
+        ids = [data_set.get_data_info(i)['id'] for i in range(len(data_set))]
+        return data_set, {number: place for place, number in enumerate(ids)}
 
     def views(
         self, source: DataSet, annotation, count: int, seed: int
     ) -> List[Augmented]:
         """``count`` draws of one person; empty if the data set leaves the
         person out."""
-        from .body import SpineTrackDataset
-
-        if source.name not in self._sets:
-            made = SpineTrackDataset(
-                ann_file=str(source.ann_file),
-                data_prefix=dict(img=str(source.image_dir or '')),
-                on_bad_annotation='skip',
-                pipeline=self._steps,
-            )
-            places = {made.get_data_info(i)['id']: i for i in range(len(made))}
-            self._sets[source.name] = made, places
-        data_set, places = self._sets[source.name]
+        data_set, places = self._open(source)
         if annotation not in places:
             return []
         views = []
@@ -366,10 +354,8 @@ def _augmented(result: dict) -> Augmented:
     points = result.get('transformed_keypoints', result['keypoints'])[0]
     visible = np.asarray(result['keypoints_visible'], float)
     visible = visible[0, :, 0] if visible.ndim == 3 else visible[0]
-    shown = np.where(visible > 0, 2, 0)
-    return Augmented(
-        np.ascontiguousarray(image), np.column_stack([points[:, :2], shown])
-    )
+    points = np.column_stack([points[:, :2], np.where(visible > 0, 2, 0)])
+    return np.ascontiguousarray(image), points
 
 
 # Pixels, w and h: whole images, the view of a person.
@@ -386,41 +372,31 @@ NOTE_AUGMENTED = (
 
 def write_gallery(
     folder,
-    contents: Dict[str, DataSet],
     samples: Sequence[Sample],
     augmenter: Optional[Augmenter] = None,
     draws: int = 3,
     seed: int = 0,
 ) -> List[str]:
     """Write ``index.html`` and, for each sample, the whole image, the person,
-    and with an augmenter so many draws. What cannot be drawn is said there.
-
-    Args:
-        folder (str | Path): made where it is missing; images of an older
-            gallery go.
-        contents (dict): see :func:`load_contents`.
-
-    Returns:
-        list[str]: names of the files.
-    """
+    and with an augmenter so many draws. What cannot be drawn is said there,
+    images of an older gallery go. Returns the names of the files."""
     folder = Path(folder)
     empty_folder(folder / 'pictures')
     note = NOTE + (NOTE_AUGMENTED if augmenter is not None else '')
     blocks, written = [Text(note, 'note')], ['index.html']
     progress = tqdm(samples, leave=False, disable=None)
-    for number, sample in enumerate(progress, 1):
-        content = contents[sample.split]
-        identity = content.annotations[sample.row].get('id')
+    for number, (content, row, remark) in enumerate(progress, 1):
+        identity = content.annotations[row].get('id')
         facts, views, figures = [], [], []
         try:
-            views.extend(_views(content, sample.row))
-            facts.append(_facts(content, sample.row))
+            views.extend(_views(content, row))
+            facts.append(_facts(content, row))
             if augmenter is not None:
                 augmented = augmenter.views(
                     content, identity, draws, seed + number
                 )
                 views += [
-                    (f'augmented-{i}', f'after augmentation {i}', _enlarged(v))
+                    (f'augmented-{i}', f'after augmentation {i}', _enlarged(*v))
                     for i, v in enumerate(augmented, 1)
                 ]
         except Exception as error:  # one person ends no page
@@ -431,8 +407,8 @@ def write_gallery(
             figures.append((path, caption, image.shape[1]))
             written.append(path)
         blocks += [
-            Text(f'{sample.split}, annotation {identity}', tag='h2'),
-            Text(sample.note),
+            Text(f'{content.name}, annotation {identity}', tag='h2'),
+            Text(remark),
             Text(' '.join(facts), 'note'),
             Figures(figures),
         ]
@@ -471,9 +447,9 @@ def _facts(content: DataSet, row: int) -> str:
     )
 
 
-def _enlarged(view: Augmented) -> np.ndarray:
+def _enlarged(image: np.ndarray, points: np.ndarray) -> np.ndarray:
     """To the height of the person's view, so that labels can be seen."""
-    factor = max(1.0, VIEW[1] / view.image.shape[0])
-    image = cv2.resize(view.image, None, fx=factor, fy=factor)
-    draw_person(image, view.keypoints * (factor, factor, 1))
+    factor = max(1.0, VIEW[1] / image.shape[0])
+    image = cv2.resize(image, None, fx=factor, fy=factor)
+    draw_person(image, points * (factor, factor, 1))
     return image

@@ -1,42 +1,30 @@
 """All checks of a dataset."""
 
 import hashlib
-import io
 import os
-import warnings
+import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 from tqdm.contrib.concurrent import thread_map
 
+from ..inference.images import decode_image
+from ..utils import sentence
 from .annotations import DataSet, key_of, number
 from .check_geometry import check_sides, check_spine
-from .findings import ERROR, Finding, finding
+from .findings import ERROR, Finding
 
 WORKERS = min(8, os.cpu_count() or 1)
 
 
-@dataclass
-class CheckResult:
-    """What was found, and how much was looked at.
-
-    Attributes:
-        contents (dict): the files by split.
-        counts (dict): by split: ``images``, ``people``, ``labelled`` (people
-            with a labelled keypoint), ``crowds``, ``empty_images``.
-        findings (list): in the order of the splits.
-    """
-
-    contents: Dict[str, DataSet]
-    counts: Dict[str, Dict[str, int]]
+class CheckResult(NamedTuple):
+    sets: Sequence[DataSet]
     findings: List[Finding]
 
     @property
@@ -48,48 +36,26 @@ def check_dataset(
     sets: Sequence[DataSet], images: bool = True, workers: int = WORKERS
 ) -> CheckResult:
     """Look at every annotation and, with ``images``, in so many threads at
-    every image file; training and validation are told by name.
-
-    Raises:
-        FileNotFoundError, ValueError: if a file is no COCO-format JSON.
-    """
+    every image file; training and validation are told by name."""
     findings = []
     for content in tqdm(sets, 'annotations', leave=False, disable=None):
         findings += check_content(content)
     findings += check_names(sets)
     if images:
         findings += check_images(sets, workers)
-    return CheckResult(
-        {content.name: content for content in sets},
-        {content.name: _counts(content) for content in sets},
-        findings,
-    )
+    return CheckResult(sets, findings)
 
 
 # Numbers that overflow are far outside of everything, too.
 @np.errstate(over='ignore', invalid='ignore')
 def check_content(content: DataSet) -> List[Finding]:
     """All checks of one file that need no images."""
-    return [
-        finding(content, *found) for rule in RULES for found in rule(content)
-    ]
 
+    def finding(row, kind, detail, score=0.0, points=()):
+        row, points = None if row is None else int(row), tuple(map(int, points))
+        return Finding(content, row, kind, detail, float(score), points)
 
-def _counts(content: DataSet) -> Dict[str, int]:
-    def is_labelled(annotation):
-        keypoints = annotation.get('keypoints')
-        return isinstance(keypoints, list) and any(
-            v in (1, 2) for v in keypoints[2::3]
-        )
-
-    used = set(content.rows_of_people) - {None}
-    return dict(
-        images=len(content.images),
-        people=len(content.annotations),
-        labelled=sum(map(is_labelled, content.annotations)),
-        crowds=sum(bool(a.get('iscrowd')) for a in content.annotations),
-        empty_images=len(content.images) - len(used),
-    )
+    return [finding(*found) for rule in RULES for found in rule(content)]
 
 
 # --- ids and entries ----------------------------------------------------------
@@ -144,16 +110,6 @@ def _check_ids(content: DataSet) -> Iterator[tuple]:
 
 # --- boxes and points ---------------------------------------------------------
 
-# Faults of find_fault -> kinds.
-_KINDS = {
-    'incomplete': 'incomplete',
-    'malformed': 'malformed',
-    'with another keypoint count': 'keypoint-count',
-    'with NaN or infinity': 'not-finite',
-    'with a wrong visibility': 'visibility',
-    'with an empty box': 'empty-box',
-    'with a box outside the image': 'box-outside',
-}
 # Pixels by which rounding may push boxes and points over the edge.
 SLACK = 1.0
 # Boxes are drawn around the visible body: points may lie outside, up to this
@@ -169,7 +125,7 @@ NEAR, LEAST_COMMON = 0.02, 6
 def _check_faults(content: DataSet) -> Iterator[tuple]:
     """People that SpineTrackDataset refuses, with its reasons."""
     for row, fault in content.faults.items():
-        yield row, _KINDS[fault.kind], fault.detail
+        yield row, fault.kind, fault.detail
 
 
 def _check_boxes(content: DataSet) -> Iterator[tuple]:
@@ -281,78 +237,51 @@ RULES = (
 
 # --- image files --------------------------------------------------------------
 
-ORIENTATION = 0x0112  # EXIF
-# EXIF orientations that turn the image by a quarter.
-TURNED = (5, 6, 7, 8)
-# Decoded at an eighth of the size: every byte is read, few pixels are made.
-DRAFT = 8
-
-
-class ImageState(NamedTuple):
-    """``fault`` is a kind of finding or '', ``detail`` says more; ``size`` is
-    (w, h) as OpenCV loads it; ``digest`` that of the bytes."""
-
-    fault: str = ''
-    detail: str = ''
-    size: Optional[Tuple[int, int]] = None
-    digest: Optional[str] = None
-
-
-def read_image(path: Optional[Path]) -> ImageState:
-    """Decode a file and say what is wrong with it."""
-    if path is None:
-        return ImageState()
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return ImageState('image-missing', f'{path} does not exist')
-    except (OSError, ValueError) as error:  # no name that a file can have
-        text = getattr(error, 'strerror', None) or error
-        return ImageState('image-unreadable', f'{path} cannot be read: {text}')
-    if not content:
-        return ImageState('image-truncated', f'{path} is empty')
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # of odd EXIF and large images
-            image = Image.open(io.BytesIO(content))
-            size = image.size
-            if image.getexif().get(ORIENTATION) in TURNED:
-                size = size[::-1]
-            image.draft('L', (size[0] // DRAFT, size[1] // DRAFT))
-            image.load()
-    except Exception as error:  # Pillow's plugins raise what they like
-        text = str(error) or type(error).__name__
-        kind = 'truncated' if 'truncated' in text.lower() else 'unreadable'
-        if 'cannot identify' in text:
-            text = 'it is no image'
-        return ImageState(f'image-{kind}', f'{path}: {text}')
-    return ImageState(size=size, digest=hashlib.blake2b(content).hexdigest())
-
 
 def check_images(
     contents: Sequence[DataSet], workers: int
 ) -> Iterator[Finding]:
     """Read every file once; equal files are told by their bytes."""
     entries = [(c, row) for c in contents for row in range(len(c.images))]
-    paths = [c.path_of(c.images[row]) for c, row in entries]
     progress = dict(desc='images', leave=False, disable=None)
-    states = thread_map(read_image, paths, max_workers=workers, **progress)
+    states = thread_map(_look_at, entries, max_workers=workers, **progress)
     same = defaultdict(list)
-    for (content, row), path, state in zip(entries, paths, states):
-        entry = content.images[row]
-        stated = [number(entry.get(key)) for key in ('width', 'height')]
-        if state.fault:
-            yield finding(content, row, state.fault, state.detail)
-            continue
-        if state.size and min(stated) > 0 and list(state.size) != stated:
-            detail = 'the file has {}x{} pixels, its entry says {:g}x{:g}'
-            detail = detail.format(*state.size, *stated)
-            yield finding(content, row, 'image-size', detail)
-        same[state.digest].append((path, content, row))
+    for (content, row), (fault, digest) in zip(entries, states):
+        if fault:
+            yield Finding(content, row, *fault)
+        if digest:
+            path = content.path_of(content.images[row])
+            same[digest].append((path, content, row))
     for group in same.values():
         # One file under two entries is no second file.
         if len({path for path, _, _ in group}) > 1:
             yield from _check_equal([(c, row) for _, c, row in group])
+
+
+def _look_at(place: Tuple[DataSet, int]) -> Tuple[tuple, Optional[str]]:
+    """Kind and detail of what is wrong with the file of an image, () if
+    nothing is, and the digest of its bytes."""
+    content, row = place
+    entry = content.images[row]
+    path = content.path_of(entry)
+    if path is None:
+        return (), None
+    try:
+        data = path.read_bytes()
+        image, _ = decode_image(data, str(path))
+    except FileNotFoundError:
+        return ('image-missing', f'{path} does not exist'), None
+    except (OSError, ValueError) as error:
+        text = sentence(error)
+        is_cut = re.search('is empty|is cut off|truncated', text)
+        kind = 'image-truncated' if is_cut else 'image-unreadable'
+        return (kind, text if str(path) in text else f'{path}: {text}'), None
+    stated = [number(entry.get(key)) for key in ('width', 'height')]
+    fault, (h, w) = (), image.shape[:2]
+    if min(stated) > 0 and [w, h] != stated:
+        detail = 'the file has {}x{} pixels, its entry says {:g}x{:g}'
+        fault = 'image-size', detail.format(w, h, *stated)
+    return fault, hashlib.blake2b(data).hexdigest()
 
 
 def _check_equal(group: List[Tuple[DataSet, int]]) -> Iterator[Finding]:
@@ -363,27 +292,22 @@ def _check_equal(group: List[Tuple[DataSet, int]]) -> Iterator[Finding]:
     detail = f'its bytes are those of {first.name}/{file}'
     for content, row in group:
         if val and not content.is_validation:
-            yield finding(content, row, 'train-val-image', detail)
+            yield Finding(content, row, 'train-val-image', detail)
         elif not val and (content, row) != group[0]:
-            yield finding(content, row, 'image-twice', detail)
+            yield Finding(content, row, 'image-twice', detail)
 
 
 def check_names(contents: Sequence[DataSet]) -> Iterator[Finding]:
     """File names of training images that a validation set has too."""
-
-    def names(content):
-        for row, entry in enumerate(content.images):
-            if entry.get('file_name'):
-                yield row, Path(str(entry['file_name'])).name
-
-    val = {
-        name: content.name
-        for content in contents
-        if content.is_validation
-        for _, name in names(content)
-    }
+    val, train = {}, []
     for content in contents:
-        for row, name in names(content):
-            if name in val and not content.is_validation:
-                detail = f'{val[name]} has the same file name'
-                yield finding(content, row, 'train-val-name', detail)
+        for row, entry in enumerate(content.images):
+            name = Path(str(entry.get('file_name') or '')).name
+            if content.is_validation:
+                val[name] = content.name
+            elif name:
+                train.append((content, row, name))
+    for content, row, name in train:
+        if name in val:
+            detail = f'{val[name]} has the same file name'
+            yield Finding(content, row, 'train-val-name', detail)

@@ -6,17 +6,16 @@ from collections import Counter
 from pathlib import Path
 from typing import List
 
+from spinepose_mmpose.metainfo import NUM_KEYPOINTS
 from spinepose_mmpose.utils import sentence, write_text
 
 import cv2
 import numpy as np
 
-from .annotations import DataSet, box_around
+from .annotations import box_around
 from .browse import (
-    EMPTY,
     drawable,
     empty_folder,
-    fitted,
     person_view,
     read_image,
     write_image,
@@ -31,16 +30,9 @@ FORMAT = 1
 # Findings of a kind that the text quotes.
 QUOTED = 3
 TILE = (220, 260)
-# What check.json leaves out.
-UNSAID = (None, '', ())
 UNCHANGED = 'leaves it as it is'
-COUNTS = dict(
-    images='images',
-    people='people',
-    labelled='with labels',
-    crowds='crowds',
-    empty_images='images without people',
-)
+# Of DataSet.counts.
+COUNTS = 'images', 'people', 'with labels', 'crowds', 'images without people'
 NOTE = (
     'Errors keep training from using a label or an image, or make it wrong; '
     'warnings are for a human eye. Left and right, order and spacing are '
@@ -53,9 +45,10 @@ NOTE = (
 def to_text(result: CheckResult) -> str:
     """A few lines for the terminal."""
     lines = []
-    for name, counts in result.counts.items():
-        parts = [f'{counts[k]} {text}' for k, text in COUNTS.items()]
-        lines.append(f'{name}: {", ".join(parts)}')
+    for content in result.sets:
+        counts = zip(content.counts.values(), COUNTS)
+        parts = [f'{count} {text}' for count, text in counts]
+        lines.append(f'{content.name}: {", ".join(parts)}')
     for kind, found in worst_by_kind(result.findings).items():
         about = KINDS[kind]
         lines.append(f'{about.severity} {kind} ({len(found)}): {about.meaning}')
@@ -68,11 +61,9 @@ def to_text(result: CheckResult) -> str:
 def _verdict(result: CheckResult) -> str:
     if not result.findings:
         return 'nothing found'
-    warnings = len(result.findings) - result.num_errors
-    return ', '.join(
-        _plural(count, word)
-        for count, word in ((result.num_errors, 'error'), (warnings, 'warning'))
-    )
+    errors = result.num_errors
+    warnings = _plural(len(result.findings) - errors, WARNING)
+    return f'{_plural(errors, ERROR)}, {warnings}'
 
 
 def _plural(count: int, word: str) -> str:
@@ -81,12 +72,20 @@ def _plural(count: int, word: str) -> str:
 
 def _told(finding: Finding) -> str:
     """Where it is and what it is."""
-    parts = [finding.split]
-    if finding.annotation is not None:
-        parts.append(f'annotation {finding.annotation}')
-    if finding.image is not None:
-        parts.append(f'image {finding.image}')
-    return f'{" ".join(parts)}: {finding.detail}'
+    place = finding.place
+    ids = [f'{k} {place[k]}' for k in ('annotation', 'image') if k in place]
+    return f'{" ".join([place["split"], *ids])}: {finding.detail}'
+
+
+def _listed(finding: Finding) -> dict:
+    """As check.json has it."""
+    listed = dict(kind=finding.kind, **finding.place, detail=finding.detail)
+    listed.update(score=finding.score, severity=finding.severity)
+    if finding.points:
+        listed['points'] = finding.points
+    if finding.about_image:
+        listed['about_image'] = True
+    return listed
 
 
 def to_json(result: CheckResult) -> str:
@@ -94,20 +93,14 @@ def to_json(result: CheckResult) -> str:
     groups = worst_by_kind(result.findings)
     content = dict(
         format=FORMAT,
-        counts=result.counts,
-        files={n: str(c.ann_file) for n, c in result.contents.items()},
+        counts={content.name: content.counts for content in result.sets},
+        files={content.name: str(content.ann_file) for content in result.sets},
         kinds={
             kind: dict(severity=severity, meaning=meaning, count=len(found))
             for kind, found in groups.items()
             for severity, meaning, _ in [KINDS[kind]]
         },
-        findings=[
-            {k: v for k, v in finding._asdict().items() if v not in UNSAID}
-            | (dict(about_image=True) if finding.about_image else {})
-            | dict(severity=finding.severity)
-            for found in groups.values()
-            for finding in found
-        ],
+        findings=[_listed(f) for found in groups.values() for f in found],
     )
     return json.dumps(content, indent=1, default=str) + '\n'
 
@@ -123,7 +116,7 @@ def write_report(folder, result: CheckResult, worst: int) -> List[str]:
         figures, lines = [], []
         for finding in [f for f in found if f.row is not None][:worst]:
             try:
-                image = _picture(result.contents[finding.split], finding)
+                image = _view(finding)
             except Exception as error:  # one image ends no report
                 lines.append(f'{_told(finding)} (not drawn: {sentence(error)})')
                 continue
@@ -138,13 +131,13 @@ def write_report(folder, result: CheckResult, worst: int) -> List[str]:
         title = f'{kind}: {_plural(len(found), severity)}'
         blocks += [Text(title, severity, 'h2'), Text(meaning), Figures(figures)]
         blocks += map(Text, lines)
-    counts = Counter((f.split, f.severity) for f in result.findings)
+    counts = Counter((f.content.name, f.severity) for f in result.findings)
     splits = [
-        [name, *(of_split[key] for key in COUNTS)]
-        + [counts[name, severity] for severity in (ERROR, WARNING)]
-        for name, of_split in result.counts.items()
+        [content.name, *content.counts.values()]
+        + [counts[content.name, severity] for severity in (ERROR, WARNING)]
+        for content in result.sets
     ]
-    header = ['split', *COUNTS.values(), 'errors', 'warnings']
+    header = ['split', *COUNTS, 'errors', 'warnings']
     columns = ['kind', '', 'found', 'meaning', 'a cleaned copy']
     blocks = [
         Text(_verdict(result), 'error' if result.num_errors else 'good'),
@@ -163,29 +156,19 @@ def write_report(folder, result: CheckResult, worst: int) -> List[str]:
     return list(texts)
 
 
-def _picture(content: DataSet, finding: Finding) -> np.ndarray:
+def _view(finding: Finding) -> np.ndarray:
     """(h, w, 3) uint8 BGR of what a finding is about."""
-    person = None
-    if finding.about_image:
-        entry = content.images[finding.row]
-    else:
-        entry = content.image_of(finding.row)
+    points, box = np.zeros((NUM_KEYPOINTS, 3)), None
+    image = read_image(finding.content.path_of(finding.image))
+    if not finding.about_image:
         with contextlib.suppress(ValueError):  # the whole image, then
-            person = drawable(content.annotations[finding.row])
-    image = read_image(content.path_of(entry))
-    if person is not None:
-        points, box = person
-        if finding.kind in ('point-outside-box', 'point-outside-image'):
-            box = box_around(points, box)
-        tile = person_view(image, points, box, TILE, finding.points)
-    else:
-        tile = np.full((TILE[1], TILE[0], 3), EMPTY, np.uint8)
-        if image is not None:
-            small = fitted(image, TILE)
-            h, w = small.shape[:2]
-            x, y = (TILE[0] - w) // 2, (TILE[1] - h) // 2
-            tile[y : y + h, x : x + w] = small
+            points, box = drawable(finding.content.annotations[finding.row])
+    if box is None:
+        box = (0, 0, *(TILE if image is None else image.shape[1::-1]))
+    elif finding.kind in ('point-outside-box', 'point-outside-image'):
+        box = box_around(points, box)
+    view = person_view(image, points, box, TILE, finding.points)
     if image is None:
         text, font = 'image not at hand', cv2.FONT_HERSHEY_SIMPLEX
-        cv2.putText(tile, text, (8, 18), font, 0.45, INK, 1, cv2.LINE_AA)
-    return tile
+        cv2.putText(view, text, (8, 18), font, 0.45, INK, 1, cv2.LINE_AA)
+    return view

@@ -183,17 +183,16 @@ def write_cleaned(
             to be replaced.
     """
     out = Path(out).expanduser()
-    sources = result.contents
     targets = {
-        name: out / 'annotations' / source.ann_file.name
-        for name, source in sources.items()
+        content: out / 'annotations' / content.ann_file.name
+        for content in result.sets
     }
     if len(set(targets.values())) < len(targets):
         raise ValueError(
             'two of the annotation files have one name: clean them one by one'
         )
-    for name, target in targets.items():
-        if target.exists() and target.samefile(sources[name].ann_file):
+    for content, target in targets.items():
+        if target.exists() and target.samefile(content.ann_file):
             raise ValueError(
                 f'{out} is the dataset itself: give another folder, nothing '
                 'is changed in place'
@@ -201,17 +200,14 @@ def write_cleaned(
         refuse_existing(target, overwrite)
     (out / 'annotations').mkdir(parents=True, exist_ok=True)
     changes: List[Change] = []
-    for name, content in sources.items():
-        raw, done = cleaned(
-            content, [f for f in result.findings if f.split == name]
-        )
-        write_text(str(targets[name]), json.dumps(raw, separators=(',', ':')))
+    for content, target in targets.items():
+        own = [f for f in result.findings if f.content is content]
+        raw, done = cleaned(content, own)
+        write_text(str(target), json.dumps(raw, separators=(',', ':')))
         changes += done
     listed = [change._asdict() for change in changes]
     write_text(str(out / CHANGES), json.dumps(listed, indent=1, default=str))
-    folders = {
-        s.image_dir.parent.resolve() for s in sources.values() if s.image_dir
-    }
+    folders = {s.image_dir.parent.resolve() for s in result.sets if s.image_dir}
     link = out / 'images'
     if len(folders) == 1 and not link.exists() and not link.is_symlink():
         # Where links are not allowed the folder can be given.

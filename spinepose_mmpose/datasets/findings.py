@@ -105,17 +105,14 @@ class Finding(NamedTuple):
     """One fault at one place.
 
     ``row`` counts annotations or, of a kind about images, images from 0 in
-    the file; ``points`` are the keypoints that it is about; ``score`` orders
-    findings of one kind, larger is worse.
+    the file, None is all of it; ``points`` are the keypoints that it is about;
+    ``score`` orders findings of one kind, larger is worse.
     """
 
+    content: DataSet
+    row: Optional[int]
     kind: str
-    split: str
     detail: str
-    row: Optional[int] = None
-    annotation: Optional[object] = None
-    image: Optional[object] = None
-    file: str = ''
     score: float = 0.0
     points: Tuple[int, ...] = ()
 
@@ -127,28 +124,27 @@ class Finding(NamedTuple):
     def about_image(self) -> bool:
         return self.kind.startswith(_OF_IMAGES)
 
+    @property
+    def image(self) -> Optional[dict]:
+        """The image's entry."""
+        if self.about_image:
+            return self.content.images[self.row]
+        return self.content.image_of(self.row)
 
-def finding(
-    content: DataSet,
-    row: Optional[int],
-    kind: str,
-    detail: str,
-    score: float = 0.0,
-    points: Iterable[int] = (),
-) -> Finding:
-    """A finding about a row of the file, or with None about all of it."""
-    if row is None:
-        return Finding(kind, content.name, detail)
-    if kind.startswith(_OF_IMAGES):
-        person, image = None, content.images[row]
-        place = image.get('id')
-    else:
-        annotation, image = content.annotations[row], content.image_of(row)
-        person, place = annotation.get('id'), annotation.get('image_id')
-    file = str((image or {}).get('file_name', ''))
-    where = int(row), person, place, file
-    points = tuple(map(int, points))
-    return Finding(kind, content.name, detail, *where, float(score), points)
+    @property
+    def place(self) -> dict:
+        """Split, row, ids and file, as far as they are known."""
+        place = dict(split=self.content.name)
+        if self.row is None:
+            return place
+        image, person = self.image or {}, {}
+        number = image.get('id')
+        if not self.about_image:
+            person = self.content.annotations[self.row]
+            number = person.get('image_id')
+        place.update(row=self.row, annotation=person.get('id'), image=number)
+        place['file'] = str(image.get('file_name', ''))
+        return {k: v for k, v in place.items() if v not in (None, '')}
 
 
 def worst_by_kind(findings: Iterable[Finding]) -> Dict[str, List[Finding]]:

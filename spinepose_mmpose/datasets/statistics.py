@@ -1,9 +1,10 @@
 """What a dataset holds: numbers, tables and plots."""
 
 import json
+from collections import Counter
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence
 
 from spinepose_mmpose.metainfo import (
     KEYPOINT_IDS,
@@ -137,9 +138,8 @@ def area_counts(areas: np.ndarray) -> Dict[str, int]:
 
 
 def people_per_image(people: People) -> np.ndarray:
-    """Number of images by number of people, from 1; index 0 is one person."""
-    _, counts = np.unique(people.image_rows, return_counts=True)
-    return np.bincount(counts)[1:]
+    """(M,) people in each of the images that have any."""
+    return np.unique(people.image_rows, return_counts=True)[1]
 
 
 def spread(values: Sequence[float]) -> Dict[str, Any]:
@@ -157,12 +157,12 @@ def split_statistics(people: People, num_images: int) -> Dict[str, Any]:
     """All figures of one split, as JSON has them."""
     shares = pd.DataFrame(keypoint_shares(people), KEYPOINT_NAMES)
     inclination, turns = spine_angles(people)
-    crowd = people_per_image(people)
+    crowd = sorted(people_per_image(people).tolist())
     sizes = people.boxes[:, 2:]
     return dict(
         people=len(people),
         images=num_images,
-        people_an_image={i: int(n) for i, n in enumerate(crowd, 1) if n},
+        people_an_image=Counter(crowd),
         keypoints=shares.to_dict('index'),
         labelled_keypoints=spread(people.labelled.sum(axis=1)),
         box_height=spread(sizes[:, 1]),
@@ -219,25 +219,18 @@ def plot_sizes(splits: Dict[str, People]) -> Figure:
     heights, shares, crowd = figure.subplots(1, 3)
     top = max(p.boxes[:, 3].max(initial=1) for p in splits.values())
     edges = np.geomspace(8, np.clip(top, 16, 1e5), 50)
-    for (name, people), color in zip(splits.items(), SPLIT_COLORS * 9):
-        if not len(people):
-            continue
-        style = dict(color=color, label=name)
-        _line(heights, people.boxes[:, 3], edges, style)
-        share = 100 * share_of_image(people)
-        _line(shares, share, np.linspace(0, 100, 50), style)
-        count = people_per_image(people)
-        places = np.arange(1, len(count) + 1)
-        crowd.plot(places, 100 * count / count.sum(), 'o-', ms=4, **style)
+    _outlines(heights, splits, lambda people: people.boxes[:, 3], edges)
     heights.set(xscale='log', xlabel='height of the box, pixels')
     ticks = [t for t in (10, 20, 50, 100, 200, 500, 1000, 2000) if t <= 2 * top]
     heights.set_xticks(ticks, ticks)
     heights.minorticks_off()
-    shares.set(xlabel="box's share of the image, %")
+    edges = np.linspace(0, 1, 50)
+    _outlines(shares, splits, share_of_image, edges)
+    shares.set(xlabel="box's share of the image")
+    most = max(people_per_image(p).max(initial=1) for p in splits.values())
+    _outlines(crowd, splits, people_per_image, np.arange(most + 1) + 0.5)
     crowd.set(xlabel='people in an image', ylabel='% of images')
     crowd.xaxis.get_major_locator().set_params(integer=True)
-    for axes in (heights, shares):
-        axes.set(ylabel='% of people')
     _legend(figure, crowd)
     counts = area_counts(np.concatenate([p.areas for p in splits.values()]))
     counts = ', '.join(f'{count:,} {name}' for name, count in counts.items())
@@ -245,39 +238,41 @@ def plot_sizes(splits: Dict[str, People]) -> Figure:
     return figure
 
 
-def _line(axes, values, edges, style) -> None:
-    """A histogram's outline in percent of the values."""
-    values = values[np.isfinite(values)]
-    if len(values):
-        counts, _ = np.histogram(values, edges)
-        axes.stairs(100 * counts / len(values), edges, **style)
+def _outlines(
+    axes, splits: Dict[str, People], values: Callable, edges: np.ndarray
+) -> None:
+    """Histograms of the values of each split, in percent of them."""
+    for (name, people), color in zip(splits.items(), SPLIT_COLORS * 9):
+        found = values(people)
+        found = found[np.isfinite(found)]
+        if len(found):
+            counts = 100 * np.histogram(found, edges)[0] / len(found)
+            axes.stairs(counts, edges, color=color, label=name)
+    axes.set_ylabel('% of people')
+
+
+def _total_bends(people: People) -> np.ndarray:
+    return np.abs(spine_angles(people)[1]).sum(axis=1)
 
 
 def plot_spine(splits: Dict[str, People]) -> Figure:
     """Inclination, bend at each joint, total bend."""
     figure = _figure(13, 4.4)
     lean, joints, total = figure.subplots(1, 3, width_ratios=(1, 1.3, 1))
-    count, bends = 0, []
-    for (name, people), color in zip(splits.items(), SPLIT_COLORS * 9):
-        inclination, turns = spine_angles(people)
-        count += len(inclination)
-        bends.append(np.abs(turns))
-        style = dict(color=color, label=name)
-        _line(lean, inclination, np.linspace(-180, 180, 49), style)
-        bend = np.abs(turns).sum(axis=1)
-        _line(total, bend, np.linspace(0, 240, 49), style)
+    edges = np.linspace(-180, 180, 49)
+    _outlines(lean, splits, lambda people: spine_angles(people)[0], edges)
     lean.set(xlabel='sacrum to C7 against the upright, degrees')
     lean.set_xticks(range(-180, 181, 90))
+    _outlines(total, splits, _total_bends, np.linspace(0, 240, 49))
     total.set(xlabel='bends of the whole spine together, degrees')
-    for axes in (lean, total):
-        axes.set_ylabel('% of people')
-    every = np.concatenate(bends)
+    turns = np.concatenate([spine_angles(p)[1] for p in splits.values()])
     names = SPINE_CHAIN[1:-1]
-    if len(every):
+    if len(turns):
         style = dict(
             orientation='horizontal', medianprops=dict(color='#cc6677')
         )
-        joints.boxplot(list(every.T), whis=(5, 95), showfliers=False, **style)
+        bends = list(np.abs(turns).T)
+        joints.boxplot(bends, whis=(5, 95), showfliers=False, **style)
     joints.set_yticks(
         range(1, len(names) + 1), [f'{VERTEBRAE[n]}  {n}' for n in names]
     )
@@ -285,7 +280,8 @@ def plot_spine(splits: Dict[str, People]) -> Figure:
     joints.set_xlabel('bend, degrees (box: quartiles, ends: 5 and 95 %)')
     _legend(figure, lean)
     figure.suptitle(
-        f'Spines: {count:,} people with all nine points labelled, in the image'
+        f'Spines: {len(turns):,} people with all nine points labelled, in the '
+        'image'
     )
     return figure
 
@@ -322,56 +318,52 @@ ALL = 'all'
 CLUSTER = ['people', 'share', 'typical_split', 'typical_annotation']
 TILE = (180, 220)
 PLOT = 1240  # pixels
+CSV = dict(float_format='%.6g', lineterminator='\n')
 
 
 # Numbers that overflow are far outside of everything, too.
 @np.errstate(over='ignore', invalid='ignore')
 def write_statistics(
-    folder, contents: Dict[str, DataSet], num_clusters: int = 12, seed: int = 0
+    folder, sets: Sequence[DataSet], num_clusters: int = 12, seed: int = 0
 ) -> Dict[str, Any]:
     """Write ``index.html``, ``statistics.json``, ``keypoints.csv``,
     ``spine.csv``, ``clusters.csv`` and plots; returns what the JSON holds.
 
-    People whose box or keypoints are unusable are left out and counted. For
-    ``contents`` see :func:`.load_contents`; number and seed are those of the
-    pose clusters.
+    People whose box or keypoints are unusable are left out and counted;
+    number and seed are those of the pose clusters.
 
     Raises:
         ValueError: if no person is left.
     """
     folder = Path(folder)
-    splits = {name: content.people for name, content in contents.items()}
+    splits = {content.name: content.people for content in sets}
     people = _together(list(splits.values()))
     if not len(people):
         raise ValueError(
             f'no usable person in {", ".join(splits)}: check_dataset.py says '
             'what is wrong'
         )
-    images = {name: len(content.images) for name, content in contents.items()}
+    images = {content.name: len(content.images) for content in sets}
     images[ALL] = sum(images.values())
-    figures = {
-        name: split_statistics(part, images[name])
-        for name, part in {**splits, ALL: people}.items()
-        if len(part)
-    }
     clusters = pose_clusters(people, num_clusters, seed)
-    owners = [(n, int(row)) for n, part in splits.items() for row in part.rows]
+    owners = [(c, int(row)) for c in sets for row in c.people.rows]
     typical = [owners[place] for place in clusters.typical]
     content = dict(
         format=FORMAT,
-        left_out={
-            name: len(c.annotations) - len(splits[name])
-            for name, c in contents.items()
+        left_out={c.name: len(c.annotations) - len(c.people) for c in sets},
+        splits={
+            name: split_statistics(part, images[name])
+            for name, part in {**splits, ALL: people}.items()
+            if len(part)
         },
-        splits=figures,
         clusters=[
             dict(
                 people=size,
                 share=size / clusters.compared,
-                typical_split=split,
-                typical_annotation=contents[split].annotations[row].get('id'),
+                typical_split=source.name,
+                typical_annotation=source.annotations[row].get('id'),
             )
-            for size, (split, row) in zip(clusters.sizes.tolist(), typical)
+            for size, (source, row) in zip(clusters.sizes.tolist(), typical)
         ],
     )
     empty_folder(folder / 'clusters')
@@ -384,8 +376,7 @@ def write_statistics(
         with replaced(str(folder / name)) as temporary:
             figure.savefig(temporary)
     pictures = []
-    for number, (split, row) in enumerate(typical, 1):
-        source = contents[split]
+    for number, (source, row) in enumerate(typical, 1):
         image = read_image(source.path_of(source.image_of(row)))
         view = person_view(image, *drawable(source.annotations[row]), TILE)
         pictures.append(f'clusters/{number:02d}.jpg')
@@ -413,54 +404,57 @@ def _together(parts: List[People]) -> People:
 
 def _tables(content: Dict[str, Any]) -> Dict[str, str]:
     """CSV text by file name; angles are in degrees."""
-    keypoints, spine = [], []
+    keypoints, spine = {}, {}
     for split, figure in content['splits'].items():
-        keypoints += [
-            dict(split=split, id=KEYPOINT_IDS[name], keypoint=name, **shares)
-            for name, shares in figure['keypoints'].items()
-        ]
-        spine += [
-            dict(split=split, angle=f'bend at {n}', vertebra=VERTEBRAE[n], **e)
-            for n, e in figure['bends'].items()
-        ]
-        spine += [
-            dict(split=split, angle=name.replace('_', ' '), **figure[name])
-            for name in ('inclination', 'total_bend')
-        ]
-    columns = ['split', 'angle', 'vertebra', 'count', 'mean']
-    columns += [f'p{p}' for p in PERCENTILES if 1 < p < 99]
+        for name, shares in figure['keypoints'].items():
+            keypoints[split, KEYPOINT_IDS[name], name] = shares
+        for name, bend in figure['bends'].items():
+            spine[split, f'bend at {name}', VERTEBRAE[name]] = bend
+        for name in ('inclination', 'total_bend'):
+            spine[split, name.replace('_', ' '), ''] = figure[name]
     tables = {
-        'keypoints.csv': pd.DataFrame(keypoints),
-        'spine.csv': pd.DataFrame(spine, columns=columns),
-        'clusters.csv': pd.DataFrame(content['clusters'], columns=CLUSTER),
+        'keypoints.csv': (keypoints, ['split', 'id', 'keypoint']),
+        'spine.csv': (spine, ['split', 'angle', 'vertebra']),
     }
-    style = dict(index=False, float_format='%.6g', lineterminator='\n')
-    return {name: table.to_csv(**style) for name, table in tables.items()}
+    texts = {
+        name: pd.DataFrame(rows).T.to_csv(index_label=labels, **CSV)
+        for name, (rows, labels) in tables.items()
+    }
+    clusters = pd.DataFrame(content['clusters'], columns=CLUSTER)
+    return {**texts, 'clusters.csv': clusters.to_csv(index=False, **CSV)}
 
 
 def _page(content: Dict[str, Any], pictures: List[str]) -> str:
     def median(entry, key='p50', digits=0):
         return f'{entry[key]:.{digits}f}' if key in entry else '-'
 
-    rows = {
-        name: {
-            'images': f'{figure["images"]:,}',
-            'people': f'{figure["people"]:,}',
-            'points labelled': median(figure['labelled_keypoints']),
-            'box height, px': median(figure['box_height']),
-            'small / medium / large': ' / '.join(
-                f'{n:,}' for n in figure['areas'].values()
-            ),
-            'whole spines': f'{figure["whole_spines"]:,}',
-            'bend of the spine, degrees': median(figure['total_bend']),
-        }
+    columns = (
+        'split',
+        'images',
+        'people',
+        'points labelled',
+        'box height, px',
+        'small / medium / large',
+        'whole spines',
+        'bend of the spine, degrees',
+    )
+    rows = [
+        (
+            name,
+            f'{figure["images"]:,}',
+            f'{figure["people"]:,}',
+            median(figure['labelled_keypoints']),
+            median(figure['box_height']),
+            ' / '.join(f'{n:,}' for n in figure['areas'].values()),
+            f'{figure["whole_spines"]:,}',
+            median(figure['total_bend']),
+        )
         for name, figure in content['splits'].items()
-    }
-    bends = content['splits'][ALL]['bends']
+    ]
     joints = [
         [name, VERTEBRAE[name]]
-        + [median(bends[name], key, 1) for key in ('p50', 'p5', 'p95')]
-        for name in SPINE_CHAIN[1:-1]
+        + [median(bend, key, 1) for key in ('p50', 'p5', 'p95')]
+        for name, bend in content['splits'][ALL]['bends'].items()
     ]
     left_out, note = sum(content['left_out'].values()), ''
     if left_out:
@@ -472,15 +466,10 @@ def _page(content: Dict[str, Any], pictures: List[str]) -> str:
         for row in content['clusters']
     ]
     typical = [(*pair, TILE[0]) for pair in zip(pictures, captions)]
+    note = f'Points, height and bend are medians.{note} Angles are those in '
     blocks = [
-        Table(
-            ['split', *rows[ALL]], [[n, *r.values()] for n, r in rows.items()]
-        ),
-        Text(
-            f'Points, height and bend are medians.{note} Angles are those in '
-            'the image.',
-            'note',
-        ),
+        Table(columns, rows),
+        Text(f'{note}the image.', 'note'),
         Text('Keypoints', tag='h2'),
         Figures([('keypoints.png', '', 990)]),
         Text('Sizes', tag='h2'),

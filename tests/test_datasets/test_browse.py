@@ -8,7 +8,6 @@ from spinepose_mmpose.datasets.browse import (
     by_seed,
     crop_transform,
     draw_person,
-    load_contents,
     person_view,
     transform_points,
     write_gallery,
@@ -37,7 +36,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def loaded(root):
-    return load_contents(find_sets(root))
+    return find_sets(root)
 
 
 def test_points_follow_the_crop():
@@ -98,7 +97,7 @@ def test_choice_by_seed(loaded):
 
 def test_choice_by_ids(loaded):
     samples = by_ids(loaded, ['1000002', 3])
-    assert [(s.split, s.row) for s in samples] == [
+    assert [(s.content.name, s.row) for s in samples] == [
         ('val2017', 1),
         ('train-x', 2),
     ]
@@ -131,7 +130,7 @@ def test_choice_by_report(root, loaded, tmp_path):
 
 def test_gallery(root, loaded, tmp_path):
     out = tmp_path / 'out'
-    names = write_gallery(out, loaded, by_ids(loaded, [1, 2]))
+    names = write_gallery(out, by_ids(loaded, [1, 2]))
     assert names == ['index.html'] + [
         f'pictures/{i:04d}-{kind}.jpg' for i in (1, 2)
         for kind in ('image', 'person')
@@ -142,14 +141,14 @@ def test_gallery(root, loaded, tmp_path):
     assert (np.ptp(person.astype(int), axis=2) > 80).sum() > 200
     text = (out / 'index.html').read_text()
     assert 'train-x, annotation 2' in text and 'pictures/0002-image.jpg' in text
-    write_gallery(out, loaded, by_ids(loaded, [1]))
+    write_gallery(out, by_ids(loaded, [1]))
     assert len(list((out / 'pictures').iterdir())) == 2
 
 
 def test_gallery_without_images(loaded, root, tmp_path):
     for picture in root.rglob('*.jpg'):
         picture.unlink()
-    names = write_gallery(tmp_path / 'out', loaded, by_ids(loaded, [1]))
+    names = write_gallery(tmp_path / 'out', by_ids(loaded, [1]))
     assert names[1:] == ['pictures/0001-person.jpg']
 
 
@@ -176,23 +175,20 @@ def test_views_after_augmentation(root, loaded, tmp_path):
     )
     augmenter = Augmenter(str(config))
     source = find_sets(root)[0]
-    (view, again) = augmenter.views(source, 2, 2, seed=0)
-    assert view.image.shape == (256, 192, 3) and view.image.dtype == np.uint8
-    np.testing.assert_array_equal(view.keypoints, again.keypoints)
-    people = loaded['train-x'].people
+    (image, points), (_, again) = augmenter.views(source, 2, 2, seed=0)
+    assert image.shape == (256, 192, 3) and image.dtype == np.uint8
+    np.testing.assert_array_equal(points, again)
+    people = loaded[0].people
     (place,) = np.flatnonzero(people.rows == by_ids(loaded, [2])[0].row)
     box = people.boxes[place]
     factor = 256 / box[3]  # taller than the input's shape: height decides
     centre = box[:2] + box[2:] / 2
     expected = (people.keypoints[place, :, :2] - centre) * factor
-    np.testing.assert_allclose(
-        view.keypoints[:, :2], expected + (96, 128), atol=0.6
-    )
-    assert (view.keypoints[:, 2] == 2).all()
+    np.testing.assert_allclose(points[:, :2], expected + (96, 128), atol=0.6)
+    assert (points[:, 2] == 2).all()
     assert augmenter.views(source, 99, 1, seed=0) == []
     names = write_gallery(
         str(tmp_path / 'out'),
-        loaded,
         by_ids(loaded, [2]),
         augmenter,
         draws=1,

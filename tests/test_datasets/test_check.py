@@ -363,7 +363,7 @@ def root(tmp_path):
 
 def image_kinds(root):
     result = check_dataset(find_sets(root), workers=2)
-    return {(f.kind, f.split, f.row) for f in result.findings}
+    return {(f.kind, f.content.name, f.row) for f in result.findings}
 
 
 def test_good_images(root):

@@ -8,7 +8,6 @@ from spinepose_mmpose.datasets.annotations import find_sets
 from spinepose_mmpose.datasets.browse import (
     Sample,
     by_report,
-    load_contents,
     write_gallery,
 )
 from spinepose_mmpose.datasets.check import check_dataset
@@ -80,9 +79,8 @@ def go_through(root, tmp_path, worst):
     write_report(tmp_path / 'report', result, worst)
     found = json.loads((tmp_path / 'report' / 'check.json').read_text())
     assert len(found['findings']) == len(result.findings)
-    contents = load_contents(sets)
-    samples = by_report(contents, tmp_path / 'report', 10**6)
-    write_gallery(tmp_path / 'gallery', contents, samples)
+    samples = by_report(sets, tmp_path / 'report', 10**6)
+    write_gallery(tmp_path / 'gallery', samples)
     page = (tmp_path / 'gallery' / 'index.html').read_text()
     assert page.count('<h2>') == len(samples)
     write_cleaned(tmp_path / 'clean', result)
@@ -90,7 +88,7 @@ def go_through(root, tmp_path, worst):
     remaining = {f.kind for f in cleaned.findings if f.severity == 'error'}
     remaining.discard('keypoint-order')  # another skeleton stays another
     assert not {kind for kind in remaining if KINDS[kind].remedy}
-    return contents, samples
+    return sets, samples
 
 
 def test_malformed_people(tmp_path):
@@ -104,9 +102,9 @@ def test_malformed_people(tmp_path):
         raw['annotations'].append(entry)
         raw['images'].append(dict(image, id=i))
     write(tmp_path, raw, [image])
-    contents, samples = go_through(tmp_path, tmp_path, worst=30)
+    sets, samples = go_through(tmp_path, tmp_path, worst=30)
     assert len(samples) > 150
-    found = write_statistics(tmp_path / 'statistics', contents, 2)
+    found = write_statistics(tmp_path / 'statistics', sets, 2)
     assert found['left_out']['train-x'] > 100
 
 
@@ -122,10 +120,9 @@ def test_malformed_images(tmp_path, key):
         of_entry = dict(person, id=100 + i, image_id=entry.get('id'))
         raw['annotations'].append(of_entry)
     write(tmp_path, raw, good)
-    contents, _ = go_through(tmp_path, tmp_path, worst=3)
-    people = contents['train-x'].annotations
-    samples = [Sample('train-x', row) for row in range(len(people))]
-    write_gallery(tmp_path / 'all', contents, samples)
+    ((content,), _) = go_through(tmp_path, tmp_path, worst=3)
+    rows = range(len(content.annotations))
+    write_gallery(tmp_path / 'all', [Sample(content, row) for row in rows])
 
 
 @pytest.mark.parametrize('value', VALUES, ids=lambda v: f'{v!r:.12}')
@@ -176,12 +173,11 @@ def test_a_drawing_that_fails_is_a_line(tmp_path, monkeypatch):
         raise cv2.error('nothing is drawn')
 
     monkeypatch.setattr('spinepose_mmpose.datasets.browse.draw_person', fail)
-    result = check_dataset(sets)
+    result = check_dataset(sets, images=False)
     write_report(tmp_path / 'report', result, 9)
     page = (tmp_path / 'report' / 'index.html').read_text()
     assert page.count('(not drawn: nothing is drawn)') == 3
-    contents = load_contents(sets)
-    samples = by_report(contents, tmp_path / 'report', 9, 'num-keypoints')
-    write_gallery(tmp_path / 'gallery', contents, samples)
+    samples = by_report(sets, tmp_path / 'report', 9, 'num-keypoints')
+    write_gallery(tmp_path / 'gallery', samples)
     page = (tmp_path / 'gallery' / 'index.html').read_text()
     assert page.count('It could not be drawn: nothing is drawn.') == 3

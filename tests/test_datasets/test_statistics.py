@@ -2,7 +2,6 @@ import csv
 import json
 
 from spinepose_mmpose.datasets.annotations import People, find_sets
-from spinepose_mmpose.datasets.browse import load_contents
 from spinepose_mmpose.datasets.statistics import (
     CHAIN,
     keypoint_shares,
@@ -81,7 +80,7 @@ def test_spines_with_a_gap_are_not_counted():
 
 def test_people_per_image():
     people = people_of(np.zeros((6, 37, 3)), [0, 0, 0, 4, 5, 5])
-    np.testing.assert_array_equal(people_per_image(people), [1, 1, 1])
+    np.testing.assert_array_equal(people_per_image(people), [3, 1, 2])
     assert len(people_per_image(people_of(np.zeros((0, 37, 3))))) == 0
 
 
@@ -129,7 +128,7 @@ def test_report(tmp_path):
     content['annotations'][1]['keypoints'] = []
     data_set.ann_file.write_text(json.dumps(content))
     out = tmp_path / 'out'
-    found = write_statistics(str(out), load_contents(find_sets(root)), 3)
+    found = write_statistics(str(out), find_sets(root), 3)
     read = json.loads((out / 'statistics.json').read_text())
     assert read['clusters'] == found['clusters']
     assert found['left_out'] == {'train-x': 2, 'val2017': 0}
@@ -152,7 +151,7 @@ def test_report(tmp_path):
 def test_nobody(tmp_path):
     root = write_set(tmp_path / 'set', {'val2017': 0})
     with pytest.raises(ValueError, match='no usable person in val2017'):
-        write_statistics(str(tmp_path / 'out'), load_contents(find_sets(root)))
+        write_statistics(str(tmp_path / 'out'), find_sets(root))
 
 
 def test_clusters_of_people_who_all_lack_a_point():

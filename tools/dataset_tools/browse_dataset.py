@@ -13,10 +13,17 @@ from spinepose_mmpose.datasets.browse import (
     by_ids,
     by_report,
     by_seed,
-    load_contents,
     write_gallery,
 )
 from spinepose_mmpose.utils import one_sentence
+
+from mmengine.config import DictAction
+
+
+def pair(text):
+    if '=' not in text:
+        raise argparse.ArgumentTypeError(f'{text!r}: KEY=VALUE expected')
+    return text
 
 
 def parse_args():
@@ -48,25 +55,14 @@ def parse_args():
         help='augmentations per person (default: %(default)s)',
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', metavar='KEY=VALUE', help='overrides'
+        '--cfg-options',
+        nargs='+',
+        type=pair,
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='overrides',
     )
     return parser.parse_args()
-
-
-def cfg_options(pairs):
-    """
-    Raises:
-        ValueError: if one is no KEY=VALUE.
-    """
-    from mmengine.config import DictAction
-
-    options = {}
-    for pair in pairs or ():
-        key, equals, value = pair.partition('=')
-        if not equals:
-            raise ValueError(f'--cfg-options {pair!r}: KEY=VALUE expected')
-        options[key] = DictAction._parse_iterable(value)
-    return options
 
 
 def main():
@@ -76,21 +72,17 @@ def main():
             raise ValueError('--num and --draws must be 1 or more')
         if args.kind and not args.worst:
             raise ValueError('--kind belongs to --worst')
-        contents = load_contents(find_sets(args.root, args.splits))
+        sets = find_sets(args.root, args.splits)
         augmenter = None
         if args.config:
-            if not Path(args.config).is_file():
-                raise FileNotFoundError(f'no such config: {args.config}')
-            augmenter = Augmenter(args.config, cfg_options(args.cfg_options))
+            augmenter = Augmenter(args.config, args.cfg_options)
         if args.ids:
-            samples = by_ids(contents, args.ids)
+            samples = by_ids(sets, args.ids)
         elif args.worst:
-            samples = by_report(contents, args.worst, args.num, args.kind)
+            samples = by_report(sets, args.worst, args.num, args.kind)
         else:
-            samples = by_seed(contents, args.num, args.seed)
-        write_gallery(
-            args.out, contents, samples, augmenter, args.draws, args.seed
-        )
+            samples = by_seed(sets, args.num, args.seed)
+        write_gallery(args.out, samples, augmenter, args.draws, args.seed)
     print(f'{len(samples)} people: {Path(args.out) / "index.html"}')
     return 0
 

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 from spinepose_mmpose.datasets.annotations import find_sets
-from spinepose_mmpose.datasets.browse import load_contents
 from spinepose_mmpose.datasets.statistics import write_statistics
 from spinepose_mmpose.utils import one_sentence
 
@@ -36,8 +35,8 @@ def main():
     with one_sentence():
         if args.clusters < 1:
             raise ValueError('--clusters must be 1 or more')
-        contents = load_contents(find_sets(args.root, args.splits))
-        content = write_statistics(args.out, contents, args.clusters, args.seed)
+        sets = find_sets(args.root, args.splits)
+        content = write_statistics(args.out, sets, args.clusters, args.seed)
     for name, figure in content['splits'].items():
         print(
             f'{name}: {figure["people"]} people in {figure["images"]} images, '
