@@ -207,6 +207,6 @@ class SpineTrackDataset(BaseCocoStyleDataset):
         for kind, cases in self._faults.items():
             more = ', ...' if len(cases) > QUOTED else ''
             lines.append(
-                f'  {len(cases)} {kind}: {"; ".join(cases[:QUOTED])}{more}'
+                f'  {kind} ({len(cases)}): {"; ".join(cases[:QUOTED])}{more}'
             )
         print_log('\n'.join(lines), logger='current', level=logging.WARNING)

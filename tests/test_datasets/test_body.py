@@ -176,7 +176,7 @@ def test_skip(case, files, log):
     ((level, message),) = log
     assert level == 'WARNING'
     assert f'{files.ann_file}: skipped 1 bad annotations' in message
-    assert f'1 {kind}: 7: ' in message and text in message
+    assert f'{kind} (1): 7: ' in message and text in message
 
 
 def test_skip_counts_each_kind(files, log):
@@ -190,13 +190,13 @@ def test_skip_counts_each_kind(files, log):
     assert len(dataset) == 1
     ((_, message),) = log
     assert 'skipped 7 bad annotations' in message
-    assert '5 empty-box: 10: ' in message and '12: ' in message
+    assert 'empty-box (5): 10: ' in message and '12: ' in message
     assert (
         '13: ' not in message
         and '; 12: its box [0, 0, 0, 1] has no width or no height, ...'
         in message
     )
-    assert '2 keypoint-count: 20: it has 0 keypoints' in message
+    assert 'keypoint-count (2): 20: it has 0 keypoints' in message
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_image_without_a_size(size, files, log):
         SpineTrackDataset(**files.settings())
     dataset = SpineTrackDataset(**files.settings(on_bad_annotation='skip'))
     assert [info['id'] for info in dataset] == [8]
-    assert '1 incomplete: 7' in log[0][1]
+    assert 'incomplete (1): 7' in log[0][1]
 
 
 def test_listed_but_absent_image(files, log):
@@ -226,7 +226,7 @@ def test_listed_but_absent_image(files, log):
         SpineTrackDataset(**files.settings())
     dataset = SpineTrackDataset(**files.settings(on_bad_annotation='skip'))
     assert [info['id'] for info in dataset] == [7]
-    assert '2 image-missing: 8: ' in log[0][1]
+    assert 'image-missing (2): 8: ' in log[0][1]
     files.folder.joinpath('1.jpg').unlink()
     files.folder.rmdir()
     with pytest.raises(ValueError, match='annotation 7 is bad.*1.jpg'):
@@ -261,7 +261,7 @@ def test_an_id_of_two_people(files, log):
         SpineTrackDataset(**files.settings())
     dataset = SpineTrackDataset(**files.settings(on_bad_annotation='skip'))
     assert [info['id'] for info in dataset] == [5]
-    assert '2 duplicate-id' in log[0][1]
+    assert 'duplicate-id (2)' in log[0][1]
 
 
 def test_an_id_of_two_images(files, log):
@@ -275,7 +275,7 @@ def test_an_id_of_two_images(files, log):
         SpineTrackDataset(**files.settings())
     dataset = SpineTrackDataset(**files.settings(on_bad_annotation='skip'))
     assert [info['id'] for info in dataset] == [5]
-    assert '1 duplicate-image-id' in log[0][1]
+    assert 'duplicate-image-id (1)' in log[0][1]
 
 
 def test_people_that_cannot_be_learned_from_are_counted(files, log):
