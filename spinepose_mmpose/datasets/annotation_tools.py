@@ -4,10 +4,12 @@ An annotation that somebody changed has ``changed_by`` (names, in order) and
 ``changed_keypoints`` (keypoint -> who changed it last).
 """
 
+import contextlib
+import json
 import zipfile
 from collections import defaultdict
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -35,19 +37,12 @@ PERSON_COLOR = '#c06060'
 
 
 class FoundPerson(NamedTuple):
-    """A person as an annotation tool gives it.
+    """A person as an annotation tool gives it."""
 
-    Attributes:
-        id: of our annotation, None for a person who was added.
-        points (np.ndarray): (37, 3), unlabelled ones 0, 0, 0.
-        bbox (list, optional): x, y, w, h; None where the tool has none.
-        who (str): who corrected it, '' if the file does not say.
-    """
-
-    id: Optional[object]
-    points: np.ndarray
-    bbox: Optional[List[float]]
-    who: str = ''
+    id: Optional[object]  # of our annotation, None for a person who was added
+    points: np.ndarray  # 37, 3: unlabelled ones 0, 0, 0
+    bbox: Optional[List[float]]  # x, y, w, h; None where the tool has none
+    who: str = ''  # who corrected it, '' if the file does not say
 
 
 # File name -> its people.
@@ -110,20 +105,11 @@ def select_images(dataset: dict, images: Sequence[dict]) -> dict:
 def apply_corrections(
     base: dict, found: Found, who: str = ''
 ) -> Tuple[dict, Dict[str, int]]:
-    """The annotations of the images that somebody looked at.
+    """The annotation file of the images that somebody looked at, from the file
+    that was exported and what the tool gave back, and counts of ``images``,
+    changed ``people`` and ``keypoints``, people ``added`` and ``removed``.
 
-    Args:
-        base (dict): the file that was exported.
-        found (dict): what the tool gave back.
-        who (str): who corrected it; what the tool says if ''.
-
-    Returns:
-        tuple: the annotation file of these images alone, and counts of
-        ``images``, changed ``people`` and ``keypoints``, people ``added`` and
-        ``removed``.
-
-    Raises:
-        ValueError: nobody says who corrected it.
+    ``who`` corrected it; '' is what the tool says.
     """
     counts = dict(images=0, people=0, keypoints=0, added=0, removed=0)
     images = [i for i in base['images'] if i['file_name'] in found]
@@ -259,14 +245,8 @@ def merge_corrections(
     """The whole file with what several people changed.
 
     Where two changed the same keypoint, the later file wins; a person is
-    removed if somebody removed them and nobody changed them.
-
-    Args:
-        base (dict): the file that was exported.
-        corrected (Sequence): files of :func:`apply_corrections`.
-
-    Returns:
-        tuple: the annotation file, and counts as there, with ``conflicts``.
+    removed if somebody removed them and nobody changed them. Files and counts
+    are those of :func:`apply_corrections`; ``conflicts`` are counted too.
     """
     before = {person['id']: person for person in base['annotations']}
     people = dict(before)
@@ -315,10 +295,21 @@ def _combine(person: dict, later: dict, names: set) -> dict:
     return _with_points(person, points, names, later)
 
 
-def json_text(path) -> str:
-    """Of a JSON file, or of the one in an archive."""
+@contextlib.contextmanager
+def reading(path, kind: str) -> Iterator:
+    """The content of a JSON file, or of the one in an archive; that it is not
+    of this kind becomes one sentence."""
     if not Path(path).is_file():
         raise FileNotFoundError(f'no such file: {path}')
+    try:
+        yield json.loads(_json_text(path))
+    except (LookupError, TypeError, AttributeError, UnicodeError) as error:
+        raise ValueError(
+            f'{path} is no {kind}: {type(error).__name__} {error}'
+        ) from error
+
+
+def _json_text(path) -> str:
     if not zipfile.is_zipfile(path):
         return Path(path).read_text(encoding='utf-8')
     with zipfile.ZipFile(path) as archive:

@@ -1,5 +1,6 @@
 """Annotation files: what is wrong with a person, and people as arrays."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +17,7 @@ VISIBILITIES = (0, 1, 2)
 
 
 class Fault(NamedTuple):
-    """``kind`` groups faults in a report; ``detail`` says what was found and
-    what was expected."""
+    """What makes an annotation useless; ``kind`` is one of ``KINDS``."""
 
     kind: str
     detail: str
@@ -26,14 +26,7 @@ class Fault(NamedTuple):
 def find_fault(
     annotation: dict, image: dict, num_keypoints: int
 ) -> Optional[Fault]:
-    """The first fault that makes an annotation useless, or None.
-
-    Args:
-        annotation: A person in COCO format: ``bbox`` x, y, w, h in pixels,
-            ``keypoints`` flat x, y, v.
-        image: The image's entry with ``width`` and ``height`` in pixels.
-        num_keypoints: The expected number of keypoints.
-    """
+    """The first fault that makes an annotation useless, or None."""
     for key in ('bbox', 'keypoints'):
         if key not in annotation:
             return Fault('incomplete', f'it has no {key!r}')
@@ -69,14 +62,16 @@ def keypoint_fault(keypoints, num_keypoints: int) -> Optional[Fault]:
             f'{"xyv"[row % 3]}, expected a number',
         )
     points = points.reshape(-1, 3)
-    if not np.isfinite(points).all():
-        row = int(np.argwhere(~np.isfinite(points))[0, 0])
+    bad = ~np.isfinite(points).all(axis=1)
+    if bad.any():
+        row = bad.argmax()
         detail = f'keypoint {row} is {points[row].tolist()}, expected numbers'
         return Fault('not-finite', detail)
-    for row, v in enumerate(points[:, 2].tolist()):
-        if v not in VISIBILITIES:
-            detail = f'keypoint {row} has visibility {v:g}, expected one of '
-            return Fault('visibility', f'{detail}0, 1, 2')
+    bad = ~np.isin(points[:, 2], VISIBILITIES)
+    if bad.any():
+        row = bad.argmax()
+        detail = f'keypoint {row} has visibility {points[row, 2]:g}, expected '
+        return Fault('visibility', f'{detail}one of 0, 1, 2')
     return None
 
 
@@ -124,12 +119,8 @@ PREFIX = 'person_keypoints_'
 
 
 def read_coco(path) -> dict:
-    """A JSON file with the lists ``images`` and ``annotations``.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no complete JSON of that form.
-    """
+    """A JSON file with the lists ``images`` and ``annotations``; ValueError
+    and FileNotFoundError for any other."""
     content = read_json(str(path))
     for key in ('images', 'annotations'):
         if not isinstance(content, dict) or not isinstance(
@@ -148,23 +139,14 @@ def read_coco(path) -> dict:
 
 @dataclass(frozen=True)
 class People:
-    """N people whose annotation has no fault.
+    """N people whose annotation has no fault."""
 
-    Attributes:
-        rows (np.ndarray): (N,) places in the file's list.
-        keypoints (np.ndarray): (N, K, 3), [x, y] in pixels and visibility.
-        boxes (np.ndarray): (N, 4) x, y, w, h.
-        areas (np.ndarray): (N,), NaN where there is none.
-        image_rows (np.ndarray): (N,) places in the list of images.
-        image_sizes (np.ndarray): (N, 2) w, h.
-    """
-
-    rows: np.ndarray
-    keypoints: np.ndarray
-    boxes: np.ndarray
-    areas: np.ndarray
-    image_rows: np.ndarray
-    image_sizes: np.ndarray
+    rows: np.ndarray  # N: places in the file's list
+    keypoints: np.ndarray  # N, K, 3: [x, y] in pixels and visibility
+    boxes: np.ndarray  # N, 4: x, y, w, h
+    areas: np.ndarray  # N, NaN where there is none
+    image_rows: np.ndarray  # N: places in the list of images
+    image_sizes: np.ndarray  # N, 2: w, h
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -182,13 +164,10 @@ class People:
 
 
 class DataSet:
-    """One annotation file with its images.
+    """One annotation file (COCO-format JSON) with the folder of its images.
 
-    Args:
-        name (str): the split, as the reports call it.
-        ann_file (Path): COCO-format JSON.
-        image_dir (Path, optional): folder that the file names are relative to.
-        raw (dict, optional): what the file holds; see :func:`read_coco`.
+    ``name`` is the split, as the reports call it; ``raw`` what the file holds,
+    where it has been read before.
     """
 
     def __init__(self, name, ann_file, image_dir=None, raw=None):
@@ -218,9 +197,32 @@ class DataSet:
         return [rows.get(key_of(a.get('image_id'))) for a in self.annotations]
 
     @cached_property
+    def misplaced(self) -> Dict[int, Fault]:
+        """Row of each annotation whose ids lead nowhere or to several
+        people or images -> why."""
+        people = Counter(key_of(a.get('id')) for a in self.annotations)
+        images = Counter(key_of(e.get('id')) for e in self.images)
+        found = {}
+        for row, annotation in enumerate(self.annotations):
+            same = people[key_of(annotation.get('id'))]
+            image = annotation.get('image_id')
+            count = images[key_of(image)]
+            if same > 1:
+                detail = f'{same} annotations have its id'
+                found[row] = Fault('duplicate-id', detail)
+            elif not count:
+                detail = (
+                    f"its image id {image!r} is not among the file's images"
+                )
+                found[row] = Fault('no-image-entry', detail)
+            elif count > 1:
+                detail = f'{count} images have its image id {image}'
+                found[row] = Fault('duplicate-image-id', detail)
+        return found
+
+    @cached_property
     def counts(self) -> Dict[str, int]:
-        """``images``, ``people``, ``labelled`` (people with a labelled
-        keypoint), ``crowds``, ``empty_images``."""
+        """``labelled`` people have a labelled keypoint."""
 
         def is_labelled(annotation):
             keypoints = annotation.get('keypoints')
@@ -285,12 +287,7 @@ class DataSet:
 
 def find_sets(root, splits: Sequence[str] = ()) -> List[DataSet]:
     """The annotation files, of all or of these splits, of a folder that holds
-    ``annotations/`` and ``images/``.
-
-    Raises:
-        FileNotFoundError: if it holds no annotation files.
-        ValueError: if a split is not there.
-    """
+    ``annotations/`` and ``images/``."""
     root = Path(root).expanduser()
     files = sorted((root / 'annotations').glob(f'{PREFIX}*.json'))
     if not files:

@@ -16,7 +16,7 @@ from mmpose.datasets.datasets import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
 from ..metainfo import METAINFO
-from .annotations import Fault, find_fault
+from .annotations import DataSet, Fault, find_fault
 
 CHOICES = ('error', 'skip')
 # File names that a warning quotes for each kind of fault.
@@ -89,7 +89,14 @@ class SpineTrackDataset(BaseCocoStyleDataset):
         self._listings: Dict[str, Set[str]] = {}
         try:
             instances, images = super()._load_annotations()
-            rejected = self._find_misplaced()
+            # The parent goes from images to people by id: it never sees a
+            # person whose image is not listed, and takes the last of two
+            # with one id.
+            content = DataSet('', None, raw=self.coco.dataset)
+            rejected = set()
+            for row, fault in content.misplaced.items():
+                self._reject(content.annotations[row], fault)
+                rejected.add(content.annotations[row]['id'])
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise ValueError(
                 f'{self.ann_file} is not JSON ({error}): expected COCO '
@@ -121,10 +128,8 @@ class SpineTrackDataset(BaseCocoStyleDataset):
         image = raw_data_info['raw_img_info']
         fault = find_fault(annotation, image, self._metainfo['num_keypoints'])
         if fault is None and self._is_missing(image):
-            fault = Fault(
-                'image-missing',
-                f'its image {image["img_path"]} does not exist',
-            )
+            detail = f'its image {image["img_path"]} does not exist'
+            fault = Fault('image-missing', detail)
         if fault is not None:
             return self._reject(annotation, fault)
         labelled = sum(v > 0 for v in annotation['keypoints'][2::3])
@@ -161,38 +166,6 @@ class SpineTrackDataset(BaseCocoStyleDataset):
             )
         case = f'{annotation.get("id")}: {fault.detail}'
         self._faults[fault.kind].append(case)
-
-    def _find_misplaced(self) -> Set[int]:
-        """Reject people whose ids lead nowhere or to another person; their
-        annotation ids.
-
-        The parent goes from images to people by id: it never sees a person
-        whose image is not listed, and takes the last of two with one id.
-        """
-        annotations = self.coco.dataset['annotations']
-        images = Counter(i['id'] for i in self.coco.dataset['images'])
-        people = Counter(a['id'] for a in annotations)
-        rejected = set()
-        for annotation in annotations:
-            image_id = annotation['image_id']
-            same, count = people[annotation['id']], images[image_id]
-            if same > 1:
-                kind = 'duplicate-id'
-                detail = f'{same} annotations have its id, expected one'
-            elif not count:
-                kind = 'no-image-entry'
-                detail = (
-                    f"its image id {image_id} is not among the file's images"
-                )
-            elif count > 1:
-                kind = 'duplicate-image-id'
-                detail = f'{count} images have its image id {image_id}, '
-                detail += 'expected one'
-            else:
-                continue
-            self._reject(annotation, Fault(kind, detail))
-            rejected.add(annotation['id'])
-        return rejected
 
     def _report(self) -> None:
         if self._left_out:

@@ -96,16 +96,9 @@ def _check_image_entries(content: DataSet) -> Iterator[tuple]:
 
 
 def _check_ids(content: DataSet) -> Iterator[tuple]:
-    counts = Counter(key_of(a.get('id')) for a in content.annotations)
-    for row, annotation in enumerate(content.annotations):
-        count = counts[key_of(annotation.get('id'))]
-        if count > 1:
-            detail = f'{count} annotations have its id'
-            yield row, 'duplicate-id', detail
-        if content.rows_of_people[row] is None:
-            image = annotation.get('image_id')
-            detail = f"its image id {image!r} is not among the file's images"
-            yield row, 'no-image-entry', detail
+    for row, fault in content.misplaced.items():
+        if fault.kind != 'duplicate-image-id':  # told of the images themselves
+            yield row, *fault
 
 
 # --- boxes and points ---------------------------------------------------------
@@ -125,7 +118,7 @@ NEAR, LEAST_COMMON = 0.02, 6
 def _check_faults(content: DataSet) -> Iterator[tuple]:
     """People that SpineTrackDataset refuses, with its reasons."""
     for row, fault in content.faults.items():
-        yield row, fault.kind, fault.detail
+        yield row, *fault
 
 
 def _check_boxes(content: DataSet) -> Iterator[tuple]:

@@ -6,8 +6,6 @@ its guess or where the template has it. Our id of a person travels in the
 attribute ``spinepose_id``.
 """
 
-import json
-
 import numpy as np
 
 from ..metainfo import (
@@ -23,10 +21,10 @@ from .annotation_tools import (
     Found,
     FoundPerson,
     hex_color,
-    json_text,
     own_id,
     own_name,
     points_with_guesses,
+    reading,
 )
 from .pseudo_label import spinetrack_file
 
@@ -57,31 +55,15 @@ def cvat_labels() -> list:
         '</circle>'.format(*TEMPLATE[name], i, i, name)
         for i, name in enumerate(KEYPOINT_NAMES, 1)
     ]
-    attribute = dict(
-        name=ID,
-        input_type='text',
-        mutable=False,
-        default_value='',
-        values=[''],
-    )
-    return [
-        dict(
-            name='person',
-            color=PERSON_COLOR,
-            type='skeleton',
-            attributes=[attribute],
-            sublabels=[
-                dict(
-                    name=name,
-                    type='points',
-                    color=hex_color(color),
-                    attributes=[],
-                )
-                for name, color in zip(KEYPOINT_NAMES, KEYPOINT_COLORS)
-            ],
-            svg=''.join(lines + circles),
-        )
+    attribute = dict(name=ID, input_type='text', mutable=False)
+    attribute.update(default_value='', values=[''])
+    points = [
+        dict(name=n, type='points', color=hex_color(color), attributes=[])
+        for n, color in zip(KEYPOINT_NAMES, KEYPOINT_COLORS)
     ]
+    label = dict(name='person', color=PERSON_COLOR, type='skeleton')
+    label.update(attributes=[attribute], sublabels=points)
+    return [dict(label, svg=''.join(lines + circles))]
 
 
 def to_cvat(dataset: dict) -> dict:
@@ -119,20 +101,10 @@ def to_cvat(dataset: dict) -> dict:
 
 
 def from_cvat(path, base: dict) -> Found:
-    """The people of a COCO Keypoints 1.0 file.
-
-    Args:
-        path (str | Path): the JSON, or the archive that CVAT gives.
-        base (dict): the file that was exported.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no such file, has another skeleton, or an image that
-            was not exported.
-    """
-    found: Found = {}
-    try:
-        content = json.loads(json_text(path))
+    """The people of a COCO Keypoints 1.0 file, or of the archive that CVAT
+    gives; ``base`` is the file that was exported. ValueError if it is no such
+    file, has another skeleton, or an image that was not exported."""
+    with reading(path, 'file of COCO Keypoints 1.0') as content:
         orders = {
             category['id']: _order(category.get('keypoints', ()), path)
             for category in content['categories']
@@ -142,7 +114,7 @@ def from_cvat(path, base: dict) -> Found:
             image['id']: own_name(image['file_name'], base, path)
             for image in content['images']
         }
-        found.update((name, []) for name in names.values())
+        found: Found = {name: [] for name in names.values()}
         for person in content['annotations']:
             order = orders[person['category_id']]
             if len(person['keypoints']) != 3 * NUM_KEYPOINTS:
@@ -158,11 +130,6 @@ def from_cvat(path, base: dict) -> Found:
             found[names[person['image_id']]].append(
                 FoundPerson(identity, points, None)
             )
-    except (LookupError, TypeError, AttributeError, UnicodeError) as error:
-        raise ValueError(
-            f'{path} is no file of COCO Keypoints 1.0: '
-            f'{type(error).__name__} {error}'
-        ) from error
     return found
 
 

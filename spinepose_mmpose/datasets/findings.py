@@ -87,11 +87,9 @@ _OF_IMAGES = ('image-', 'duplicate-image-', 'train-val-')
 
 
 class Kind(NamedTuple):
-    """``remedy`` is what a cleaned copy does about it, '' for nothing."""
-
     severity: str
     meaning: str
-    remedy: str
+    remedy: str  # what a cleaned copy does about it, '' for nothing
 
 
 KINDS: Dict[str, Kind] = {
@@ -102,19 +100,14 @@ KINDS: Dict[str, Kind] = {
 
 
 class Finding(NamedTuple):
-    """One fault at one place.
-
-    ``row`` counts annotations or, of a kind about images, images from 0 in
-    the file, None is all of it; ``points`` are the keypoints that it is about;
-    ``score`` orders findings of one kind, larger is worse.
-    """
+    """One fault at one place."""
 
     content: DataSet
-    row: Optional[int]
+    row: Optional[int]  # of the annotation or image; None: the whole file
     kind: str
     detail: str
-    score: float = 0.0
-    points: Tuple[int, ...] = ()
+    score: float = 0.0  # larger is worse, among findings of one kind
+    points: Tuple[int, ...] = ()  # keypoints that it is about
 
     @property
     def severity(self) -> str:

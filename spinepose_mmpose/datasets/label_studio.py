@@ -5,7 +5,6 @@ KeyPointLabels. A keypoint's ``parentID`` is its person's rectangle, and a
 choice per region says that it is occluded, or a guess that is not used.
 """
 
-import json
 from collections import defaultdict
 from urllib.parse import quote
 
@@ -22,10 +21,10 @@ from .annotation_tools import (
     Found,
     FoundPerson,
     hex_color,
-    json_text,
     own_id,
     own_name,
     points_with_guesses,
+    reading,
 )
 
 # Visibility of COCO -> the choice of Label Studio; 2 has none.
@@ -81,18 +80,12 @@ def _regions(person: dict, image: dict) -> list:
     """The rectangle and the keypoints of a person, in percent."""
     size = np.array([image['width'], image['height']])
 
+    shared = dict(to_name='image', image_rotation=0)
+    shared['original_width'], shared['original_height'] = size.tolist()
+
     def region(kind, name, identity, value, **more):
-        return dict(
-            id=identity,
-            type=kind,
-            from_name=name,
-            to_name='image',
-            original_width=image['width'],
-            original_height=image['height'],
-            image_rotation=0,
-            value=value,
-            **more,
-        )
+        own = dict(id=identity, type=kind, from_name=name, value=value)
+        return {**own, **shared, **more}
 
     rectangle = f'person-{person["id"]}'
     x, y, w, h = (np.reshape(person['bbox'], (2, 2)) / size * 100).ravel()
@@ -115,23 +108,15 @@ def _regions(person: dict, image: dict) -> list:
 
 
 def from_label_studio(path, base: dict) -> Found:
-    """The people of a file that Label Studio exported as JSON.
+    """The people of a file that Label Studio exported as JSON; ``base`` is the
+    file that was exported to it.
 
     Of several annotations of a task the last one counts that was not
-    cancelled; tasks without one are left out.
-
-    Args:
-        path (str | Path): of the file.
-        base (dict): the file that was exported.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no such file, has another skeleton, a keypoint of
-            nobody, or an image that was not exported.
+    cancelled; tasks without one are left out. ValueError if it is no such
+    file, has another skeleton, a keypoint of nobody, or an unknown image.
     """
-    try:
-        tasks = json.loads(json_text(path))
-        found = {}
+    found = {}
+    with reading(path, 'export of Label Studio in its JSON format') as tasks:
         for task in tasks:
             done = [
                 a for a in task['annotations'] if not a.get('was_cancelled')
@@ -144,11 +129,6 @@ def from_label_studio(path, base: dict) -> Found:
             if isinstance(who, dict):
                 who = who.get('email', who.get('id', ''))
             found[name] = _people(done[-1]['result'], str(who), base, name)
-    except (LookupError, TypeError, AttributeError, UnicodeError) as error:
-        raise ValueError(
-            f'{path} is no export of Label Studio in its JSON format: '
-            f'{type(error).__name__} {error}'
-        ) from error
     return found
 
 

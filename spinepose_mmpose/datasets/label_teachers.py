@@ -30,20 +30,12 @@ GROUPS = {**SUBSETS, 'limbs': tuple(KEYPOINT_IDS[name] for name in LIMBS)}
 
 
 class Teacher(NamedTuple):
-    """A network and what it is asked for.
+    """A network and what it is asked for."""
 
-    Attributes:
-        network: with ``names`` and ``pose(images, boxes)``, as
-            :class:`.SpinePoseEstimator` has them.
-        columns (dict): SpineTrack id -> its place in the network's output.
-        ids (list): of the keypoints that are used.
-        source (dict): what the record says of it.
-    """
-
-    network: object
-    columns: Dict[int, int]
-    ids: List[int]
-    source: dict
+    network: object  # names and pose(), as SpinePoseEstimator has them
+    columns: Dict[int, int]  # SpineTrack id -> place in the network's output
+    ids: List[int]  # of the keypoints that are used
+    source: dict  # what the record says of it
 
 
 class MMPoseNetwork:
@@ -92,20 +84,12 @@ class MMPoseNetwork:
 
 
 def load_teacher(text: str, device: str = 'auto', threads=None) -> Teacher:
-    """A teacher from what the command line calls it.
+    """A teacher from what the command line calls it: ``NETWORK[:names]``.
 
-    Args:
-        text (str): ``NETWORK[:names]``. The network is a model's name or file
-            (see :class:`.SpinePoseEstimator`; ``.tflite`` is BlazePose), or
-            ``CONFIG,CHECKPOINT`` of any MMPose model. The names are keypoints
-            or groups (``body``, ``feet``, ``spine``, ``limbs``, ``all``),
-            joined by commas; all that the network has by default.
-        device (str): see :class:`.SpinePoseEstimator`.
-        threads (int, optional): of the CPU.
-
-    Raises:
-        ValueError: a name that is no keypoint, or a network that has none of
-            SpineTrack's keypoints.
+    The network is a model's name or file (see :class:`.SpinePoseEstimator`;
+    ``.tflite`` is BlazePose), or ``CONFIG,CHECKPOINT`` of any MMPose model.
+    The names are keypoints or ``GROUPS``, joined by commas; all that the
+    network has by default. ValueError if it has none of them.
     """
     name, wanted = _split_names(text)
     config, comma, checkpoint = name.partition(',')
@@ -154,17 +138,9 @@ def _split_names(text: str) -> Tuple[str, set]:
 def ask(
     teachers: Sequence[Teacher], images: list, boxes: list, flip_test: bool
 ) -> List[Tuple[np.ndarray, np.ndarray]]:
-    """All opinions about the people of several images.
-
-    Args:
-        images (list): (H, W, 3) uint8 BGR.
-        boxes (list): (N, 4) float32 of each image, x1, y1, x2, y2 in pixels.
-        flip_test (bool): ask about the mirrored images too.
-
-    Returns:
-        list: points (T, N, K, 2) in pixels and scores (T, N, K), 0 where
-        there is no opinion, of each image.
-    """
+    """All opinions about the people of several images (H, W, 3) uint8 BGR with
+    boxes (N, 4) x1, y1, x2, y2: of each image points (T, N, K, 2) in pixels
+    and scores (T, N, K), 0 where there is no opinion."""
     opinions = [([], []) for _ in images]
     for teacher in teachers:
         columns = teacher.columns

@@ -15,11 +15,7 @@ KEYS = ('imgname', 'center', 'scale', 'part', 'S', 'K', 'R')
 
 
 def _read(path: str) -> dict:
-    """The arrays of a file that have one row per person and frame.
-
-    Raises:
-        ValueError: It has no 37 keypoints in 2D and 3D.
-    """
+    """The arrays of a file that have one row per person and frame."""
     with np.load(path, allow_pickle=False) as file:
         for key, width in (('part', 3), ('S', 4)):
             shape = file[key].shape if key in file else 'missing'
@@ -99,21 +95,16 @@ class RayPoseLifting(VideoPoseLifting):
         others: Of MMPose's codec.
     """
 
-    def __init__(
-        self,
-        num_keypoints: int = NUM_KEYPOINTS,
-        root_index: int = ROOT,
-        **others,
-    ):
+    def __init__(self, num_keypoints=NUM_KEYPOINTS, root_index=ROOT, **others):
         super().__init__(num_keypoints, root_index=root_index, **others)
 
     def encode(
         self,
         keypoints: np.ndarray,
         keypoints_visible: Optional[np.ndarray] = None,
-        lifting_target: Optional[np.ndarray] = None,
-        lifting_target_visible: Optional[np.ndarray] = None,
-        camera_param: Optional[dict] = None,
+        *,
+        camera_param: dict,
+        **targets,
     ) -> dict:
         """As MMPose's, with rays as labels.
 
@@ -121,7 +112,6 @@ class RayPoseLifting(VideoPoseLifting):
             keypoints (np.ndarray): (T, K, 2) pixels.
             keypoints_visible (np.ndarray, optional): (T, K); below 0.5 a
                 point is missing.
-            lifting_target, lifting_target_visible: As in MMPose.
             camera_param (dict): ``f`` and ``c``; without them ``w`` and ``h``
                 of the image, for the field of view that the spinepose client
                 assumes.
@@ -135,13 +125,8 @@ class RayPoseLifting(VideoPoseLifting):
         if keypoints_visible is not None:
             seen = keypoints_visible >= SEEN
         rays = to_rays(keypoints, matrix, seen).astype(np.float32)
-        encoded = super().encode(
-            rays,
-            keypoints_visible,
-            lifting_target,
-            lifting_target_visible,
-            dict(w=1, h=1),
-        )
+        targets['camera_param'] = dict(w=1, h=1)
+        encoded = super().encode(rays, keypoints_visible, **targets)
         # MMPose's labels are shares of the image's width.
         labels = rays.transpose(1, 2, 0).reshape(-1, len(rays))  # 2 K, T
         return {**encoded, 'keypoint_labels': labels}

@@ -3,11 +3,10 @@
 import hashlib
 import logging
 import math
-import os
 import struct
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Callable, Iterator, Optional, Sequence, Tuple
+from pathlib import Path
+from typing import Callable, Optional, Sequence, Tuple
 
 from spinepose_mmpose.utils import replaced
 
@@ -15,14 +14,13 @@ import cv2
 import mmcv
 import numpy as np
 import simplejpeg
+from filelock import FileLock
 from mmengine.fileio import get
 from mmengine.logging import print_log
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
 from PIL import Image
 
-LEDGER = 'bytes_used'
-SUFFIX = '.npy'
 # What a key is made of: the start of the file, where cameras write the time.
 HEAD = 4096
 
@@ -40,24 +38,16 @@ class ImageCache:
             processes.
 
     Raises:
-        ValueError: when the size is not positive, or the system has no file
-            locks.
+        ValueError: when the size is not positive.
     """
 
     def __init__(self, folder: str, max_gib: float) -> None:
         if not max_gib > 0:
             raise ValueError(f'max_gib is {max_gib}, expected more than 0')
-        try:
-            import fcntl  # noqa: F401
-        except ImportError:
-            raise ValueError(
-                'the cache needs file locks, which this system lacks: leave '
-                'cache=None'
-            ) from None
-        self.folder = os.path.expanduser(folder)
+        self.folder = Path(folder).expanduser()
         self.max_bytes = int(max_gib * 2**30)
         self.full = False
-        os.makedirs(self.folder, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
 
     @staticmethod
     def key(path: str, content: bytes, scale: int) -> str:
@@ -86,40 +76,28 @@ class ImageCache:
             return
         try:
             path = self._path(key)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with replaced(path) as temporary:
+            path.parent.mkdir(exist_ok=True)
+            with replaced(str(path)) as temporary:
                 np.save(temporary, image, allow_pickle=False)
-                if os.path.exists(path):  # another process was faster
+                if path.exists():  # another process was faster
                     self._reserve(-size)
         except OSError:
             self.full = True
             self._reserve(-size)
 
-    def _path(self, key: str) -> str:
+    def _path(self, key: str) -> Path:
         # Folders of some hundred files each.
-        return os.path.join(self.folder, key[:2], key[2:] + SUFFIX)
+        return self.folder / key[:2] / f'{key[2:]}.npy'
 
     def _reserve(self, size: int) -> bool:
         """Enter a size into the ledger, unless that exceeds the limit."""
-        with self._ledger() as file:
-            used = int(file.read() or 0) + size
-            if used > self.max_bytes:
+        ledger = self.folder / 'bytes_used'
+        with FileLock(f'{ledger}.lock'):
+            used = int(ledger.read_text() or 0) if ledger.exists() else 0
+            if used + size > self.max_bytes:
                 return False
-            file.seek(0)
-            file.truncate()
-            file.write(str(max(used, 0)))
+            ledger.write_text(str(max(used + size, 0)))
         return True
-
-    @contextmanager
-    def _ledger(self) -> Iterator:
-        import fcntl
-
-        descriptor = os.open(
-            os.path.join(self.folder, LEDGER), os.O_RDWR | os.O_CREAT, 0o666
-        )
-        with os.fdopen(descriptor, 'r+') as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield file
 
 
 START, SCAN, END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
@@ -131,21 +109,17 @@ ORIENTATION, UPRIGHT = 0x0112, 1
 
 @dataclass(frozen=True)
 class JpegHeader:
-    """What a JPEG says of itself.
-
-    Args:
-        height, width: In pixels.
-        frame: Where the description of the frame is: 8 bits, two bytes of
-            the height. Negative for other than 8 bits.
-        is_plain: Grey or YCbCr, not turned by EXIF: nothing that OpenCV
-            treats in a way of its own.
-        one_scan: All rows follow one another in a single sequential scan.
-    """
+    """What a JPEG says of itself."""
 
     height: int
     width: int
+    # Where the description of the frame is: 8 bits, two bytes of the height.
+    # Negative for other than 8 bits.
     frame: int
+    # Grey or YCbCr, not turned by EXIF: nothing that OpenCV treats in a way of
+    # its own.
     is_plain: bool
+    # All rows follow one another in a single sequential scan.
     one_scan: bool
 
 
@@ -218,19 +192,9 @@ def decode_jpeg(
     scale: int = 1,
     rows: Optional[int] = None,
 ) -> np.ndarray:
-    """Decode to 1/scale of the size, one of :data:`SCALES`.
-
-    Args:
-        content, header: Of a JPEG.
-        rows: Rows of the whole image that are needed, from the top; the
-            result may end below them. All by default.
-
-    Returns:
-        (H, W, 3) uint8, BGR; H and W are rounded up.
-
-    Raises:
-        ValueError: when neither simplejpeg nor OpenCV can read it.
-    """
+    """(H, W, 3) uint8, BGR, at 1/scale of the size (one of :data:`SCALES`),
+    rounded up. With ``rows`` the result may end below so many rows of the
+    whole image. ValueError when neither simplejpeg nor OpenCV can read it."""
     shorter, height = content, header.height
     if rows is not None and header.one_scan:
         # One unit more: the colours of a row depend on those of the next.
@@ -289,17 +253,11 @@ class UndecodedImage:
         """What ``cv2.warpAffine`` makes of the (flipped) image, from an image
         that is decoded no larger than needed.
 
-        Args:
-            matrix: 2x3, from [x, y] of the flipped image to the crop's.
-            size: [w, h] of the crop.
-            stand_in: :data:`STAND_IN`, flipped like the image.
-
-        Returns:
-            The crop, (h, w, 3) uint8, BGR. The pixels are those of the whole
-            image where it is not shrunk to a half or less.
-
-        Raises:
-            ValueError: when the file is no image that OpenCV can read.
+        ``matrix`` (2, 3) goes from [x, y] of the flipped image to the crop of
+        ``size`` [w, h]; ``stand_in`` is :data:`STAND_IN`, flipped like the
+        image. The crop (h, w, 3) has the pixels of the whole image where it is
+        not shrunk to a half or less. ValueError when the file is no image that
+        OpenCV can read.
         """
         scale = reduction(matrix)
         first = int(stand_in[0, 0])
@@ -334,8 +292,7 @@ def reduction(matrix: np.ndarray) -> int:
 
 
 def lowest_row(matrix: np.ndarray, size: Sequence[int]) -> int:
-    """Number of the last image row, counted from the top, that a crop needs;
-    the arguments are those of :meth:`UndecodedImage.crop`."""
+    """Number of the last image row, from the top, that a crop needs."""
     w, h = size
     corners = np.array([[-1, w, -1, w], [-1, -1, h, h], [1] * 4], np.float64)
     rows = cv2.invertAffineTransform(matrix)[1] @ corners
@@ -343,11 +300,8 @@ def lowest_row(matrix: np.ndarray, size: Sequence[int]) -> int:
 
 
 def enlarging(scale: int, size: Sequence[int], flips: Sequence) -> np.ndarray:
-    """3x3, from [x, y] of a reduced image to those of the whole one, flipped.
-
-    A pixel of it stands for scale x scale pixels: their centre counts. The
-    size is [w, h] of the whole image.
-    """
+    """3x3, from [x, y] of a reduced image to those of the whole one of ``size``
+    [w, h], flipped. A pixel stands for the centre of scale x scale pixels."""
     matrix = np.eye(3)
     for axis in (0, 1):
         factor, start = (-1, size[axis] - 1) if flips[axis] else (1, 0)

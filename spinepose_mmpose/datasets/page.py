@@ -56,35 +56,28 @@ alt="{{ caption }}"></a>
 
 
 class Text(NamedTuple):
-    """``css`` is error, warning, good, note or ''."""
-
     text: str
-    css: str = ''
+    css: str = ''  # error, warning, good or note
     tag: str = 'p'
 
 
 class Table(NamedTuple):
-    """Numbers, or with the css ``text`` texts, which stand on the left."""
-
     header: Sequence
     rows: Sequence[Sequence]
-    css: str = ''
+    css: str = ''  # text: on the left, not on the right as numbers
 
 
 class Figures(NamedTuple):
-    """Path, caption and width in pixels of each, side by side."""
-
-    figures: Sequence[tuple]
+    figures: Sequence[tuple]  # path, caption, width in pixels
 
 
 def render(title: str, blocks: Sequence) -> str:
     """A whole HTML file of texts, tables and figures, which are escaped;
     those that hold nothing are left out."""
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True
+    template = jinja2.Template(
+        _PAGE, autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    page = environment.from_string(_PAGE).render(title=title, blocks=blocks)
-    return printable(page)
+    return printable(template.render(title=title, blocks=blocks))
 
 
 def printable(text: str) -> str:

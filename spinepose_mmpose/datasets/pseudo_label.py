@@ -36,45 +36,31 @@ from .label_teachers import Teacher, ask
 
 @dataclass(frozen=True)
 class LabelSettings:
-    """How opinions become labels.
+    """How opinions become labels."""
 
-    Attributes:
-        flip_test (bool): ask every teacher about the mirrored image as well.
-        min_score (float): of an opinion that counts, and of a label.
-        max_disagreement (float): distance between two opinions, in sizes of
-            the person (root of the box's area), above which a point stays
-            unlabelled.
-        keep_labels (bool): leave the labels that the boxes' file has; the
-            teachers fill the rest.
-        min_agreement (float): mean OKS between those labels and the teachers
-            below which a person's other points stay unlabelled.
-    """
-
+    # Ask every teacher about the mirrored image as well.
     flip_test: bool = True
+    # Of an opinion that counts, and of a label.
     min_score: float = 0.5
+    # Distance between two opinions, in sizes of the person (root of the box's
+    # area), above which a point stays unlabelled.
     max_disagreement: float = 0.1
+    # Leave the labels that the boxes' file has; the teachers fill the rest.
     keep_labels: bool = False
+    # Mean OKS between those labels and the teachers below which a person's
+    # other points stay unlabelled.
     min_agreement: float = 0.5
 
 
 class Merged(NamedTuple):
-    """What all opinions together say of N people.
+    """What all opinions together say of N people."""
 
-    Attributes:
-        xy (np.ndarray): (N, K, 2) pixels.
-        scores (np.ndarray): (N, K), 0 where there is no opinion.
-        labelled (np.ndarray): (N, K) bool: sure enough and undisputed.
-        disputed (np.ndarray): (N, K) bool: two sure opinions are too far
-            apart.
-        quality (np.ndarray): (N,), 0 to 1: mean over the points that have an
-            opinion of score times the similarity (as in OKS) of its two
-            opinions that are furthest apart.
-    """
-
-    xy: np.ndarray
-    scores: np.ndarray
-    labelled: np.ndarray
-    disputed: np.ndarray
+    xy: np.ndarray  # N, K, 2: pixels
+    scores: np.ndarray  # N, K: 0 where there is no opinion
+    labelled: np.ndarray  # N, K bool: sure enough and undisputed
+    disputed: np.ndarray  # N, K bool: two sure opinions are too far apart
+    # N, 0 to 1: mean over the points that have an opinion of score times the
+    # similarity (as in OKS) of its two opinions that are furthest apart.
     quality: np.ndarray
 
 
@@ -120,11 +106,7 @@ def annotate(
     A point without a label that has an opinion stands in ``guesses`` (name ->
     x, y), for correction by hand; ``disputed`` names those whose opinions are
     too far apart. ``agreement`` is the mean OKS with the labels that were
-    there before.
-
-    Args:
-        people (list): N annotations with ``bbox``, ``area`` and, if there are
-            labels, ``keypoints``. Not changed.
+    there before. The people need ``bbox`` and ``area``, and are not changed.
     """
     annotations = []
     for i, person in enumerate(people):
@@ -171,12 +153,8 @@ def spinetrack_file(images: list, annotations: list, info: dict) -> dict:
 
 
 def read_annotations(path) -> dict:
-    """The content of an annotation file in SpineTrack's layout.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no COCO annotation file, or one of another skeleton.
-    """
+    """The content of an annotation file in SpineTrack's layout; ValueError
+    for one of another skeleton, or with people that cannot be used."""
     content = DataSet('annotations', Path(path))
     names = content.keypoint_names or list(KEYPOINT_NAMES)
     if names != list(KEYPOINT_NAMES):
@@ -212,20 +190,11 @@ def read_annotations(path) -> dict:
 
 
 def find_images(folder, boxes=None) -> Tuple[List[dict], Dict[object, list]]:
-    """The images to label, and the people that are known on them.
+    """COCO's entries of the images to label, with those in subfolders, and the
+    people that are known on them by image id.
 
-    Args:
-        folder (str | Path): of images, with its subfolders.
-        boxes (str | Path, optional): a COCO annotation file, whose images,
-            boxes and ids are taken. Without it images have no sizes, and
-            nobody is known.
-
-    Returns:
-        tuple: COCO's entries of images, and image id -> annotations.
-
-    Raises:
-        FileNotFoundError: there is no such folder or file.
-        ValueError: no images, or annotations that cannot be used.
+    Images, people and ids are those of the annotation file ``boxes``; without
+    it images have no sizes, and nobody is known.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -257,12 +226,8 @@ def label_images(
     settings: LabelSettings,
     batch: int = 8,
 ) -> Iterator[dict]:
-    """Label images, ``batch`` at a time.
-
-    Args:
-        folder, entries, people: see :func:`find_images`.
-        detector (Callable): (H, W, 3) to boxes and scores, for images whose
-            people are not known; see :class:`.Detector`.
+    """Label the images of :func:`find_images`, ``batch`` at a time; the
+    detector finds those whose people are not known.
 
     Yields:
         dict: per image ``image`` and ``annotations``, and ``error`` or
@@ -326,21 +291,9 @@ def label_folder(
     """Label a folder of images, from where an earlier run was stopped.
 
     Finished images are kept in ``OUT.jsonl``, which is removed when all are
-    done and ``OUT`` is written.
-
-    Args:
-        folder, boxes: see :func:`find_images`.
-        out (str | Path): the annotation file to write.
-        detector, batch: see :func:`label_images`.
-        afresh (bool): forget what an earlier run has finished.
-
-    Returns:
-        tuple: the annotation file's content, and the records of all images,
-        see :func:`label_images`.
-
-    Raises:
-        ValueError: no images, annotations that cannot be used, no image that
-            can be read, or the record of a run with other settings.
+    done and ``OUT`` is written; ``afresh`` forgets them. For ``boxes`` see
+    :func:`find_images`. Returns the annotation file's content, and the records
+    of all images, see :func:`label_images`.
     """
     entries, people = find_images(folder, boxes)
     info = dict(
@@ -360,9 +313,8 @@ def label_folder(
         folder, todo, people, teachers, detector, settings, batch
     )
     with open(path, 'a', encoding='utf-8') as file:
-        for record in tqdm(
-            found, initial=len(done), total=len(entries), disable=None
-        ):
+        progress = dict(initial=len(done), total=len(entries), disable=None)
+        for record in tqdm(found, **progress):
             records.append(record)
             if 'error' not in record:  # tried again by the next run
                 file.write(json.dumps(record) + '\n')

@@ -61,18 +61,8 @@ class FastPhotometricDistortion(PhotometricDistortion):
     """
 
     def transform(self, results: dict) -> dict:
-        (
-            contrast_mode,
-            brightness,
-            contrast,
-            hsv_mode,
-            swap,
-            beta,
-            alpha,
-            saturation,
-            hue,
-            order,
-        ) = self._random_flags()
+        contrast_mode, brightness, contrast, *others = self._random_flags()
+        hsv_mode, swap, beta, alpha, saturation, hue, order = others
         # As MMPose does it: contrast is applied twice or not at all.
         contrast = contrast and contrast_mode
         img = results['img']
@@ -142,9 +132,8 @@ class SimCCTables(SimCCLabel):
         """Labels (N, K, Wx) and (N, K, Wy), and weights (N, K)."""
         mu, weights = self._map_coordinates(keypoints, keypoints_visible)
         radius = self.sigma * 3
-        inside = ((mu - radius < self._bins) & (mu + radius + 1 >= 0)).all(
-            -1
-        )  # N, K
+        inside = (mu - radius < self._bins) & (mu + radius + 1 >= 0)
+        inside = inside.all(axis=-1)  # N, K
         labelled = keypoints_visible >= 0.5
         weights[labelled & ~inside] = 0
         shown = labelled & inside
@@ -160,12 +149,9 @@ class SimCCTables(SimCCLabel):
 def _windows(
     bins: int, sigma: float, normalize: bool
 ) -> Tuple[int, np.ndarray]:
-    """The Gaussian's curve seen from every centre that reaches one of W bins.
-
-    ``sigma`` is in bins; ``normalize`` makes the integral 1 instead of the
-    peak. Returns the number of the row for centre 0, and (rows, W) float32, of
-    which row ``number - mu`` is the label of centre mu.
-    """
+    """The Gaussian's curve seen from every centre that reaches one of W bins:
+    the number of the row for centre 0, and (rows, W) float32, of which row
+    ``number - mu`` is the label of centre mu."""
     margin = int(np.ceil(3 * sigma)) + 1
     first = bins + margin
     # The parent's dtypes, so that the values are its own.

@@ -118,9 +118,9 @@ def test_the_codec_gives_rays():
     encoded = codec.encode(
         keypoints,
         visible,
-        target,
-        visible,
-        dict(f=[[500], [400]], c=[[9], [7]]),
+        lifting_target=target,
+        lifting_target_visible=visible,
+        camera_param=dict(f=[[500], [400]], c=[[9], [7]]),
     )
     labels = encoded['keypoint_labels'].reshape(37, 2)
     expected = (keypoints[0] - [9, 7]) / [500, 400]
@@ -130,9 +130,13 @@ def test_the_codec_gives_rays():
         encoded['lifting_target_label'], target - target[:, [ROOT]]
     )
     # Without intrinsics the field of view of the client: 84 degrees.
-    plain = codec.encode(
-        keypoints, None, target, visible, dict(w=640, h=480)
-    )['keypoint_labels'].reshape(37, 2)  # fmt: skip
+    encoded = codec.encode(
+        keypoints,
+        lifting_target=target,
+        lifting_target_visible=visible,
+        camera_param=dict(w=640, h=480),
+    )
+    plain = encoded['keypoint_labels'].reshape(37, 2)
     focal = 400 / np.tan(np.radians(42))
     np.testing.assert_allclose(
         plain, (keypoints[0] - [320, 240]) / focal, rtol=1e-5
