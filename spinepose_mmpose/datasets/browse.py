@@ -51,14 +51,9 @@ def draw_person(
     box: Optional[Sequence[float]] = None,
     marked: Sequence[int] = (),
 ) -> None:
-    """Draw one person's labels into ``image``, (H, W, 3) uint8 BGR.
-
-    Args:
-        keypoints (np.ndarray): (K, 3), [x, y] in pixels and visibility: 1 is
-            a ring, 2 a disc; neither 0 nor what is no number is drawn.
-        box (Sequence, optional): x, y, w, h.
-        marked (Sequence): keypoints to circle in red, without a label too.
-    """
+    """Draw one person's labels (K, 3) and box x, y, w, h into ``image``, (H, W,
+    3) uint8 BGR: visibility 1 is a ring, 2 a disc; neither 0 nor what is no
+    number is drawn. Red circles go around marked points, labelled or not."""
     if box is not None and np.isfinite(box).all():
         # Edges outside of the image are not seen, wherever they are.
         ends = np.array([box[:2], np.add(box[:2], box[2:])])
@@ -89,14 +84,13 @@ def draw_person(
 
 def crop_transform(
     box: Sequence[float], size: Tuple[int, int], margin: float = MARGIN
-) -> np.ndarray:
-    """(2, 3) affine from the image to a view of ``size`` (w, h) that shows the
-    box with a margin."""
+) -> Tuple[float, np.ndarray]:
+    """Scale and then offset from the image to a view of ``size`` (w, h) that
+    shows the box with a margin."""
     x, y, w, h = box
     scale = min(size[0] / max(w, 1), size[1] / max(h, 1)) / (1 + 2 * margin)
     centre = np.array([x + w / 2, y + h / 2])
-    offset = np.array(size) / 2 - scale * centre
-    return np.array([[scale, 0, offset[0]], [0, scale, offset[1]]])
+    return scale, np.array(size) / 2 - scale * centre
 
 
 # Numbers that overflow are far outside of everything, too.
@@ -113,21 +107,20 @@ def person_view(
     box = np.asarray(box, float)
     is_good = np.isfinite(box).all() and (box[2:] > 0).all()
     region = box if is_good else box_around(keypoints)
-    view = np.full((size[1], size[0], 3), EMPTY, np.uint8)
     if image is not None:
         region = _near_image(region, image.shape[1::-1])
-    matrix = crop_transform(region, size)
-    if image is not None:
-        shift = matrix.copy()
-        if matrix[0, 0] < 0.5:  # without the aliasing of a warp
-            image = _resized(image, matrix[0, 0])
-            shift[:, :2] = np.eye(2)
-        view = cv2.warpAffine(
-            image, shift, size, flags=cv2.INTER_LINEAR, borderValue=EMPTY
-        )
-    points = transform_points(keypoints, matrix)
-    corner = matrix[:, :2] @ box[:2] + matrix[:, 2]
-    draw_person(view, points, (*corner, *box[2:] * matrix[0, 0]), marked)
+    scale, offset = crop_transform(region, size)
+    if image is None:
+        view = np.full((size[1], size[0], 3), EMPTY, np.uint8)
+    else:
+        further = scale
+        if scale < 0.5:  # without the aliasing of a warp
+            image, further = _resized(image, scale), 1
+        matrix = np.array([[further, 0, offset[0]], [0, further, offset[1]]])
+        view = cv2.warpAffine(image, matrix, size, borderValue=EMPTY)
+    points = keypoints * (scale, scale, 1) + (*offset, 0)
+    corner = scale * box[:2] + offset
+    draw_person(view, points, (*corner, *box[2:] * scale), marked)
     return view
 
 
@@ -147,25 +140,8 @@ def _resized(image: np.ndarray, factor: float) -> np.ndarray:
     return cv2.resize(image, sides, interpolation=cv2.INTER_AREA)
 
 
-def transform_points(keypoints: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """(K, 3) after a (2, 3) affine; visibility stays."""
-    points = np.array(keypoints, float)
-    points[:, :2] = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-    return points
-
-
-def fitted(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
-    """The image, shrunk to fit into ``size`` (w, h)."""
-    factor = min(size[0] / image.shape[1], size[1] / image.shape[0])
-    return image.copy() if factor >= 1 else _resized(image, factor)
-
-
 def write_image(path, image: np.ndarray) -> None:
-    """Write an image so that the file is complete or absent.
-
-    Raises:
-        OSError: if it cannot be written.
-    """
+    """Write an image so that the file is complete or absent."""
     with replaced(str(path)) as temporary:
         if not cv2.imwrite(temporary, image):
             raise OSError(f'cannot write the image {path}')
@@ -191,11 +167,7 @@ def empty_folder(folder: Path) -> Path:
 
 def drawable(annotation: dict) -> Tuple[np.ndarray, np.ndarray]:
     """(37, 3) keypoints and (4,) box of an annotation that may have faults,
-    NaN where they are no numbers.
-
-    Raises:
-        ValueError: if it has not 37 keypoints.
-    """
+    NaN where they are no numbers; ValueError if it has not 37 keypoints."""
     points = numbers(annotation.get('keypoints'))
     if points is None or points.shape != (3 * NUM_KEYPOINTS,):
         raise ValueError(f'it has no {NUM_KEYPOINTS} keypoints to draw')
@@ -227,11 +199,7 @@ def by_seed(sets: Sequence[DataSet], count: int, seed: int) -> List[Sample]:
 
 
 def by_ids(sets: Sequence[DataSet], ids: Sequence[str]) -> List[Sample]:
-    """People by annotation id, in that order.
-
-    Raises:
-        ValueError: if an id is not there.
-    """
+    """People by annotation id, in that order."""
     samples = {
         str(annotation.get('id')): Sample(content, row)
         for content in sets
@@ -250,11 +218,7 @@ def by_report(
     sets: Sequence[DataSet], report, count: int, kind: Optional[str] = None
 ) -> List[Sample]:
     """The people that ``check.json`` lists first, errors before warnings and
-    the kinds in turn, so that none fills the page alone.
-
-    Raises:
-        FileNotFoundError, ValueError: if it is no such report.
-    """
+    the kinds in turn, so that none fills the page alone."""
     path, contents = Path(report), {content.name: content for content in sets}
     if path.is_dir():
         path = path / 'check.json'
@@ -295,11 +259,7 @@ Augmented = Tuple[np.ndarray, np.ndarray]
 
 class Augmenter:
     """The train pipeline of a config file, up to the targets; ``options``
-    override it as ``--cfg-options`` do.
-
-    Raises:
-        ValueError: if the config has no training pipeline.
-    """
+    override it as ``--cfg-options`` do."""
 
     def __init__(self, config: str, options: Optional[dict] = None):
         from mmpose.utils import register_all_modules
@@ -423,8 +383,8 @@ def _views(content: DataSet, row: int) -> Iterator[Tuple[str, str, np.ndarray]]:
     rows = content.rows_of_people
     image = read_image(content.path_of(content.image_of(row)))
     if image is not None:
-        whole = fitted(image, WHOLE)
-        factor = whole.shape[1] / image.shape[1]
+        factor = min(1, *np.divide(WHOLE, image.shape[1::-1]))
+        whole = _resized(image, factor)
         for other in np.flatnonzero(np.array(rows, float) == rows[row]):
             with contextlib.suppress(ValueError):
                 points, box = drawable(content.annotations[other])

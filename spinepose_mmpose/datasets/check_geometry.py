@@ -95,12 +95,9 @@ def _ids(name: str) -> list:
 
 
 def exchanged_groups(people: People):
-    """Pairs and limbs whose bones cross the body.
-
-    Returns:
-        (N,) the clearest group's place in ``GROUPS`` or -1, and (N,) by how
-        many box sizes its bones get shorter.
-    """
+    """Pairs and limbs whose bones cross the body: (N,) the clearest one's
+    place in ``GROUPS`` or -1, and (N,) by how many box sizes its bones get
+    shorter."""
     straight, crossed = _bone_lengths(people)
     best = np.full(len(people), -1)
     gain = np.zeros(len(people))
@@ -156,11 +153,8 @@ def _intersect(a, b, c, d) -> np.ndarray:
 
 
 def opposed_pairs(people: People, a: str, b: str, cosine: float, width: float):
-    """Pairs that point opposite ways from left to right.
-
-    Returns:
-        (N,) bool, and (N,) the smaller of both widths in box sizes.
-    """
+    """(N,) bool: two pairs point opposite ways from left to right; and (N,) the
+    smaller of both widths in box sizes."""
     ids, scales = [_ids(a), _ids(b)], people.scales
     known = people.labelled[:, ids].all(axis=(1, 2))
     left, right = np.moveaxis(people.keypoints[:, ids, :2], 2, 0)  # N, 2, 2
@@ -219,16 +213,9 @@ def _named(place: int) -> str:
 
 
 def order_gains(chain: np.ndarray, labelled: np.ndarray) -> np.ndarray:
-    """How much shorter the chain gets when neighbours are exchanged.
-
-    Args:
-        chain: (N, S, 2), pixels.
-        labelled: (N, S) bool.
-
-    Returns:
-        (N, S - 1) pixels, one for each pair of neighbours; 0 where a point
-        that decides it has no label.
-    """
+    """(N, S - 1) pixels by which the chain (N, S, 2) gets shorter when
+    neighbours are exchanged; 0 where a point that decides it is not labelled,
+    (N, S)."""
     steps = np.linalg.norm(np.diff(chain, axis=1), axis=2)  # N, S - 1
     skips = np.linalg.norm(chain[:, 2:] - chain[:, :-2], axis=2)  # N, S - 2
     gains = np.zeros_like(steps)
@@ -241,12 +228,8 @@ def order_gains(chain: np.ndarray, labelled: np.ndarray) -> np.ndarray:
 
 
 def misplacements(chain: np.ndarray, labelled: np.ndarray) -> np.ndarray:
-    """Distance of each inner point from where the spine's proportions put it
-    on the line between its neighbours.
-
-    Returns:
-        (N, S - 2) pixels; 0 where one of the three has no label.
-    """
+    """(N, S - 2) pixels of each inner point from where the spine's proportions
+    put it on the line between its neighbours; 0 where one has no label."""
     weight = (SHARES[:-1] / (SHARES[:-1] + SHARES[1:]))[:, None]
     wanted = chain[:, :-2] * (1 - weight) + chain[:, 2:] * weight
     miss = np.linalg.norm(chain[:, 1:-1] - wanted, axis=2)

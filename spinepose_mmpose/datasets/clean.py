@@ -175,13 +175,7 @@ def write_cleaned(
 ) -> List[Change]:
     """Annotations to ``out/annotations``, what was changed to
     ``out/changes.json``, and a link ``out/images`` to the images, which are
-    not copied.
-
-    Raises:
-        ValueError: if ``out`` would replace the checked files themselves.
-        FileExistsError: if ``out`` holds annotations already and they are not
-            to be replaced.
-    """
+    not copied."""
     out = Path(out).expanduser()
     targets = {
         content: out / 'annotations' / content.ann_file.name

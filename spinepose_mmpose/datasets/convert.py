@@ -29,12 +29,8 @@ def pseudo_spine(keypoints: np.ndarray) -> Optional[np.ndarray]:
     without an ear the neck goes straight on. It knows nothing of lordosis,
     kyphosis or the depth of the body: a start for labelling by hand, no label.
 
-    Args:
-        keypoints: (37, 3), [x, y] in pixels and visibility.
-
-    Returns:
-        (9, 2), [x, y] of ``SPINE_CHAIN``, or None unless both hips and both
-        shoulders are labelled.
+    From (37, 3) to (9, 2) in the order of ``SPINE_CHAIN``; None unless both
+    hips and both shoulders are labelled.
     """
     anchors = {}
     for name in ANCHORS:
@@ -87,32 +83,15 @@ PSEUDO = 'pseudo_keypoints'
 def to_spinetrack(
     dataset: dict, pseudo: bool = False, drop: Sequence[str] = ELSEWHERE
 ) -> Tuple[dict, Dict[str, int]]:
-    """A COCO-format dataset with 37 keypoints a person.
+    """A copy of a COCO-format dataset of 17 (COCO), 26 or 136 (Halpe) keypoints
+    with 37 keypoints per person, and counts: ``people``, ``labelled``,
+    ``pseudo``.
 
-    Body, and of Halpe head and feet, keep their labels; everything else is
-    unlabelled (0, 0, 0). Images, boxes, areas and other fields are passed on;
-    ``num_keypoints`` is counted anew.
-
-    Args:
-        dataset: With ``images`` and ``annotations`` of 17 (COCO), 26 or 136
-            (Halpe) keypoints. Not changed.
-        pseudo: Guess the spine where it is possible, see
-            :func:`.pseudo_spine`. Such points have visibility 1 and their
-            names stand in the annotation's ``pseudo_keypoints``.
-        drop: Keypoints of the source to leave unlabelled.
-
-    Returns:
-        The dataset, and counts: ``people``, ``labelled``, ``pseudo``.
-
-    Raises:
-        ValueError: when the input is no such dataset; the message names the
-            annotation.
+    Body, and of Halpe head and feet, keep their labels but those to ``drop``;
+    everything else is unlabelled (0, 0, 0). With ``pseudo`` the spine is
+    guessed where it is possible: such points have visibility 1 and their names
+    stand in the annotation's ``pseudo_keypoints``. Other fields are passed on.
     """
-    for key in ('images', 'annotations'):
-        if not isinstance(dataset.get(key), list):
-            raise ValueError(
-                f'it has no list {key!r}: expected COCO annotations'
-            )
     dropped = [KEYPOINT_IDS[name] for name in drop]
     annotations = []
     counts = dict(people=0, labelled=0, pseudo=0)
@@ -139,12 +118,8 @@ def to_spinetrack(
             'The keypoints named in pseudo_keypoints are guesses on a curve '
             'through hips, shoulders and ears: correct them by hand.'
         )
-    return dict(
-        dataset,
-        info=info,
-        categories=[person_category()],
-        annotations=annotations,
-    ), counts
+    file = dict(dataset, info=info, annotations=annotations)
+    return dict(file, categories=[person_category()]), counts
 
 
 def _convert(annotation: dict) -> np.ndarray:
@@ -158,12 +133,10 @@ def _convert(annotation: dict) -> np.ndarray:
         )
     count = SOURCES[len(flat) // 3]
     points = numbers(flat)
-    if points is None:
-        raise ValueError(f'a keypoint of {place} is not a number')
+    if points is None or not np.isfinite(points).all():
+        raise ValueError(f'a keypoint of {place} is not a finite number')
     keypoints = np.zeros((NUM_KEYPOINTS, 3))
     keypoints[:count] = points.reshape(-1, 3)[:count]
-    if not np.isfinite(keypoints).all():
-        raise ValueError(f'a keypoint of {place} is NaN or infinite')
     keypoints[keypoints[:, 2] <= 0] = 0
     return keypoints
 

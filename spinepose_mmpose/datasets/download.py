@@ -53,43 +53,30 @@ INSTEAD = (
 Source = str | Path  # where an archive is: an address or a file
 
 
-class BadArchive(ValueError):
-    """An archive cannot be used; the message is a sentence with its path."""
-
-
-class NoSpace(OSError):
-    """There is not enough room; nothing was begun."""
-
-
 class SplitStatus(NamedTuple):
-    """``listed`` images in the annotations (None: they are not there), of
-    which ``missing`` are not in the folder (None: not looked for)."""
-
     split: str
-    people: Optional[int]
-    listed: Optional[int]
-    missing: Optional[List[str]]
+    people: int = 0
+    listed: Optional[int] = None  # images; None: no annotations are there
+    missing: Optional[List[str]] = None  # of them; None: not looked for
 
 
 @dataclass(frozen=True)
 class Options:
-    """Settings of :func:`prepare`.
-
-    Without ``archives``, the folder that holds them, archives are looked for
-    in the data set's folder, the mirror and at their published address.
-    ``stream=False`` downloads them into the data set's folder, which
-    ``remove_archives`` empties of them at the end. Annotation files that
-    differ from the archive's are kept unless ``overwrite`` is set, for they may
-    be corrected ones; ``verify`` compares the CRC-32 of every file.
-    """
+    """Settings of :func:`prepare`."""
 
     parts: Sequence[str] = PARTS
     splits: Sequence[str] = SPLITS
+    # The folder that holds them; otherwise they are looked for in the data
+    # set's folder, the mirror and at their published address.
     archives: Optional[Path] = None
     workers: int = min(8, 2 * (os.cpu_count() or 1))
+    # Not to be downloaded into the data set's folder.
     stream: bool = True
+    # Annotation files that differ from the archive's: they may be corrected.
     overwrite: bool = False
+    # Compare the CRC-32 of every file.
     verify: bool = False
+    # From the data set's folder, at the end.
     remove_archives: bool = False
     retries: int = 5
     progress: bool = True
@@ -101,13 +88,6 @@ def prepare(root, options: Options) -> List[SplitStatus]:
     Safe to call again after any failure, and from several processes at once:
     one works, the others wait and find it done. Nothing of the user's is
     overwritten but images of another size than the archive's.
-
-    Returns:
-        list[SplitStatus]: do annotations and images of a split fit together?
-
-    Raises:
-        NoSpace: before anything is unpacked, when it will not fit.
-        DownloadError, BadArchive, OSError, ValueError: one sentence each.
     """
     from filelock import FileLock
 
@@ -144,7 +124,7 @@ def _bring(root: Path, options: Options) -> None:
     files = [info for _, _, jobs in plan for info in jobs.values()]
     need, free = sum(i.file_size for i in files), shutil.disk_usage(root).free
     if need > free:
-        raise NoSpace(
+        raise OSError(
             f'no room for {len(files)} files in {root}: {need / 1e9:.1f} GB '
             f'needed, {free / 1e9:.1f} GB free; nothing was begun'
         )
@@ -214,10 +194,7 @@ def _remote(url: str):
 
 @contextlib.contextmanager
 def _open(source: Source) -> Iterator[zipfile.ZipFile]:
-    """
-    Raises:
-        BadArchive: it is no zip archive, saying what it is instead.
-    """
+    """ValueError says what it is instead of a zip archive."""
     local = isinstance(source, Path)
     with open(source, 'rb') if local else _remote(source) as file:
         try:
@@ -230,7 +207,7 @@ def _open(source: Source) -> Iterator[zipfile.ZipFile]:
             start = file.read(512).lstrip()
             known = (w for mark, w in INSTEAD if start.lower().startswith(mark))
             other = f'is no zip archive: it begins with {start[:12]!r}'
-            raise BadArchive(f'{source} {next(known, other)}') from error
+            raise ValueError(f'{source} {next(known, other)}') from error
         with archive:
             yield archive
 
@@ -238,13 +215,8 @@ def _open(source: Source) -> Iterator[zipfile.ZipFile]:
 def checked_members(
     source: Source, archive: zipfile.ZipFile
 ) -> List[zipfile.ZipInfo]:
-    """The files of an archive, without folders.
-
-    Raises:
-        BadArchive: an entry would land outside of the folder it is unpacked
-            to, is a link or a device, is encrypted, overlaps another one, or
-            unpacks to an implausible size.
-    """
+    """The files of an archive, without folders; ValueError for an entry that
+    is not to be trusted."""
     files, end = [], 0
     for info in sorted(archive.infolist(), key=lambda i: i.header_offset):
         # Before zipfile replaced separators and cut the name at a NUL.
@@ -262,7 +234,7 @@ def checked_members(
         elif info.header_offset < end:
             reason = 'overlaps another one'
         if reason:
-            raise BadArchive(
+            raise ValueError(
                 f'{source} is refused: its entry {name!r} {reason}'
             )
         if not info.is_dir():
@@ -298,11 +270,7 @@ def wanted_entries(
     members: Sequence[zipfile.ZipInfo],
     splits: Sequence[str],
 ) -> Dict[str, zipfile.ZipInfo]:
-    """Entries by their place in the data set.
-
-    Raises:
-        BadArchive: a split is absent or a file is there twice.
-    """
+    """Entries by their place in the data set."""
     wanted: Dict[str, zipfile.ZipInfo] = {}
     absent = set(splits)
     for info in members:
@@ -312,13 +280,13 @@ def wanted_entries(
         absent.discard(split)
         other = wanted.setdefault(target, info)
         if (other.file_size, other.CRC) != (info.file_size, info.CRC):
-            raise BadArchive(
+            raise ValueError(
                 f'{source} is refused: it holds two different files for '
                 f'{target}'
             )
     if absent:
         found = ', '.join(info.filename for info in members[:QUOTED])
-        raise BadArchive(
+        raise ValueError(
             f'{source} holds no {part} of {", ".join(sorted(absent))}; its '
             f'first files are {found or "none"}'
         )
@@ -399,7 +367,7 @@ def _unpack_one(source: Source, archive, info, path: Path) -> None:
             error.filename = str(path)
         raise
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as e:
-        raise BadArchive(
+        raise ValueError(
             f'{source} is damaged: its entry {info.filename!r} '
             f'cannot be unpacked ({e}); the files unpacked so far are kept'
         ) from e
@@ -430,7 +398,7 @@ def split_status(root: Path, split: str, images: bool) -> SplitStatus:
     for."""
     path = annotation_path(root, split)
     if not path.is_file():
-        return SplitStatus(split, None, None, None)
+        return SplitStatus(split)
     content = read_coco(path)
     names = [i['file_name'] for i in content['images'] if 'file_name' in i]
     missing = None

@@ -40,12 +40,7 @@ EXCHANGE_GAIN, EXCHANGE_OKS = 0.2, 0.45
 
 
 def read_joints(path) -> np.ndarray:
-    """(N, 14, 2) pixels, NaN for joints that are not labelled.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no ``joints.mat`` of either set.
-    """
+    """(N, 14, 2) pixels, NaN for joints that are not labelled."""
     if not Path(path).is_file():
         raise FileNotFoundError(f'no such file: {path}')
     try:
@@ -70,23 +65,14 @@ def lsp_to_spinetrack(
     teacher: Optional[dict] = None,
     num_checked: Optional[int] = None,
 ) -> Tuple[dict, Dict[str, List[str]]]:
-    """The annotation file of the people in a folder of images.
+    """The annotation file of the people in a folder of images, which are in
+    the order of :func:`read_joints`; and file names of people whose left and
+    right were ``exchanged``, who have no joint (``unlabelled``, left out) and
+    whom the teacher does not know (``unchecked``).
 
-    Args:
-        joints: see :func:`read_joints`.
-        images (str | Path): folder of N images in the joints' order.
-        teacher (dict, optional): an annotation file of the same images by
-            networks (pseudo_label.py), to find mirrored labels.
-        num_checked (int, optional): compare the first so many images alone,
-            so that labels of a test set do not depend on the teacher.
-
-    Returns:
-        tuple: the annotation file's content; file names of people whose left
-        and right were ``exchanged``, who have no joint (``unlabelled``, left
-        out) and whom the teacher does not know (``unchecked``).
-
-    Raises:
-        ValueError: another number of images, or an image that cannot be read.
+    The teacher is an annotation file of the same images by networks, to find
+    mirrored labels. It is compared with the first ``num_checked`` images alone,
+    so that labels of a test set do not depend on it.
     """
     suffixes = '.jpg', '.png'
     files = [p for s in suffixes for p in sorted(Path(images).glob(f'*{s}'))]
@@ -149,13 +135,8 @@ def is_mirrored(person: dict, found: np.ndarray) -> bool:
 
 
 def mean_oks(points: np.ndarray, area: float, found: np.ndarray) -> float:
-    """OKS over the limb joints that are labelled and found; 0 if none is.
-
-    Args:
-        points (np.ndarray): (37, 3) labels.
-        area (float): of the person, square pixels.
-        found (np.ndarray): (37, 2), NaN where nothing was found.
-    """
+    """OKS over the limb joints that are labelled, (37, 3), and found, (37, 2),
+    NaN where nothing was; 0 if there are none."""
     labels = np.zeros((NUM_KEYPOINTS, 3))
     limbs = list(GROUPS['limbs'])
     labels[limbs] = np.asarray(points)[limbs]

@@ -107,14 +107,10 @@ def keypoint_shares(people: People) -> Dict[str, np.ndarray]:
 
 
 def spine_angles(people: People):
-    """Of M people whose whole spine is labelled, in degrees.
-
-    Returns:
-        (M,) inclination: the direction from sacrum to C7 against the upright
-        of the image, positive to the right, -180 to 180; and (M, S - 2) turns,
-        0 for a straight spine: positive where the chain, walked downwards,
-        turns clockwise in the image.
-    """
+    """Of M people whose whole spine is labelled, in degrees: (M,) inclination,
+    the direction from sacrum to C7 against the upright of the image, positive
+    to the right; and (M, S - 2) turns, positive where the chain, walked
+    downwards, turns clockwise in the image."""
     whole = people.labelled[:, CHAIN].all(axis=1)
     chain = people.keypoints[whole][:, CHAIN, :2]
     trunk = chain[:, SPINE_CHAIN.index('neck')] - chain[:, -1]
@@ -331,9 +327,6 @@ def write_statistics(
 
     People whose box or keypoints are unusable are left out and counted;
     number and seed are those of the pose clusters.
-
-    Raises:
-        ValueError: if no person is left.
     """
     folder = Path(folder)
     splits = {content.name: content.people for content in sets}

@@ -9,7 +9,6 @@ from spinepose_mmpose.datasets.browse import (
     crop_transform,
     draw_person,
     person_view,
-    transform_points,
     write_gallery,
 )
 from spinepose_mmpose.datasets.check import check_dataset
@@ -40,12 +39,12 @@ def loaded(root):
 
 
 def test_points_follow_the_crop():
-    matrix = crop_transform((100, 50, 40, 80), (200, 200), margin=0.25)
+    scale, offset = crop_transform((100, 50, 40, 80), (200, 200), margin=0.25)
     # 80 px and a margin of 0.25 on both sides fill 200: factor 200 / 120.
-    points = transform_points(np.array([[120.0, 90, 2], [100, 50, 1]]), matrix)
-    assert points[0] == pytest.approx([100, 100, 2])
+    points = scale * np.array([[120.0, 90], [100, 50]]) + offset
+    assert points[0] == pytest.approx([100, 100])
     assert points[1] == pytest.approx(
-        [100 - 20 * 200 / 120, 100 - 40 * 200 / 120, 1]
+        [100 - 20 * 200 / 120, 100 - 40 * 200 / 120]
     )
 
 
@@ -78,13 +77,12 @@ def test_view_shows_the_picture_where_the_points_are(factor):
     keypoints = np.zeros((37, 3))
     box = (20 * factor, 20 * factor, 120 * factor, 120 * factor)
     view = person_view(image, keypoints, box, (240, 240))
-    matrix = crop_transform(box, (240, 240))
+    scale, offset = crop_transform(box, (240, 240))
     bright = view.min(axis=2) > 128
-    place = matrix[:, :2] @ (x, y) + matrix[:, 2]
-    u, v = np.round(place).astype(int)
-    size = int(0.8 * half * matrix[0, 0])
+    u, v = np.round(scale * np.array([x, y]) + offset).astype(int)
+    size = int(0.8 * half * scale)
     assert bright[v - size : v + size, u - size : u + size].all()
-    outside = int(1.3 * half * matrix[0, 0])
+    outside = int(1.3 * half * scale)
     assert not bright[v - outside, u] and not bright[v, u + outside]
 
 

@@ -171,7 +171,6 @@ class TestPseudoSpine:
 @pytest.mark.parametrize(
     'source, message',
     [
-        ({}, "no list 'images'"),
         (dataset(person(21)), r'annotation 5 has 21 keypoints.*17, 26, 136'),
         (dataset(person(17, keypoints=[float('nan')] * 51)), 'annotation 5 is'),
         (dataset(person(17, keypoints=['x'] * 51)), 'annotation 5 is not a'),

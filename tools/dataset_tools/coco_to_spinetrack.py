@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 
+from spinepose_mmpose.datasets.annotations import read_coco
 from spinepose_mmpose.datasets.convert import to_spinetrack
 from spinepose_mmpose.utils import one_sentence, refuse_existing, write_text
 
@@ -43,12 +44,10 @@ def main():
     with one_sentence():
         refuse_existing(args.output, args.overwrite)
         drop = () if args.keep_neck_hip else ('neck', 'hip')
+        content = read_coco(args.input)
         try:
-            with open(args.input, encoding='utf-8') as file:
-                dataset, counts = to_spinetrack(
-                    json.load(file), args.pseudo_spine, drop
-                )
-        except (ValueError, AttributeError) as error:
+            dataset, counts = to_spinetrack(content, args.pseudo_spine, drop)
+        except ValueError as error:
             raise ValueError(
                 f'{args.input} cannot be converted: {error}'
             ) from error
