@@ -3,13 +3,20 @@
 import glob
 import os
 import re
-import struct
 import sys
 import time
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
-from typing import Iterator, List, NamedTuple, Optional, Protocol, Tuple
+from itertools import count
+from typing import (
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+)
 
 import cv2
 import numpy as np
@@ -19,61 +26,37 @@ from .settings import Span
 
 WHOLE = Span()
 SCHEMES = ('rtsp', 'rtsps', 'rtmp', 'http', 'https', 'udp', 'tcp', 'rtp', 'srt')
-# Seconds to wait for a stream to open, and for its next data.
-TIMEOUT = 10.0
-# Pixels of another aspect ratio are taken for an error of the file.
-WIDEST_PIXEL = 4
 
 
 class Frame(NamedTuple):
-    """One image of a source.
+    """One image of a source."""
 
-    Attributes:
-        image (np.ndarray, optional): (H, W, 3) uint8 BGR as it is to be
-            looked at, None if it could not be read.
-        index (int): position in the source in order of display, from 0.
-        time (float): seconds since the start of the source.
-        error (str): why there is no image.
-    """
-
+    # (H, W, 3) uint8 BGR as it is to be looked at, None if it cannot be read.
     image: Optional[np.ndarray]
-    index: int
-    time: float
-    error: str = ''
+    index: int  # position in the source in order of display, from 0
+    time: Optional[float]  # seconds since the start; None for a photograph
+    error: str = ''  # why there is no image
 
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """What is known of a source before it is read.
+    """What is known of a source before it is read."""
 
-    Attributes:
-        size (tuple): (w, h) of the images in pixels.
-        rate (Fraction, optional): frames per second, exact (30000/1001); of a
-            variable rate the nominal one.
-        frames (int, optional): number of frames of the whole source, which
-            may be an estimate.
-        time_base (Fraction): the unit of its times in seconds.
-        live (bool): it goes on while nobody looks, so that it cannot be read
-            twice and frames that come too fast are dropped.
-    """
-
-    size: Tuple[int, int]
+    size: Tuple[int, int]  # w, h in pixels
+    # Frames per second, exact (30000/1001); the nominal one if it varies.
     rate: Optional[Fraction] = None
-    frames: Optional[int] = None
-    time_base: Fraction = Fraction(1, 90000)
+    frames: Optional[int] = None  # of the whole source; may be an estimate
+    time_base: Fraction = Fraction(1, 90000)  # unit of its times in seconds
+    # It goes on while nobody looks: it cannot be read twice, and frames that
+    # come too fast are dropped.
     live: bool = False
 
 
 class Source(Protocol):
-    """Anything that gives frames one after the other.
-
-    Attributes:
-        info (SourceInfo): what is known of it.
-        shortfall (str): after its last frame, what is missing of what the
-            source promised; '' if nothing is.
-    """
+    """Anything that gives frames one after the other."""
 
     info: SourceInfo
+    # After the last frame: what is missing of what the source promised.
     shortfall: str
 
     def frames(self, span: Span = WHOLE, after: int = -1) -> Iterator[Frame]:
@@ -94,23 +77,25 @@ def open_source(spec, rate: Optional[Fraction] = None) -> Source:
         FileNotFoundError: there is no such file.
         ValueError: it is no video.
     """
-    from .video_file import VideoFile
+    from .video_file import Video
 
     text = str(spec) if isinstance(spec, int) else os.fspath(spec)
-    if os.path.isfile(text):
-        return VideoFile(text)
-    if not os.path.exists(text) and is_address(text):
-        stream = AddressSource(text)
-        is_web = text.lower().startswith('http')
-        if not (is_web and stream.container.duration):
-            return stream
-        stream.container.close()  # a web server has the whole file
-        return VideoFile(text)
-    if not os.path.exists(text) and camera_index(text) is not None:
+    is_new = not os.path.exists(text)
+    if os.path.isfile(text) or (is_new and is_address(text)):
+        return Video(text)
+    if is_new and camera_index(text) is not None:
         return CameraSource(camera_index(text))
-    if os.path.isdir(text) or glob.has_magic(text):
-        return ImageSequence(text, rate)
-    raise FileNotFoundError(f'no such file: {text}')
+    if not (os.path.isdir(text) or glob.has_magic(text)):
+        raise FileNotFoundError(f'no such file: {text}')
+    paths = [path for path in files_of(text) if is_image(path)]
+    if not paths:
+        raise ValueError(f'{text} holds no still images')
+    if rate is None:
+        raise ValueError(
+            f'{text} holds still images: they become a clip when a frame rate '
+            'is given'
+        )
+    return ImageSequence(paths, Fraction(rate))
 
 
 def is_address(text: str) -> bool:
@@ -127,11 +112,8 @@ def camera_index(text: str) -> Optional[int]:
 
 
 def files_of(text: str) -> List[str]:
-    """Files of a folder or a pattern, by name, numbers in them by value.
-
-    Raises:
-        FileNotFoundError: there are none.
-    """
+    """Files of a folder or a pattern, by name, numbers in them by value;
+    FileNotFoundError if there are none."""
     is_folder = os.path.isdir(text)
     pattern = os.path.join(glob.escape(text), '*') if is_folder else text
     found = [path for path in glob.glob(pattern) if os.path.isfile(path)]
@@ -150,12 +132,7 @@ def _by_numbers(path: str):
 
 def selected(span: Span, frames, after: int = -1, first=None):
     """Those of a source's frames that a span means, but for those up to
-    ``after``.
-
-    Args:
-        frames (Iterable): all of them, or those from the span's first one on.
-        first (int, optional): number of the span's first one, if known.
-    """
+    ``after``; ``first`` is the number of the span's first one, if known."""
     for frame in frames:
         if span.ends_before(frame.index, frame.time):
             return
@@ -167,42 +144,32 @@ def selected(span: Span, frames, after: int = -1, first=None):
 
 
 class ImageSequence:
-    """Image files, in a folder or of a pattern, as frames of a clip in the
-    order of their names.
-
-    One that cannot be read is given without image and with the reason.
-
-    Raises:
-        FileNotFoundError, ValueError: there are none, or none can be read.
-    """
+    """Image files as frames in this order: with a rate those of a clip, else
+    photographs, whose times are None. One that cannot be read is given without
+    image and with the reason; ValueError if that is so of all in a clip."""
 
     shortfall = ''
 
-    def __init__(self, text: str, rate: Optional[Fraction]):
-        self.paths = [path for path in files_of(text) if is_image(path)]
-        if not self.paths:
-            raise ValueError(f'{text} holds no still images')
+    def __init__(self, paths: Sequence[str], rate: Optional[Fraction] = None):
+        self.paths, self.rate = paths, rate
+        self.info = SourceInfo((0, 0), rate, len(paths))
         if rate is None:
-            raise ValueError(
-                f'{text} holds still images: they become a clip when a frame '
-                'rate is given'
-            )
-        self.step = 1 / Fraction(rate)
+            return
         images = (frame.image for frame in self.frames())
         first = next((image for image in images if image is not None), None)
         if first is None:
-            raise ValueError(f'none of the images in {text} can be read')
+            folder = os.path.dirname(paths[0])
+            raise ValueError(f'none of the images in {folder} can be read')
         self.info = SourceInfo(
-            size=first.shape[1::-1],
-            rate=Fraction(rate),
-            frames=len(self.paths),
-            time_base=self.step,
+            first.shape[1::-1], rate, len(paths), time_base=1 / rate
         )
 
     def frames(self, span: Span = WHOLE, after: int = -1) -> Iterator[Frame]:
         """See :class:`Source`."""
+        rate = self.rate
         places = (
-            Frame(None, i, float(i * self.step)) for i in range(len(self.paths))
+            Frame(None, i, None if rate is None else float(i / rate))
+            for i in range(len(self.paths))
         )
         for frame in selected(span, places, after):
             try:
@@ -211,54 +178,9 @@ class ImageSequence:
                 yield frame._replace(error=str(error))
 
 
-def import_av():
-    """PyAV.
-
-    Raises:
-        ValueError: it is not installed; the message names the command.
-    """
-    try:
-        import av
-    except ImportError as error:
-        raise ValueError(
-            f'video needs PyAV, which brings FFmpeg, and it cannot be imported '
-            f'({error}): pip install av'
-        ) from error
-    return av
-
-
-class Upright:
-    """Decoded pictures of an ``av.VideoStream`` as (H, W, 3) uint8 BGR, as they
-    are to be looked at: with square pixels, turned and mirrored."""
-
-    def __init__(self, stream):
-        ratio = stream.sample_aspect_ratio or 1
-        is_sane = 1 / WIDEST_PIXEL <= ratio <= WIDEST_PIXEL
-        self.pixel = Fraction(ratio) if is_sane else Fraction(1)
-
-    def __call__(self, picture) -> np.ndarray:
-        image = picture.to_ndarray(format='bgr24')
-        if self.pixel != 1:
-            h, w = image.shape[:2]
-            image = cv2.resize(image, (max(1, round(w * self.pixel)), h))
-        matrix = picture.side_data.get('DISPLAYMATRIX')
-        if matrix is None:
-            return image
-        # x' = a x + c y, y' = b x + d y, rounded to a right angle.
-        a, b, _, c, d = struct.unpack_from('<5i', bytes(matrix))
-        if abs(b) + abs(c) > abs(a) + abs(d):
-            image, a, d = image.swapaxes(0, 1), c, b
-        return np.ascontiguousarray(
-            image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
-        )
-
-
 class CameraSource:
     """A camera of this machine by its number; times are those of arrival.
-
-    Raises:
-        ValueError: there is no such camera, or it gives no image.
-    """
+    ValueError if there is no such camera, or it gives no image."""
 
     shortfall = ''
 
@@ -286,96 +208,17 @@ class CameraSource:
         )
 
     def frames(self, span: Span = WHOLE, after: int = -1) -> Iterator[Frame]:
-        """See :class:`.Source`; ``after`` has no meaning here."""
+        """See :class:`Source`; ``after`` has no meaning here."""
         try:
-            yield from selected(span, _timed(self._images()))
+            yield from selected(span, self._frames())
         finally:
             self.capture.release()
 
-    def _images(self):
-        while True:
+    def _frames(self) -> Iterator[Frame]:
+        began, last = time.monotonic(), -1.0
+        for index in count():
             works, image = self.capture.read()
             if not works:
                 return
-            yield image, None, ''
-
-
-class AddressSource:
-    """A network stream that FFmpeg reads (rtsp, http, udp, ...).
-
-    Raises:
-        ValueError: it cannot be opened, or holds no video.
-    """
-
-    shortfall = ''
-
-    def __init__(self, address: str):
-        self.av, self.address = import_av(), address
-        options = (
-            {'rtsp_transport': 'tcp'} if address.startswith('rtsp') else {}
-        )
-        try:
-            self.container = self.av.open(
-                address, options=options, timeout=(TIMEOUT, TIMEOUT)
-            )
-        except (self.av.error.FFmpegError, OSError) as error:
-            raise ValueError(
-                f'{address} cannot be opened '
-                f'({getattr(error, "strerror", None) or error})'
-            ) from error
-        if not self.container.streams.video:
-            self.container.close()
-            raise ValueError(f'{address} has no video in it')
-        stream = self.stream = self.container.streams.video[0]
-        self.images = self._images()
-        # Only an image tells its size, rotation included.
-        self.first = next((i for i in self.images if i[0] is not None), None)
-        if self.first is None:
-            raise ValueError(f'{address}: no frame can be decoded')
-        self.info = SourceInfo(
-            size=self.first[0].shape[1::-1],
-            rate=stream.guessed_rate or stream.average_rate,
-            time_base=stream.time_base or SourceInfo.time_base,
-            live=True,
-        )
-
-    def frames(self, span: Span = WHOLE, after: int = -1) -> Iterator[Frame]:
-        """See :class:`.Source`; ``after`` has no meaning here."""
-        with self.container:
-            images = chain([self.first], self.images)
-            yield from selected(span, _timed(images))
-
-    def _images(self):
-        start, upright = None, Upright(self.stream)
-        time_base = self.stream.time_base or SourceInfo.time_base
-        packets = self.container.demux(self.stream)
-        while True:
-            try:
-                for picture in next(packets).decode():
-                    if start is None:
-                        start = picture.pts or 0
-                    seconds = ((picture.pts or 0) - start) * time_base
-                    yield upright(picture), float(seconds), ''
-            except (StopIteration, self.av.error.EOFError):
-                return
-            except self.av.error.InvalidDataError as error:
-                yield None, None, f'damaged data ({error.strerror})'
-            except (self.av.error.FFmpegError, OSError) as error:
-                raise OSError(
-                    f'{self.address} stopped '
-                    f'({getattr(error, "strerror", None) or error})'
-                ) from error
-
-
-def _timed(images) -> Iterator[Frame]:
-    """Frames with their times, which never stand still.
-
-    Args:
-        images (Iterable): (image or None, seconds or None, error).
-    """
-    began, last = time.monotonic(), -1.0
-    for index, (image, seconds, error) in enumerate(images):
-        if seconds is None:
-            seconds = time.monotonic() - began
-        last = seconds if seconds > last else last + 1e-3
-        yield Frame(image, index, last, error)
+            last = max(time.monotonic() - began, last + 1e-3)
+            yield Frame(image, index, last)

@@ -1,4 +1,4 @@
-"""Video files of any kind that FFmpeg reads.
+"""Videos of any kind that FFmpeg reads: files and network streams.
 
 A frame's number and time are looked up in what was decoded. Where each packet
 of a file is one frame and says when it is shown (:data:`INDEXED`), decoding
@@ -8,19 +8,17 @@ beginning of the file.
 
 import heapq
 import os
+import struct
 from contextlib import closing
 from fractions import Fraction
+from itertools import chain
 from typing import Iterator, List, Optional, Tuple
 
+import cv2
+import numpy as np
+
 from .settings import Span
-from .video import (
-    WHOLE,
-    Frame,
-    SourceInfo,
-    Upright,
-    import_av,
-    selected,
-)
+from .video import WHOLE, Frame, SourceInfo, selected
 
 INDEXED = {'mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm'}
 INDEXED_CODECS = {'h264', 'hevc', 'av1', 'vp9', 'mjpeg', 'prores'}
@@ -29,47 +27,93 @@ REORDER = 32
 # A file is given up after so many failed reads without a frame in between.
 MAX_FAILURES = 100
 LOST = 'it cannot be decoded'
+# Seconds to wait for a stream to open, and for its next data.
+TIMEOUT = 10.0
+# Pixels of another aspect ratio are taken for an error of the file.
+WIDEST_PIXEL = 4
 
 
-class VideoFile:
-    """A video file of any kind that FFmpeg reads, or one on a web server.
+def import_av():
+    """PyAV; ValueError with the pip command if it is not installed."""
+    try:
+        import av
+    except ImportError as error:
+        raise ValueError(
+            f'video needs PyAV, which brings FFmpeg, and it cannot be imported '
+            f'({error}): pip install av'
+        ) from error
+    return av
 
-    Turned and mirrored as the file says, with square pixels; times are those
-    of the file. A frame that cannot be decoded is given without image and
-    with the reason.
+
+def upright(picture, pixel: Optional[Fraction]) -> np.ndarray:
+    """A decoded picture as (H, W, 3) uint8 BGR, as it is to be looked at: with
+    square pixels, turned and mirrored; ``pixel`` is width by height of one."""
+    image = picture.to_ndarray(format='bgr24')
+    is_sane = pixel and 1 / WIDEST_PIXEL <= pixel <= WIDEST_PIXEL
+    if is_sane and pixel != 1:
+        h, w = image.shape[:2]
+        image = cv2.resize(image, (max(1, round(w * pixel)), h))
+    matrix = picture.side_data.get('DISPLAYMATRIX')
+    if matrix is None:
+        return image
+    # x' = a x + c y, y' = b x + d y, rounded to a right angle.
+    a, b, _, c, d = struct.unpack_from('<5i', bytes(matrix))
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        image, a, d = image.swapaxes(0, 1), c, b
+    return np.ascontiguousarray(
+        image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
+    )
+
+
+class Video:
+    """A video file, one on a web server, or a stream (rtsp, http, udp, ...).
+
+    Turned and mirrored as it says, with square pixels; times are its own. A
+    frame that cannot be decoded is given without image and with the reason.
 
     Raises:
         ValueError: it is empty, no video, or nothing of it can be decoded.
     """
 
     def __init__(self, path: str):
-        self.path, self.av = path, import_av()
-        self.shortfall = ''
+        self.path, self.av, self.shortfall = path, import_av(), ''
         self.is_local = os.path.exists(path)
         if self.is_local and os.path.getsize(path) == 0:
             raise ValueError(f'{path} is empty (0 bytes)')
         self.discarded: set = set()
         container, stream = self._open()
-        with container:
-            self.is_indexed = (
-                container.format.name in INDEXED
-                and stream.codec_context.codec.canonical_name in INDEXED_CODECS
-            )
-            self.promised = stream.frames
-            self.seconds, self.margin = promised_seconds(container, stream)
-            self.upright = Upright(stream)
-            pictures = (p for p, _, _ in self._decoded(container, stream) if p)
-            first = next(pictures, None)
-            if first is None:
-                raise ValueError(f'{path}: no frame can be decoded')
-            rate = stream.guessed_rate or stream.average_rate
-            estimate = round((self.seconds or 0) * (rate or 0))
-            self.info = SourceInfo(
-                size=self.upright(first).shape[1::-1],
-                rate=rate,
-                frames=self.promised or estimate or None,
-                time_base=stream.time_base,
-            )
+        # A web server has the whole file; other addresses send it once.
+        is_web = path.lower().startswith('http') and container.duration
+        self.is_live = not (self.is_local or is_web)
+        self.is_indexed = (
+            not self.is_live
+            and container.format.name in INDEXED
+            and stream.codec_context.codec.canonical_name in INDEXED_CODECS
+        )
+        self.pixel = stream.sample_aspect_ratio
+        self.promised = stream.frames
+        self.seconds, self.margin = None, 0.0
+        if not self.is_live:
+            self.seconds, self.margin = _promised_seconds(container, stream)
+        decoded = self._decoded(container, stream)
+        # Only an image tells its size, rotation included.
+        first = next((found for found in decoded if found[0]), None)
+        if first is None:
+            raise ValueError(f'{path}: no frame can be decoded')
+        rate = stream.guessed_rate or stream.average_rate
+        count = self.promised or round((self.seconds or 0) * (rate or 0))
+        self.info = SourceInfo(
+            size=upright(first[0], self.pixel).shape[1::-1],
+            rate=rate,
+            frames=None if self.is_live else count or None,
+            time_base=stream.time_base or SourceInfo.time_base,
+            live=self.is_live,
+        )
+        self.opened = None  # what is live, until its frames are asked for
+        if self.is_live:
+            self.opened = container, stream, chain([first], decoded)
+        else:
+            container.close()
 
     def frames(self, span: Span = WHOLE, after: int = -1) -> Iterator[Frame]:
         """See :class:`Source`."""
@@ -79,22 +123,26 @@ class VideoFile:
             for frame in selected(span, frames, after, first):
                 yield self._converted(frame)
 
-    def _open(self):
+    def _open(self) -> tuple:
         # Else a name with a colon would be taken for a protocol.
-        address = f'file:{self.path}' if self.is_local else self.path
+        address, how = f'file:{self.path}', {}
+        if not self.is_local:
+            address, how = self.path, {'timeout': (TIMEOUT, TIMEOUT)}
+        if self.path.startswith('rtsp'):
+            how['options'] = {'rtsp_transport': 'tcp'}
         try:
-            container = self.av.open(address)
+            container = self.av.open(address, **how)
         except (self.av.error.FFmpegError, OSError, ValueError) as error:
+            trouble = 'cannot be opened'
+            if self.is_local:
+                trouble = 'is neither a video nor an image that can be read'
             raise ValueError(
-                f'{self.path} is neither a video nor an image that can be '
-                f'read ({getattr(error, "strerror", None) or error})'
+                f'{self.path} {trouble} ({_reason(error)})'
             ) from error
         if not container.streams.video:
             container.close()
             raise ValueError(f'{self.path} has no video in it')
-        stream = container.streams.video[0]
-        stream.thread_type = 'AUTO'
-        return container, stream
+        return container, container.streams.video[0]
 
     def _entry(self, span: Span, after: int) -> tuple:
         """Number of the span's first frame, and the frame at which decoding may
@@ -134,16 +182,20 @@ class VideoFile:
     def _numbered(self, entry: Optional[tuple] = None) -> Iterator[Frame]:
         """Frames from an entry, if it is found there, or from the beginning;
         the image is still PyAV's. At the end it is known what is missing."""
-        frame = None
-        container, stream = self._open()
-        with container:
+        frame = origin = decoded = None
+        if self.is_live:
+            container, stream, decoded = self.opened
+        else:
+            container, stream = self._open()
             origin = _origin(container, stream)
+        with container:
             index = 0
             if entry is not None:
                 begin, entry_pts, key = entry
                 container.seek(key, stream=stream)
                 index = None
-            for picture, pts, error in self._decoded(container, stream):
+            decoded = decoded or self._decoded(container, stream)
+            for picture, pts, error in decoded:
                 if index is None:
                     if pts < entry_pts:
                         continue
@@ -166,6 +218,8 @@ class VideoFile:
         Where decoding failed, a packet without its frame is a lost frame; of
         a file that is not indexed it may be one that is not shown otherwise.
         """
+        if not self.is_live:  # where threads would delay the frames
+            stream.thread_type = 'AUTO'
         rate = stream.guessed_rate or stream.average_rate or 30
         step = max(1, round(1 / stream.time_base / rate))
         pending: List[int] = []
@@ -209,14 +263,19 @@ class VideoFile:
                 return
             except self.av.error.EOFError:
                 return
-            except self.av.error.FFmpegError:
+            except (self.av.error.FFmpegError, OSError) as error:
+                is_damage = isinstance(error, self.av.error.InvalidDataError)
+                if self.is_live and not is_damage:
+                    raise OSError(
+                        f'{self.path} stopped ({_reason(error)})'
+                    ) from error
                 failures += 1
 
     def _converted(self, frame: Frame) -> Frame:
         if frame.image is None:
             return frame
         try:
-            return frame._replace(image=self.upright(frame.image))
+            return frame._replace(image=upright(frame.image, self.pixel))
         except (ValueError, MemoryError, OSError) as error:
             return frame._replace(image=None, error=f'no image ({error})')
 
@@ -232,7 +291,11 @@ class VideoFile:
         return ''
 
 
-def promised_seconds(container, stream) -> Tuple[Optional[float], float]:
+def _reason(error) -> str:
+    return getattr(error, 'strerror', None) or str(error)
+
+
+def _promised_seconds(container, stream) -> Tuple[Optional[float], float]:
     """Length by the header of a file, None if unknown, and how much shorter
     it may be."""
     if stream.duration is not None:

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from ..utils import replaced
-from .video import SourceInfo, import_av
+from .video import SourceInfo
+from .video_file import import_av
 
 logger = logging.getLogger(__name__)
 
