@@ -181,13 +181,15 @@ def run_command(
             f'and were left out: {_first(others, 3)}'
         )
     log = logging.Handler(logging.WARNING)
-    log.emit = lambda record: report.warn(record.getMessage())
-    logging.getLogger('spinepose_mmpose').addHandler(log)
+    log.emit = report.logged
+    logger = logging.getLogger('spinepose_mmpose')
+    logger.addHandler(log)
     try:
         run_jobs(run)
         report.finish()
     finally:
         report.close()
+        logger.removeHandler(log)
     if report.failures:
         return 1
     return INCOMPLETE if report.incomplete else 0
@@ -224,7 +226,7 @@ class ConsoleReport:
     Attributes:
         tally (Tally): of all inputs that were done.
         failures, incomplete, remarks (int): inputs that could not be done,
-            videos that ended early, photographs with a remark on the file.
+            videos that ended early, images with a remark on the file.
     """
 
     def __init__(self, quiet: bool, as_json: bool, has_bar: bool):
@@ -295,6 +297,11 @@ class ConsoleReport:
         why = str(sentence(error))
         text = why if job.source in why else f'{job.source}: {why}'
         self._complain('failed', f'error: {text}', input=job.source, why=why)
+
+    def logged(self, record: logging.LogRecord) -> None:
+        """Pass on a warning of a module."""
+        self.remarks += record.name.endswith('.images')
+        self.warn(record.getMessage())
 
     def warn(self, text: str, **values) -> None:
         self._complain('warning', f'warning: {text}', why=text, **values)

@@ -2,9 +2,9 @@
 
 ``NAME.json`` says what the results depend on (options, digests of input and
 model) and, once they are there, which files were written. Of a clip that is
-being worked on ``NAME.jsonl`` has a line per frame, appended, and
-``NAME.state`` how many bytes of it are whole and the state of tracker and
-smoother after the last of these frames; it is replaced as a whole.
+being worked on ``NAME.jsonl`` has a line per frame, appended; ``NAME.json``
+then has how many bytes of it are whole and the state of tracker and smoother
+after the last of these frames. It is replaced as a whole.
 """
 
 import hashlib
@@ -26,6 +26,7 @@ except ImportError:  # not on Windows
     fcntl = None
 
 FOLDER = '.spinepose'
+ENDS = '.json', '.jsonl'  # of the record and of its journal
 LONGEST_NAME = 200  # bytes
 # Of a large file so many blocks, evenly spread, stand for all of it.
 BLOCKS, BLOCK = 64, 1 << 16
@@ -64,13 +65,9 @@ class Tally:
 
 
 class Record:
-    """What was done for one input.
-
-    Args:
-        output (str): the first of its outputs.
-        facts (dict): what the outputs depend on: ``results`` and ``files``,
-            name -> plain value, and ``targets``, their paths.
-    """
+    """What was done for one input; ``output`` is the path of its first output,
+    ``facts`` what the outputs depend on: ``results`` and ``files``, name ->
+    plain value, and ``targets``, their paths."""
 
     def __init__(self, output: str, facts: Optional[dict] = None):
         folder, name = os.path.split(os.path.abspath(output))
@@ -80,6 +77,7 @@ class Record:
         self.path = os.path.join(self.folder, name)
         self.facts = facts
         self.known: dict = {}  # the facts of the run before
+        self.journal: Optional[dict] = None  # what that run says of its own
         self.written: Optional[List[str]] = None  # None if there is work left
         self.stale: List[str] = []  # files of earlier runs, to be replaced
         self.header = Header()
@@ -103,6 +101,7 @@ class Record:
                 files=dict(known['files']),
                 targets=list(known['targets']),
             )
+            self.journal = content['journal']
             self.header = Header.from_json(content['header'])
             self.stale = self._absolute(content['stale'])
             self.written = None if written is None else self._absolute(written)
@@ -120,16 +119,10 @@ class Record:
             return False
 
     def is_done(self, source: str, loop=None) -> bool:
-        """Whether the run before, which was loaded, left nothing to do.
-
-        Args:
-            source (str): the input, for the message.
-            loop (FrameLoop, optional): of a clip; if the run was interrupted,
-                it takes up its state, and the journal is open afterwards.
-
-        Raises:
-            ValueError: the outputs depended on something else.
-        """
+        """Whether the run before, which was loaded, left nothing to do;
+        ValueError, naming the ``source``, if the outputs depended on something
+        else. Of an interrupted clip ``loop`` takes up the state, and the
+        journal is open afterwards."""
         self._check_same('results', source)
         if self.written is None and loop is not None:
             self._resume(loop)
@@ -137,9 +130,7 @@ class Record:
         self._check_same('files', source)
         if self.known['targets'] != self.facts['targets']:
             return False
-        return self.written is not None and all(
-            os.path.exists(path) for path in self.written
-        )
+        return self.written is not None and all(map(os.path.exists, self.written))
 
     def begin(self, header: Header, journal: bool = True) -> None:
         """Begin anew; of what was done before only its files are kept in
@@ -151,7 +142,6 @@ class Record:
         if journal:
             self._open('ab')
             self.file.truncate(0)
-            self._save_state()
         self._save()
 
     def append(
@@ -163,13 +153,13 @@ class Record:
         self.file.write((json.dumps(frame_record(result)) + '\n').encode())
         self._count(result)
         if state is not None:
-            self._save_state(state)
+            self._save(state)
         return result
 
     def finish(self, shortfall: str = '') -> None:
         """No frame will follow."""
         self.complete, self.shortfall = True, shortfall
-        self._save_state()
+        self._save()
 
     def results(self) -> Iterator[FrameResult]:
         """The frames of the journal, read one by one."""
@@ -195,19 +185,21 @@ class Record:
                     os.remove(path)
         self.written, self.stale = list(written), []
         self._save()
-        self._remove('.state', '.jsonl')
+        with suppress(FileNotFoundError):  # of photographs there is none
+            os.remove(f'{self.path}.jsonl')
 
     def forget(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind of a clip."""
         self.close()
-        self._remove('.json', '.state', '.jsonl')
+        for end in ENDS:
+            os.remove(self.path + end)
         with suppress(OSError):  # it holds other records
             os.rmdir(self.folder)
 
     def set_aside(self) -> str:
         """Rename a damaged record; returns its new name."""
         self.written, self.stale = None, []
-        for end in ('.json', '.state', '.jsonl'):
+        for end in ENDS:
             with suppress(FileNotFoundError):
                 os.replace(self.path + end, f'{self.path}.damaged{end}')
         return f'{self.path}.damaged.json'
@@ -224,8 +216,7 @@ class Record:
 
     def _resume(self, loop) -> None:
         try:
-            with open(f'{self.path}.state', encoding='utf-8') as file:
-                saved = json.load(file)
+            saved = self.journal
             self._open('r+b')
             self.file.truncate(saved['bytes'])
             self.file.seek(0, os.SEEK_END)
@@ -249,20 +240,26 @@ class Record:
     def _relative(self, paths: Sequence[str]) -> List[str]:
         return [os.path.relpath(path, self.folder) for path in paths]
 
-    def _save(self) -> None:
-        written = self.written
+    def _save(self, state: Optional[dict] = None) -> None:
+        written, journal = self.written, None
+        if self.file is not None:
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            journal = dict(
+                bytes=self.file.seek(0, os.SEEK_END),
+                last=self.last,
+                complete=self.complete,
+                shortfall=self.shortfall,
+                state=state,
+            )
         content = dict(
             facts=self.facts,
             header=self.header.to_json(),
             written=None if written is None else self._relative(written),
             stale=self._relative(self.stale),
+            journal=journal,
         )
         write_text(f'{self.path}.json', json.dumps(content))
-
-    def _remove(self, *ends: str) -> None:
-        for end in ends:
-            with suppress(FileNotFoundError):
-                os.remove(self.path + end)
 
     def _open(self, mode: str) -> None:
         self.file = open(f'{self.path}.jsonl', mode)
@@ -275,18 +272,6 @@ class Record:
                 ) from None
             except OSError:  # a file system without locks
                 pass
-
-    def _save_state(self, state: Optional[dict] = None) -> None:
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        content = dict(
-            bytes=self.file.seek(0, os.SEEK_END),
-            last=self.last,
-            complete=self.complete,
-            shortfall=self.shortfall,
-            state=state,
-        )
-        write_text(f'{self.path}.state', json.dumps(content))
 
     def _check_same(self, kind: str, source: str) -> None:
         old, new = self.known[kind], self.facts[kind]

@@ -3,10 +3,10 @@
 import os
 import tempfile
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
-from typing import Any, Callable, Iterator, List, Mapping, Optional, Tuple
+from typing import Callable, Iterator, List, Mapping, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -15,7 +15,6 @@ from ..utils import replaced
 from .boxes import BoxFile
 from .draw import DrawStyle, draw_people
 from .formats import Frames, Header, rounded_result
-from .images import load_image
 from .jobs import Job
 from .panel import beside_panel
 from .record import DamagedRecord, Record, digest_of
@@ -23,7 +22,7 @@ from .results import SPINE_ONLY, FrameResult, spine_of
 from .settings import FILES, RESULTS, Settings
 from .smooth import smooth_tracks
 from .stream import FrameLoop, ahead, stream
-from .video import Frame, SourceInfo, open_source
+from .video import ImageSequence, open_source
 from .video_writer import written_video
 
 ERRORS = (OSError, ValueError, FloatingPointError)
@@ -176,29 +175,6 @@ def run_jobs(run: Run) -> None:
                 run.failed(job, error)
 
 
-@dataclass
-class Photographs:
-    """Image files one after the other, see :class:`.Source`; their times are
-    None."""
-
-    paths: List[str]
-    report: Any
-    info, shortfall = SourceInfo((0, 0)), ''
-
-    def frames(self, span, after) -> Iterator[Frame]:
-        """All of them."""
-        for i, path in enumerate(self.paths):
-            try:
-                image, remark = load_image(path)
-            except (OSError, ValueError) as error:
-                yield Frame(None, i, None, str(error))
-                continue
-            if remark:
-                self.report.warn(remark)
-                self.report.remarks += 1
-            yield Frame(image, i, None)
-
-
 def run_photos(jobs: List[Job], run: Run) -> None:
     """Make the outputs of photographs; each appears complete."""
     report, left = run.report, []
@@ -212,7 +188,7 @@ def run_photos(jobs: List[Job], run: Run) -> None:
     if not left:
         return
     report.begin('photographs', len(left))
-    photos = Photographs([job.source for job, _ in left], report)
+    photos = ImageSequence([job.source for job, _ in left])
 
     def boxes_of(index):
         return run.boxes.of_image(photos.paths[index])

@@ -230,7 +230,7 @@ def test_only_recorded_files_are_removed(tmp_path, clip):
     assert (tmp_path / 'walk_person9.trc').read_text() == 'mine'
 
 
-@pytest.mark.parametrize('end', ['.json', '.state', '.jsonl'])
+@pytest.mark.parametrize('end', ['.json', '.jsonl'])
 @pytest.mark.parametrize(
     'damage',
     [
@@ -261,10 +261,10 @@ def test_a_damaged_record_is_set_aside(tmp_path, clip, capsys, end, damage):
 def test_the_state_of_another_tracker_is_set_aside(tmp_path, clip, capsys):
     with pytest.raises(Killed):
         run(clip, tmp_path, death=20)
-    (path,) = (tmp_path / '.spinepose').glob('*.state')
-    state = json.loads(path.read_text())
-    state['state']['tracker'] = {'version': 99}
-    path.write_text(json.dumps(state))
+    (path,) = (tmp_path / '.spinepose').glob('*.json')
+    record = json.loads(path.read_text())
+    record['journal']['state']['tracker'] = {'version': 99}
+    path.write_text(json.dumps(record))
     assert run(clip, tmp_path, '--resume') == FRAMES
     assert 'cannot be read' in capsys.readouterr().err
 
@@ -332,9 +332,13 @@ def test_kill_and_resume(tmp_path, clip, sent):
     whole = start(arguments('whole'), 0)
     assert whole.wait(60) == 0, whole.stderr.read()
     killed = start(arguments('again'), 0.15)
-    state = tmp_path / 'again' / '.spinepose' / 'walk_json.state'
+    record = tmp_path / 'again' / '.spinepose' / 'walk_json.json'
+
+    def last():
+        return json.loads(record.read_text())['journal']['last']
+
     deadline = time.monotonic() + 60
-    while not (state.exists() and json.loads(state.read_text())['last'] > 5):
+    while not (record.exists() and last() > 5):
         assert time.monotonic() < deadline and killed.poll() is None
         time.sleep(0.02)
     killed.send_signal(sent)
