@@ -20,6 +20,9 @@ DEBUG = 'SPINEPOSE_DEBUG'
 TEMPORARY = '.spinepose-'
 # Errors that a user's input causes. Others are bugs and keep their traceback.
 USER_ERRORS = (ValueError, OSError, KeyError, FloatingPointError)
+# What reading a damaged file of plain data may raise.
+DAMAGE = (ValueError, LookupError, TypeError, AttributeError, OverflowError,
+          RecursionError)  # fmt: skip
 OPENMMLAB = {'mmpose', 'mmengine', 'mmcv', 'mmdet'}
 PACKAGE = Path(__file__).resolve().parent
 # Assertions of OpenMMLab that do not say what to do.

@@ -12,6 +12,7 @@ from typing import Dict, Iterable, List, Sequence, Tuple, Union
 
 import numpy as np
 
+from ..utils import DAMAGE
 from .preprocess import check_boxes
 
 Boxes = Tuple[np.ndarray, np.ndarray]
@@ -37,10 +38,7 @@ class BoxFile:
         is_json = path.lower().endswith('.json')
         try:
             self.table = _from_json(path) if is_json else _from_csv(path)
-        except (
-            *(ValueError, KeyError, TypeError, AttributeError, csv.Error),
-            *(OverflowError, RecursionError),
-        ) as error:
+        except (*DAMAGE, csv.Error) as error:
             raise ValueError(
                 f'{path} is no file of boxes ({error}): expected is {EXPECTED}'
             ) from error

@@ -12,7 +12,7 @@ from typing import Callable, Dict, Optional, Sequence, Tuple, Union
 import numpy as np
 
 from ..metainfo import FLIP_INDICES, KEYPOINT_NAMES, swap_name
-from ..utils import one_line
+from ..utils import DAMAGE, one_line
 from .preprocess import PADDING, Normalizer, Points, Simcc
 
 # Of training, in the network's order: red, green, blue.
@@ -31,37 +31,23 @@ Shapes = Dict[str, Sequence]
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """A pose network from outside. K keypoints.
+    """A pose network from outside. K keypoints."""
 
-    Attributes:
-        input_size (tuple): (w, h) in pixels.
-        outputs (tuple): names of its two outputs (x and y, or points and
-            scores), or of the single one that holds both.
-        kind (str): ``simcc`` for distributions, ``points`` for a network that
-            decodes by itself.
-        names (tuple): (K,) keypoint names.
-        flip_indices (tuple): (K,) each keypoint's counterpart on the other
-            side.
-        mean, std (tuple): of the channels in the network's order.
-        to_rgb (bool): whether it takes red first.
-        split_ratio (float): SimCC bins per pixel.
-        padding (float): size of the region it sees in sizes of the box.
-        batch (int, optional): the only batch it takes, None for any.
-        model, licence (str): what the file says of itself, '' if nothing.
-    """
-
-    input_size: Tuple[int, int]
+    input_size: Tuple[int, int]  # w, h in pixels
+    # Names of its two outputs (x and y, or points and scores), or of the single
+    # one that holds both.
     outputs: Tuple[str, ...] = ('simcc_x', 'simcc_y')
-    kind: str = 'simcc'
+    kind: str = 'simcc'  # or points, of a network that decodes by itself
     names: Tuple[str, ...] = KEYPOINT_NAMES
+    # (K,) each keypoint's counterpart on the other side.
     flip_indices: Tuple[int, ...] = FLIP_INDICES
-    mean: Tuple[float, ...] = MEAN
+    mean: Tuple[float, ...] = MEAN  # of the channels in the network's order
     std: Tuple[float, ...] = STD
-    to_rgb: bool = True
-    split_ratio: float = SPLIT_RATIO
-    padding: float = PADDING
-    batch: Optional[int] = None
-    model: str = ''
+    to_rgb: bool = True  # it takes red first
+    split_ratio: float = SPLIT_RATIO  # SimCC bins per pixel
+    padding: float = PADDING  # sizes of the box in the region that it sees
+    batch: Optional[int] = None  # the only batch it takes, None for any
+    model: str = ''  # what the file says of itself
     licence: str = ''
 
     @property
@@ -69,33 +55,33 @@ class NetworkSpec:
         return len(self.names)
 
 
-def _is_number(value, low: float, high: float, kind=(int, float)) -> bool:
-    is_kind = isinstance(value, kind) and not isinstance(value, bool)
-    return is_kind and low <= value <= high
+def _number(low: float, high: float, kind=(int, float)) -> Callable:
+    """Whether a value is a number in a range."""
+    return lambda value: (
+        isinstance(value, kind)
+        and not isinstance(value, bool)
+        and low <= value <= high
+    )
 
 
-def _is_list(values, fits: Callable[[object], bool]) -> bool:
-    return isinstance(values, list) and all(map(fits, values))
-
-
-def _numbers(count: int, low: float, high: float, kind=(int, float)) -> tuple:
-    return (
-        f'{count} numbers from {low} to {high}',
-        lambda values: (
-            _is_list(values, lambda value: _is_number(value, low, high, kind))
-            and len(values) == count
-        ),
+def _list(fits: Callable, count: Optional[int] = None) -> Callable:
+    """Whether a value is a list of values that fit."""
+    return lambda values: (
+        isinstance(values, list)
+        and all(map(fits, values))
+        and count in (None, len(values))
     )
 
 
 def _are_names(values) -> bool:
-    is_list = _is_list(values, lambda v: isinstance(v, str) and v.strip())
+    is_list = _list(lambda v: isinstance(v, str) and v.strip())(values)
     return is_list and 0 < len(set(values)) == len(values)
 
 
 def _are_pairs(values) -> bool:
     """Whether a counterpart's counterpart is the keypoint itself."""
-    is_list = _is_list(values, lambda v: _is_number(v, 0, len(values) - 1, int))
+    is_list = isinstance(values, list)
+    is_list = is_list and _list(_number(0, len(values) - 1, int))(values)
     return is_list and all(values[v] == i for i, v in enumerate(values))
 
 
@@ -104,28 +90,21 @@ def _are_pairs(values) -> bool:
 FIELDS = {
     'keypoint_names': ('a list of different names', _are_names),
     'flip_indices': ('the number of each counterpart, in pairs', _are_pairs),
-    'input_size': _numbers(2, SMALLEST_SIDE, LARGEST_SIDE, int),
-    'mean': _numbers(3, -1000, 1000),
-    'std': _numbers(3, 0.001, 1000),
-    'bgr_to_rgb': ('true or false', lambda value: isinstance(value, bool)),
-    'simcc_split_ratio': (
-        'a number from 0.1 to 100',
-        lambda value: _is_number(value, 0.1, 100),
+    'input_size': (
+        f'2 numbers from {SMALLEST_SIDE} to {LARGEST_SIDE}',
+        _list(_number(SMALLEST_SIDE, LARGEST_SIDE, int), 2),
     ),
+    'mean': ('3 numbers from -1000 to 1000', _list(_number(-1000, 1000), 3)),
+    'std': ('3 numbers from 0.001 to 1000', _list(_number(0.001, 1000), 3)),
+    'bgr_to_rgb': ('true or false', lambda value: isinstance(value, bool)),
+    'simcc_split_ratio': ('a number from 0.1 to 100', _number(0.1, 100)),
 }
 ABOUT = ('model', 'licence')
 
 
 def check_fields(source, said: dict) -> dict:
-    """What a file says, after a check of every field.
-
-    Args:
-        source (str | Path): what an error calls the file.
-        said (dict): keys of ``FIELDS``.
-
-    Raises:
-        ValueError: a field of another type or out of its range.
-    """
+    """What a file says, in the keys of ``FIELDS``; ValueError, naming the
+    ``source``, for a field of another type or out of its range."""
     for key, value in said.items():
         expected, fits = FIELDS[key]
         if not fits(value):
@@ -144,12 +123,8 @@ def _short(value) -> str:
 
 
 def read_pipeline(path: Path) -> dict:
-    """What mmdeploy's ``pipeline.json`` says, in the keys of ``FIELDS``.
-
-    Raises:
-        ValueError: the file is not what mmdeploy writes, or a field of it is
-            out of its range.
-    """
+    """What mmdeploy's ``pipeline.json`` says, in the keys of ``FIELDS``;
+    ValueError if the file is not what mmdeploy writes."""
     said = {}
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
@@ -160,13 +135,7 @@ def read_pipeline(path: Path) -> dict:
             said['simcc_split_ratio'] = params.get(
                 'simcc_split_ratio', said.get('simcc_split_ratio')
             )
-    except (
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+    except DAMAGE as error:
         raise ValueError(
             f'{path} is not what mmdeploy writes: {_short(error)}'
         ) from error
@@ -187,24 +156,18 @@ def _said_by(step: dict) -> dict:
 
 
 class GraphNetwork:
-    """A pose network in a graph, see :class:`.Backend`.
+    """A pose network in a graph, see :class:`.Backend`; ValueError if it is
+    none that we can run.
 
     Args:
         name (str): of the backend.
-        engine: takes and gives arrays: with ``source``, ``device``,
-            ``input_shape``, ``outputs``, ``metadata`` and ``run``, as
-            :class:`.OnnxSession` has them.
-        defaults (dict, optional): what files beside it say, see
-            :func:`read_pipeline`; what the graph says comes first.
-
-    Raises:
-        ValueError: it is no pose network that we can run.
+        engine: an :class:`.OnnxSession`, or what has the same attributes.
+        defaults (dict, optional): what :func:`read_pipeline` says of it; what
+            the graph says comes first.
     """
 
     def __init__(self, name: str, engine, defaults: Optional[dict] = None):
-        self.name = name
-        self.engine = engine
-        self.device = engine.device
+        self.name, self.engine, self.device = name, engine, engine.device
         self.spec = read_spec(engine, defaults)
         self._normalize = Normalizer(
             self.spec.mean, self.spec.std, self.spec.to_rgb

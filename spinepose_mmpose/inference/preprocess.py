@@ -19,55 +19,30 @@ PADDING = 1.25
 
 
 class Simcc(NamedTuple):
-    """What a network gives for B crops and K keypoints.
+    """What a network gives for B crops and K keypoints."""
 
-    Attributes:
-        x (np.ndarray): (B, K, Wx) float32, Wx = w * split ratio.
-        y (np.ndarray): (B, K, Wy) float32.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
+    x: np.ndarray  # (B, K, Wx) float32, Wx = w * split ratio
+    y: np.ndarray  # (B, K, Wy) float32
 
 
 class Points(NamedTuple):
-    """Decoded keypoints, of a network that decodes by itself as well.
+    """Decoded keypoints, of a network that decodes by itself as well."""
 
-    Attributes:
-        xy (np.ndarray): (B, K, 2) float32, [x, y] in pixels of the input.
-        scores (np.ndarray): (B, K) float32, the smaller of the two maxima.
-    """
-
-    xy: np.ndarray
-    scores: np.ndarray
+    xy: np.ndarray  # (B, K, 2) float32, [x, y] in pixels of the input
+    scores: np.ndarray  # (B, K) float32, the smaller of the two maxima
 
 
 class Regions(NamedTuple):
-    """Where N people are looked for.
+    """Where N people are looked for."""
 
-    Attributes:
-        centers (np.ndarray): (N, 2) float32, [x, y] in pixels of the image.
-        scales (np.ndarray): (N, 2) float32, [w, h] in pixels of the image.
-    """
-
-    centers: np.ndarray
-    scales: np.ndarray
+    centers: np.ndarray  # (N, 2) float32, [x, y] in pixels of the image
+    scales: np.ndarray  # (N, 2) float32, [w, h] in pixels of the image
 
 
 def check_boxes(boxes, scores=None) -> Tuple[np.ndarray, np.ndarray]:
-    """Boxes of N people that somebody gave, and their scores.
-
-    Args:
-        boxes (Sequence): N rows [x1, y1, x2, y2]; N may be 0.
-        scores (Sequence, optional): (N,); 1 if not given.
-
-    Returns:
-        tuple: (N, 4) float32 and (N,) float32.
-
-    Raises:
-        ValueError: another shape, a value that is not finite, a box without
-            area, or another number of scores.
-    """
+    """N rows [x1, y1, x2, y2] that somebody gave as (N, 4) float32, and their
+    scores (N,), 1 if not given; ValueError for another shape, a value that is
+    not finite, or a box without area."""
     try:
         boxes = np.asarray(boxes, dtype=np.float32)
     except (TypeError, ValueError) as error:
@@ -105,13 +80,9 @@ def check_boxes(boxes, scores=None) -> Tuple[np.ndarray, np.ndarray]:
 def regions_of(
     boxes: np.ndarray, input_size: Tuple[int, int], padding: float = PADDING
 ) -> Regions:
-    """The padded region of each box, with the aspect ratio of the input.
-
-    Args:
-        boxes (np.ndarray): (N, 4) float32, [x1, y1, x2, y2] in pixels.
-        input_size (tuple): (w, h) of the network in pixels.
-        padding (float): sizes of the box in the region's longer side.
-    """
+    """The region of each box (N, 4) float32 [x1, y1, x2, y2], with the aspect
+    ratio of the input (w, h); ``padding``: sizes of the box in its longer
+    side."""
     w, h = input_size
     ratio = w / h
     centers = (boxes[:, :2] + boxes[:, 2:]) * 0.5
@@ -146,17 +117,8 @@ def crop_people(
     input_size: Tuple[int, int],
     out: Optional[np.ndarray] = None,
 ) -> np.ndarray:
-    """The network's view of each region.
-
-    Args:
-        image (np.ndarray): (H, W, 3) uint8.
-        regions (Regions): N regions of it.
-        input_size (tuple): (w, h) of the network.
-        out (np.ndarray, optional): (N, h, w, 3) uint8 to write to.
-
-    Returns:
-        np.ndarray: (N, h, w, 3) uint8, channels as in the image.
-    """
+    """The network's view of each region of an image (H, W, 3) uint8: (N, h, w,
+    3) uint8, in ``out`` if given."""
     w, h = input_size
     if out is None:
         out = np.empty((len(regions.centers), h, w, 3), np.uint8)
@@ -178,14 +140,11 @@ def to_image(
 
 
 class Normalizer:
-    """Crops (N, h, w, 3) uint8 BGR to (N, 3, h, w) float32, normalised.
+    """Crops (N, h, w, 3) uint8 BGR to (N, 3, h, w) float32, normalised with
+    the mean and the deviation of the network's channels, red first or last.
 
     ``(value - mean) / std`` has 256 results per channel: each value is looked
     up and written to its place in one pass, without a float copy between.
-
-    Args:
-        mean, std (Sequence): of the network's channels, in its order.
-        to_rgb (bool): whether the network takes red first.
     """
 
     def __init__(
@@ -215,11 +174,7 @@ def decode(simcc: Simcc, split_ratio: float) -> Points:
     """The highest bin of each axis, the first one where several are.
 
     A keypoint whose smaller maximum is not positive is nowhere: both bins are
-    -1, as in MMPose.
-
-    Args:
-        simcc (Simcc): x (B, K, Wx) and y (B, K, Wy).
-        split_ratio (float): bins per pixel of the input.
+    -1, as in MMPose. ``split_ratio``: bins per pixel of the input.
     """
     bins = [axis.argmax(axis=-1) for axis in simcc]  # B, K
     scores = np.minimum(
@@ -236,14 +191,8 @@ def decode(simcc: Simcc, split_ratio: float) -> Points:
 def merge_flipped(
     simcc: Simcc, flipped: Simcc, flip_indices: Sequence[int]
 ) -> Simcc:
-    """The mean of the predictions for crops and for their mirror images.
-
-    Args:
-        simcc (Simcc): of the crops.
-        flipped (Simcc): of the crops mirrored left to right.
-        flip_indices (Sequence): (K,) each keypoint's counterpart on the other
-            side.
-    """
+    """The mean of the predictions for crops and for their mirror images, whose
+    keypoints are each other's counterparts as ``flip_indices`` (K,) says."""
     index = list(flip_indices)
     half = np.float32(0.5)
     return Simcc(

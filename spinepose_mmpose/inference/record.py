@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import astuple, dataclass
 from typing import Iterator, List, Optional, Sequence
 
-from ..utils import write_text
+from ..utils import DAMAGE, write_text
 from .formats import Header, rounded_result
 from .formats.tables import frame_record, frame_result
 from .results import FrameResult
@@ -30,9 +30,6 @@ ENDS = '.json', '.jsonl'  # of the record and of its journal
 LONGEST_NAME = 200  # bytes
 # Of a large file so many blocks, evenly spread, stand for all of it.
 BLOCKS, BLOCK = 64, 1 << 16
-# What reading a damaged record may raise.
-DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError,
-          OverflowError, RecursionError)  # fmt: skip
 
 
 class DamagedRecord(Exception):
@@ -130,7 +127,9 @@ class Record:
         self._check_same('files', source)
         if self.known['targets'] != self.facts['targets']:
             return False
-        return self.written is not None and all(map(os.path.exists, self.written))
+        return self.written is not None and all(
+            map(os.path.exists, self.written)
+        )
 
     def begin(self, header: Header, journal: bool = True) -> None:
         """Begin anew; of what was done before only its files are kept in
