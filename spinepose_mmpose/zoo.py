@@ -327,7 +327,7 @@ def _of_name(name: str, kind: str, progress: bool) -> Path:
             remedy = f'train it (mim train spinepose_mmpose {model.config})'
         raise ValueError(
             f'{model.name} has no published {missing}: {remedy}, or pass the '
-            'path of a file of your own, e.g. pose2d_weights=PATH'
+            'path of a file of your own (for MMPose: pose2d_weights=PATH)'
         )
     sha256 = model.sha256 if kind == 'weights' else None
     path = find_local(urls, sha256)

@@ -11,17 +11,8 @@ from .detectors import PERSON, keep_people
 
 
 class MMDetDetector:
-    """Finds people with any detector of MMDetection, RTMDet for instance.
-
-    Args:
-        config (str | Path): a config file, or ``mmdet::...``.
-        checkpoint (str | Path): its weights.
-        device, threads: see :class:`.PyTorchNetwork`.
-        score_threshold (float): the lowest score that counts.
-
-    Raises:
-        FileNotFoundError, ValueError: as there.
-    """
+    """Finds people with any detector of MMDetection, RTMDet for instance;
+    arguments and errors as in :class:`.PyTorchNetwork`."""
 
     def __init__(
         self,

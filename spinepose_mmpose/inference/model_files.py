@@ -22,34 +22,20 @@ from ..zoo import (
 from .backends import backend_names, backends_for
 from .network import read_pipeline
 
-MODES = {
-    'xlarge': 'x',
-    'large': 'l',
-    'medium': 'm',
-    'small': 's',
-    'tiny': 't',
-}
+MODES = dict(xlarge='x', large='l', medium='m', small='s', tiny='t')
 VERSIONS = ('latest', 'v2', 'v1')
 EXPORTED = 'end2end.onnx'  # mmdeploy's name for the network
 
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """What a backend needs.
+    """What a backend needs."""
 
-    Attributes:
-        backend (str): one of :func:`.backend_names`.
-        path (Path): the network, or the checkpoint.
-        config (str): of the checkpoint.
-        info (ModelInfo, optional): of a model of the table.
-        defaults (dict): what files beside the network say of it, see
-            :func:`.read_pipeline`.
-    """
-
-    backend: str
-    path: Path
-    config: str = ''
-    info: Optional[ModelInfo] = None
+    backend: str  # one of :func:`.backend_names`
+    path: Path  # the network, or the checkpoint
+    config: str = ''  # of the checkpoint
+    info: Optional[ModelInfo] = None  # of a model of the table
+    # What files beside the network say of it, see :func:`.read_pipeline`.
     defaults: dict = field(default_factory=dict)
 
 
@@ -61,21 +47,11 @@ def find_files(
     checkpoint=None,
     progress: bool = True,
 ) -> ModelFiles:
-    """The files of a model, downloaded where they are published.
+    """The files of a model, downloaded where they are published; arguments and
+    errors as in :class:`.SpinePoseEstimator`.
 
-    Args:
-        model (str | Path): a size, a name, a file or a folder; with a config
-            a checkpoint.
-        model_version (str): ``latest``, ``v2`` or ``v1``, of a size.
-        backend (str): ``auto`` takes the first one that runs the files; of a
-            published model the ONNX file where ONNX Runtime is installed.
-        config, checkpoint (str | Path, optional): of MMPose, for PyTorch.
-
-    Raises:
-        ValueError: an unknown name, or files that the backend cannot run.
-        FileNotFoundError: a file that does not exist.
-        DownloadError: published weights cannot be had; it says where to get
-            them and where to put them.
+    The backend ``auto`` is the first one that runs the files; of a published
+    model it takes the ONNX file where ONNX Runtime is installed.
     """
     choices = ('auto', *backend_names())
     if backend not in choices:
@@ -105,13 +81,8 @@ def find_files(
 
 
 def find_pose_model(name: str, model_version: str = 'latest') -> ModelInfo:
-    """The model that a size and a version, or a name, mean.
-
-    ``latest`` is v2 (SIMSPINE) where there is one, else v1 (SpineTrack).
-
-    Raises:
-        ValueError: there is no such size, version or name.
-    """
+    """The model that a size and a version, or a name, mean; ``latest`` is v2
+    (SIMSPINE) where there is one, else v1 (SpineTrack)."""
     if model_version not in VERSIONS:
         raise ValueError(
             f'no model version {model_version!r}: choose from '
@@ -164,22 +135,12 @@ def _is_published(name: str) -> bool:
 
 def _of_model(info: ModelInfo, backend: str, progress: bool) -> ModelFiles:
     """Of a model of the table."""
-
-    def has(kind: str) -> bool:
-        return bool(info.urls(kind)) or kind in info.shipped
-
     if backend == 'auto':
         is_there = importlib.util.find_spec
         by_onnx = is_there('onnxruntime') or not is_there('mmpose')
-        backend = 'onnxruntime' if has('onnx') and by_onnx else 'pytorch'
+        has_onnx = info.onnx or 'onnx' in info.shipped
+        backend = 'onnxruntime' if has_onnx and by_onnx else 'pytorch'
     kind = 'weights' if backend == 'pytorch' else 'onnx'
-    if not has(kind):
-        missing = 'ONNX file' if has('weights') else 'weights'
-        raise ValueError(
-            f'{info.name} has no published {missing}: pass the path of an '
-            '.onnx file as the model, or a config and a checkpoint (train it: '
-            f'mim train spinepose_mmpose {info.config})'
-        )
     path = resolve_weights(info.name, kind=kind, progress=progress)
     config = _config_of(info) if kind == 'weights' else ''
     return ModelFiles(backend, path, config, info)

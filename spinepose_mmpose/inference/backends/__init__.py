@@ -18,16 +18,10 @@ from ..preprocess import Points, Simcc
 
 
 class Backend(Protocol):
-    """A pose network that is ready to run.
+    """A pose network that is ready to run."""
 
-    Attributes:
-        name (str): of the backend.
-        device (str): where it runs, e.g. ``cpu``, ``cuda:0``.
-        spec (NetworkSpec): what the network takes and gives.
-    """
-
-    name: str
-    device: str
+    name: str  # of the backend
+    device: str  # where it runs, e.g. ``cpu``, ``cuda:0``
     spec: 'NetworkSpec'  # noqa: F821
 
     def run(self, crops: np.ndarray) -> Union[Simcc, Points]:
@@ -55,27 +49,15 @@ def create_backend(
     half: bool = False,
     spinning: bool = True,
 ) -> Backend:
-    """A network that is ready to run.
-
-    Args:
-        files (ModelFiles): from :func:`.find_files`.
-        device (str): ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``tensorrt``,
-            ...; what there is depends on the backend.
-        threads, half, spinning: see :class:`.OnnxSession`.
-
-    Raises:
-        ValueError: the backend or the device is not there, or the files are
-            no pose network.
-    """
+    """The network of :class:`.ModelFiles`; ValueError if the backend or the
+    device is not there, or the files are no pose network. ``threads``,
+    ``half``, ``spinning``: see :class:`.SpinePoseEstimator`."""
     return _module(files.backend).create(files, device, threads, half, spinning)
 
 
 def half_on_cpu(files, device: str):
-    """The same files, for OpenVINO where only it computes in half precision.
-
-    ONNX Runtime has no such thing on CPUs. Nothing changes where there is a
-    GPU, no OpenVINO, or a CPU without instructions for bfloat16.
-    """
+    """The same files, for OpenVINO where only it computes in half precision:
+    on a CPU with instructions for bfloat16, where there is no GPU."""
     if files.backend != 'onnxruntime' or device not in ('auto', 'cpu'):
         return files
     if device == 'auto' and _module('onnxruntime').has_gpu():

@@ -33,14 +33,8 @@ def create(files, device, threads, half, spinning) -> 'BlazePose':
 
 
 class BlazePose:
-    """See :class:`.Backend`.
-
-    Args:
-        session: takes and gives arrays, as :class:`.OpenVinoSession`.
-
-    Raises:
-        ValueError: the file holds another network.
-    """
+    """See :class:`.Backend`; ValueError if the session, as
+    :class:`.OpenVinoSession`, holds another network."""
 
     name = 'blazepose'
 

@@ -44,8 +44,7 @@ class OnnxSession:
         model (str | Path | bytes): an ONNX file, or its content.
         device (str): ``auto`` (a GPU where this ONNX Runtime has one),
             ``cpu``, ``cuda``, ``cuda:1`` or ``tensorrt``.
-        threads (int, optional): of the CPU, for one network; ONNX Runtime's
-            choice if None or 0.
+        threads (int, optional): of the CPU; its own choice if None or 0.
         half (bool): let TensorRT compute in float16. Keypoints of SimCC
             networks have been seen to fall apart there: compare before use.
         spinning (bool): threads of the CPU wait for work in a loop: a little
@@ -77,8 +76,7 @@ class OnnxSession:
         in_memory = isinstance(model, bytes)
         self.source = 'the ONNX model' if in_memory else os.fspath(model)
         asked, index = split_device(device)
-        ort = import_onnxruntime()
-        kind = asked
+        ort, kind = import_onnxruntime(), asked
         if asked == 'auto':
             kind = 'cuda' if has_gpu() else 'cpu'
         available = ort.get_available_providers()
@@ -138,18 +136,8 @@ class OnnxSession:
     def run(
         self, array: np.ndarray, names: Optional[Sequence[str]] = None
     ) -> Dict[str, np.ndarray]:
-        """The outputs for an input.
-
-        Args:
-            array (np.ndarray): of the input's shape.
-            names (Sequence[str], optional): which outputs; all if None.
-
-        Returns:
-            dict: name -> array, in the order of ``names``.
-
-        Raises:
-            ValueError: the network does not run with it.
-        """
+        """name -> output for an input, in the order of ``names``, all if None;
+        ValueError if the network does not run with it."""
         names = list(self.outputs if names is None else names)
         feed = {self._input: array.astype(self._dtype, copy=False)}
         try:
@@ -162,11 +150,7 @@ class OnnxSession:
 
 
 def import_onnxruntime():
-    """The module.
-
-    Raises:
-        ValueError: it is not installed.
-    """
+    """The module; ValueError if it is not installed."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -185,11 +169,7 @@ def has_gpu() -> bool:
 
 
 def split_device(device: str) -> tuple:
-    """``cuda:1`` to (``cuda``, 1).
-
-    Raises:
-        ValueError: there is no such kind of device for ONNX Runtime.
-    """
+    """``cuda:1`` to (``cuda``, 1); ValueError for an unknown kind."""
     kind, _, index = str(device).lower().partition(':')
     if kind not in ('auto', *PROVIDERS) or (index and not index.isdigit()):
         raise ValueError(

@@ -30,21 +30,9 @@ def has_fast_halves() -> bool:
 
 
 class OpenVinoSession:
-    """What :class:`.OnnxSession` is, by OpenVINO.
-
-    Args:
-        model (str | Path | bytes): an ``.onnx`` file or its content, or an
-            ``.xml`` file with its ``.bin``.
-        device (str): ``auto`` or ``cpu`` for the CPU, or what OpenVINO calls
-            a device, e.g. ``gpu``.
-        threads (int, optional): of the CPU; OpenVINO's choice if None or 0.
-        half (bool): allow half precision where the device has it.
-
-    Raises:
-        FileNotFoundError: an ``.xml`` file without its ``.bin``.
-        ValueError: OpenVINO or the device is not there, or it cannot read the
-            file.
-    """
+    """What :class:`.OnnxSession` is, by OpenVINO, for an ``.onnx`` file or its
+    content, or an ``.xml`` file with its ``.bin``; ``device`` is ``auto`` or
+    ``cpu`` for the CPU, or what OpenVINO calls a device, e.g. ``gpu``."""
 
     def __init__(
         self,

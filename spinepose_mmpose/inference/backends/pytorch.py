@@ -34,11 +34,6 @@ class PyTorchNetwork:
         device (str): ``auto``, or what torch calls a device.
         threads (int, optional): of the CPU, for the whole process.
         half (bool): run the backbone in float16, on CUDA only.
-
-    Raises:
-        FileNotFoundError: there is no such config or checkpoint.
-        ValueError: torch, MMPose or the device is not there, or the weights
-            are not those of the config.
     """
 
     name = 'pytorch'
@@ -96,11 +91,8 @@ class PyTorchNetwork:
 
 
 def import_torch():
-    """torch, with what this backend needs beside it.
-
-    Raises:
-        ValueError: something is not installed.
-    """
+    """torch, with what this backend needs beside it; ValueError if something is
+    not installed."""
     try:
         import mmpose.apis  # noqa: F401
         import torch
@@ -116,11 +108,7 @@ def import_torch():
 
 
 def find_device(torch, device: str) -> str:
-    """``auto`` to a device, any other one checked.
-
-    Raises:
-        ValueError: it is not there.
-    """
+    """``auto`` to a device, any other one checked."""
     if device == 'auto':
         return 'cuda:0' if torch.cuda.is_available() else 'cpu'
     try:
@@ -135,12 +123,9 @@ def find_device(torch, device: str) -> str:
 
 
 def load_all_weights(model, checkpoint) -> dict:
-    """Load a checkpoint's weights, all of them, and return its ``meta``.
-
-    Raises:
-        FileNotFoundError, ValueError: see :func:`.read_checkpoint`; or it is of
-            another model.
-    """
+    """Load a checkpoint's weights, all of them, and return its ``meta``;
+    errors of :func:`.read_checkpoint`, or ValueError if it is of another
+    model."""
     from ...models.head_extension import find_mismatch, read_checkpoint
 
     weights, meta = read_checkpoint(checkpoint)
@@ -160,12 +145,8 @@ def load_all_weights(model, checkpoint) -> dict:
 
 
 def spec_of(model, source: str) -> NetworkSpec:
-    """The spec of a built model.
-
-    Raises:
-        ValueError: it is no model that decodes SimCC as we do, or its crops
-            are made otherwise.
-    """
+    """The spec of a built model; ValueError if it does not decode SimCC as we
+    do, or its crops are made otherwise."""
     from ...models.head_extension import metainfo_names
 
     head = getattr(model, 'head', None)
