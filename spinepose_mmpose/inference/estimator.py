@@ -6,7 +6,6 @@ from typing import List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from ..metainfo import KEYPOINT_IDS
 from .backends import create_backend, half_on_cpu
 from .detectors import Detector, create_detector
 from .images import as_image
@@ -20,7 +19,7 @@ from .preprocess import (
     regions_of,
     to_image,
 )
-from .results import SPINE_ONLY, FrameResult, Person, stack_people
+from .results import FrameResult, Person, stack_people
 
 # A file, an array as cv2.imread gives it, or a Pillow image.
 Image = Union[str, Path, np.ndarray, 'PIL.Image.Image']  # noqa: F821
@@ -50,8 +49,6 @@ class SpinePoseEstimator:
         detector_config (str | Path, optional): of a detector's checkpoint.
         detector_size (tuple, optional): (w, h) for a detector's file that
             takes any size.
-        detector_device (str, optional): None for ``device``, where it means
-            the same.
         bbox_threshold (float): the lowest score of a detected person.
         nms_threshold (float): overlap of two detected people at most, where
             the detector leaves that open.
@@ -75,8 +72,6 @@ class SpinePoseEstimator:
             put them.
     """
 
-    SPINE_IDS = tuple(KEYPOINT_IDS[name] for name in SPINE_ONLY)
-
     def __init__(
         self,
         mode: str = 'medium',
@@ -90,7 +85,6 @@ class SpinePoseEstimator:
         detector='auto',
         detector_config=None,
         detector_size: Optional[Tuple[int, int]] = None,
-        detector_device: Optional[str] = None,
         bbox_threshold: float = 0.3,
         nms_threshold: float = 0.45,
         max_people: Optional[int] = None,
@@ -120,6 +114,8 @@ class SpinePoseEstimator:
         self.files = files
         self.backend = create_backend(files, device, threads, half, spinning)
         self.spec = self.backend.spec
+        self.device = self.backend.device
+        self.names = self.spec.names  # (K,) of the keypoints
         if flip_test and self.spec.kind != 'simcc':
             raise ValueError(
                 'flip_test needs the SimCC distributions, but this network '
@@ -132,7 +128,7 @@ class SpinePoseEstimator:
         self._create_detector = partial(
             create_detector,
             detector,
-            detector_device or (device if is_shared else 'auto'),
+            device if is_shared else 'auto',
             threads,
             config=detector_config,
             input_size=detector_size,
@@ -151,11 +147,6 @@ class SpinePoseEstimator:
             self.detector = self._create_detector()
 
     @property
-    def device(self) -> str:
-        """Where the pose network runs."""
-        return self.backend.device
-
-    @property
     def model_name(self) -> str:
         """Name in the model table, else what the file says or is called."""
         info = self.files.info
@@ -165,15 +156,6 @@ class SpinePoseEstimator:
     def licence(self) -> str:
         """Of the weights; '' if unknown."""
         return (self.files.info or self.spec).licence
-
-    @property
-    def names(self) -> Tuple[str, ...]:
-        """(K,) keypoint names."""
-        return self.spec.names
-
-    @property
-    def num_keypoints(self) -> int:
-        return self.spec.num_keypoints
 
     @cached_property
     def detector(self) -> Optional[Detector]:
@@ -185,16 +167,10 @@ class SpinePoseEstimator:
         self, image: Image, bboxes=None
     ) -> Tuple[np.ndarray, np.ndarray]:
         """Keypoints (N, K, 2) in pixels and scores (N, K) of everybody in an
-        image, float32; with lifting also (N, K, 3) metres.
-
-        Args:
-            image (Image): a file, an array, or a Pillow image, see
-                :func:`.as_image`.
-            bboxes (Sequence, optional): (N, 4) [x1, y1, x2, y2] in pixels;
-                detected if None.
-        """
+        image that :func:`.as_image` takes, float32; with lifting also (N, K, 3)
+        metres. Boxes (N, 4) [x1, y1, x2, y2] in pixels are detected if None."""
         people = self.predict(image, bboxes)
-        flat = stack_people(people, self.num_keypoints)
+        flat = stack_people(people, len(self.names))
         if self.lifting is None:
             return flat
         return *flat, FrameResult(people).keypoints_3d
@@ -218,8 +194,7 @@ class SpinePoseEstimator:
         bbox_scores: Optional[Sequence] = None,
     ) -> List[Tuple[Person, ...]]:
         """Everybody in each of several images, in one network batch and in the
-        order of the boxes (N, 4), which are detected where None. Scores (N,) of
-        the boxes are 1 if None."""
+        order of the boxes, see :meth:`predict`."""
         scores = [None] * len(images) if bbox_scores is None else bbox_scores
         if not len(images) == len(bboxes) == len(scores):
             raise ValueError(
@@ -245,10 +220,9 @@ class SpinePoseEstimator:
     def pose(
         self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray]
     ) -> List[Tuple[np.ndarray, np.ndarray]]:
-        """From boxes (N, 4) float32 [x1, y1, x2, y2] in pixels of each image
-        (H, W, 3) uint8 BGR to keypoints (N, K, 2) and scores (N, K), in one
-        network batch for everybody; FloatingPointError if they are no
-        numbers."""
+        """Keypoints (N, K, 2) and scores (N, K) of the people in the boxes (N, 4)
+        of each image (H, W, 3) uint8 BGR, in one network batch for everybody;
+        FloatingPointError if they are no numbers."""
         w, h = size = self.spec.input_size
         counts = [len(of_image) for of_image in boxes]
         regions = [
@@ -261,7 +235,7 @@ class SpinePoseEstimator:
         parts = [
             self._network(crops[start : start + self.batch_size])
             for start in range(0, len(crops), self.batch_size)
-        ] or [stack_people((), self.num_keypoints)]
+        ] or [stack_people((), len(self.names))]
         xy, scores = (np.concatenate(part) for part in zip(*parts))
         if not np.isfinite(scores).all():
             raise FloatingPointError(
@@ -297,13 +271,8 @@ class SpinePoseEstimator:
         return boxes[: self.max_people], scores[: self.max_people]
 
     def visualize(self, image: Image, keypoints, scores, **style) -> np.ndarray:
-        """A drawing (H, W, 3) uint8 BGR of poses on a copy of the image.
-
-        Args:
-            keypoints (np.ndarray): (N, K, 2) in pixels.
-            scores (np.ndarray): (N, K).
-            style: settings of :class:`.DrawStyle`.
-        """
+        """A drawing (H, W, 3) uint8 BGR of poses (N, K, 2) with scores (N, K) on
+        a copy of the image; ``style`` are settings of :class:`.DrawStyle`."""
         from .draw import draw_people
 
         boxes = [np.hstack([np.min(p, 0), np.max(p, 0)]) for p in keypoints]

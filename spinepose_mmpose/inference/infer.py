@@ -90,7 +90,7 @@ def infer_image(
             drawn = _draw(image, result.people, spine_only, panel)
             if not cv2.imwrite(temporary, drawn):
                 raise ValueError(f'{vis_path} cannot be written')
-    count = len(SPINE_ONLY) if spine_only else estimator.num_keypoints
+    count = len(SPINE_ONLY) if spine_only else len(estimator.names)
     return _arrays(result.people, count, lifting)
 
 
@@ -105,8 +105,8 @@ def infer_video(
     max_detections: Optional[int] = Settings.max_detections,
     **options,
 ) -> List[np.ndarray]:
-    """Poses of everybody in each frame of a video, held in memory; see also
-    :func:`iter_video`, which gives identities and times as well.
+    """Poses of everybody in each frame of a video, held in memory;
+    :func:`iter_video` gives identities and times as well.
 
     Args:
         input_path (str | Path | int): a video file, ``webcam``, the number of

@@ -1,7 +1,7 @@
 """What inference gives: people, frame by frame. Imports numpy only."""
 
 from dataclasses import dataclass, field, replace
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -43,21 +43,9 @@ class Person:
         index = self._index(name)
         return np.append(self.keypoints[index], self.scores[index])
 
-    def named(self) -> Dict[str, Tuple[float, float, float]]:
-        """name -> (x, y, score)."""
-        return {
-            name: (float(x), float(y), float(score))
-            for name, (x, y), score in zip(
-                self.names, self.keypoints, self.scores
-            )
-        }
-
     def select(self, names: Sequence[str]) -> 'Person':
-        """The same person with these keypoints alone, in this order.
-
-        Raises:
-            KeyError: no keypoint has one of the names.
-        """
+        """The same person with these keypoints alone, in this order; KeyError
+        without one."""
         index = [self._index(name) for name in names]
         points = self.keypoints_3d
         return replace(

@@ -290,9 +290,3 @@ def test_lists_of_unequal_length(by_onnx, people_image):
 def test_settings_out_of_range(tiny_onnx, setting, sentence):
     with pytest.raises(ValueError, match=sentence):
         SpinePoseEstimator(model=tiny_onnx, detector=None, **setting)
-
-
-def test_the_clients_spine_ids():
-    ids = [19, 26, 27, 28, 29, 30, 18, 35, 36]
-    assert list(SpinePoseEstimator.SPINE_IDS) == ids
-    assert [KEYPOINT_NAMES[i] for i in ids] == list(SPINE_ONLY)

@@ -22,8 +22,6 @@ def test_keypoints_by_name():
     np.testing.assert_array_equal(
         someone['neck'], [36, 37, someone.scores[neck]]
     )
-    assert someone.named()['neck'] == (36, 37, float(someone.scores[neck]))
-    assert list(someone.named()) == list(KEYPOINT_NAMES)
 
 
 def test_the_spine_alone_in_the_clients_order():
