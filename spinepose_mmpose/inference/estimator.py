@@ -220,9 +220,9 @@ class SpinePoseEstimator:
     def pose(
         self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray]
     ) -> List[Tuple[np.ndarray, np.ndarray]]:
-        """Keypoints (N, K, 2) and scores (N, K) of the people in the boxes (N, 4)
-        of each image (H, W, 3) uint8 BGR, in one network batch for everybody;
-        FloatingPointError if they are no numbers."""
+        """Keypoints (N, K, 2) and scores (N, K) of the people in the boxes
+        (N, 4) of each image (H, W, 3) uint8 BGR, in one network batch for
+        everybody; FloatingPointError if they are no numbers."""
         w, h = size = self.spec.input_size
         counts = [len(of_image) for of_image in boxes]
         regions = [
@@ -271,8 +271,8 @@ class SpinePoseEstimator:
         return boxes[: self.max_people], scores[: self.max_people]
 
     def visualize(self, image: Image, keypoints, scores, **style) -> np.ndarray:
-        """A drawing (H, W, 3) uint8 BGR of poses (N, K, 2) with scores (N, K) on
-        a copy of the image; ``style`` are settings of :class:`.DrawStyle`."""
+        """A drawing (H, W, 3) uint8 BGR of poses (N, K, 2) with scores (N, K)
+        on a copy of the image; ``style``: see :func:`.draw_people`."""
         from .draw import draw_people
 
         boxes = [np.hstack([np.min(p, 0), np.max(p, 0)]) for p in keypoints]

@@ -19,7 +19,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
-from ..utils import one_line
+from ..utils import one_line, replaced
 
 logger = logging.getLogger(__name__)
 
@@ -110,6 +110,18 @@ def decode_image(content: bytes, name: str) -> Tuple[np.ndarray, str]:
             f'{name} is no usable image: {one_line(error)}'
         ) from error
     return pixels, remark
+
+
+def write_image(path, image: np.ndarray) -> None:
+    """Write an image (H, W, 3) uint8 BGR so that the file is complete or
+    absent; OSError if it cannot be written."""
+    # By imwrite no letters outside of ASCII may be in a path on Windows.
+    path = os.fspath(path)
+    done, content = cv2.imencode(os.path.splitext(path)[1].lower(), image)
+    if not done:
+        raise OSError(f'{path} cannot be encoded')
+    with replaced(path) as temporary, open(temporary, 'wb') as file:
+        file.write(content.tobytes())
 
 
 def as_image(image) -> np.ndarray:

@@ -10,10 +10,9 @@ import cv2
 import numpy as np
 
 from ..metainfo import NUM_KEYPOINTS
-from ..utils import replaced
 from .draw import draw_people
 from .estimator import SpinePoseEstimator
-from .images import as_image, read_image
+from .images import as_image, read_image, write_image
 from .panel import beside_panel
 from .results import (
     SPINE_ONLY,
@@ -86,10 +85,8 @@ def infer_image(
     if spine_only:
         result = spine_of(result)
     if vis_path is not None:
-        with replaced(os.fspath(vis_path)) as temporary:
-            drawn = _draw(image, result.people, spine_only, panel)
-            if not cv2.imwrite(temporary, drawn):
-                raise ValueError(f'{vis_path} cannot be written')
+        drawn = _draw(image, result.people, spine_only, panel)
+        write_image(vis_path, drawn)
     count = len(SPINE_ONLY) if spine_only else len(estimator.names)
     return _arrays(result.people, count, lifting)
 

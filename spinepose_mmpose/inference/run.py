@@ -11,15 +11,15 @@ from typing import Callable, Iterator, List, Mapping, Optional, Tuple
 import cv2
 import numpy as np
 
-from ..utils import replaced
 from .boxes import BoxFile
 from .draw import DrawStyle, draw_people
 from .formats import Frames, Header, rounded_result
+from .images import write_image
 from .jobs import Job
 from .panel import beside_panel
 from .record import DamagedRecord, Record, digest_of
 from .results import SPINE_ONLY, FrameResult, spine_of
-from .settings import FILES, RESULTS, Settings
+from .settings import FILES, RESULTS, Position, Settings
 from .smooth import smooth_tracks
 from .stream import FrameLoop, ahead, stream
 from .video import ImageSequence, open_source
@@ -207,20 +207,12 @@ def run_photos(jobs: List[Job], run: Run) -> None:
             written = run.write(job, header, partial(iter, [result]))
             drawn = None if run.draw is None else run.draw(image, result)
             if job.drawn:
-                _write_image(job.drawn, drawn)
+                write_image(job.drawn, drawn)
                 written.append(job.drawn)
             record.done(written)
             report.photo(job, result)
             if run.settings.show:
                 show(drawn, wait=True)
-
-
-def _write_image(path: str, image: np.ndarray) -> None:
-    done, content = cv2.imencode(os.path.splitext(path)[1].lower(), image)
-    if not done:
-        raise OSError(f'{path} cannot be encoded')
-    with replaced(path) as temporary, open(temporary, 'wb') as file:
-        file.write(content.tobytes())
 
 
 def run_clip(job: Job, run: Run, record: Record) -> None:
@@ -242,7 +234,7 @@ def run_clip(job: Job, run: Run, record: Record) -> None:
         is_late = not info.live
     is_drawn = run.draw is not None and not (is_late or record.complete)
     if not record.complete:
-        report.begin(job.name, _count(info, settings), record.count)
+        report.begin(job.name, _count(info, settings.span), record.count)
         last = record.last
         pairs = _new_frames(run, record, source, loop, is_drawn)
         if is_drawn:
@@ -274,9 +266,7 @@ def run_clip(job: Job, run: Run, record: Record) -> None:
         _consume(_drawn(pairs, run.draw), job, run, source)
     written = run.write(job, record.header, results)
     written += [job.drawn] if job.drawn else []
-    bad = []
-    if record.tally.bad:
-        bad = [(r.frame_index, r.error) for r in results() if r.error]
+    bad = [(r.frame_index, r.error) for r in results() if r.error]
     record.done(written)
     report.clip(job, record.tally, bad, record.shortfall)
 
@@ -340,19 +330,17 @@ def _consume(
                 raise
 
 
-def _count(info, settings: Settings) -> Optional[int]:
+def _count(info, span) -> Optional[int]:
     """How many frames a clip will have, about; None if unknown."""
     if info.frames is None:
         return None
-
-    def index(place) -> int:
-        if place.index is not None:
-            return place.index
-        return round(place.time * (info.rate or 0))
-
-    first, end = settings.span.start, settings.span.end
-    last = min(index(end), info.frames) if end else info.frames
-    return -(-max(0, last - index(first)) // settings.stride)
+    first, end = (
+        round(place.time * (info.rate or 0))
+        if place.index is None
+        else place.index
+        for place in (span.start, span.end or Position(index=info.frames))
+    )
+    return -(-max(0, min(end, info.frames) - first) // span.stride)
 
 
 def show(image: np.ndarray, wait: bool = False) -> None:

@@ -1,7 +1,6 @@
 import json
 
 from spinepose_mmpose.inference import SpinePoseEstimator
-from spinepose_mmpose.inference.results import SPINE_ONLY
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES
 
 import cv2

@@ -4,7 +4,7 @@ from spinepose_mmpose.inference.results import (
     Person,
     stack_people,
 )
-from spinepose_mmpose.metainfo import KEYPOINT_IDS, KEYPOINT_NAMES
+from spinepose_mmpose.metainfo import KEYPOINT_IDS
 
 import numpy as np
 import pytest
