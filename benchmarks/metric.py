@@ -24,8 +24,8 @@ from spinepose_mmpose.evaluation.coco import (
     summarize_curves,
 )
 from spinepose_mmpose.evaluation.people import (
+    detections_from_coco,
     ground_truth_from_coco,
-    make_detections,
     read_json,
 )
 from spinepose_mmpose.metainfo import NUM_KEYPOINTS, SIGMAS, SUBSETS
@@ -100,9 +100,11 @@ def make_people(num_people, people_per_image, seed):
 
 def run_ours(ann_file, predictions):
     gts = ground_truth_from_coco(read_json(ann_file), ann_file)
-    image_ids, keypoints, scores = predictions
-    categories = [1] * len(scores)
-    dts = make_detections(image_ids, keypoints, scores, categories, gts)
+    results = [
+        dict(image_id=image_id, keypoints=points.ravel(), score=score)
+        for image_id, points, score in zip(*predictions)
+    ]
+    dts = detections_from_coco(results, gts)
     return summarize_curves(subset_curves(gts, dts, SUBSETS, SIGMAS))
 
 

@@ -1,5 +1,5 @@
 """Keypoint evaluation.
 
-``people``, ``coco``, ``predictions``, ``keypoint_errors`` and ``report`` need
-numpy alone; ``metric`` and ``evaluator`` register themselves in MMPose.
+``people``, ``coco``, ``keypoint_errors`` and ``report`` need numpy alone;
+``metric`` and ``evaluator`` register themselves in MMPose.
 """

@@ -12,7 +12,7 @@ P K exponentials and P S A T comparisons, and 2 D S A T bytes beside slices of
 bounded size.
 """
 
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -62,9 +62,9 @@ def subset_oks(
     dt_xy: np.ndarray,
     gt_keypoints: np.ndarray,
     gt_areas: np.ndarray,
-    gt_boxes: np.ndarray,
     sigmas: np.ndarray,
-    subsets: Sequence[np.ndarray],
+    subsets: Sequence[Sequence[int]],
+    gt_boxes: Optional[np.ndarray] = None,
 ) -> np.ndarray:
     """Object keypoint similarity (P, S) of pairs of people over subsets.
 
@@ -72,25 +72,24 @@ def subset_oks(
     A person without a labelled keypoint in a subset cannot be right or wrong
     there; COCO then takes how far the detected keypoints lie outside the box
     of twice the margin, so that detections of that person are ignored instead
-    of counted as false.
+    of counted as false. Without boxes the similarity to such a person is 0.
 
     Args:
         dt_xy (np.ndarray): (P, K, 2), [x, y] in pixels.
         gt_keypoints (np.ndarray): (P, K, 3), [x, y] in pixels and visibility.
         gt_areas (np.ndarray): (P, ), square pixels.
-        gt_boxes (np.ndarray): (P, 4), [x, y, w, h] in pixels.
         sigmas (np.ndarray): (K, ).
-        subsets (sequence): S arrays of keypoint ids.
+        subsets (sequence): S lists of keypoint ids.
+        gt_boxes (np.ndarray, optional): (P, 4), [x, y, w, h] in pixels.
     """
     labelled = gt_keypoints[..., 2] > 0
     offsets = dt_xy - gt_keypoints[..., :2]
     similarity = keypoint_similarity(offsets, gt_areas, sigmas) * labelled
-    counts = np.stack([labelled[:, ids].sum(axis=1) for ids in subsets], 1)
-    oks = np.stack([similarity[:, ids].sum(axis=1) for ids in subsets], 1)
+    counts = np.stack([labelled[..., ids].sum(axis=-1) for ids in subsets], -1)
+    oks = np.stack([similarity[..., ids].sum(axis=-1) for ids in subsets], -1)
     oks /= np.maximum(counts, 1)  # P, S
-
-    rows = np.flatnonzero((counts == 0).any(axis=1))
-    if rows.size:
+    if gt_boxes is not None and not counts.all():
+        rows = np.flatnonzero((counts == 0).any(axis=1))
         low = gt_boxes[rows, None, :2] - gt_boxes[rows, None, 2:]
         high = gt_boxes[rows, None, :2] + 2 * gt_boxes[rows, None, 2:]
         xy = dt_xy[rows]
@@ -108,31 +107,14 @@ def oks_matrix(
     gt_areas: Sequence[float],
     sigmas: Sequence[float],
 ) -> np.ndarray:
-    """OKS (D, G) of all detections with all labelled people, 0 for those
-    without a labelled keypoint.
-
-    Args:
-        dt_keypoints (np.ndarray): (D, K, 2 or 3), [x, y] in pixels first.
-        gt_keypoints (np.ndarray): (G, K, 3), [x, y] in pixels and visibility.
-        gt_areas (sequence): (G, ), square pixels.
-        sigmas (sequence): (K, ).
-
-    Raises:
-        ValueError: The numbers of keypoints differ.
-    """
-    dt_xy = np.asarray(dt_keypoints, dtype=np.float64)[..., :2]
-    gt_keypoints = np.asarray(gt_keypoints, dtype=np.float64)
-    gt_areas, sigmas = (np.asarray(v, np.float64) for v in (gt_areas, sigmas))
-    counts = (dt_xy.shape[1], gt_keypoints.shape[1], len(sigmas))
-    if len(set(counts)) > 1:
-        raise ValueError(
-            'Detections, ground truth and sigmas should have as many '
-            f'keypoints, but have {counts}.'
-        )
-    labelled = gt_keypoints[..., 2] > 0
-    offsets = dt_xy[:, None] - gt_keypoints[..., :2]  # D, G, K, 2
-    similarity = keypoint_similarity(offsets, gt_areas, sigmas) * labelled
-    return similarity.sum(axis=-1) / np.maximum(labelled.sum(axis=-1), 1)
+    """OKS (D, G) of all detections (D, K, 2 or 3) with all labelled people
+    (G, K, 3) of areas (G, ); 0 for those without a labelled keypoint."""
+    dts, gts, gt_areas, sigmas = (
+        np.asarray(v, dtype=np.float64)
+        for v in (dt_keypoints, gt_keypoints, gt_areas, sigmas)
+    )
+    every = [range(len(sigmas))]
+    return subset_oks(dts[:, None, :, :2], gts, gt_areas, sigmas, every)[..., 0]
 
 
 # --- average precision and recall ---------------------------------------------
@@ -165,12 +147,9 @@ def subset_curves(
         dict[str, tuple]: For each subset, with C categories, the precision
         (C, A, T, 101) at :data:`RECALLS` and the recall (C, A, T) for the
         area ranges and OKS thresholds; -1 where nobody is labelled.
-
-    Raises:
-        ValueError: Subsets or sigmas do not fit the keypoints.
     """
-    gts, dts = ground_truth, detections
-    ids = _checked_ids(subsets, sigmas, gts.num_keypoints)
+    gts, dts, sigmas = ground_truth, detections, np.asarray(sigmas, float)
+    ids = [np.asarray(members) for members in subsets.values()]
     shape = (len(ids), len(_AREAS), len(OKS_THRESHOLDS))
     precision, recall = [], []
     for category in np.unique(gts.category_ids):
@@ -184,7 +163,7 @@ def subset_curves(
         labelled = _any_above_0(gts.keypoints[g], ids) & ~gts.crowd[g, None]
         ignored = ~labelled[..., None] | _outside(gts.areas[g, None])  # G, S, A
         matched, on_ignored = _match_images(
-            gts, dts, g, d, active, ignored, ids, np.array(sigmas, np.float64)
+            gts, dts, g, d, active, ignored, ids, sigmas
         )
         xy = dts.keypoints[d, :, :2]
         sizes = [np.ptp(xy[:, i], axis=1).prod(axis=1) for i in ids]
@@ -250,34 +229,17 @@ def summary_table(
 ) -> str:
     """One line per subset, to be printed: how many people have a label there,
     and the ``stats`` of :func:`summarize_curves`, with ``-`` for -1."""
-    width = max(map(len, (*stats, 'subset')))
-    rows = [('subset', 'people', *STAT_NAMES)]
-    for subset, values in stats.items():
-        count = ground_truth.labelled_people(subsets[subset]).sum()
-        cells = ('-' if v == -1 else f'{v:.3f}' for v in values.values())
-        rows.append((subset, count, *cells))
-    lines = [
-        f'{row[0]:<{width}} ' + ' '.join(f'{cell:>7}' for cell in row[1:])
-        for row in rows
-    ]
-    if any(-1 in values.values() for values in stats.values()):
-        lines.append('-: nobody is labelled there; the value is -1.')
-    return '\n'.join(lines)
+    import pandas as pd
 
-
-def _checked_ids(subsets, sigmas, num_keypoints: int) -> List[np.ndarray]:
-    if len(sigmas) != num_keypoints:
-        raise ValueError(
-            f'{len(sigmas)} sigmas do not fit {num_keypoints} keypoints.'
-        )
-    for name, ids in subsets.items():
-        known = set(ids) <= set(range(num_keypoints))
-        if not known or not len(ids) or len(set(ids)) < len(ids):
-            raise ValueError(
-                f"Subset '{name}' should list keypoint ids below "
-                f'{num_keypoints}, each once, but lists {list(ids)}.'
-            )
-    return [np.asarray(ids, dtype=np.int64) for ids in subsets.values()]
+    table = pd.DataFrame(stats).T.rename_axis(columns='subset')
+    unknown = table == -1
+    table = table.mask(unknown)
+    people = [ground_truth.labelled_people(subsets[s]).sum() for s in stats]
+    table.insert(0, 'people', people)
+    text = table.to_string(float_format='{:.3f}'.format, na_rep='-')
+    if unknown.any(axis=None):
+        text += '\n-: nobody is labelled there; the value is -1.'
+    return text
 
 
 def _any_above_0(keypoints: np.ndarray, ids) -> np.ndarray:
@@ -332,9 +294,9 @@ def _match_images(gts, dts, g, d, active, ignored, ids, sigmas):
                 dts.keypoints[of_d, :, :2],
                 gts.keypoints[of_g],
                 gts.areas[of_g],
-                gts.boxes[of_g],
                 sigmas,
                 ids,
+                gts.boxes[of_g],
             )
             matched[rows_d], on_ignored[rows_d] = _match(
                 oks.reshape(len(part), n_d, n_g, -1),

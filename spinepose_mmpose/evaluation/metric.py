@@ -8,63 +8,40 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 from spinepose_mmpose.metainfo import SUBSETS
 
 import numpy as np
-from mmengine.evaluator import BaseMetric
 from mmengine.fileio import dump, get_local_path
 from mmengine.logging import MessageHub, print_log
+from mmpose.evaluation.functional import transform_sigmas
+from mmpose.evaluation.metrics import CocoMetric
 from mmpose.registry import METRICS
 
 from .coco import subset_curves, summarize_curves, summary_table
 from .people import (
+    Detections,
     GroundTruth,
+    detections_from_coco,
     ground_truth_from_coco,
-    make_detections,
-    map_keypoints,
-    map_sigmas,
     read_json,
-)
-from .predictions import (
-    NMS_MODES,
-    SCORE_MODES,
-    PredictedPeople,
-    gather_people,
-    ground_truth_of_samples,
-    person_scores,
-    sample_annotations,
-    sample_predictions,
-    suppress_people,
 )
 from .report import ReportOptions, build_report, write_report
 
+OF_SAMPLES = "the samples' raw_ann_info"
+
 
 @METRICS.register_module()
-class SpineTrackMetric(BaseMetric):
+class SpineTrackMetric(CocoMetric):
     """COCO keypoint AP and AR of body, feet, spine and all keypoints.
 
-    The arguments are those of MMPose's ``CocoMetric`` and mean the same. The
-    differences: each subset is scored by its own keypoints and sigmas (see
-    :func:`subset_curves` for the protocol), in one pass and without files;
-    neither ``dataset_meta`` nor the samples are modified; input that does not
-    fit together is refused.
+    The parent prepares the people. What differs: each subset is scored by its
+    own keypoints and sigmas (see :func:`subset_curves` for the protocol), in
+    one pass and without files; neither ``dataset_meta`` nor the annotations
+    are modified; input that does not fit together is refused.
 
     Args:
         ann_file (str, optional): COCO annotation file. Default: the file of
             the dataset with the same ``dataset_name``, else the
             ``raw_ann_info`` of the samples. Two datasets with one name, or a
             combined dataset, need ``ann_file``.
-        use_area (bool): Take ``area`` of the annotations. Otherwise 0.53 of
-            the box area. Default: True.
-        iou_type (str): ``'keypoints'``, the only one.
-        score_mode, keypoint_score_thr: How the score of a person is formed,
-            see :func:`person_scores`.
-        nms_mode, nms_thr: See :func:`suppress_people`.
-        format_only (bool): Write the predictions and score nothing; needs
-            ``outfile_prefix``. Default: False.
-        pred_converter (dict, optional): ``num_keypoints`` and ``mapping`` that
-            turn predictions into the keypoints that are scored.
-        gt_converter (dict, optional): The same for the ground truth.
-        outfile_prefix (str, optional): Write the scored predictions to
-            ``{outfile_prefix}.keypoints.json`` in COCO's result format.
-        collect_device, prefix: Of :class:`BaseMetric`.
+        gt_converter (dict, optional): As the parent's.
         subsets (dict, optional): Keypoint ids or names by subset name.
             Default: body, feet, spine and all of SpineTrack.
         report_dir (str, optional): Write what lies beneath the AP there, as
@@ -72,6 +49,9 @@ class SpineTrackMetric(BaseMetric):
             result. Default: None, no report.
         report (dict, optional): Settings of the report, see
             :class:`ReportOptions`.
+        **others: Of :class:`CocoMetric`; ``iou_type`` is ``'keypoints'``.
+            Files of ``outfile_prefix`` hold no boxes, for a reader would take
+            the size of a person from them.
 
     Raises:
         ValueError: An option is none of its choices, or the annotation file
@@ -84,60 +64,30 @@ class SpineTrackMetric(BaseMetric):
     def __init__(
         self,
         ann_file: Optional[str] = None,
-        use_area: bool = True,
-        iou_type: str = 'keypoints',
-        score_mode: str = 'bbox_keypoint',
-        keypoint_score_thr: float = 0.2,
-        nms_mode: str = 'oks_nms',
-        nms_thr: float = 0.9,
-        format_only: bool = False,
-        pred_converter: Optional[dict] = None,
         gt_converter: Optional[dict] = None,
-        outfile_prefix: Optional[str] = None,
-        collect_device: str = 'cpu',
-        prefix: Optional[str] = None,
         subsets: Optional[Dict[str, Sequence[Union[int, str]]]] = None,
         report_dir: Optional[str] = None,
         report: Optional[dict] = None,
+        **others,
     ):
-        super().__init__(collect_device=collect_device, prefix=prefix)
-        for name, value, choices in (
-            ('iou_type', iou_type, ('keypoints',)),
-            ('score_mode', score_mode, SCORE_MODES),
-            ('nms_mode', nms_mode, NMS_MODES),
-        ):
-            if value not in choices:
-                raise ValueError(
-                    f"{name} should be one of {choices}, but is '{value}'."
-                )
-        if format_only and outfile_prefix is None:
+        super().__init__(**others)
+        if self.iou_type != 'keypoints':
             raise ValueError(
-                'format_only=True needs an outfile_prefix, the place to write '
-                'the predictions to.'
+                f"iou_type should be 'keypoints', but is '{self.iou_type}'."
             )
         self.ann_file = ann_file
-        self.use_area = use_area
-        self.score_mode = score_mode
-        self.keypoint_score_thr = keypoint_score_thr
-        self.nms_mode = nms_mode
-        self.nms_thr = nms_thr
-        self.format_only = format_only
-        self.pred_converter = _converter(pred_converter)
-        self.gt_converter = _converter(gt_converter)
-        self.outfile_prefix = outfile_prefix
+        # Under another name, for the parent would convert an object of COCO.
+        self.label_converter = gt_converter
         self.subsets = SUBSETS if subsets is None else subsets
         self.report_dir = report_dir
         self.report_options = ReportOptions.of(report)
         if report_dir is not None:
-            # Now, not after hours of inference.
-            if os.path.exists(report_dir) and not os.path.isdir(report_dir):
-                raise NotADirectoryError(
-                    f"report_dir='{report_dir}' is a file, expected a folder."
-                )
+            # An error now, not after hours of inference.
             os.makedirs(report_dir, exist_ok=True)
-        self.ground_truth: Optional[GroundTruth] = None
-        if ann_file is not None and not format_only:
-            self.ground_truth = self._load_ground_truth(ann_file)
+        # Where it is None, the parent collects annotations from the samples.
+        self.coco: Union[GroundTruth, bool, None] = self.format_only or None
+        if ann_file is not None and not self.format_only:
+            self.coco = self._load_ground_truth(ann_file)
 
     @property
     def dataset_meta(self) -> Optional[dict]:
@@ -152,89 +102,91 @@ class SpineTrackMetric(BaseMetric):
                 f'The dataset meta information lacks {sorted(missing)}: it '
                 'should be that of a keypoint dataset.'
             )
-        meta = dict(dataset_meta)
-        if self.gt_converter is not None:
-            meta['num_keypoints'] = self.gt_converter['num_keypoints']
-            meta['sigmas'] = map_sigmas(meta['sigmas'], **self.gt_converter)
+        meta = dict(dataset_meta, sigmas=np.array(dataset_meta['sigmas']))
+        meta['num_keypoints'] = _converted_count(
+            self.label_converter, meta['num_keypoints']
+        )
+        if self.label_converter is not None:
+            meta['sigmas'] = transform_sigmas(
+                meta['sigmas'],
+                meta['num_keypoints'],
+                self.label_converter['mapping'],
+            )
         self._dataset_meta = meta
         self._subset_ids = _subset_ids(self.subsets, meta)
 
-        if self.ground_truth is None and not self.format_only:
+        if self.coco is None:
             name = meta.get('dataset_name')
             hub = MessageHub.get_current_instance()
             ann_file = hub.get_info(f'{name}_ann_file', None)
             remark = f" (the file of the dataset named '{name}'; set ann_file "
             remark += 'if several have that name)'
             if ann_file is not None:
-                self.ground_truth = self._load_ground_truth(ann_file, remark)
-        if self.ground_truth is not None:
-            self._check_num_keypoints(self.ground_truth)
+                self.coco = self._load_ground_truth(ann_file, remark)
+        if isinstance(self.coco, GroundTruth):
+            self._check_num_keypoints()
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep of each sample what evaluation needs, see
-        :func:`sample_predictions`, as small arrays.
+        """As the parent's.
 
         Raises:
-            ValueError: A sample lacks that or has another K.
+            ValueError: The model predicts another number of keypoints.
         """
-        if self.dataset_meta is None:
-            raise ValueError(
-                f'{type(self).__name__} needs the meta information of the '
-                'dataset: set dataset_meta.'
-            )
+        super().process(data_batch, data_samples)
         expected = self.dataset_meta['num_keypoints']
-        for sample in data_samples:
-            result = sample_predictions(sample, self.pred_converter)
-            num_keypoints = result['keypoints'].shape[1]
-            if num_keypoints != expected:
+        added = self.results[-len(data_samples) :]
+        for sample, (prediction, _) in zip(data_samples, added):
+            count = _converted_count(
+                self.pred_converter, prediction['keypoints'].shape[1]
+            )
+            if count != expected:
                 raise ValueError(
-                    f'The model predicts {num_keypoints} keypoints, but '
-                    f'{expected} are to be scored: give a pred_converter, or '
-                    'the dataset of the model.'
+                    f'The model predicts {count} keypoints, but {expected} are '
+                    'to be scored: give a pred_converter, or the dataset of '
+                    'the model.'
                 )
-            if self.ground_truth is None and not self.format_only:
-                result['gt'] = sample_annotations(sample)
-            if self.report_dir is not None:
-                result['img_path'] = sample.get('img_path')
-            self.results.append(result)
+            prediction['img_path'] = sample.get('img_path')
 
-    def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
+    def compute_metrics(self, results: List[tuple]) -> Dict[str, float]:
         """``{subset}_{stat}`` of what :meth:`process` kept; nothing if
         ``format_only``.
 
         Raises:
             ValueError: Predictions and ground truth do not belong together.
         """
-        meta = self.dataset_meta
-        people, remarks = gather_people(results, meta['num_keypoints'])
-        sigmas = np.asarray(meta['sigmas'], dtype=np.float64)
-        scores = person_scores(
-            people.keypoints[..., 2],
-            people.box_scores,
-            self.score_mode,
-            self.keypoint_score_thr,
-        )
-        rows = suppress_people(
-            people, scores, sigmas, self.nms_mode, self.nms_thr
-        )
-        people, scores = people.take(rows), scores[rows]
-        if self.outfile_prefix is not None:
-            self._write(people, scores)
-        if self.format_only:
-            return {}
+        if not results:
+            raise ValueError('No sample was processed: nothing can be scored.')
+        predictions, annotations = zip(*results)
+        self._paths = {p['img_id']: p['img_path'] for p in predictions}
+        if self.coco is None:
+            dataset = _merge_annotations(annotations)
+            self.coco = self._converted(dataset, OF_SAMPLES)
+            self._check_num_keypoints()
+        return super().compute_metrics(results)
 
-        gts = self.ground_truth
-        if gts is None:
-            annotations = [result['gt'] for result in results]
-            gts = ground_truth_of_samples(annotations, self.use_area)
-            gts = self._converted(gts)
-            self._check_num_keypoints(gts)
-        dts = make_detections(
-            people.image_ids, people.keypoints, scores, people.category_ids, gts
-        )
+    def results2json(self, keypoints: Dict[Any, list], **_) -> None:
+        """Keep the people that are left; a file only if it is asked for."""
+        self._people = [
+            dict(
+                image_id=person['img_id'],
+                category_id=int(np.ravel(person['category_id'])[0]),
+                keypoints=person['keypoints'].ravel(),
+                score=float(person['score']),
+            )
+            for people in keypoints.values()
+            for person in people
+        ]
+        if self.outfile_prefix is not None:
+            path = f'{self.outfile_prefix}.keypoints.json'
+            dump(self._people, path)
+            self._say(f"wrote {len(self._people)} predictions to '{path}'.")
+
+    def _do_python_keypoint_eval(self, _) -> Dict[str, float]:
+        gts, sigmas = self.coco, self.dataset_meta['sigmas']
+        dts = detections_from_coco(self._people, gts, 'the predictions')
         curves = subset_curves(gts, dts, self._subset_ids, sigmas)
         stats = summarize_curves(curves)
-        self._log(stats, gts, people, remarks)
+        self._log(stats, gts, dts)
         metrics = {
             f'{subset}_{name}': value
             for subset, values in stats.items()
@@ -250,8 +202,7 @@ class SpineTrackMetric(BaseMetric):
                 options=self.report_options,
                 **self._names_and_links(),
             )
-            paths = {r['img_id']: r['img_path'] for r in results}
-            files = write_report(self.report_dir, report, paths)
+            files = write_report(self.report_dir, report, self._paths)
             self._say(f"wrote {', '.join(files)} to '{self.report_dir}'.")
             metrics.update(report.values())
         return metrics
@@ -259,19 +210,20 @@ class SpineTrackMetric(BaseMetric):
     def _load_ground_truth(self, ann_file: str, remark='') -> GroundTruth:
         with get_local_path(ann_file) as path:
             dataset = read_json(path, ann_file)
-        source = f"'{ann_file}'{remark}"
-        return self._converted(
-            ground_truth_from_coco(dataset, source, self.use_area)
-        )
+        return self._converted(dataset, f"'{ann_file}'{remark}")
 
-    def _converted(self, gts: GroundTruth) -> GroundTruth:
-        if self.gt_converter is None:
+    def _converted(self, dataset: dict, source: str) -> GroundTruth:
+        gts = ground_truth_from_coco(dataset, source, self.use_area)
+        if self.label_converter is None:
             return gts
-        keypoints = map_keypoints(gts.keypoints, **self.gt_converter)
+        count = _converted_count(self.label_converter, gts.num_keypoints)
+        keypoints = np.zeros((len(gts), count, 3))
+        for of, to in self.label_converter['mapping']:
+            keypoints[:, to] = gts.keypoints[:, of]
         return replace(gts, keypoints=keypoints)
 
-    def _check_num_keypoints(self, gts: GroundTruth) -> None:
-        expected = self.dataset_meta['num_keypoints']
+    def _check_num_keypoints(self) -> None:
+        gts, expected = self.coco, self.dataset_meta['num_keypoints']
         if gts.num_keypoints != expected:
             raise ValueError(
                 f'{gts.source} has {gts.num_keypoints} keypoints per person, '
@@ -279,9 +231,7 @@ class SpineTrackMetric(BaseMetric):
                 'another dataset, or needs a gt_converter.'
             )
 
-    def _log(
-        self, stats: dict, gts: GroundTruth, people: PredictedPeople, remarks
-    ) -> None:
+    def _log(self, stats: dict, gts: GroundTruth, dts: Detections) -> None:
         """The table, and why scores are -1 or 0 for a reason other than
         wrong positions."""
         reasons = []
@@ -291,23 +241,22 @@ class SpineTrackMetric(BaseMetric):
                     f'nobody in {gts.source} has a labelled keypoint of '
                     f"subset '{subset}', so its scores are -1."
                 )
-            elif not (people.keypoints[:, ids, 2] > 0).any():
+            elif not (dts.keypoints[:, ids, 2] > 0).any():
                 reasons.append(
                     'no prediction has a keypoint score above 0 in subset '
                     f"'{subset}', so its scores are 0."
                 )
-        if not len(people):
+        if not len(dts):
             reasons = [
                 'nothing was predicted, so every score is 0 (-1 where nobody '
                 'is labelled).'
             ]
-        for remark in [*remarks, *reasons]:
-            self._say(remark, logging.WARNING)
+        for reason in reasons:
+            self._say(reason, logging.WARNING)
         images = np.unique(gts.image_index[~gts.crowd])
-        predicted = set(people.image_ids)
-        covered = sum(gts.image_ids[i] in predicted for i in images)
+        covered = np.isin(images, dts.image_index).sum()
         self._say(
-            f'{len(people)} predictions against {gts.source}, in {covered} of '
+            f'{len(dts)} predictions against {gts.source}, in {covered} of '
             f'its {len(images)} images with people\n'
             f'{summary_table(stats, gts, self._subset_ids)}'
         )
@@ -319,9 +268,8 @@ class SpineTrackMetric(BaseMetric):
         """Names and skeleton of the keypoints after ``gt_converter``."""
         meta, count = self.dataset_meta, self.dataset_meta['num_keypoints']
         moved = {i: i for i in range(count)}
-        if self.gt_converter is not None:
-            mapping = self.gt_converter['mapping']
-            moved = {a: to for a, to in mapping if isinstance(a, int)}
+        if self.label_converter is not None:
+            moved = dict(self.label_converter['mapping'])
         names = [f'keypoint_{i}' for i in range(count)]
         for i, name in meta.get('keypoint_id2name', {}).items():
             if i in moved:
@@ -330,28 +278,46 @@ class SpineTrackMetric(BaseMetric):
         links = [link for link in links if set(link) <= set(moved)]
         return dict(names=names, links=[(moved[a], moved[b]) for a, b in links])
 
-    def _write(self, people: PredictedPeople, scores: np.ndarray) -> None:
-        """COCO result file; without boxes, as published, for a reader would
-        take the size of a person from them."""
-        path = f'{self.outfile_prefix}.keypoints.json'
-        columns = dict(
-            image_id=people.image_ids,
-            category_id=people.category_ids.tolist(),
-            keypoints=people.keypoints.reshape(len(people), -1).tolist(),
-            score=scores.tolist(),
-        )
-        dump([dict(zip(columns, row)) for row in zip(*columns.values())], path)
-        self._say(f"wrote {len(people)} predictions to '{path}'.")
 
+def _converted_count(converter: Optional[dict], count: int) -> int:
+    """How many keypoints a converter makes of ``count``.
 
-def _converter(config: Optional[dict]) -> Optional[dict]:
-    """Arguments of :func:`map_keypoints`; a ``type`` is of no use here."""
-    if config is None:
-        return None
-    missing = {'num_keypoints', 'mapping'} - set(config)
+    Raises:
+        ValueError: It is incomplete, or has ids that do not exist.
+    """
+    if converter is None:
+        return count
+    missing = {'num_keypoints', 'mapping'} - set(converter)
     if missing:
         raise ValueError(f'A converter lacks {sorted(missing)}.')
-    return {key: config[key] for key in ('num_keypoints', 'mapping')}
+    targets = converter['num_keypoints']
+    for pair in converter['mapping']:
+        if not all(0 <= i < n for i, n in zip(pair, (count, targets))):
+            raise ValueError(
+                f'The mapping {tuple(pair)} does not fit {count} source '
+                f'keypoints and {targets} target keypoints.'
+            )
+    return targets
+
+
+def _merge_annotations(annotations: Sequence[dict]) -> dict:
+    """COCO annotations of what the samples carried; a repeated person counts
+    once.
+
+    Raises:
+        ValueError: One annotation id stands for two people.
+    """
+    people = {}
+    for sample in annotations:
+        for person in filter(None, sample['raw_ann_info']):
+            if people.setdefault(person['id'], person) != person:
+                raise ValueError(
+                    f'Annotation id {person["id"]} stands for two people in '
+                    f'{OF_SAMPLES}: combined datasets need ids that do not '
+                    'clash.'
+                )
+    images = [dict(id=sample['img_id']) for sample in annotations]
+    return dict(images=images, annotations=list(people.values()))
 
 
 def _subset_ids(subsets: dict, meta: dict) -> Dict[str, Tuple[int, ...]]:
@@ -360,7 +326,7 @@ def _subset_ids(subsets: dict, meta: dict) -> Dict[str, Tuple[int, ...]]:
     ids = {i: i for i in range(count)} | meta.get('keypoint_name2id', {})
     for subset, members in subsets.items():
         unknown = [m for m in members if m not in ids]
-        if unknown:
+        if unknown or not len(members):
             names = ', '.join(meta.get('keypoint_name2id', ()))
             raise ValueError(
                 f"Subset '{subset}' asks for keypoints {unknown}, but the "

@@ -58,7 +58,7 @@ PEOPLE = dataset(*labelled([standing()]))
     'people, message',
     [
         ({}, 'should be a list of dictionaries'),
-        ([dict(image_id=0, score=1)], "no 'keypoints'"),
+        ([dict(image_id=0, score=1)], "lacks 'keypoints'"),
         (
             [dict(image_id=0, score=1, keypoints=[1, 2, 2] * 17)],
             '17 keypoints per person, but .* has 37',
