@@ -33,6 +33,8 @@ STAT_NAMES = tuple(
     for kind in ('AP', 'AR')
     for which in ('', ' .5', ' .75', ' (M)', ' (L)')
 )
+# So many detections of an image take part, the best ones.
+MAX_PEOPLE = 20
 # Bounds memory: 8,192 pairs of 37 keypoints take 2.4 MB per array.
 PAIRS_AT_ONCE = 8192
 
@@ -125,7 +127,6 @@ def subset_curves(
     detections: Detections,
     subsets: Dict[str, Sequence[int]],
     sigmas: Sequence[float],
-    max_people: int = 20,
 ) -> Dict[str, Curves]:
     """Score the same people by each subset of their keypoints.
 
@@ -141,7 +142,6 @@ def subset_curves(
         detections (Detections): D people.
         subsets (dict): Keypoint ids by name of the subset.
         sigmas (sequence): (K, ), of all keypoints.
-        max_people (int): So many of an image take part, the best ones.
 
     Returns:
         dict[str, tuple]: For each subset, with C categories, the precision
@@ -150,15 +150,17 @@ def subset_curves(
     """
     gts, dts, sigmas = ground_truth, detections, np.asarray(sigmas, float)
     ids = [np.asarray(members) for members in subsets.values()]
-    shape = (len(ids), len(_AREAS), len(OKS_THRESHOLDS))
-    precision, recall = [], []
-    for category in np.unique(gts.category_ids):
+    categories = np.unique(gts.category_ids)
+    shape = (len(categories), len(ids), len(_AREAS), len(OKS_THRESHOLDS))
+    recall = np.full(shape, -1.0)
+    precision = np.full(shape + RECALLS.shape, -1.0)
+    for c, category in enumerate(categories):
         g = np.flatnonzero(gts.category_ids == category)
         g = g[np.argsort(gts.image_index[g], kind='stable')]
         d = np.flatnonzero(dts.category_ids == category)
         # By image, best first; of equals the earlier one.
         d = d[np.lexsort((-dts.scores[d], dts.image_index[d]))]
-        active = _taking_part(dts, d, ids, max_people)
+        active = _taking_part(dts, d, ids)
         d, active = d[active.any(axis=1)], active[active.any(axis=1)]
         labelled = _any_above_0(gts.keypoints[g], ids) & ~gts.crowd[g, None]
         ignored = ~labelled[..., None] | _outside(gts.areas[g, None])  # G, S, A
@@ -172,15 +174,12 @@ def subset_curves(
         )
         by_score = np.argsort(-dts.scores[d], kind='stable')
         num_people = (~ignored).sum(axis=0)  # S, A
-        precision.append(np.full(shape + RECALLS.shape, -1.0))
-        recall.append(np.full(shape, -1.0))
         for s, a in zip(*np.nonzero(num_people)):
             ranked = by_score[active[by_score, s]]
             hit, skipped = matched[ranked, s, a].T, unscored[ranked, s, a].T
-            precision[-1][s, a], recall[-1][s, a] = _precision_recall(
+            precision[c, s, a], recall[c, s, a] = _precision_recall(
                 hit & ~skipped, ~hit & ~skipped, num_people[s, a]
             )
-    precision, recall = np.stack(precision), np.stack(recall)
     return {
         name: (precision[:, s], recall[:, s]) for s, name in enumerate(subsets)
     }
@@ -189,15 +188,11 @@ def subset_curves(
 def summarize_curves(curves: Dict[str, Curves]) -> Dict[str, Dict[str, float]]:
     """:data:`STAT_NAMES` of each subset, 0 to 1: means over categories,
     thresholds and recalls; -1 where nobody is labelled."""
-    half, three_quarters = (
-        int(np.abs(OKS_THRESHOLDS - t).argmin()) for t in (0.5, 0.75)
-    )
     stats = {}
     for name, pair in curves.items():
         parts = []
-        for v in pair:
-            parts += [v[:, 0], v[:, 0, half], v[:, 0, three_quarters]]
-            parts += [v[:, 1], v[:, 2]]
+        for v in pair:  # the thresholds 0 and 5 are .5 and .75
+            parts += [v[:, 0], v[:, 0, 0], v[:, 0, 5], v[:, 1], v[:, 2]]
         means = (v[v > -1].mean() if (v > -1).any() else -1 for v in parts)
         stats[name] = dict(zip(STAT_NAMES, map(float, means)))
     return stats
@@ -253,13 +248,13 @@ def _outside(areas: np.ndarray) -> np.ndarray:
     return (areas[..., None] < _AREAS[:, 0]) | (areas[..., None] > _AREAS[:, 1])
 
 
-def _taking_part(dts: Detections, d, ids, max_people: int) -> np.ndarray:
+def _taking_part(dts: Detections, d, ids) -> np.ndarray:
     """(D, S) bool: scored above 0 in the subset and among the best there."""
     active = _any_above_0(dts.keypoints[d], ids)
     images = dts.image_index[d]
     starts = np.searchsorted(images, images, side='left')
     before = np.cumsum(active, axis=0) - active
-    return active & (before - before[starts] < max_people)
+    return active & (before - before[starts] < MAX_PEOPLE)
 
 
 # --- who detected whom --------------------------------------------------------

@@ -86,8 +86,6 @@ class SpineTrackMetric(CocoMetric):
             os.makedirs(report_dir, exist_ok=True)
         # Where it is None, the parent collects annotations from the samples.
         self.coco: Union[GroundTruth, bool, None] = self.format_only or None
-        if ann_file is not None and not self.format_only:
-            self.coco = self._load_ground_truth(ann_file)
 
     @property
     def dataset_meta(self) -> Optional[dict]:
@@ -96,12 +94,6 @@ class SpineTrackMetric(CocoMetric):
 
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict) -> None:
-        missing = {'sigmas', 'num_keypoints'} - set(dataset_meta)
-        if missing:
-            raise ValueError(
-                f'The dataset meta information lacks {sorted(missing)}: it '
-                'should be that of a keypoint dataset.'
-            )
         meta = dict(dataset_meta, sigmas=np.array(dataset_meta['sigmas']))
         meta['num_keypoints'] = _converted_count(
             self.label_converter, meta['num_keypoints']
@@ -116,15 +108,16 @@ class SpineTrackMetric(CocoMetric):
         self._subset_ids = _subset_ids(self.subsets, meta)
 
         if self.coco is None:
-            name = meta.get('dataset_name')
-            hub = MessageHub.get_current_instance()
-            ann_file = hub.get_info(f'{name}_ann_file', None)
-            remark = f" (the file of the dataset named '{name}'; set ann_file "
-            remark += 'if several have that name)'
+            ann_file, remark, name = self.ann_file, '', meta.get('dataset_name')
+            if ann_file is None:
+                hub = MessageHub.get_current_instance()
+                ann_file = hub.get_info(f'{name}_ann_file', None)
+                remark = f" (the file of the dataset named '{name}'; set "
+                remark += 'ann_file if several have that name)'
             if ann_file is not None:
-                self.coco = self._load_ground_truth(ann_file, remark)
-        if isinstance(self.coco, GroundTruth):
-            self._check_num_keypoints()
+                with get_local_path(ann_file) as path:
+                    dataset = read_json(path, ann_file)
+                self.coco = self._parse(dataset, f"'{ann_file}'{remark}")
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """As the parent's.
@@ -159,9 +152,7 @@ class SpineTrackMetric(CocoMetric):
         predictions, annotations = zip(*results)
         self._paths = {p['img_id']: p['img_path'] for p in predictions}
         if self.coco is None:
-            dataset = _merge_annotations(annotations)
-            self.coco = self._converted(dataset, OF_SAMPLES)
-            self._check_num_keypoints()
+            self.coco = self._parse(_merge(annotations), OF_SAMPLES)
         return super().compute_metrics(results)
 
     def results2json(self, keypoints: Dict[Any, list], **_) -> None:
@@ -207,29 +198,22 @@ class SpineTrackMetric(CocoMetric):
             metrics.update(report.values())
         return metrics
 
-    def _load_ground_truth(self, ann_file: str, remark='') -> GroundTruth:
-        with get_local_path(ann_file) as path:
-            dataset = read_json(path, ann_file)
-        return self._converted(dataset, f"'{ann_file}'{remark}")
-
-    def _converted(self, dataset: dict, source: str) -> GroundTruth:
+    def _parse(self, dataset: dict, source: str) -> GroundTruth:
         gts = ground_truth_from_coco(dataset, source, self.use_area)
+        count = _converted_count(self.label_converter, gts.num_keypoints)
+        expected = self.dataset_meta['num_keypoints']
+        if count != expected:
+            raise ValueError(
+                f'{source} has {count} keypoints per person, but {expected} '
+                'are to be scored: it is the annotation of another dataset, '
+                'or needs a gt_converter.'
+            )
         if self.label_converter is None:
             return gts
-        count = _converted_count(self.label_converter, gts.num_keypoints)
         keypoints = np.zeros((len(gts), count, 3))
         for of, to in self.label_converter['mapping']:
             keypoints[:, to] = gts.keypoints[:, of]
         return replace(gts, keypoints=keypoints)
-
-    def _check_num_keypoints(self) -> None:
-        gts, expected = self.coco, self.dataset_meta['num_keypoints']
-        if gts.num_keypoints != expected:
-            raise ValueError(
-                f'{gts.source} has {gts.num_keypoints} keypoints per person, '
-                f'but {expected} are to be scored: it is the annotation of '
-                'another dataset, or needs a gt_converter.'
-            )
 
     def _log(self, stats: dict, gts: GroundTruth, dts: Detections) -> None:
         """The table, and why scores are -1 or 0 for a reason other than
@@ -300,7 +284,7 @@ def _converted_count(converter: Optional[dict], count: int) -> int:
     return targets
 
 
-def _merge_annotations(annotations: Sequence[dict]) -> dict:
+def _merge(annotations: Sequence[dict]) -> dict:
     """COCO annotations of what the samples carried; a repeated person counts
     once.
 

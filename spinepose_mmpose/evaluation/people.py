@@ -4,7 +4,6 @@ numpy only. Letters: N people, K keypoints.
 """
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple
@@ -84,22 +83,16 @@ def read_json(path: str, name: str = '') -> Any:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is not JSON, its end is missing, or it is nested more
-            deeply than anything of use.
+        ValueError: It is not JSON, or its end is missing.
     """
-    name = name or path
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f'no such JSON file: {name}')
     content = Path(path).read_bytes()
     try:
         return json.loads(content)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(
-            f'{name} is no complete JSON, it may be cut off '
+            f'{name or path} is no complete JSON, it may be cut off '
             f'({len(content)} bytes): {error}'
         ) from None
-    except RecursionError:
-        raise ValueError(f'{name} is nested too deeply') from None
 
 
 def ground_truth_from_coco(
