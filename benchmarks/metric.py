@@ -26,9 +26,9 @@ from spinepose_mmpose.evaluation.coco import (
 from spinepose_mmpose.evaluation.people import (
     detections_from_coco,
     ground_truth_from_coco,
-    read_json,
 )
 from spinepose_mmpose.metainfo import NUM_KEYPOINTS, SIGMAS, SUBSETS
+from spinepose_mmpose.utils import read_json
 
 import numpy as np
 from measuring import memory_mib

@@ -184,6 +184,23 @@ def write_text(path: str, text: str) -> None:
         file.write(text)
 
 
+def read_json(path, name: str = ''):
+    """Content of a JSON file, which messages call by its path or ``name``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is not JSON, or its end is missing.
+    """
+    content = Path(path).read_bytes()
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f'{name or path} is no complete JSON, it may be cut off '
+            f'({len(content)} bytes): {error}'
+        ) from None
+
+
 def refuse_existing(path, overwrite: bool) -> None:
     """
     Raises:

@@ -184,3 +184,15 @@ def test_what_others_are_writing_is_left_alone(tmp_path, monkeypatch):
     monkeypatch.setattr('os.kill', kill)
     utils.sweep(str(tmp_path))
     assert sorted(os.listdir(tmp_path)) == sorted(['a.jpg', names[1], names[2]])
+
+
+def test_unreadable_files(tmp_path):
+    file = tmp_path / 'people.json'
+    with pytest.raises(FileNotFoundError, match='people.json'):
+        utils.read_json(str(file))
+    file.write_text(json.dumps(dict(images=[]))[:-3])
+    with pytest.raises(ValueError, match='people.json.*may be cut off'):
+        utils.read_json(str(file))
+    file.write_bytes(b'\xff\xd8\xff\xe0 an image')
+    with pytest.raises(ValueError, match='remote.json.*no complete JSON'):
+        utils.read_json(str(file), 'remote.json')

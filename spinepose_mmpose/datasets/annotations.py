@@ -10,7 +10,7 @@ from spinepose_mmpose.metainfo import NUM_KEYPOINTS
 
 import numpy as np
 
-from ..evaluation.people import read_json
+from ..utils import read_json
 
 # The values of COCO's visibility flag.
 VISIBILITIES = (0, 1, 2)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from spinepose_mmpose.metainfo import SUBSETS
+from spinepose_mmpose.utils import read_json
 
 import numpy as np
 from mmengine.fileio import dump, get_local_path
@@ -20,11 +21,8 @@ from .people import (
     GroundTruth,
     detections_from_coco,
     ground_truth_from_coco,
-    read_json,
 )
 from .report import ReportOptions, build_report, write_report
-
-OF_SAMPLES = "the samples' raw_ann_info"
 
 
 @METRICS.register_module()
@@ -94,19 +92,22 @@ class SpineTrackMetric(CocoMetric):
 
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict) -> None:
-        meta = dict(dataset_meta, sigmas=np.array(dataset_meta['sigmas']))
-        meta['num_keypoints'] = _converted_count(
-            self.label_converter, meta['num_keypoints']
-        )
+        sigmas = np.array(dataset_meta['sigmas'])
+        count = _converted_count(self.label_converter, len(sigmas))
+        moved = {i: i for i in range(count)}
         if self.label_converter is not None:
-            meta['sigmas'] = transform_sigmas(
-                meta['sigmas'],
-                meta['num_keypoints'],
-                self.label_converter['mapping'],
-            )
+            moved = dict(self.label_converter['mapping'])
+            sigmas = transform_sigmas(sigmas, count, list(moved.items()))
+        meta = dict(dataset_meta, sigmas=sigmas, num_keypoints=count)
         self._dataset_meta = meta
-        self._subset_ids = _subset_ids(self.subsets, meta)
-
+        self._names = [f'keypoint_{i}' for i in range(count)]
+        for name, i in meta.get('keypoint_name2id', {}).items():
+            if i in moved:
+                self._names[moved[i]] = name
+        links = meta.get('skeleton_links', ())
+        links = [link for link in links if set(link) <= set(moved)]
+        self._links = [(moved[a], moved[b]) for a, b in links]
+        self._subset_ids = _subset_ids(self.subsets, self._names)
         if self.coco is None:
             ann_file, remark, name = self.ann_file, '', meta.get('dataset_name')
             if ann_file is None:
@@ -152,7 +153,8 @@ class SpineTrackMetric(CocoMetric):
         predictions, annotations = zip(*results)
         self._paths = {p['img_id']: p['img_path'] for p in predictions}
         if self.coco is None:
-            self.coco = self._parse(_merge(annotations), OF_SAMPLES)
+            source = "the samples' raw_ann_info"
+            self.coco = self._parse(_merge(annotations), source)
         return super().compute_metrics(results)
 
     def results2json(self, keypoints: Dict[Any, list], **_) -> None:
@@ -188,10 +190,11 @@ class SpineTrackMetric(CocoMetric):
                 gts,
                 dts,
                 sigmas,
-                subsets=self._subset_ids,
-                curves=curves,
-                options=self.report_options,
-                **self._names_and_links(),
+                self._names,
+                self._subset_ids,
+                curves,
+                self.report_options,
+                self._links,
             )
             files = write_report(self.report_dir, report, self._paths)
             self._say(f"wrote {', '.join(files)} to '{self.report_dir}'.")
@@ -248,20 +251,6 @@ class SpineTrackMetric(CocoMetric):
     def _say(self, message: str, level: int = logging.INFO) -> None:
         print_log(f'{type(self).__name__}: {message}', 'current', level)
 
-    def _names_and_links(self) -> Dict[str, list]:
-        """Names and skeleton of the keypoints after ``gt_converter``."""
-        meta, count = self.dataset_meta, self.dataset_meta['num_keypoints']
-        moved = {i: i for i in range(count)}
-        if self.label_converter is not None:
-            moved = dict(self.label_converter['mapping'])
-        names = [f'keypoint_{i}' for i in range(count)]
-        for i, name in meta.get('keypoint_id2name', {}).items():
-            if i in moved:
-                names[moved[i]] = name
-        links = meta.get('skeleton_links', ())
-        links = [link for link in links if set(link) <= set(moved)]
-        return dict(names=names, links=[(moved[a], moved[b]) for a, b in links])
-
 
 def _converted_count(converter: Optional[dict], count: int) -> int:
     """How many keypoints a converter makes of ``count``.
@@ -296,26 +285,24 @@ def _merge(annotations: Sequence[dict]) -> dict:
         for person in filter(None, sample['raw_ann_info']):
             if people.setdefault(person['id'], person) != person:
                 raise ValueError(
-                    f'Annotation id {person["id"]} stands for two people in '
-                    f'{OF_SAMPLES}: combined datasets need ids that do not '
-                    'clash.'
+                    f'Annotation id {person["id"]} stands for two people: '
+                    'combined datasets need ids that do not clash.'
                 )
     images = [dict(id=sample['img_id']) for sample in annotations]
     return dict(images=images, annotations=list(people.values()))
 
 
-def _subset_ids(subsets: dict, meta: dict) -> Dict[str, Tuple[int, ...]]:
-    """Keypoint ids of the subsets in a dataset."""
-    count = meta['num_keypoints']
-    ids = {i: i for i in range(count)} | meta.get('keypoint_name2id', {})
+def _subset_ids(subsets: dict, names: List[str]) -> Dict[str, Tuple[int, ...]]:
+    """Keypoint ids of the subsets in a dataset with these keypoints."""
+    ids = {i: i for i in range(len(names))}
+    ids.update((name, i) for i, name in enumerate(names))
     for subset, members in subsets.items():
         unknown = [m for m in members if m not in ids]
         if unknown or not len(members):
-            names = ', '.join(meta.get('keypoint_name2id', ()))
             raise ValueError(
                 f"Subset '{subset}' asks for keypoints {unknown}, but the "
-                f'dataset has {count}, {names or "without names"}: give '
-                'subsets that fit it.'
+                f'dataset has {len(names)}, {", ".join(names)}: give subsets '
+                'that fit it.'
             )
     return {
         subset: tuple(ids[m] for m in members)

@@ -3,9 +3,7 @@
 numpy only. Letters: N people, K keypoints.
 """
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -76,23 +74,6 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.scores)
-
-
-def read_json(path: str, name: str = '') -> Any:
-    """Content of a JSON file, which messages call by its path or ``name``.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is not JSON, or its end is missing.
-    """
-    content = Path(path).read_bytes()
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f'{name or path} is no complete JSON, it may be cut off '
-            f'({len(content)} bytes): {error}'
-        ) from None
 
 
 def ground_truth_from_coco(

@@ -155,23 +155,24 @@ def test_nothing_of_the_caller_is_modified():
 
 
 def test_converters_and_own_subsets():
-    # Ours has the keypoints reversed; both sides are turned around.
-    mapping = [(36 - i, i) for i in range(37)]
+    # The dataset and the model have every keypoint five places later.
+    mapping = [((i + 5) % 37, i) for i in range(37)]
     converter = dict(
         type='KeypointConverter', num_keypoints=37, mapping=mapping
     )
     meta = dataset_meta(
-        sigmas=dataset_meta()['sigmas'][::-1], keypoint_name2id=dict(tip=3)
+        sigmas=np.roll(dataset_meta()['sigmas'], 5),
+        keypoint_name2id=dict(tip=24),
     )
     dataset = golden('gt')
     for person in dataset['annotations']:
-        points = np.reshape(person['keypoints'], (37, 3))[::-1]
+        points = np.roll(np.reshape(person['keypoints'], (37, 3)), 5, 0)
         person['keypoints'] = points.reshape(-1).tolist()
     samples = golden_samples()
     for sample in samples:
         for name, values in sample['pred_instances'].items():
             if name != 'bboxes':
-                sample['pred_instances'][name] = values[:, ::-1]
+                sample['pred_instances'][name] = np.roll(values, 5, 1)
         sample['raw_ann_info'] = [
             p
             for p in dataset['annotations']
@@ -189,10 +190,11 @@ def test_converters_and_own_subsets():
         meta,
         gt_converter=converter,
         pred_converter=converter,
-        subsets=dict(body=range(17), point=['tip']),
+        subsets=dict(body=range(17), point=['tip'], same=[19]),
         prefix='mine',
     )
-    assert len(result) == 20
+    assert len(result) == 30
+    assert result['mine/point_AR'] == result['mine/same_AR'] > 0
     assert result['mine/body_AP'] == pytest.approx(
         golden('expected')['default']['spinetrack/body_AP'], abs=1e-9
     )

@@ -1,10 +1,8 @@
 import copy
-import json
 
 from spinepose_mmpose.evaluation.people import (
     detections_from_coco,
     ground_truth_from_coco,
-    read_json,
 )
 
 import numpy as np
@@ -111,15 +109,3 @@ def test_no_results():
     dts = detections_from_coco([], ground_truth_from_coco(DATASET))
     assert len(dts) == 0 and dts.keypoints.shape == (0, 2, 3)
     assert dts.image_index.dtype == np.int64
-
-
-def test_unreadable_files(tmp_path):
-    file = tmp_path / 'people.json'
-    with pytest.raises(FileNotFoundError, match='people.json'):
-        read_json(str(file))
-    file.write_text(json.dumps(DATASET)[:-30])
-    with pytest.raises(ValueError, match='people.json.*may be cut off'):
-        read_json(str(file))
-    file.write_bytes(b'\xff\xd8\xff\xe0 an image')
-    with pytest.raises(ValueError, match='remote.json.*no complete JSON'):
-        read_json(str(file), 'remote.json')

@@ -26,13 +26,13 @@ from spinepose_mmpose.evaluation.keypoint_errors import (
 from spinepose_mmpose.evaluation.people import (
     detections_from_coco,
     ground_truth_from_coco,
-    read_json,
 )
 from spinepose_mmpose.metainfo import BONES, KEYPOINT_IDS, SIGMAS, SPINE_CHAIN
 from spinepose_mmpose.utils import (
     config_file,
     one_sentence,
     plain_config,
+    read_json,
     write_text,
 )
 

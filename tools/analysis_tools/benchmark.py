@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import List, Optional
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
-from spinepose_mmpose.evaluation.people import read_json
 from spinepose_mmpose.evaluation.published import (
     CONFIG,
     METHOD_NAMES,
@@ -34,6 +33,7 @@ from spinepose_mmpose.utils import (
     content_root,
     one_sentence,
     quietly,
+    read_json,
     write_text,
 )
 

@@ -19,7 +19,6 @@ from spinepose_mmpose.evaluation.coco import (
 from spinepose_mmpose.evaluation.people import (
     detections_from_coco,
     ground_truth_from_coco,
-    read_json,
 )
 from spinepose_mmpose.evaluation.report import build_report, write_report
 from spinepose_mmpose.metainfo import (
@@ -30,7 +29,7 @@ from spinepose_mmpose.metainfo import (
     SIGMAS,
     SUBSETS,
 )
-from spinepose_mmpose.utils import one_sentence, write_text
+from spinepose_mmpose.utils import one_sentence, read_json, write_text
 
 
 def parse_args():

@@ -8,10 +8,9 @@ import argparse
 import json
 from pathlib import Path
 
-from spinepose_mmpose.evaluation.people import read_json
 from spinepose_mmpose.inference import SpinePoseEstimator
 from spinepose_mmpose.inference.formats import score_value, triplets
-from spinepose_mmpose.utils import one_sentence, write_text
+from spinepose_mmpose.utils import one_sentence, read_json, write_text
 
 from tqdm import tqdm
 
