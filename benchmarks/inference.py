@@ -23,7 +23,6 @@ from pathlib import Path
 
 import spinepose_mmpose
 from spinepose_mmpose.inference import (
-    DrawStyle,
     OneEuroSmoother,
     SpinePoseEstimator,
     Tracker,
@@ -257,9 +256,8 @@ def our_way(estimator, det_interval: int):
         if not drawn:
             return sum(len(step.result.people) for step in steps)
         people, writer = 0, None
-        style = DrawStyle(ids=False)
         overlays = (
-            (draw_people(image, result.people, style=style), result)
+            (draw_people(image, result.people, ids=False), result)
             for image, result, _ in steps
         )
         with closing(ahead(overlays, 2)) as overlays:

@@ -15,7 +15,6 @@ if importlib.util.find_spec('cv2') is None:
 
 _EXPORTS = {
     'Detector': 'detectors',
-    'DrawStyle': 'draw',
     'FrameResult': 'results',
     'Lifter': 'lifting',
     'Lifting': 'lifting',

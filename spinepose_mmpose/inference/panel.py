@@ -1,12 +1,12 @@
 """People in 3D beside an image: from the camera and from the side."""
 
+from dataclasses import replace
 from typing import Sequence
 
 import cv2
 import numpy as np
 
-from ..metainfo import SKELETON, SPINE_CHAIN
-from .draw import SPINE
+from .draw import FONT, SMOOTH, draw_people
 from .results import Person
 
 GROUND, GRID, PAPER, INK = (200, 200, 200), (232, 232, 232), 250, (90, 90, 90)
@@ -31,7 +31,7 @@ def beside_panel(
     width = max(160, height // 2) // 2 * 2  # even, for video encoders
     panel = np.full((height, width, 3), PAPER, np.uint8)
     shown = [
-        (person, np.float64(person.keypoints_3d))
+        person
         for person in people
         if person.keypoints_3d is not None
         and np.isfinite(person.keypoints_3d).all()
@@ -39,43 +39,30 @@ def beside_panel(
     half = height // 2
     for row, (name, axis, sign) in enumerate(VIEWS):
         view = panel[row * half : row * half + half]
-        _draw_view(view, shown, axis, sign, in_world)
-        cv2.putText(
-            view, name, (8, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.45, INK, 1,
-            cv2.LINE_AA,
-        )  # fmt: skip
+        view[:] = _view(view, shown, axis, sign, in_world)
+        cv2.putText(view, name, (8, 18), FONT, 0.45, INK, 1, SMOOTH)
     cv2.line(panel, (0, half), (width, half), INK, 1)
     return np.hstack([image, panel])
 
 
-def _draw_view(view, shown, axis, sign, in_world) -> None:
+def _view(view, people, axis: int, sign: float, in_world: bool) -> np.ndarray:
     height, width = view.shape[:2]
     scale = height / REACH
     middle, bottom = 0.0, -BELOW
-    if shown:
-        person, points = shown[0]
-        root = points[person.names.index('hip')]
+    if people:
+        root = people[0].keypoints_3d[people[0].names.index('hip')]
         middle = root[axis]
         if not in_world:
             bottom = -root[1] - REACH / 2
-
-    def pixels(points):
-        across = sign * (points[..., axis] - middle) * scale + width / 2
-        up = points[..., 1] if in_world else -points[..., 1]
-        return np.stack([across, height - (up - bottom) * scale], -1)
-
     for metres in np.arange(np.ceil(bottom * 2) / 2, bottom + REACH, 0.5):
         y = round(height - (metres - bottom) * scale)
-        is_ground = in_world and metres == 0
-        cv2.line(view, (0, y), (width, y), GROUND if is_ground else GRID,
-                 2 if is_ground else 1)  # fmt: skip
-    line = max(1, round(height / 220))
-    for person, points in shown:
-        flat = np.clip(np.round(pixels(points)), -9999, 9999).astype(int)
-        at = dict(zip(person.names, flat))
-        for (a, b), rgb in SKELETON:
-            if a in at and b in at:
-                cv2.line(view, at[a], at[b], rgb[::-1], line, cv2.LINE_AA)
-        spine = np.array([at[name] for name in SPINE_CHAIN])
-        for color, width in ((INK, 4 * line), (SPINE[::-1], 2 * line)):
-            cv2.polylines(view, [spine], False, color, width, cv2.LINE_AA)
+        color, line = (GROUND, 2) if in_world and metres == 0 else (GRID, 1)
+        cv2.line(view, (0, y), (width, y), color, line)
+    drawn = []
+    for person in people:
+        points = np.float64(person.keypoints_3d)
+        up = points[:, 1] if in_world else -points[:, 1]
+        flat = np.stack([sign * (points[:, axis] - middle), bottom - up], 1)
+        flat = flat * scale + (width / 2, height)
+        drawn.append(replace(person, keypoints=flat, bbox=np.full(4, np.nan)))
+    return draw_people(view, drawn, ids=False, score_threshold=-np.inf)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from .boxes import BoxFile
-from .draw import DrawStyle, draw_people
+from .draw import draw_people
 from .formats import Frames, Header, rounded_result
 from .images import write_image
 from .jobs import Job
@@ -140,7 +140,8 @@ class Run:
 def drawing(settings: Settings) -> Callable:
     """From an image, which may be drawn upon, and its result to the drawing."""
     is_plain = settings.draw == 'skeleton'
-    style = DrawStyle(
+    style = dict(
+        spine_only=settings.spine_only,
         labels=settings.labels,
         ids=settings.ids,
         boxes=settings.draw_boxes,
@@ -149,9 +150,7 @@ def drawing(settings: Settings) -> Callable:
     )
 
     def draw(image, result):
-        drawn = draw_people(
-            image, result.people, spine_only=settings.spine_only, style=style
-        )
+        drawn = draw_people(image, result.people, **style)
         if settings.draw == 'side-by-side':
             drawn = np.hstack([image, drawn])
         if settings.enable_lifting and settings.show_lifting_panel:

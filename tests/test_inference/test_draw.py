@@ -7,7 +7,6 @@ from spinepose_mmpose.inference.draw import (
     RIGHT,
     SPINE,
     TEXT,
-    DrawStyle,
     _sized,
     class_color,
     draw_people,
@@ -172,8 +171,9 @@ def test_ids_and_boxes():
 
 @pytest.mark.parametrize('size', [(1, 1), (1, 50), (7, 3), (33, 65)])
 def test_tiny_images(size):
-    style = DrawStyle(labels=True, boxes=True)
-    image = draw_people(blank(*size), [somebody(*size)], style=style)
+    image = draw_people(
+        blank(*size), [somebody(*size)], labels=True, boxes=True
+    )
     assert image.shape == (size[1], size[0], 3) and image.dtype == np.uint8
 
 
@@ -218,7 +218,7 @@ def test_other_images():
         with pytest.raises(ValueError, match='should be uint8 of shape'):
             draw_people(wrong, [])
     with pytest.raises(ValueError, match=r"'black', 'white'\], but is 'red'"):
-        DrawStyle(background='red')
+        draw_people(blank(), [], background='red')
 
 
 # --- colours, curves and places -----------------------------------------------
