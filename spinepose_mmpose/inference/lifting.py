@@ -52,8 +52,7 @@ class Lifter:
 
     Args:
         model (str | Path): a name of the model table, or an ONNX file.
-        device (str): see :class:`.OnnxSession`.
-        threads (int, optional): of the CPU.
+        device, threads: see :class:`.OnnxSession`.
         progress (bool): show the progress of a download.
 
     Raises:
@@ -149,7 +148,6 @@ class Lifting:
             of a clip and 30 of a stream if None.
         smoothing (bool): calm each bone's direction and keep its length.
         cutoff, order: of the filter of a clip, see :func:`.smooth_tracks`.
-        seen (float): lowest score of a point that the network gets.
 
     Raises:
         ValueError: a setting is out of its range.
@@ -167,19 +165,15 @@ class Lifting:
     smoothing: bool = True
     cutoff: float = Settings.cutoff
     order: int = Settings.order
-    seen: float = SEEN
 
     def __post_init__(self):
-        height, frames = self.primary_subject_height, self.warmup_frames
-        if not 0.3 <= height <= 2.8:
-            raise ValueError(
-                'primary_subject_height should be 0.3 to 2.8 metres, but is '
-                f'{height}'
-            )
-        if frames is not None and frames < 1:
-            raise ValueError(
-                f'warmup_frames should be 1 or more, but is {frames}'
-            )
+        Settings(  # raises what is out of range
+            enable_lifting=True,
+            primary_subject_height=self.primary_subject_height,
+            warmup_frames=self.warmup_frames,
+            cutoff=self.cutoff,
+            order=self.order,
+        )
         if self.camera_field_of_view is not None:
             intrinsics_of_view((1, 1), self.camera_field_of_view)
         if not callable(self.lifter):
@@ -233,7 +227,7 @@ class Lifting:
             return Lifted(result, empty[..., :2], empty[..., 0], empty)
         camera = self.camera_of(result.size, photograph)
         keypoints, scores = np.float64(result.keypoints), result.scores
-        seen = (scores >= self.seen) & np.isfinite(keypoints).all(-1)
+        seen = (scores >= SEEN) & np.isfinite(keypoints).all(-1)
         rays = camera.rays(np.nan_to_num(keypoints), seen)
         points = self.lifter(rays)
         return Lifted(result, rays, np.where(seen, scores, 0.0), points)

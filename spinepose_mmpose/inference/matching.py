@@ -35,14 +35,14 @@ class Track:
         seen (np.ndarray): (K,) bool, keypoints to rely on.
         time (float): seconds, of the last measurement.
         score (float): of the box when a detector saw the person last.
-        detected (float): seconds, when that was.
+        id (int, optional): None until it is certain that somebody is there.
+        hits (int): detections and sure poses so far.
+        misses (int): frames since the last measurement.
+        detected (float): seconds, when a detector saw the person last.
         velocity (np.ndarray): (K, 2) pixels per second.
         weight (np.ndarray): (K,), how much of the memory is filled, 0 to 1.
         body_velocity (np.ndarray): (2,) pixels per second.
         body_weight (float): as ``weight``.
-        id (int, optional): None until it is certain that somebody is there.
-        hits (int): detections and sure poses so far.
-        misses (int): frames since the last measurement.
     """
 
     points: np.ndarray
@@ -50,29 +50,21 @@ class Track:
     seen: np.ndarray
     time: float
     score: float
-    detected: float
-    velocity: np.ndarray
-    weight: np.ndarray
-    body_velocity: np.ndarray
-    body_weight: float = 0.0
     id: Optional[int] = None
     hits: int = 1
     misses: int = 0
+    detected: Optional[float] = None
+    velocity: Optional[np.ndarray] = None
+    weight: Optional[np.ndarray] = None
+    body_velocity: Optional[np.ndarray] = None
+    body_weight: float = 0.0
 
-    @classmethod
-    def start(cls, points, box, seen, time: float, score: float) -> 'Track':
-        """Somebody new, at rest; see the attributes."""
-        return cls(
-            points,
-            box,
-            seen,
-            time,
-            score,
-            detected=time,
-            velocity=np.zeros_like(points),
-            weight=np.zeros(len(points)),
-            body_velocity=np.zeros(2),
-        )
+    def __post_init__(self):
+        if self.detected is None:  # somebody new, at rest
+            self.detected = self.time
+            self.velocity = np.zeros_like(self.points)
+            self.weight = np.zeros(len(self.points))
+            self.body_velocity = np.zeros(2)
 
     @property
     def current(self) -> bool:
@@ -98,14 +90,8 @@ class Track:
         return self.box + np.tile(self.body_velocity, 2) * dt
 
     def measure(self, new: 'Track', detected: bool) -> None:
-        """Go on where somebody new turned out to be this person.
-
-        Keypoints that are not seen are predicted.
-
-        Args:
-            new (Track): the person in the present frame, at rest.
-            detected (bool): whether a detector found the person.
-        """
+        """Go on where somebody new turned out to be this person, ``detected``
+        or not; keypoints that are not seen are predicted."""
         dt = new.time - self.time
         expected = self.predict_points(new.time)
         both = new.seen & self.seen  # a velocity needs two positions
@@ -141,13 +127,9 @@ class Track:
             self.hits += 1
 
     def body_step(self, new: 'Track', common: np.ndarray):
-        """How somebody new differs from the motion of the body so far.
-
-        Returns:
-            tuple: over the ``common`` keypoints, (K,) bool: (2,) pixels,
-            measured minus expected; (2,) pixels per second by which the body's
-            velocity is going to change.
-        """
+        """How the ``common`` keypoints, (K,) bool, differ from the motion of
+        the body so far: (2,) pixels, measured minus expected, and (2,) pixels
+        per second by which the body's velocity is going to change."""
         dt = new.time - self.time
         moved = np.median((new.points - self.points)[common], axis=0)
         error = moved - self.body_velocity * dt
@@ -221,21 +203,13 @@ def pose_oks(
     sigmas: np.ndarray,
     drift: np.ndarray = 0.0,
 ) -> np.ndarray:
-    """OKS of A poses with B poses over the keypoints that both show.
+    """OKS (A, B) of (A, K, 2) with (B, K, 2) poses over their ``common``
+    keypoints (A, B, K); 0 without any.
 
     ``exp(-d^2 / (2 s^2 ((2 sigma)^2 + drift^2)))``, averaged: with drift 0 the
-    OKS of COCO, s^2 the area of the outline. Drift widens it for a pose that
+    OKS of COCO, s^2 the area of the outline, from ``areas`` (A, B) of the
+    boxes. ``drift`` (A, 1), in roots of that area, widens it for a pose that
     was predicted from long ago.
-
-    Args:
-        a, b (np.ndarray): (A, K, 2) and (B, K, 2), [x, y] in pixels.
-        common (np.ndarray): (A, B, K) bool, keypoints to compare.
-        areas (np.ndarray): (A, B) square pixels of the boxes.
-        sigmas (np.ndarray): (K,).
-        drift (np.ndarray): (A, 1), in square roots of the outline's area.
-
-    Returns:
-        np.ndarray: (A, B), 0 to 1; 0 without a common keypoint.
     """
     distance = ((a[:, None] - b[None]) ** 2).sum(axis=3)  # A, B, K
     width = (2 * sigmas) ** 2 + np.square(drift)[..., None]
@@ -281,22 +255,12 @@ def unique_people(
     sigmas: np.ndarray,
     threshold: float,
 ) -> List[int]:
-    """Rows without second poses of the same person, ascending.
+    """Rows of (N, K, 2) poses without second ones of a person, ascending.
 
     Two poses are of one person if the OKS over their common keypoints, taken
     with the smaller area, reaches the threshold. The more confident one
     stays; of equals the earlier.
-
-    Args:
-        poses (np.ndarray): (N, K, 2), [x, y] in pixels.
-        seen (np.ndarray): (N, K) bool, keypoints to rely on.
-        boxes (np.ndarray): (N, 4), [x1, y1, x2, y2] in pixels.
-        confidences (Sequence): N numbers.
-        sigmas (np.ndarray): (K,).
-        threshold (float): of the OKS.
     """
-    if len(poses) < 2:
-        return list(range(len(poses)))
     common = seen[:, None] & seen[None]
     areas = box_areas(pose_bounds(poses, seen, boxes))
     areas = np.minimum(areas, box_areas(boxes))

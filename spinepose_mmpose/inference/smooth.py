@@ -5,6 +5,7 @@ space: that would flatten the spine's curves, which are what is measured.
 """
 
 import math
+import warnings
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Dict, List, Sequence, Tuple
@@ -15,7 +16,6 @@ from ..metainfo import SPINE_CHAIN
 from .results import FrameResult, Person
 from .settings import Settings
 
-STATE_VERSION = 2
 # Live: cutoff in Hz of the speed; keypoint scores from here on are trusted in
 # full, lower ones in proportion; seconds after which a person starts anew.
 SPEED_CUTOFF, TRUST_SCORE, LIVE_GAP = 2.0, 0.3, 0.5
@@ -132,16 +132,10 @@ class OneEuroSmoother:
             }
             for identity, one in self._filters.items()
         }
-        return dict(version=STATE_VERSION, filters=list(filters.items()))
+        return dict(filters=list(filters.items()))
 
     def load_state(self, state: Dict[str, Any]) -> None:
-        """Go on where another smoother with the same settings was; ValueError
-        if it is no state of this version."""
-        if state.get('version') != STATE_VERSION:
-            raise ValueError(
-                f"the smoother's state should be of version {STATE_VERSION}, "
-                f'but is of version {state.get("version")!r}'
-            )
+        """Go on where another smoother with the same settings was."""
         self._filters = {
             int(identity): _Filter(
                 **{k: np.array(v, np.float64)[()] for k, v in one.items()}
@@ -151,7 +145,7 @@ class OneEuroSmoother:
 
     def _smooth(self, person: Person, time: float) -> np.ndarray:
         points = np.asarray(person.keypoints, dtype=np.float64)
-        size = _size_of(person)
+        size = max(_body_size(person.bbox[None]), 1.0)
         one = self._filters.get(person.track_id)
         if one is None or len(one.smooth) != len(points) + 1:
             rows = np.vstack([points, np.zeros(2)])
@@ -222,12 +216,6 @@ def _measured_steps(
 
 def _mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return (weights[:, None] * values).sum(axis=0) / max(weights.sum(), 1e-12)
-
-
-def _size_of(person: Person) -> float:
-    x1, y1, x2, y2 = map(float, person.bbox)
-    area = max(x2 - x1, 0.0) * max(y2 - y1, 0.0)
-    return math.sqrt(area) if math.isfinite(area) and area > 1 else 1.0
 
 
 def smooth_tracks(
@@ -307,8 +295,8 @@ def segments_by_identity(frames) -> List[List[Tuple[int, int]]]:
 
 def _body_size(boxes: np.ndarray) -> float:
     """Square root of the usual area of boxes (N, 4); 0 without a good one."""
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0).astype(np.float64)
-    areas = sides.prod(axis=1)
+    boxes = np.float64(boxes)
+    areas = np.maximum(boxes[:, 2:] - boxes[:, :2], 0).prod(axis=1)
     areas = areas[np.isfinite(areas)]
     return float(np.sqrt(np.median(areas))) if len(areas) else 0.0
 
@@ -347,71 +335,37 @@ def smooth_segment(
 
 
 def hampel_outliers(
-    values: np.ndarray,
-    half_window: int,
-    num_sigmas: float = 3.0,
-    least: float = 0.0,
+    values: np.ndarray, half: int, num_sigmas: float = 3.0, least: float = 0.0
 ) -> np.ndarray:
     """Where values (T, ...), one series per column, are too far from the
-    median of their surroundings, (T, ...) bool.
+    median of the ``half`` samples before and after, (T, ...) bool.
 
     ``|x - median| > max(num_sigmas 1.4826 MAD, least)`` over the window; at the
     ends the window is cut off. NaN is neither used nor an outlier. Hampel,
     The Influence Curve and Its Role in Robust Estimation, 1974; as a moving
     window, Pearson, 2002.
-
-    Args:
-        half_window (int): samples before and after.
-        num_sigmas (float): 3 leaves 99.7 % of normal noise alone.
-
-    Raises:
-        ValueError: the window holds fewer than three samples.
     """
-    if half_window < 1:
-        raise ValueError(
-            f'half_window should be 1 or more samples, but is {half_window}'
-        )
-    values = np.asarray(values, dtype=np.float64)
-    if not len(values):
-        return np.zeros(values.shape, dtype=bool)
-    edge = [(half_window, half_window)] + [(0, 0)] * (values.ndim - 1)
+    edge = [(half, half)] + [(0, 0)] * (values.ndim - 1)
     padded = np.pad(values, edge, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(
-        padded, 2 * half_window + 1, axis=0
+        padded, 2 * half + 1, axis=0
     )  # T, ..., W
-    median = _median(windows)
-    spread = MAD_TO_SIGMA * _median(np.abs(windows - median[..., None]))
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', 'All-NaN slice')
+        median = np.nanmedian(windows, axis=-1)
+        spread = np.nanmedian(np.abs(windows - median[..., None]), axis=-1)
     # A comparison with NaN is false.
-    return np.abs(values - median) > np.maximum(num_sigmas * spread, least)
-
-
-def _median(windows: np.ndarray) -> np.ndarray:
-    """Over the last axis; NaN without a value. nanmedian is many times slower
-    where a whole series has no gap."""
-    ordered = np.sort(windows, axis=-1)  # NaN last
-    count = np.isfinite(ordered).sum(axis=-1, keepdims=True)
-    last = ordered.shape[-1] - 1
-    middle = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, last)
-    low, high = (np.take_along_axis(ordered, i, axis=-1) for i in middle)
-    return ((low + high) / 2)[..., 0]
+    limit = np.maximum(num_sigmas * MAD_TO_SIGMA * spread, least)
+    return np.abs(values - median) > limit
 
 
 def fill(
     points: np.ndarray, known: np.ndarray, times: np.ndarray, max_gap: float
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """Unknown keypoints on the line between the known ones around them; before
-    the first and after the last known one its place is held.
-
-    Args:
-        points (np.ndarray): (T, K, D).
-        known (np.ndarray): (T, K) bool.
-        times (np.ndarray): (T,) seconds, increasing.
-        max_gap (float): seconds.
-
-    Returns:
-        tuple: (T, K, D) without NaN, and (T, K) bool: False where the nearest
-        known ones are further apart than ``max_gap``.
-    """
+    """Points (T, K, D), those not ``known`` (T, K) on the line between the
+    known ones around them; before the first and after the last known one its
+    place is held. And (T, K) bool: False where the nearest known ones are
+    further apart than ``max_gap`` seconds."""
     filled = np.where(known[..., None], points, 0.0)
     for k in np.flatnonzero(known.any(axis=0) & ~known.all(axis=0)):
         at = known[:, k]
@@ -428,10 +382,7 @@ def fill(
 
 
 def butterworth(
-    values: np.ndarray,
-    rate: float,
-    cutoff: float = Settings.cutoff,
-    order: int = Settings.order,
+    values: np.ndarray, rate: float, cutoff: float, order: int = Settings.order
 ) -> np.ndarray:
     """Zero-phase low pass, as gait laboratories use it: nothing is delayed.
 
@@ -446,11 +397,8 @@ def butterworth(
             no NaN.
         rate (float): samples per second. Up to 2.5 times the cutoff the values
             come back unchanged: so slow a series holds nothing above it.
-        cutoff (float): Hz at which half of the power is left.
-        order (int): of both passes together; even.
+        cutoff, order: see :func:`smooth_tracks`.
     """
-    Settings(cutoff=cutoff, order=order)  # raises what cannot be
-    values = np.asarray(values, dtype=np.float64)
     if len(values) < 2 or rate <= LEAST_RATE * cutoff:
         return values.copy()
     from scipy.signal import butter, sosfiltfilt

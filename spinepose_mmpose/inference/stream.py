@@ -27,6 +27,7 @@ Item = TypeVar('Item')
 _END = object()
 # Seconds between two states from which a run can go on.
 STATE_PERIOD = 0.5
+STATE_VERSION = 4  # of what tracker and smoother keep
 # Between two frames the nearer one is searched, on a tie the later one.
 NEARER = 0.4
 
@@ -206,10 +207,14 @@ class FrameLoop:
         """Everything that the next frame depends on, ready for JSON; of the
         detector, which is ahead of the rest, what the caller has kept."""
         parts = {name: part.state() for name, part in self._parts().items()}
-        return dict(parts, detector=schedule._asdict())
+        schedule = schedule._asdict()
+        return dict(parts, detector=schedule, version=STATE_VERSION)
 
     def load_state(self, state: dict) -> None:
-        """Go on where a loop of the same settings was."""
+        """Go on where a loop of the same settings was; ValueError if that was
+        one of another version."""
+        if state['version'] != STATE_VERSION:
+            raise ValueError(f'this is a state of version {state["version"]}')
         self.schedule = Schedule(**state['detector'])
         for name, part in self._parts().items():
             part.load_state(state[name])

@@ -21,7 +21,6 @@ from .matching import (
 from .results import Person
 from .settings import Settings
 
-STATE_VERSION = 3
 # Weight of the poses against the boxes, and the similarity below which two
 # sightings are two people.
 OKS_WEIGHT, MIN_SIMILARITY = 0.7, 0.2
@@ -186,7 +185,6 @@ class Tracker:
     def state(self) -> Dict[str, Any]:
         """Everything that the next update depends on, ready for JSON."""
         return dict(
-            version=STATE_VERSION,
             next_id=self._next_id,
             time=self._time,
             steps=self._steps,
@@ -195,20 +193,9 @@ class Tracker:
         )
 
     def load_state(self, state: Dict[str, Any]) -> None:
-        """Go on where another tracker with the same settings was.
-
-        Raises:
-            ValueError: it is no state of this version.
-        """
-        if state.get('version') != STATE_VERSION:
-            raise ValueError(
-                f"the tracker's state should be of version {STATE_VERSION}, "
-                f'but is of version {state.get("version")!r}'
-            )
-        self._next_id = int(state['next_id'])
-        self._time = state['time']
-        self._steps = [float(step) for step in state['steps']]
-        self._names = tuple(state['names'])
+        """Go on where another tracker with the same settings was."""
+        self._next_id, self._time = state['next_id'], state['time']
+        self._steps, self._names = state['steps'], tuple(state['names'])
         self._tracks = [Track.from_state(one) for one in state['tracks']]
 
     def _advance(self, time: float) -> float:
@@ -293,7 +280,7 @@ class Tracker:
             DUPLICATE_OKS,
         )
         return {
-            int(i): Track.start(
+            int(i): Track(
                 points[i], boxes[i], seen[i], time, float(box_scores[i])
             )
             for i in rows[unique]

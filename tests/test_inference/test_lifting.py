@@ -226,8 +226,8 @@ def test_what_cannot_be_known_is_said(caplog):
 @pytest.mark.parametrize(
     'options, says',
     [
-        (dict(primary_subject_height=0), '0.3 to 2.8 metres, but is 0'),
-        (dict(warmup_frames=0), 'should be 1 or more, but is 0'),
+        (dict(primary_subject_height=0), '0 is not between 0.3 and 2.8'),
+        (dict(warmup_frames=0), '0 is not between 1 and'),
         (dict(camera_field_of_view=180), 'not 180'),
     ],
 )

@@ -115,7 +115,7 @@ def test_common_shift():
 def seen_at(points, time, seen=True):
     """Somebody new at (37, 2) points; ``seen``: all, or (37,)."""
     box = np.concatenate([points.min(0), points.max(0)])
-    return Track.start(points, box, np.broadcast_to(seen, 37), time, 0.9)
+    return Track(points, box, np.broadcast_to(seen, 37), time, 0.9)
 
 
 def walked(times, velocity=(90.0, -30.0)):

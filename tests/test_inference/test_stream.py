@@ -188,6 +188,8 @@ def test_going_on_from_any_state(monkeypatch, batch_frames, interval):
             ):
                 assert one.track_id == other.track_id
                 assert np.array_equal(one.bbox, other.bbox)
+    with pytest.raises(ValueError, match='state of version 3'):
+        loop.load_state(dict(version=3))
 
 
 @pytest.mark.parametrize('interval', [0, -1, float('nan'), 10**7])
