@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 import zipfile
 from pathlib import Path
 from typing import Dict, Optional, Protocol, Tuple
@@ -142,10 +141,7 @@ def create_detector(
 
 
 def find_detector(name: str, size: str = 'm', progress: bool = True) -> Path:
-    """The ONNX file, or the folder, that a name or a path means.
-
-    Arguments and errors are those of :func:`create_detector`.
-    """
+    """The ONNX file, or the folder, that a name or a path means."""
     path = Path(name).expanduser()
     if path.is_dir() or path.suffix.lower() == '.onnx':
         if not path.exists():
@@ -204,23 +200,18 @@ def _published_file(name: str, progress: bool) -> Path:
         ) from error
     if download.suffix == '.onnx':
         return download
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with zipfile.ZipFile(download) as files:
-            members = [n for n in files.namelist() if Path(n).name == EXPORTED]
-            if not members:
-                raise ValueError(f'{download} holds no {EXPORTED}')
-            with (
-                replaced(str(path)) as temporary,
-                files.open(members[0]) as source,
-                open(temporary, 'wb') as file,
-            ):
-                shutil.copyfileobj(source, file)
-    except zipfile.BadZipFile as error:
+            (name,) = (n for n in files.namelist() if n.endswith(EXPORTED))
+            content = files.read(name)
+    except (zipfile.BadZipFile, ValueError) as error:
         raise ValueError(
-            f'{download} is no complete archive ({error}): delete it to have '
-            'it downloaded again'
+            f'{download} is no complete archive with one {EXPORTED} ({error}): '
+            'delete it to have it downloaded again'
         ) from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replaced(str(path)) as temporary:
+        Path(temporary).write_bytes(content)
     return path
 
 
@@ -300,17 +291,13 @@ class OnnxDetector:
         name = self.path.parent.name if is_export else self.path.stem
         name = name.lower().replace('-', '').replace('_', '')
         shapes = list(self.session.outputs.values())
-        widths = [s[2] if len(s) == 3 else 0 for s in shapes]
-        is_single = len(shapes) == 1
-        if not any(
-            not isinstance(w, int) or w in (4, 5) or (is_single and w > 5)
-            for w in widths
-        ):
+        if not any(len(shape) == 3 for shape in shapes):
             raise self._unknown(self.session.outputs)
         for family in ('rfdetr', 'yolox'):
             if family in name:
                 return family
-        is_grid = is_single and isinstance(widths[0], int) and widths[0] > 5
+        width = shapes[0][-1]
+        is_grid = len(shapes) == 1 and isinstance(width, int) and width > 5
         return 'yolox' if is_grid else 'rtmdet'
 
     def __call__(self, image: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
@@ -333,29 +320,29 @@ class OnnxDetector:
     def _read(self, outputs: Dict[str, np.ndarray]) -> tuple:
         """(boxes in pixels of the frame, scores, whether suppressed)."""
         arrays = [array[0] for array in outputs.values()]
-        tables = {a.shape[1]: a for a in reversed(arrays) if a.ndim == 2}
-        if 5 in tables:
-            dets = tables[5]
+        tables = sorted(
+            (a for a in arrays if a.ndim == 2),
+            key=lambda a: (a.shape[1] not in (4, 5), a.shape[1]),
+        )
+        widths = [table.shape[1] for table in tables]
+        if 5 in widths:
+            dets = tables[widths.index(5)]
             for labels in arrays:
                 if labels.ndim == 1:
                     dets = dets[labels == PERSON]
             return dets[:, :4], dets[:, 4], True
-        scores = [
-            a
-            for a in arrays
-            if 4 in tables and a is not tables[4] and a.ndim == 2
-        ]
-        if scores and len(scores[0]) == len(tables[4]):
+        if len(tables) == 2 and widths[0] == 4:
+            boxes, scores = tables
             if self.family == 'rfdetr':
                 # Centre and size as fractions, and logits of the classes.
-                centers, halves = tables[4][:, :2], tables[4][:, 2:] / 2
+                centers, halves = boxes[:, :2], boxes[:, 2:] / 2
                 corners = np.hstack([centers - halves, centers + halves])
-                sigmoid = 0.5 + 0.5 * np.tanh(0.5 * scores[0][:, DETR_PERSON])
+                sigmoid = 0.5 + 0.5 * np.tanh(0.5 * scores[:, DETR_PERSON])
                 return corners * np.float32(self.input_size * 2), sigmoid, True
             # Logits are those of a DETR under another name.
-            if not (scores[0] < 0).any():
-                return tables[4], scores[0][:, PERSON], False
-        if len(arrays) == 1 and max(tables, default=0) > 5:
+            if not (scores < 0).any():
+                return boxes, scores[:, PERSON], False
+        if len(arrays) == 1 and widths and widths[0] > 5:
             return (*decode_grid(arrays[0], self.input_size), False)
         raise self._unknown({n: a.shape for n, a in outputs.items()})
 
@@ -373,12 +360,8 @@ def letterbox(
     image: np.ndarray, size: Tuple[int, int]
 ) -> Tuple[np.ndarray, np.ndarray]:
     """An image (H, W, 3) uint8 fitted into a frame of ``size`` (w, h), as
-    RTMDet and YOLOX are tested: scaled, and padded on the right and below.
-
-    Returns:
-        tuple: (h, w, 3) uint8; (4,) float32 factors from the image to the
-        frame for x, y, x, y, which differ a little by rounding.
-    """
+    RTMDet and YOLOX are tested: scaled, and padded on the right and below. And
+    (4,) float32 factors to it for x, y, x, y, which differ by rounding."""
     height, width = image.shape[:2]
     factor = min(size[0] / width, size[1] / height)
     # A strip thinner than half a pixel still is one pixel.
@@ -394,12 +377,9 @@ def decode_grid(
     grid: np.ndarray, input_size: Tuple[int, int]
 ) -> Tuple[np.ndarray, np.ndarray]:
     """YOLOX's output (N, 5 + C) to boxes (N, 4) in pixels of the frame, whose
-    size is (w, h), and scores (N,).
-
-    Each cell of each stride gives an offset of the centre in cells, the
-    logarithm of the size in cells, and objectness and class scores.
-    YOLOX (arXiv 2107.08430).
-    """
+    size is (w, h), and scores (N,): each cell of each stride gives an offset of
+    the centre in cells, the logarithm of the size in cells, and objectness and
+    class scores (arXiv 2107.08430)."""
     cells, strides = [], []
     for stride in STRIDES:
         w, h = (size // stride for size in input_size)
@@ -425,19 +405,10 @@ def keep_people(
     score_threshold: float,
     nms_threshold: Optional[float] = None,
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """Boxes that are sure enough, within the image and not empty.
-
-    Args:
-        boxes (np.ndarray): (N, 4).
-        scores (np.ndarray): (N,).
-        size (tuple): (w, h) of the image in pixels.
-        score_threshold (float): the lowest score that counts.
-        nms_threshold (float, optional): a box goes if a better one that is
-            kept overlaps it by more; None leaves overlapping boxes.
-
-    Returns:
-        tuple: boxes (M, 4) and scores (M,) float32, the best score first.
-    """
+    """Those of (N, 4) boxes with (N,) scores that are sure enough, within the
+    image of (w, h) and not empty, float32, the best score first. With an
+    ``nms_threshold`` a box goes if a better one that stays overlaps it by
+    more."""
     boxes = np.asarray(boxes, dtype=np.float32)
     scores = np.asarray(scores, dtype=np.float32)
     sure = scores >= score_threshold
