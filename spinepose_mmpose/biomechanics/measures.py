@@ -18,7 +18,7 @@ from typing import Callable, Dict, NamedTuple, Sequence
 
 import numpy as np
 
-from ..metainfo import KEYPOINT_IDS
+from ..metainfo import KEYPOINT_IDS, VERTEBRAE
 from . import spine
 from .planes import FRONTAL, LIMB, SAGITTAL, TRANSVERSE, cross
 
@@ -35,8 +35,8 @@ class Measure(NamedTuple):
     name: str  # as the command line takes it
     function: Callable  # from View to (T,)
     plane: str
-    source: str  # of the definition
     definition: str
+    source: str  # of the definition
     unit: str = DEGREES
 
 
@@ -181,123 +181,123 @@ def spine_deviation(p: View) -> np.ndarray:
 # --- The table ----------------------------------------------------------------
 
 
-def _of_limbs(side: str) -> list:
-    """Joints and segments of a side, as Sports2D has them."""
-    parts = ('ankle', 'knee', 'hip', 'shoulder', 'elbow', 'wrist', 'heel',
-             'big_toe')  # fmt: skip
-    at = {part: f'{side}_{part}' for part in parts}
-    ankle, knee, hip, shoulder, elbow, wrist, heel, toe = at.values()
-    trunk = ('hip', 'neck')
-    # fmt: off
-    rows = [
-        ('ankle', joint((knee, ankle), (toe, heel), lambda a: wrap(a + 90)),
-         SAGITTAL,
-         'Ankle dorsiflexion, from the shank to the line of heel and big toe; '
-         '0 where they are perpendicular.'),
-        ('knee', fold(knee, (ankle, hip), -1), LIMB,
-         'Knee flexion, from thigh to shank; 0 is straight.'),
-        ('hip', joint((knee, hip), trunk, np.negative), SAGITTAL,
-         'Hip flexion, from the line S1-C7 to the thigh; 0 is straight, '
-         'positive lifts the knee.'),
-        ('shoulder', joint((elbow, shoulder), trunk, np.negative), SAGITTAL,
-         'Shoulder flexion, from the line S1-C7 to the upper arm; 0 hangs '
-         'down, positive lifts the arm forwards.'),
-        ('elbow', fold(elbow, (wrist, shoulder), 1), LIMB,
-         'Elbow flexion, from upper arm to forearm; 0 is straight.'),
-    ]
-    # fmt: on
-    for name, start, end in (
-        ('foot', 'heel', 'big_toe'),
-        ('shank', 'knee', 'ankle'),
-        ('thigh', 'hip', 'knee'),
-        ('arm', 'shoulder', 'elbow'),
-        ('forearm', 'elbow', 'wrist'),
-    ):
-        text = (
-            f'Segment from {start} to {end} of the side, anticlockwise from '
-            'the horizontal with the person facing right.'
-        )
-        segment = line(direction, at[start], at[end])
-        rows.append((name, segment, SAGITTAL, text.replace('_', ' ')))
-    return [
-        (f'{side}_{name}', function, plane, SPORTS2D, text)
-        for name, function, plane, text in rows
-    ]
+def _leaning(start: str, end: str, plane: str = SAGITTAL) -> tuple:
+    to = 'forwards' if plane == SAGITTAL else "to the person's left"
+    text = (
+        f'Angle between the line from {VERTEBRAE[start]} to {VERTEBRAE[end]} '
+        f'and the vertical; positive if leaning {to}.'
+    )
+    return line(lean, start, end), plane, text
+
+
+def _level(pair: str) -> tuple:
+    text = (
+        f'Angle between the line from the right to the left {pair} and the '
+        f'horizontal; positive if the left {pair} is higher. Equals '
+        "Sports2D's angle if the person faces the camera."
+    )
+    return line(tilt, f'right_{pair}', f'left_{pair}'), FRONTAL, text
+
+
+def _segment(start: str, end: str, side: str = '', more: str = '') -> tuple:
+    ends = ' to '.join(VERTEBRAE.get(n, n) for n in (start, end))
+    if side:
+        ends, start, end = f'{start} to {end}', side + start, side + end
+    text = (
+        f'Segment from {ends.replace("_", " ")}, anticlockwise from the '
+        f'horizontal with the person facing right{more}.'
+    )
+    return line(direction, start, end), SAGITTAL, text
 
 
 # fmt: off
+def _of_limbs(side: str) -> list:
+    """Joints and segments of a side, as Sports2D has them."""
+    ankle, knee, hip, shoulder, elbow, wrist, heel, toe = (
+        side + part for part in ('ankle', 'knee', 'hip', 'shoulder', 'elbow',
+                                 'wrist', 'heel', 'big_toe'))
+    trunk = ('hip', 'neck')
+    return [
+        (ankle, joint((knee, ankle), (toe, heel), lambda a: wrap(a + 90)),
+         SAGITTAL,
+         'Ankle dorsiflexion, from the shank to the line from heel to big toe; '
+         '0 if they are perpendicular.'),
+        (knee, fold(knee, (ankle, hip), -1), LIMB,
+         'Knee flexion, from thigh to shank; 0 is straight.'),
+        (hip, joint((knee, hip), trunk, np.negative), SAGITTAL,
+         'Hip flexion, from the line S1-C7 to the thigh; 0 is straight, '
+         'positive if the knee is lifted.'),
+        (shoulder, joint((elbow, shoulder), trunk, np.negative), SAGITTAL,
+         'Shoulder flexion, from the line S1-C7 to the upper arm; 0 if the arm '
+         'hangs down, positive if it is lifted forwards.'),
+        (elbow, fold(elbow, (wrist, shoulder), 1), LIMB,
+         'Elbow flexion, from upper arm to forearm; 0 is straight.'),
+        (f'{side}foot', *_segment('heel', 'big_toe', side)),
+        (f'{side}shank', *_segment('knee', 'ankle', side)),
+        (f'{side}thigh', *_segment('hip', 'knee', side)),
+        (f'{side}arm', *_segment('shoulder', 'elbow', side)),
+        (f'{side}forearm', *_segment('elbow', 'wrist', side)),
+    ]
+
+
+# Name, function, plane, definition, source and, but for degrees, unit.
 _ALL = [
     # The spine from the side.
-    ('kyphosis', bend(spine.T12, spine.T3), SAGITTAL, LEVELS,
-     "Thoracic kyphosis: between the tangents of the spine's curve at "
-     'T12/L1 and T3; positive bends forwards. Not a radiographic Cobb '
-     'angle.'),
-    ('lordosis', bend(spine.S1, spine.T12, -1), SAGITTAL, LEVELS,
-     "Lumbar lordosis: between the tangents of the spine's curve at S1 and "
-     'T12/L1; positive is hollow behind. Not a radiographic Cobb angle.'),
-    ('cervical_lordosis', bend(spine.C7, spine.C1, -1), SAGITTAL, LEVELS,
-     "Cervical lordosis: between the tangents of the spine's curve at C7 "
-     'and C1; positive is hollow behind.'),
-    ('kyphosis_inflection', inflections(1), SAGITTAL, TOPOGRAPHY,
+    ('kyphosis', bend(spine.T12, spine.T3), SAGITTAL,
+     "Thoracic kyphosis: angle between the tangents of the spine's curve at "
+     'T12/L1 and T3; positive if bent forwards. Not a radiographic Cobb '
+     'angle.', LEVELS),
+    ('lordosis', bend(spine.S1, spine.T12, -1), SAGITTAL,
+     "Lumbar lordosis: angle between the tangents of the spine's curve at S1 "
+     'and T12/L1; positive if hollow at the back. Not a radiographic Cobb '
+     'angle.', LEVELS),
+    ('cervical_lordosis', bend(spine.C7, spine.C1, -1), SAGITTAL,
+     "Cervical lordosis: angle between the tangents of the spine's curve at "
+     'C7 and C1; positive if hollow at the back.', LEVELS),
+    ('kyphosis_inflection', inflections(1), SAGITTAL,
      'Kyphosis between the tangents at the inflection points around the '
-     'sharpest forward bend from T12/L1 to C7.'),
-    ('lordosis_inflection', inflections(-1), SAGITTAL, TOPOGRAPHY,
+     'sharpest forward bend from T12/L1 to C7.', TOPOGRAPHY),
+    ('lordosis_inflection', inflections(-1), SAGITTAL,
      'Lordosis between the tangents at the inflection points around the '
-     'sharpest backward bend from S1 to T12/L1.'),
-    ('trunk_inclination', line(lean, 'hip', 'neck'), SAGITTAL, TOPOGRAPHY,
-     'Line from S1 to C7 against the vertical; positive leans forwards.'),
-    ('lumbar_inclination', line(lean, 'hip', 'spine_03'), SAGITTAL, LEVELS,
-     'Line from S1 to T12/L1 against the vertical; positive leans '
-     'forwards.'),
-    ('thoracic_inclination', line(lean, 'spine_03', 'neck'), SAGITTAL,
-     LEVELS,
-     'Line from T12/L1 to C7 against the vertical; positive leans '
-     'forwards.'),
-    ('neck_inclination', line(lean, 'neck', 'neck_03'), SAGITTAL, LEVELS,
-     'Line from C7 to C1 against the vertical; positive leans forwards.'),
-    ('sagittal_vertical_axis', across, SAGITTAL, RADIOGRAPHS,
-     'Horizontal distance of C7 before S1, in percent of the distance from '
-     'S1 to C7.', PERCENT),
+     'sharpest backward bend from S1 to T12/L1.', TOPOGRAPHY),
+    ('trunk_inclination', *_leaning('hip', 'neck'), TOPOGRAPHY),
+    ('lumbar_inclination', *_leaning('hip', 'spine_03'), LEVELS),
+    ('thoracic_inclination', *_leaning('spine_03', 'neck'), LEVELS),
+    ('neck_inclination', *_leaning('neck', 'neck_03'), LEVELS),
+    ('sagittal_vertical_axis', across, SAGITTAL,
+     'Horizontal distance of C7 in front of S1, in percent of the distance '
+     'from S1 to C7.', RADIOGRAPHS, PERCENT),
     ('craniovertebral', craniovertebral, SAGITTAL,
-     'photogrammetry (Yip et al., 2008)',
-     'Line from C7 to the ear (the mean of both) against the horizontal; '
-     'below about 50 degrees is called forward head posture.'),
+     'Angle between the line from C7 to the ear (mean of both ears) and the '
+     'horizontal; below about 50 degrees is called forward head posture.',
+     'photogrammetry (Yip et al., 2008)'),
     # The trunk from the front or behind.
-    ('shoulders', line(tilt, 'right_shoulder', 'left_shoulder'), FRONTAL,
-     SPORTS2D,
-     'Line from the right to the left shoulder against the horizontal; '
-     "positive holds the left one higher. Equals Sports2D's where the "
-     'person faces the camera.'),
-    ('pelvis', line(tilt, 'right_hip', 'left_hip'), FRONTAL, SPORTS2D,
-     'Line from the right to the left hip against the horizontal; positive '
-     "holds the left one higher. Equals Sports2D's where the person faces "
-     'the camera.'),
-    ('lateral_inclination', line(lean, 'hip', 'neck'), FRONTAL, TOPOGRAPHY,
-     "Line from S1 to C7 against the vertical; positive leans to the "
-     "person's left."),
-    ('lateral_bend', bend(spine.S1, spine.C7), FRONTAL, LEVELS,
-     "Between the tangents of the spine's curve at S1 and C7; positive "
-     "bends to the person's left. Not a radiographic Cobb angle."),
-    ('c7_offset', across, FRONTAL, RADIOGRAPHS,
-     'Horizontal distance of C7 from S1, in percent of the distance from '
-     "S1 to C7; positive to the person's left.", PERCENT),
-    ('spine_deviation', spine_deviation, FRONTAL, TOPOGRAPHY,
-     "Largest distance of the spine's curve from the line S1-C7, in "
-     "percent of that line; positive to the person's left.", PERCENT),
+    ('shoulders', *_level('shoulder'), SPORTS2D),
+    ('pelvis', *_level('hip'), SPORTS2D),
+    ('lateral_inclination', *_leaning('hip', 'neck', FRONTAL), TOPOGRAPHY),
+    ('lateral_bend', bend(spine.S1, spine.C7), FRONTAL,
+     "Angle between the tangents of the spine's curve at S1 and C7; positive "
+     "if bent to the person's left. Not a radiographic Cobb angle.", LEVELS),
+    ('c7_offset', across, FRONTAL,
+     'Horizontal distance of C7 from S1, in percent of the distance from S1 '
+     "to C7; positive to the person's left.", RADIOGRAPHS, PERCENT),
+    ('spine_deviation', spine_deviation, FRONTAL,
+     "Largest distance of the spine's curve from the line S1-C7, in percent "
+     "of that line; positive to the person's left.", TOPOGRAPHY, PERCENT),
     ('axial_rotation', joint(('right_hip', 'left_hip'),
-                             ('right_shoulder', 'left_shoulder')),
-     TRANSVERSE, 'OpenSim',
-     'Line of the shoulders against that of the hips, seen from above; '
-     "positive turns the shoulders to the person's left. Needs 3D."),
+                             ('right_shoulder', 'left_shoulder')), TRANSVERSE,
+     'Angle between the lines through the shoulders and the hips, seen from '
+     "above; positive if the shoulders are turned to the person's left. Needs "
+     '3D.', 'OpenSim'),
     # Joints and segments, right before left.
-    *(one for pair in zip(_of_limbs('right'), _of_limbs('left'))
-      for one in pair),
-    ('trunk', line(direction, 'hip', 'neck'), SAGITTAL, SPORTS2D,
-     'Segment from S1 to C7, anticlockwise from the horizontal with the '
-     'person facing right: 90 is upright, less leans forwards.'),
-    ('head', line(direction, 'neck', 'head'), SAGITTAL, SPORTS2D,
+    *((*row, SPORTS2D)
+      for pair in zip(_of_limbs('right_'), _of_limbs('left_')) for row in pair),
+    ('trunk', *_segment('hip', 'neck',
+                        more='; 90 is upright, less is leaning forwards'),
+     SPORTS2D),
+    ('head', line(direction, 'neck', 'head'), SAGITTAL,
      'Segment from C7 to the top of the head, anticlockwise from the '
-     'horizontal with the person facing right.'),
+     'horizontal with the person facing right.', SPORTS2D),
 ]
 # fmt: on
 MEASURES: Dict[str, Measure] = {row[0]: Measure(*row) for row in _ALL}

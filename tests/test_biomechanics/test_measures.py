@@ -1,6 +1,7 @@
 """Each measure by a figure whose value follows by hand."""
 
 from spinepose_mmpose.biomechanics import MEASURES, posture, spine
+from spinepose_mmpose.utils import content_root
 
 import numpy as np
 import pytest
@@ -155,8 +156,20 @@ def test_lines_against_the_horizontal_in_space():
     assert np.isnan(posture(lying)['pelvis'].values[0])
 
 
-def test_every_measure_has_a_hand_computed_case_and_a_definition():
+def test_every_measure_has_a_hand_computed_case():
     others = {'kyphosis_inflection', 'lordosis_inflection', 'axial_rotation'}
     assert set(BY_HAND) | set(FROM_FRONT) | others == set(MEASURES)
-    for measure in MEASURES.values():
-        assert measure.definition.endswith('.') and measure.source
+
+
+def test_the_documentation_has_the_same_definitions():
+    page = (content_root() / 'docs' / 'posture.md').read_text(encoding='utf-8')
+    table = page.split('| definition | source |')[1].split('\n\n')[0]
+    rows = [line.strip('|').split('|') for line in table.splitlines()[2:]]
+    told = {}
+    for names, unit, plane, text, source in rows:
+        said = [cell.strip() for cell in (unit, plane, text, source)]
+        told.update({name.strip(): said for name in names.split(',')})
+    assert told == {
+        name: [one.unit, one.plane, one.definition, one.source]
+        for name, one in MEASURES.items()
+    }
