@@ -4,13 +4,13 @@ import colorsys
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
 
 from ..metainfo import SKELETON, SPINE_CHAIN, VERTEBRAE
+from .images import as_image
 from .results import Person
 
 Color = Tuple[int, int, int]
@@ -97,7 +97,7 @@ def spine_curve(points: np.ndarray) -> np.ndarray:
 
 
 def draw_people(
-    image: np.ndarray,
+    image: Any,
     people: Sequence[Person],
     *,
     spine_only: bool = False,
@@ -114,8 +114,7 @@ def draw_people(
     image's. What is not drawn on stays as it was, to the last bit.
 
     Args:
-        image (np.ndarray): (H, W, 3) uint8 BGR; grey (H, W) and BGRA work as
-            well.
+        image: see :func:`.as_image`.
         people (Sequence): with keypoints in pixels of the image; (0, 0) is the
             middle of its first pixel.
         spine_only (bool): leave out the rest of the body.
@@ -126,14 +125,14 @@ def draw_people(
         background (str): ``image``, or ``black`` or ``white`` instead of it.
 
     Raises:
-        ValueError: the image is not of uint8, or the background is unknown.
+        ValueError: it is no image, or the background is unknown.
     """
     if background not in BACKGROUNDS:
         raise ValueError(
             f'background should be one of {list(BACKGROUNDS)}, but is '
             f'{background!r}'
         )
-    image = _as_bgr(image)
+    image = as_image(image)
     if background in PLAIN:
         image = np.full_like(image, PLAIN[background])
     size = image.shape[1::-1]
@@ -165,20 +164,6 @@ def draw_people(
     if factor == 1:
         return canvas
     return cv2.resize(canvas, size, interpolation=cv2.INTER_AREA)
-
-
-def _as_bgr(image: np.ndarray) -> np.ndarray:
-    image = np.asarray(image)
-    channels = image.shape[2] if image.ndim == 3 else 1
-    is_image = image.ndim in (2, 3) and channels in (1, 3, 4) and image.size
-    if image.dtype != np.uint8 or not is_image:
-        raise ValueError(
-            'the image should be uint8 of shape (H, W, 3), but is '
-            f'{image.dtype} of shape {image.shape}'
-        )
-    if channels == 1:
-        return cv2.cvtColor(image.reshape(image.shape[:2]), cv2.COLOR_GRAY2BGR)
-    return np.ascontiguousarray(image[..., :3])
 
 
 @dataclass(frozen=True)
@@ -325,27 +310,30 @@ def _draw_id(canvas, figure: Figure, has_box: bool, taken: List[Box]) -> None:
     (x1, y1, x2, _), gap = figure.bounds, 3 * figure.line
     if has_box and figure.box is not None:
         y1, gap = figure.box[1], 2 * figure.line
-    size, (w, h) = canvas.shape[1::-1], _text_size(text, height)
-    x, bottom = (x1 + x2 - w) / 2, y1 - gap
-    places = [
-        moved_inside((x, y - h, x + w, y), size)
-        for y in bottom - np.arange(4) * 1.6 * h
-    ]
-    place = first_free(places, taken, size) or places[0]
-    _draw_text(canvas, text, place, height, identity_color(figure.track_id))
-    taken.append(place)
+    size, limits = _text_size(text, height), np.array(canvas.shape[1::-1])
+    bottom = y1 - gap - np.arange(4) * 1.6 * size[1]
+    centres = np.stack([np.full(4, (x1 + x2) / 2), bottom - size[1] / 2], 1)
+    boxes = boxes_around(np.clip(centres, size / 2, limits - size / 2), size)
+    box = first_free(boxes, taken, limits) or boxes[0]
+    _draw_text(canvas, text, box, height, identity_color(figure.track_id))
+    taken.append(box)
 
 
 def _draw_vertebrae(canvas, figure: Figure, taken: List[Box]) -> None:
+    """On the side of the normal before the other, near before far."""
     height, distance = figure.letter, 2.2 * figure.line + 0.3 * figure.letter
     for i, point, normal in zip(figure.spine, figure.chain, _normals(figure)):
         text = VERTEBRAE[SPINE_CHAIN[i]]
         size = _text_size(text, height)
-        places = places_beside(point, normal, size, distance)
-        place = first_free(places, taken, canvas.shape[1::-1])
-        if place is not None:
-            _draw_text(canvas, text, place, height, SPINE)
-            taken.append(place)
+        # From the middle of the label to its edge along the normal.
+        edge = min(size / 2 / np.maximum(np.abs(normal), 1e-9))
+        away = edge + np.array([1.0, 2.0, 3.5, 5.0]) * distance
+        centres = point + np.append(away, -away)[:, None] * normal
+        boxes = boxes_around(centres, size)
+        box = first_free(boxes, taken, canvas.shape[1::-1])
+        if box is not None:
+            _draw_text(canvas, text, box, height, SPINE)
+            taken.append(box)
 
 
 def _draw_text(canvas, text, place: Box, height: float, color: Color) -> None:
@@ -370,40 +358,19 @@ def _font(height: float) -> Tuple[float, int]:
     return height / 21, max(1, round(0.11 * height))
 
 
-def first_free(
-    places: Sequence[Box], taken: Sequence[Box], size: Tuple[int, int]
-) -> Optional[Box]:
-    """The first place inside an image of (w, h) that covers nothing taken."""
-    for place in places:
-        x1, y1, x2, y2 = place
-        is_inside = place == moved_inside(place, size)
+def boxes_around(centres: np.ndarray, size: np.ndarray) -> List[Box]:
+    return [(*(centre - size / 2), *(centre + size / 2)) for centre in centres]
+
+
+def first_free(boxes: Sequence[Box], taken, size) -> Optional[Box]:
+    """The first box inside an image of (w, h) that covers nothing taken."""
+    for x1, y1, x2, y2 in boxes:
+        is_inside = 0 <= x1 and 0 <= y1 and x2 <= size[0] and y2 <= size[1]
         if is_inside and not any(
             x1 < b[2] and x2 > b[0] and y1 < b[3] and y2 > b[1] for b in taken
         ):
-            return place
+            return x1, y1, x2, y2
     return None
-
-
-def places_beside(point, normal, size, distance: float) -> List[Box]:
-    """Places for a label of (w, h) beside a curve, the best first: on the side
-    of ``normal`` (of length 1, across the curve) before the other, near before
-    far. ``distance`` goes from the point to the near edge of the label."""
-    half = np.array(size) / 2
-    # From the middle of the label to its edge along the normal.
-    edge = min(half / np.maximum(np.abs(normal), 1e-9))
-    centres = [
-        point + side * normal * (reach * distance + edge)
-        for side, reach in product((1.0, -1.0), (1.0, 2.0, 3.5, 5.0))
-    ]
-    return [(*(centre - half), *(centre + half)) for centre in centres]
-
-
-def moved_inside(box: Box, size: Tuple[int, int]) -> Box:
-    """Shifted into an image of (w, h) as far as it goes."""
-    x1, y1, x2, y2 = box
-    dx = max(0.0, -x1) or min(0.0, size[0] - x2)
-    dy = max(0.0, -y1) or min(0.0, size[1] - y2)
-    return x1 + dx, y1 + dy, x2 + dx, y2 + dy
 
 
 def _normals(figure: Figure) -> np.ndarray:
