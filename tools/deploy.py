@@ -91,7 +91,7 @@ def main():
                 f'mmdeploy cannot be imported ({error}): pip install --no-deps '
                 'mmdeploy==1.3.1 aenum'
             ) from error
-        from spinepose_mmpose.deploy.export import ExportOptions, export
+        from spinepose_mmpose.deploy.export import export
 
         from mmengine.logging import MMLogger
 
@@ -99,7 +99,7 @@ def main():
         level = getattr(logging, options.pop('log_level'))
         MMLogger.get_current_instance().setLevel(level)
         options['work_dir'] = args.work_dir or default_folder(args)
-        result = export(ExportOptions(**options))
+        result = export(**options)
         print(f'{result}: {osp.getsize(result) / 1e6:.1f} MB')
     return 0
 

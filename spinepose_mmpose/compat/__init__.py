@@ -1,6 +1,6 @@
 """One small file per upstream break, active only where the break is seen.
 
-A file's docstring begins with the problem; ``SHIM`` in it says the rest.
+A file's docstring begins with the problem; its constants say the rest.
 ``install()`` schedules every shim around the import that breaks. Nothing is
 imported here, so that ``import spinepose_mmpose`` stays light.
 ``python -m spinepose_mmpose.doctor`` shows which shims are active and why.
@@ -13,14 +13,12 @@ from importlib import import_module
 from . import import_hooks
 from .shim import Shim, active, probed
 
-_modules = {
-    info.name: import_module(f'{__name__}.{info.name}')
+_modules = (
+    (info.name, import_module(f'{__name__}.{info.name}'))
     for info in pkgutil.iter_modules(__path__)
-}
+)
 SHIMS = tuple(
-    Shim.of(name, module)
-    for name, module in _modules.items()
-    if hasattr(module, 'SHIM')
+    Shim.of(*named) for named in _modules if hasattr(named[1], 'REMOVE_WHEN')
 )
 
 # Names of shims to leave out, to see whether they are still needed.

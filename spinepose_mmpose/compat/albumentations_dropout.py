@@ -7,7 +7,9 @@ from typing import Optional
 
 from .import_hooks import is_installed
 
-TRANSFORMS = 'mmpose.datasets.transforms.common_transforms'
+VERSIONS = 'albumentations >= 2 with mmpose 1.3.2'
+REMOVE_WHEN = "mmpose's configs use the new names"
+AFTER = 'mmpose.datasets.transforms.common_transforms'
 
 
 def probe() -> Optional[str]:
@@ -54,7 +56,7 @@ def apply() -> None:
     if not hasattr(augmentations, 'transforms'):
         # mmpose looks a transform up there to warn of spatial ones.
         augmentations.transforms = augmentations.pixel.transforms
-    cls = sys.modules[TRANSFORMS].Albumentation
+    cls = sys.modules[AFTER].Albumentation
     build = cls.albu_builder
 
     def albu_builder(self, cfg: dict):
@@ -63,10 +65,3 @@ def apply() -> None:
         return build(self, cfg)
 
     cls.albu_builder = albu_builder
-
-
-SHIM = dict(
-    versions='albumentations >= 2 with mmpose 1.3.2',
-    remove_when="mmpose's configs use the new names",
-    after=TRANSFORMS,
-)

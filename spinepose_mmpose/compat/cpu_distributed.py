@@ -7,7 +7,10 @@ from typing import Optional
 
 from .import_hooks import after_import
 
-DIST = 'mmengine.dist.utils'
+VERSIONS = 'mmengine 0.10.7 with a CPU torch'
+REMOVE_WHEN = 'mmengine trains through gloo and SyncBatchNorm on CPUs'
+AFTER = 'mmengine.dist.utils'
+
 WRAPPER = 'mmengine.model.wrappers.distributed'
 
 
@@ -27,7 +30,7 @@ def apply() -> None:
     import torch
 
     after_import(WRAPPER, _patch_wrapper)
-    module = sys.modules[DIST]
+    module = sys.modules[AFTER]
     init_on_gpu = module._init_dist_pytorch
 
     def init(backend, init_backend='torch', **kwargs):
@@ -89,11 +92,8 @@ def _sum():
 
 
 def _sync_batch_norm(self, input):
-    """``SyncBatchNorm.forward`` in training; statistics are in float32.
-
-    Args:
-        input (Tensor): (B, C, *); B may differ between processes.
-    """
+    """``SyncBatchNorm.forward`` in training of (B, C, *), where B may differ
+    between processes; statistics are in float32."""
     import torch
 
     self._check_input_dim(input)
@@ -124,10 +124,3 @@ def _sync_batch_norm(self, input):
     if self.affine:
         out = out * self.weight.view(shape) + self.bias.view(shape)
     return out.to(input.dtype)
-
-
-SHIM = dict(
-    versions='mmengine 0.10.7 with a CPU torch',
-    remove_when='mmengine trains through gloo and SyncBatchNorm on CPUs',
-    after=DIST,
-)

@@ -9,7 +9,7 @@ import functools
 import importlib.util
 import sys
 from importlib.machinery import PathFinder
-from typing import Callable, Dict, List, Optional, Sequence
+from typing import Callable, Dict, List, Sequence
 
 Callback = Callable[[], None]
 
@@ -30,33 +30,19 @@ class _HookFinder:
             callback()
         if name not in self.after:
             return None
-        spec = _find_elsewhere(name, path, target)
+        others = (finder for finder in sys.meta_path if finder is not self)
+        specs = (other.find_spec(name, path, target) for other in others)
+        spec = next((spec for spec in specs if spec is not None), None)
         if spec is not None and spec.loader is not None:
-            _run_after_exec(spec.loader, name, self.after)
+            execute = spec.loader.exec_module
+
+            def exec_module(module):
+                execute(module)
+                for callback in self.after.pop(name, ()):
+                    callback()
+
+            spec.loader.exec_module = exec_module
         return spec
-
-
-def _find_elsewhere(name: str, path, target):
-    for finder in sys.meta_path:
-        if isinstance(finder, _HookFinder):
-            continue
-        find_spec = getattr(finder, 'find_spec', None)
-        spec = find_spec(name, path, target) if find_spec else None
-        if spec is not None:
-            return spec
-    return None
-
-
-def _run_after_exec(loader, name: str, pending: Dict[str, List[Callback]]):
-    """Let ``loader`` run the callbacks of ``name`` once it has executed."""
-    exec_module = loader.exec_module
-
-    def exec_then_call(module):
-        exec_module(module)
-        for callback in pending.pop(name, ()):
-            callback()
-
-    loader.exec_module = exec_then_call
 
 
 _finder = _HookFinder()
@@ -94,5 +80,5 @@ def is_installed(name: str) -> bool:
     if name in sys.modules:
         return sys.modules[name] is not None
     # PathFinder first: the other finders would call back.
-    spec: Optional[object] = PathFinder.find_spec(name)
-    return spec is not None or importlib.util.find_spec(name) is not None
+    find = PathFinder.find_spec, importlib.util.find_spec
+    return any(found(name) is not None for found in find)

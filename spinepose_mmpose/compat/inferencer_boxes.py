@@ -2,21 +2,23 @@
 the whole image."""
 
 import inspect
-import sys
+from importlib import import_module
 from typing import Optional
 
-MODULE = 'mmpose.apis.inferencers.pose2d_inferencer'
+VERSIONS = 'mmpose 1.3.2'
+REMOVE_WHEN = 'mmpose uses the boxes that it is given'
+AFTER = 'mmpose.apis.inferencers.pose2d_inferencer'
 
 
 def probe() -> Optional[str]:
-    cls = sys.modules[MODULE].Pose2DInferencer
+    cls = import_module(AFTER).Pose2DInferencer
     if 'bboxes = []' not in inspect.getsource(cls.preprocess_single):
         return None
     return 'Pose2DInferencer.preprocess_single overwrites bboxes with []'
 
 
 def apply() -> None:
-    cls = sys.modules[MODULE].Pose2DInferencer
+    cls = import_module(AFTER).Pose2DInferencer
     preprocess = cls.preprocess_single
 
     def preprocess_single(
@@ -30,14 +32,7 @@ def apply() -> None:
 
 
 def _crops(inferencer, input, index: int, bboxes) -> list:
-    """The pipeline's output for each given box.
-
-    Args:
-        bboxes: (N, 4) corners x1, y1, x2, y2 in pixels, or (N, 5) with score.
-
-    Raises:
-        ValueError: The boxes have another shape.
-    """
+    """The pipeline's output for each given box."""
     import numpy as np
 
     boxes = np.asarray(bboxes, dtype=np.float32)
@@ -47,6 +42,8 @@ def _crops(inferencer, input, index: int, bboxes) -> list:
             'expected (N, 4) or (N, 5): x1, y1, x2, y2[, score], '
             'and one such array per image'
         )
+    if boxes.shape[1] == 4:  # without scores
+        boxes = np.pad(boxes, ((0, 0), (0, 1)), constant_values=1)
     if isinstance(input, str):
         source = dict(img_path=input)
     else:
@@ -54,20 +51,7 @@ def _crops(inferencer, input, index: int, bboxes) -> list:
     source.update(inferencer.model.dataset_meta)
     return [
         inferencer.pipeline(
-            dict(
-                source,
-                bbox=box[None, :4],
-                bbox_score=box[4:]
-                if len(box) == 5
-                else np.ones(1, dtype=np.float32),
-            )
+            dict(source, bbox=box[None, :4], bbox_score=box[4:])
         )
         for box in boxes
     ]
-
-
-SHIM = dict(
-    versions='mmpose 1.3.2',
-    remove_when='mmpose uses the boxes that it is given',
-    after=MODULE,
-)

@@ -1,19 +1,21 @@
 """Pose3DInferencer takes the keypoints of Human3.6M alone, and needs the usual
 box of a dataset that has none."""
 
-import sys
 from functools import wraps
+from importlib import import_module
 from typing import Optional
 
 from .shim import replace_in_mmpose
 
-MODULE = 'mmpose.apis.inferencers.pose3d_inferencer'
+VERSIONS = 'mmpose 1.3.2'
+REMOVE_WHEN = 'mmpose converts nothing where 2D and 3D keypoints are the same'
+AFTER = 'mmpose.apis.inferencers.pose3d_inferencer'
 
 
 def probe() -> Optional[str]:
     import numpy as np
 
-    convert = sys.modules[MODULE].convert_keypoint_definition
+    convert = import_module(AFTER).convert_keypoint_definition
     try:
         convert(np.zeros((1, 37, 2)), 'spinetrack', 'spinetrack')
     except AssertionError as error:
@@ -24,7 +26,7 @@ def probe() -> Optional[str]:
 def apply() -> None:
     """Keypoints of one dataset need no conversion; and where a lifter's
     dataset says nothing of usual boxes, 2D poses are not brought to them."""
-    module = sys.modules[MODULE]
+    module = import_module(AFTER)
     convert = module.convert_keypoint_definition
 
     @wraps(convert)
@@ -48,11 +50,3 @@ def apply() -> None:
         return preprocess(self, *args, **kwargs)
 
     cls.preprocess_single = preprocess_single
-
-
-SHIM = dict(
-    versions='mmpose 1.3.2',
-    remove_when='mmpose converts nothing where 2D and 3D keypoints are the '
-    'same',
-    after=MODULE,
-)

@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 from typing import Iterator, Optional
 
-BASE = 'mmengine.infer.infer'
+VERSIONS = 'mmengine 0.10.7, mmpose 1.3.2'
+REMOVE_WHEN = "mmengine reads the model indices of plugins' packages"
+AFTER = 'mmengine.infer.infer'
 
 
 def probe() -> Optional[str]:
@@ -34,7 +36,7 @@ def index_entries() -> Iterator[dict]:
 
 def apply() -> None:
     """Append our models to those that an mmpose inferencer lists."""
-    inferencer = sys.modules[BASE].BaseInferencer
+    inferencer = sys.modules[AFTER].BaseInferencer
     upstream = inferencer._get_models_from_metafile
     load = inferencer._load_model_from_metafile
 
@@ -60,10 +62,3 @@ def apply() -> None:
 
     inferencer._get_models_from_metafile = staticmethod(models_from_metafile)
     inferencer._load_model_from_metafile = load_model_from_metafile
-
-
-SHIM = dict(
-    versions='mmengine 0.10.7, mmpose 1.3.2',
-    remove_when="mmengine reads the model indices of plugins' packages",
-    after=BASE,
-)

@@ -1,13 +1,15 @@
 """mmpose's 3D visualizer calls tostring_rgb, which Matplotlib 3.10 removed."""
 
-import sys
+from importlib import import_module
 from typing import Optional
 
-MODULE = 'matplotlib.backends.backend_agg'
+VERSIONS = 'mmpose 1.3.2'
+REMOVE_WHEN = 'mmpose reads buffer_rgba'
+AFTER = 'matplotlib.backends.backend_agg'
 
 
 def probe() -> Optional[str]:
-    if hasattr(sys.modules[MODULE].FigureCanvasAgg, 'tostring_rgb'):
+    if hasattr(import_module(AFTER).FigureCanvasAgg, 'tostring_rgb'):
         return None
     return 'FigureCanvasAgg has no tostring_rgb'
 
@@ -18,11 +20,4 @@ def apply() -> None:
 
         return np.asarray(self.buffer_rgba())[..., :3].tobytes()
 
-    sys.modules[MODULE].FigureCanvasAgg.tostring_rgb = tostring_rgb
-
-
-SHIM = dict(
-    versions='mmpose 1.3.2',
-    remove_when='mmpose reads buffer_rgba',
-    after=MODULE,
-)
+    import_module(AFTER).FigureCanvasAgg.tostring_rgb = tostring_rgb

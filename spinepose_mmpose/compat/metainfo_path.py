@@ -8,7 +8,10 @@ from typing import Optional
 
 from .shim import replace_in_mmpose
 
-MODULE = 'mmpose.datasets.datasets.utils'
+VERSIONS = 'mmpose 1.3.2'
+REMOVE_WHEN = 'mmpose ships configs/_base_/datasets/spinetrack.py'
+AFTER = 'mmpose.datasets.datasets.utils'
+
 NAME = 'spinetrack.py'
 
 
@@ -23,7 +26,7 @@ def probe() -> Optional[str]:
 def apply() -> None:
     from ..metainfo import METAINFO
 
-    parse = sys.modules[MODULE].parse_pose_metainfo
+    parse = sys.modules[AFTER].parse_pose_metainfo
 
     def parse_pose_metainfo(metainfo: dict):
         path = metainfo.get('from_file', '')
@@ -32,10 +35,3 @@ def apply() -> None:
         return parse(metainfo)
 
     replace_in_mmpose('parse_pose_metainfo', parse, parse_pose_metainfo)
-
-
-SHIM = dict(
-    versions='mmpose 1.3.2',
-    remove_when='mmpose ships configs/_base_/datasets/spinetrack.py',
-    after=MODULE,
-)

@@ -10,6 +10,10 @@ from typing import Optional
 from .import_hooks import is_installed
 from .shim import stand_in
 
+VERSIONS = 'mmcv-lite 2.0-2.2 with mmpose 1.3.2, mmdet 3.3.0'
+REMOVE_WHEN = 'mmcv ships wheels for the PyTorch in use'
+AFTER = 'mmcv'
+
 MODULE = 'mmcv._ext'
 
 
@@ -53,18 +57,9 @@ def apply() -> None:
 
 
 def nms(boxes, scores, iou_threshold: float, offset: int = 0):
-    """Greedy NMS with the meaning of ``mmcv._ext.nms``.
-
-    Args:
-        boxes (Tensor): (N, 4) corners x1, y1, x2, y2 in pixels.
-        scores (Tensor): (N,). Equal scores keep the order of the input.
-        iou_threshold (float): A box is dropped if its IoU with a kept one is
-            larger.
-        offset (int): 1 if the corner pixels belong to the box, else 0.
-
-    Returns:
-        Tensor: (M,) int64 indices of the kept boxes, best score first.
-    """
+    """Greedy NMS with the meaning of ``mmcv._ext.nms``: of (N, 4) corners, the
+    (M,) indices of the kept boxes, best score first. Equal scores keep the
+    order of the input; with ``offset`` 1 corner pixels belong to the box."""
     import torch
 
     operator = _torchvision_nms()
@@ -112,10 +107,3 @@ def _torchvision_nms():
     except Exception:  # a wheel for another torch fails in many ways
         return None
     return operator
-
-
-SHIM = dict(
-    versions='mmcv-lite 2.0-2.2 with mmpose 1.3.2, mmdet 3.3.0',
-    remove_when='mmcv ships wheels for the PyTorch in use',
-    after='mmcv',
-)

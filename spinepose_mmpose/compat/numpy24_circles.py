@@ -4,7 +4,9 @@ no longer turns into a number."""
 import sys
 from typing import Optional
 
-MODULE = 'mmpose.visualization.opencv_backend_visualizer'
+VERSIONS = 'numpy >= 2.4 with mmpose 1.3.2'
+REMOVE_WHEN = 'mmpose passes the radius as a number'
+AFTER = 'mmpose.visualization.opencv_backend_visualizer'
 
 
 def probe() -> Optional[str]:
@@ -20,7 +22,7 @@ def probe() -> Optional[str]:
 def apply() -> None:
     import numpy as np
 
-    cls = sys.modules[MODULE].OpencvBackendVisualizer
+    cls = sys.modules[AFTER].OpencvBackendVisualizer
     draw = cls.draw_circles
 
     def draw_circles(self, center, radius, *args, **kwargs):
@@ -29,10 +31,3 @@ def apply() -> None:
         return draw(self, center, radius, *args, **kwargs)
 
     cls.draw_circles = draw_circles
-
-
-SHIM = dict(
-    versions='numpy >= 2.4 with mmpose 1.3.2',
-    remove_when='mmpose passes the radius as a number',
-    after=MODULE,
-)

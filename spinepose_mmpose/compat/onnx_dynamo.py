@@ -7,7 +7,9 @@ from typing import Optional
 
 from .shim import Overlay
 
-MODULE = 'mmdeploy.apis.onnx.export'
+VERSIONS = 'torch >= 2.9 with mmdeploy 1.3.1'
+REMOVE_WHEN = 'mmdeploy passes dynamo=False'
+AFTER = 'mmdeploy.apis.onnx.export'
 
 
 def probe() -> Optional[str]:
@@ -20,17 +22,10 @@ def probe() -> Optional[str]:
 
 
 def apply() -> None:
-    module = sys.modules[MODULE]
+    module = sys.modules[AFTER]
     torch = module.torch
 
     def export(*args, **kwargs):
         return torch.onnx.export(*args, **{'dynamo': False, **kwargs})
 
     module.torch = Overlay(torch, onnx=Overlay(torch.onnx, export=export))
-
-
-SHIM = dict(
-    versions='torch >= 2.9 with mmdeploy 1.3.1',
-    remove_when='mmdeploy passes dynamo=False',
-    after=MODULE,
-)

@@ -5,7 +5,9 @@ import os.path as osp
 import sys
 from typing import Dict, Optional, Sequence
 
-PACKAGE = 'mmdeploy.backend.openvino'
+VERSIONS = 'OpenVINO >= 2024 with mmdeploy 1.3.1'
+REMOVE_WHEN = 'mmdeploy calls openvino.convert_model'
+AFTER = 'mmdeploy.backend.openvino.wrapper'
 
 
 def probe() -> Optional[str]:
@@ -28,14 +30,8 @@ def from_onnx(
     output_names: Sequence[str],
     mo_options=None,
 ) -> None:
-    """Convert an ONNX file to OpenVINO's .xml and .bin, with FP32 weights.
-
-    Args:
-        output_file_prefix (str): Folder to write to.
-        input_info (dict): Shape by input; where it is -1 the ONNX file
-            decides.
-        output_names, mo_options: Not read; all outputs are kept.
-    """
+    """Write OpenVINO's .xml and .bin with FP32 weights into the folder
+    ``output_file_prefix``; the ONNX file decides where a shape is -1."""
     import openvino
 
     model = openvino.convert_model(onnx_model)
@@ -78,13 +74,8 @@ def _forward(self, inputs: Dict) -> Dict:
 
 
 def apply() -> None:
-    sys.modules[f'{PACKAGE}.onnx2openvino'].from_onnx = from_onnx
-    wrapper = sys.modules[f'{PACKAGE}.wrapper'].OpenVINOWrapper
+    from mmdeploy.backend.openvino import onnx2openvino
+
+    onnx2openvino.from_onnx = from_onnx
+    wrapper = sys.modules[AFTER].OpenVINOWrapper
     wrapper.__init__, wrapper.forward = _init_wrapper, _forward
-
-
-SHIM = dict(
-    versions='OpenVINO >= 2024 with mmdeploy 1.3.1',
-    remove_when='mmdeploy calls openvino.convert_model',
-    after=f'{PACKAGE}.wrapper',
-)

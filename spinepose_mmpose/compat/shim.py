@@ -22,14 +22,14 @@ class Shim:
         name (str): The file's name.
         problem (str): The upstream problem, as its users see it: the first
             paragraph of the file.
-        versions (str): The versions in which it was measured.
-        remove_when (str): When the file can be deleted.
+        versions (str): ``VERSIONS``, in which it was measured.
+        remove_when (str): ``REMOVE_WHEN``, when the file can be deleted.
         probe (callable): Returns what fails here in one sentence, or None on
             a healthy stack. It changes nothing.
         apply (callable): Fixes it, for this process.
-        after (str): Module whose import the probe and the fix follow.
-        before (tuple): Modules before whose import both must be done,
-            where ``after`` is empty.
+        after (str): ``AFTER``, whose import the probe and the fix follow.
+        before (tuple): ``BEFORE``, modules before whose import both must be
+            done, where ``after`` is empty.
     """
 
     name: str
@@ -46,10 +46,13 @@ class Shim:
         """That of a file."""
         return cls(
             name,
-            one_line((module.__doc__ or '').split('\n\n')[0]).rstrip('.'),
-            probe=module.probe,
-            apply=module.apply,
-            **module.SHIM,
+            one_line(module.__doc__.split('\n\n')[0]).rstrip('.'),
+            module.VERSIONS,
+            module.REMOVE_WHEN,
+            module.probe,
+            module.apply,
+            getattr(module, 'AFTER', ''),
+            getattr(module, 'BEFORE', ()),
         )
 
     @property
@@ -77,19 +80,15 @@ def run(shim: Shim) -> None:
         return
     probed[shim.name] = shim
     failure = shim.probe()
-    if failure is None:
-        return
-    shim.apply()
-    active[shim.name] = failure
-    logger.debug('shim %s active: %s', shim.name, failure)
+    if failure is not None:
+        shim.apply()
+        active[shim.name] = failure
+        logger.debug('shim %s active: %s', shim.name, failure)
 
 
 def stand_in(name: str, **members) -> ModuleType:
-    """A module called ``name`` with these members, whose spec has no loader.
-
-    Without a loader, ``pkgutil.find_loader`` and the like still see that the
-    real module is missing.
-    """
+    """A module with these members, whose spec has no loader: ``find_spec`` and
+    the like still see that the real module is missing."""
     module = ModuleType(name)
     module.__spec__ = ModuleSpec(name, loader=None)
     module.__dict__.update(members)

@@ -15,7 +15,10 @@ from typing import Dict, List, Optional
 
 from .import_hooks import after_import
 
-PLUGINS = 'mmdeploy.backend.tensorrt.init_plugins'
+VERSIONS = 'TensorRT >= 10 or CUDA >= 12 with mmdeploy 1.3.1'
+REMOVE_WHEN = 'mmdeploy runs engines through tensors by name'
+AFTER = 'mmdeploy.backend.tensorrt.init_plugins'
+
 WRAPPER = 'mmdeploy.backend.tensorrt.wrapper'
 # Called the same in TensorRT and torch. A version may lack some.
 DTYPES = 'bool int8 uint8 int32 int64 float16 bfloat16 float32'.split()
@@ -28,7 +31,7 @@ def probe() -> Optional[str]:
         return None
     if not hasattr(trt.ICudaEngine, 'get_binding_index'):
         return f'TensorRT {trt.__version__} has no bindings by index'
-    library = sys.modules[PLUGINS].get_ops_path()
+    library = sys.modules[AFTER].get_ops_path()
     try:
         if os.path.exists(library):
             ctypes.CDLL(library)
@@ -38,7 +41,7 @@ def probe() -> Optional[str]:
 
 
 def apply() -> None:
-    module = sys.modules[PLUGINS]
+    module = sys.modules[AFTER]
     load = module.load_tensorrt_plugin
 
     def load_tensorrt_plugin() -> bool:
@@ -54,24 +57,17 @@ def apply() -> None:
 
 
 def _run_by_name() -> None:
-    from mmdeploy.utils import Backend
-    from mmdeploy.utils.timer import TimeCounter
-
-    module, timer = sys.modules[WRAPPER], Backend.TENSORRT.value
-    if hasattr(module.trt.ICudaEngine, 'get_binding_index'):
-        return
-    module.TRTWrapper._TRTWrapper__load_io_names = load_io_names
-    module.TRTWrapper.forward = forward
-    TimeCounter.names.pop(timer)  # it takes a name once
-    execute = TimeCounter.count_time(timer)(_execute)
-    module.TRTWrapper._TRTWrapper__trt_execute = execute
+    module = sys.modules[WRAPPER]
+    if not hasattr(module.trt.ICudaEngine, 'get_binding_index'):
+        module.TRTWrapper._TRTWrapper__load_io_names = load_io_names
+        module.TRTWrapper.forward = forward
 
 
 def load_io_names(self) -> None:
     import tensorrt as trt
 
-    self._input_names = _tensor_names(self.engine, trt.TensorIOMode.INPUT)
-    outputs = _tensor_names(self.engine, trt.TensorIOMode.OUTPUT)
+    self._input_names = _names(self.engine, trt.TensorIOMode.INPUT)
+    outputs = _names(self.engine, trt.TensorIOMode.OUTPUT)
     self._output_names = self._output_names or outputs
     unknown = set(self._output_names) - set(outputs)
     if unknown:
@@ -80,7 +76,7 @@ def load_io_names(self) -> None:
         )
 
 
-def _tensor_names(engine, mode) -> List[str]:
+def _names(engine, mode) -> List[str]:
     """In the engine's order."""
     names = map(engine.get_tensor_name, range(engine.num_io_tensors))
     return [name for name in names if engine.get_tensor_mode(name) == mode]
@@ -120,25 +116,15 @@ def forward(self, inputs: Dict) -> Dict:
             )
         held[name] = tensor.to(kind['dtype']).contiguous()
         _must(context.set_input_shape(name, shape), f'shape {shape} of {name}')
-    for name in _tensor_names(engine, trt.TensorIOMode.OUTPUT):
+    for name in _names(engine, trt.TensorIOMode.OUTPUT):
         shape = tuple(context.get_tensor_shape(name))
-        if -1 in shape:
-            raise RuntimeError(
-                f'output {name} has the shape {shape}: it depends on the data'
-            )
         held[name] = torch.empty(shape, **_kind(engine, name))
     for name, tensor in held.items():
         done = context.set_tensor_address(name, tensor.data_ptr())
         _must(done, f'the address of {name}')
-    self._TRTWrapper__trt_execute()
-    return {name: held[name] for name in self._output_names}
-
-
-def _execute(self) -> None:
-    import torch
-
     stream = torch.cuda.current_stream().cuda_stream
-    _must(self.context.execute_async_v3(stream), 'the run')
+    _must(context.execute_async_v3(stream), 'the run')
+    return {name: held[name] for name in self._output_names}
 
 
 def _must(done: bool, step: str) -> None:
@@ -153,14 +139,5 @@ def _kind(engine, name: str) -> Dict:
 
     dtypes = {getattr(trt, x, None): getattr(torch, x) for x in DTYPES}
     dtype, location = engine.get_tensor_dtype(name), engine.get_tensor_location
-    if dtype not in dtypes:
-        raise TypeError(f'{name} is of type {dtype}, which is none of {DTYPES}')
     device = sys.modules[WRAPPER].torch_device_from_trt(location(name))
     return dict(dtype=dtypes[dtype], device=device)
-
-
-SHIM = dict(
-    versions='TensorRT >= 10 or CUDA >= 12 with mmdeploy 1.3.1',
-    remove_when='mmdeploy runs engines through tensors by name',
-    after=PLUGINS,
-)

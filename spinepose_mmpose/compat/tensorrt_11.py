@@ -11,7 +11,9 @@ from typing import Optional
 
 from .shim import Overlay
 
-MODULE = 'mmdeploy.backend.tensorrt.utils'
+VERSIONS = 'TensorRT >= 11 with mmdeploy 1.3.1'
+REMOVE_WHEN = 'mmdeploy builds strongly typed networks'
+AFTER = 'mmdeploy.backend.tensorrt.utils'
 
 
 def probe() -> Optional[str]:
@@ -24,13 +26,11 @@ def probe() -> Optional[str]:
 
 def typed(onnx_model, fp16_mode: bool, int8_mode: bool):
     """``onnx_model`` (path or ModelProto) with the types of the two modes;
-    inputs and outputs keep theirs.
-
-    A quantised graph stays as it is: a converter would round the scales too.
+    inputs and outputs keep theirs. A quantised graph stays as it is: a
+    converter would round the scales too.
 
     Raises:
         ValueError: INT8 is asked of a graph that is not quantised.
-        ImportError: ONNX Runtime, whose converter does this, is missing.
     """
     import onnx
     from mmdeploy.utils import get_root_logger
@@ -60,7 +60,7 @@ def typed(onnx_model, fp16_mode: bool, int8_mode: bool):
 
 
 def apply() -> None:
-    module = sys.modules[MODULE]
+    module = sys.modules[AFTER]
     # EXPLICIT_BATCH was bit 0, now that of STRONGLY_TYPED, which is ignored.
     flags = module.trt.NetworkDefinitionCreationFlag
     flags = SimpleNamespace(EXPLICIT_BATCH=flags.STRONGLY_TYPED)
@@ -76,10 +76,3 @@ def apply() -> None:
         return weakly_typed(onnx_model, *args, **kwargs)
 
     module.from_onnx = from_onnx
-
-
-SHIM = dict(
-    versions='TensorRT >= 11 with mmdeploy 1.3.1',
-    remove_when='mmdeploy builds strongly typed networks',
-    after=MODULE,
-)

@@ -7,6 +7,10 @@ from typing import Optional
 
 from .shim import stand_in
 
+VERSIONS = 'mmpose 1.3.2 with a CUDA torchvision on a CPU torch, or none'
+REMOVE_WHEN = 'mmpose imports torchvision lazily'
+BEFORE = ('mmdet', 'mmpose')
+
 
 def probe() -> Optional[str]:
     try:
@@ -40,10 +44,3 @@ def apply() -> None:
     sys.modules['torchvision'] = stand_in(
         'torchvision', transforms=transforms, __path__=[], __version__='0.0.0'
     )
-
-
-SHIM = dict(
-    versions='mmpose 1.3.2 with a CUDA torchvision on a CPU torch, or none',
-    remove_when='mmpose imports torchvision lazily',
-    before=('mmdet', 'mmpose'),
-)

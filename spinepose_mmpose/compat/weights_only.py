@@ -22,6 +22,10 @@ from typing import List, Optional, Tuple
 from .import_hooks import after_import
 from .shim import Overlay
 
+VERSIONS = 'torch >= 2.6 with mmengine 0.10.7'
+REMOVE_WHEN = 'mmengine passes weights_only and allow-lists its own types'
+AFTER = 'mmengine.logging'
+
 CHECKPOINT = 'mmengine.runner.checkpoint'
 HISTORY_METHODS = ('min', 'max', 'current', 'mean')
 NUMBERS = '?bhilqBHILQefdgFD'  # numpy's type codes
@@ -132,10 +136,3 @@ def _load_weights_only() -> None:
     load = partial(module.torch.load, weights_only=True)
     module.torch = Overlay(module.torch, load=load)
     module.load_url = partial(module.load_url, weights_only=True)
-
-
-SHIM = dict(
-    versions='torch >= 2.6 with mmengine 0.10.7',
-    remove_when='mmengine passes weights_only and allow-lists its own types',
-    after='mmengine.logging',
-)

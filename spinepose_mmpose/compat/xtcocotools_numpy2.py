@@ -8,6 +8,10 @@ from typing import Optional
 from .import_hooks import is_installed
 from .shim import stand_in
 
+VERSIONS = 'xtcocotools 1.14.3 with numpy 2'
+REMOVE_WHEN = 'xtcocotools publishes wheels for numpy 2'
+BEFORE = ('xtcocotools', 'mmpose')
+
 
 def probe() -> Optional[str]:
     try:
@@ -95,10 +99,3 @@ def _evaluator() -> type:
                 self._gts[imgId, catId] = people
 
     return COCOeval
-
-
-SHIM = dict(
-    versions='xtcocotools 1.14.3 with numpy 2',
-    remove_when='xtcocotools publishes wheels for numpy 2',
-    before=('xtcocotools', 'mmpose'),
-)

@@ -52,11 +52,11 @@ def check_deploy_config(deploy_cfg, source: str) -> str:
 
 def check_backend(backend: str, deploy_cfg) -> None:
     """That the packages and tools of the backend are there."""
-    require(backend, backend, backend)
-    if backend == 'onnxruntime' and (
-        deploy_cfg.backend_config.get('precision') == 'fp16'
+    require(backend, backend)
+    if deploy_cfg.backend_config.get('precision') == 'fp16' and (
+        backend == 'onnxruntime'
     ):
-        require('onnxconverter_common', 'onnxconverter-common', 'FP16 ONNX')
+        require('onnxconverter-common', 'FP16 ONNX')
     if backend == 'ncnn':
         from mmdeploy.backend.ncnn.init_plugins import get_onnx2ncnn_path
 
@@ -67,9 +67,9 @@ def check_backend(backend: str, deploy_cfg) -> None:
             )
 
 
-def require(module: str, package: str, what: str) -> None:
-    """That the module of a package can be found."""
-    if importlib.util.find_spec(module) is None:
+def require(package: str, what: str) -> None:
+    """That a package, whose module has its name, can be found."""
+    if importlib.util.find_spec(package.replace('-', '_')) is None:
         raise ValueError(
             f'{what} needs the package {package}, which is not installed: pip '
             f'install {package}'
@@ -118,7 +118,8 @@ def check_model_config(model_cfg, source: str) -> None:
 
 def check_input_size(deploy_cfg, model_cfg, source: str) -> None:
     """That the deployment config fixes no other input size."""
-    sizes = [get_input_shape(deploy_cfg)] if get_input_shape(deploy_cfg) else []
+    fixed = get_input_shape(deploy_cfg)
+    sizes = [fixed] if fixed else []
     for model_input in get_model_inputs(deploy_cfg):
         shapes = list(model_input.get('opt_shapes', {}).values())
         for ranges in model_input.get('input_shapes', {}).values():
@@ -155,9 +156,8 @@ def check_checkpoint(model_cfg, path: str) -> None:
     register_all_modules(init_default_scope=True)
     with torch.device('meta'):
         own = MODELS.build(model_cfg.model).state_dict()
-    mismatch = find_mismatch(
-        weights, {k: v for k, v in own.items() if 'data_preproc' not in k}
-    )
+    own = {k: v for k, v in own.items() if 'data_preproc' not in k}
+    mismatch = find_mismatch(weights, own)
     if mismatch:
         raise ValueError(
             f'{path} is no checkpoint of {model_cfg.filename}: {mismatch}'

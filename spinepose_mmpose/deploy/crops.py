@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 from spinepose_mmpose.evaluation.metric import SpineTrackMetric
-from spinepose_mmpose.inference.images import read_image
+from spinepose_mmpose.inference.images import is_image, read_image
 from spinepose_mmpose.inference.network import MEAN, SPLIT_RATIO, STD
 from spinepose_mmpose.inference.preprocess import (
     Normalizer,
@@ -30,10 +30,8 @@ from mmpose.utils import register_all_modules
 
 # What this package's configs say of preprocessing, whatever their size.
 CONFIG = 'configs/spinepose-m.py'
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 VAL_SPLIT = 'val2017'
 TRAIN_SPLITS = ('train-real-coco', 'train-real-yoga', 'train-unreal')
-CHANNEL_ORDERS = ('rgb', 'bgr')
 
 # Images (B, 3, H, W) to the list of the network's outputs.
 Run = Callable[[np.ndarray], List[np.ndarray]]
@@ -63,16 +61,8 @@ class Crops:
         )
 
     def inputs(self, order: str = 'rgb') -> Iterator[np.ndarray]:
-        """(1, 3, H, W) float32 of each, normalised as in training.
-
-        Args:
-            order: ``bgr`` for a file made for clients that feed BGR and
-                normalise by position.
-        """
-        if order not in CHANNEL_ORDERS:
-            raise ValueError(
-                f'channel order {order!r}, expected one of {CHANNEL_ORDERS}'
-            )
+        """(1, 3, H, W) float32 of each, normalised as in training; ``bgr`` for
+        a file made for clients that feed BGR and normalise by position."""
         normalise = Normalizer(MEAN, STD, to_rgb=order == 'rgb')
         for pixels in self.pixels:
             yield normalise(pixels[None])
@@ -85,13 +75,12 @@ def load_crops(
     split: str = VAL_SPLIT,
     seed: int = 0,
 ) -> Crops:
-    """Up to ``count`` people of a data set, or photos of a folder.
+    """Up to ``count`` people, drawn evenly over a data set or a folder.
 
     Args:
         folder: SpineTrack's layout (``annotations/``, ``images/``); or
             images, each of one person that fills it.
         input_size: [w, h] in pixels.
-        count: People are drawn evenly over the set.
         split: Of the data set.
         seed: Of the draw.
 
@@ -106,12 +95,28 @@ def load_crops(
         )
     random = np.random.default_rng(seed)
     if not osp.isdir(osp.join(folder, 'annotations')):
-        paths = _photos(folder)
-        rows = np.sort(random.permutation(len(paths))[:count])
-        pixels = [_whole_image(paths[row], input_size) for row in rows]
-        return Crops(np.stack(pixels), f'{len(paths)} photos in {folder}', [])
+        names = sorted(filter(is_image, os.listdir(folder)))
+        if not names:
+            raise FileNotFoundError(
+                f'{folder} holds neither annotations/ nor images'
+            )
+        rows = np.sort(random.permutation(len(names))[:count])
+        paths = [osp.join(folder, names[row]) for row in rows]
+        pixels = np.stack([_whole_image(path, input_size) for path in paths])
+        return Crops(pixels, f'{len(names)} photos in {folder}', [])
+    config = Config.fromfile(config_file(CONFIG))
+    for step in config.val_dataloader.dataset.pipeline:
+        if step.type == 'FastTopdownAffine':
+            step.input_size = tuple(input_size)
+    register_all_modules(init_default_scope=False)
     with DefaultScope.overwrite_default_scope('mmpose'):
-        people = _dataset(folder, input_size, split)
+        people = build_dataset(
+            config,
+            folder,
+            ann_file=_ann_file(split),
+            data_prefix=dict(img=f'images/{split}/'),
+            on_bad_annotation='skip',
+        )
         rows = np.sort(random.permutation(len(people))[:count])
         packed = [people[int(row)] for row in rows]
     pixels = np.stack([sample['inputs'].numpy() for sample in packed])
@@ -134,34 +139,12 @@ def _ann_file(split: str) -> str:
     return f'annotations/person_keypoints_{split}.json'
 
 
-def _dataset(folder: str, input_size: Tuple[int, int], split: str):
-    register_all_modules(init_default_scope=False)
-    settings = Config.fromfile(config_file(CONFIG)).val_dataloader.dataset
-    settings.update(
-        data_root=folder,
-        ann_file=_ann_file(split),
-        data_prefix=dict(img=f'images/{split}/'),
-        on_bad_annotation='skip',
-    )
-    for step in settings.pipeline:
-        if step.type == 'FastTopdownAffine':
-            step.input_size = tuple(input_size)
+def build_dataset(model_cfg: Config, root: str, **changes):
+    """The validation set of a config with the files below ``root``."""
+    settings = model_cfg.val_dataloader.dataset.copy()
+    settings.update(changes, data_root=root, test_mode=True)
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints
         return DATASETS.build(settings)
-
-
-def _photos(folder: str) -> List[str]:
-    paths = sorted(
-        osp.join(folder, name)
-        for name in os.listdir(folder)
-        if name.lower().endswith(IMAGE_SUFFIXES)
-    )
-    if not paths:
-        raise FileNotFoundError(
-            f'{folder} holds neither annotations/ nor images '
-            f'({", ".join(IMAGE_SUFFIXES)})'
-        )
-    return paths
 
 
 def _whole_image(path: str, input_size: Tuple[int, int]) -> np.ndarray:
@@ -178,12 +161,8 @@ def predict(run: Run, crops: Crops, order: str = 'rgb') -> Points:
 
 
 def decoded_outputs(outputs: List[np.ndarray]) -> Points:
-    """Keypoints and scores of a batch.
-
-    Args:
-        outputs: SimCC logits (B, K, Wx), (B, K, Wy); or keypoints and scores
-            of a file that decodes by itself.
-    """
+    """Of SimCC logits (B, K, Wx), (B, K, Wy); or of keypoints and scores of a
+    file that decodes by itself."""
     first, second = (output.astype(np.float32) for output in outputs[:2])
     if second.ndim == 2:
         return Points(first, second)
@@ -210,13 +189,8 @@ def average_precision(predicted: Points, crops: Crops) -> Optional[float]:
 def metric_results(
     samples: list, keypoints: np.ndarray, scores: np.ndarray
 ) -> List[dict]:
-    """Input pixels to image pixels, as the metric takes them.
-
-    Args:
-        samples: MMPose's data samples of N people.
-        keypoints: (N, K, 2), [x, y] in pixels of the network input.
-        scores: (N, K).
-    """
+    """Keypoints (N, K, 2) in pixels of the network input and scores (N, K) in
+    the image, as the metric takes them."""
     results = []
     for sample, points, visible in zip(samples, keypoints, scores):
         meta = sample.metainfo

@@ -3,9 +3,7 @@
 import contextlib
 import os
 import os.path as osp
-import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterator, Optional
 
@@ -31,7 +29,8 @@ from .checks import (
     require,
 )
 from .onnx_files import write_facts
-from .rewriters import channel_order, deployed_config
+from .rewriters import channel_order as channel_order_of
+from .rewriters import deployed_config
 
 
 @contextlib.contextmanager
@@ -40,25 +39,16 @@ def replaced_folder(path: str) -> Iterator[str]:
 
     An error within the block leaves an older folder untouched and no new one.
     """
-    path = osp.abspath(path)
-    os.makedirs(osp.dirname(path), exist_ok=True)
-    name = osp.basename(path)
+    above, name = osp.split(osp.abspath(path))
+    os.makedirs(above, exist_ok=True)
     # Both in one hidden folder: a rename within a file system is at once.
-    hidden = tempfile.mkdtemp(prefix=f'.{name}.', dir=osp.dirname(path))
-    new, old = osp.join(hidden, name), osp.join(hidden, 'old')
-    try:
+    with tempfile.TemporaryDirectory(prefix=f'.{name}.', dir=above) as hidden:
+        new = osp.join(hidden, name)
         os.mkdir(new)
         yield new
         if osp.isdir(path):
-            os.rename(path, old)
-        try:
-            os.rename(new, path)
-        except OSError:
-            if osp.isdir(old):
-                os.rename(old, path)
-            raise
-    finally:
-        shutil.rmtree(hidden, ignore_errors=True)
+            os.rename(path, osp.join(hidden, 'old'))
+        os.rename(new, path)
 
 
 def model_facts(
@@ -66,9 +56,9 @@ def model_facts(
 ) -> Dict[str, Any]:
     """Value by key for the config (mmengine's) of a SimCC model.
 
-    ``mean`` and ``std`` are those of the channels in the order in which the
-    network takes them, ``input_size`` is (w, h). Keypoints are those of the
-    test set, None where they are not those of the head.
+    ``mean`` and ``std`` are in the order in which the network takes the
+    channels, ``input_size`` is (w, h). Keypoints are those of the test set,
+    None where they are not those of the head.
     """
     from mmpose.apis.inference import dataset_meta_from_config
 
@@ -95,17 +85,12 @@ def model_facts(
     )
 
 
-def store_weights_as_fp16(
-    model: onnx.ModelProto, min_elements: int = 256
-) -> int:
+def store_weights_as_fp16(model: onnx.ModelProto) -> int:
     """Store FP32 initializers as FP16, each with a Cast back to FP32.
 
     Runtimes do the casts once, when they load the file. A tensor with a value
-    that FP16 cannot hold stays as it is, and so does one of fewer than
-    ``min_elements``, which is not worth a node.
-
-    Returns:
-        How many tensors were changed.
+    that FP16 cannot hold stays as it is, and so does a small one, which is not
+    worth a node. Returns how many tensors were changed.
     """
     graph = model.graph
     casts, inputs = [], {value.name for value in graph.input}
@@ -114,7 +99,7 @@ def store_weights_as_fp16(
         if tensor.data_type != TensorProto.FLOAT or tensor.name in inputs:
             continue
         values = numpy_helper.to_array(tensor)
-        if values.size < min_elements or np.abs(values).max() > largest:
+        if values.size < 256 or np.abs(values).max() > largest:
             continue
         name = tensor.name
         tensor.CopyFrom(
@@ -131,11 +116,25 @@ def store_weights_as_fp16(
     return len(casts)
 
 
-@dataclass(frozen=True)
-class ExportOptions:
-    """What to export.
+def export(
+    deploy_cfg: str,
+    model_cfg: str,
+    checkpoint: str,
+    work_dir: str,
+    *,
+    image: Optional[str] = None,
+    test_image: Optional[str] = None,
+    device: Optional[str] = None,
+    channel_order: Optional[str] = None,
+    argmax: bool = False,
+    weights_fp16: bool = False,
+    slim: bool = False,
+    licence: Optional[str] = None,
+    sdk_files: bool = True,
+) -> str:
+    """Check, export, and put the finished folder into its place.
 
-    Attributes:
+    Args:
         deploy_cfg: deployment config, a file.
         model_cfg: model config, a file.
         checkpoint: a file, a URL or a name of the model zoo.
@@ -149,25 +148,6 @@ class ExportOptions:
         slim: remove what the graph does not need, with onnxslim.
         licence: of the weights; known for published ones.
         sdk_files: write those too.
-    """
-
-    deploy_cfg: str
-    model_cfg: str
-    checkpoint: str
-    work_dir: str
-    image: Optional[str] = None
-    test_image: Optional[str] = None
-    device: Optional[str] = None
-    channel_order: Optional[str] = None
-    argmax: bool = False
-    weights_fp16: bool = False
-    slim: bool = False
-    licence: Optional[str] = None
-    sdk_files: bool = True
-
-
-def export(options: ExportOptions) -> str:
-    """Check, export, and put the finished folder into its place.
 
     Returns:
         The file that the backend runs.
@@ -176,60 +156,69 @@ def export(options: ExportOptions) -> str:
         ValueError, OSError: One sentence about what does not fit, before any
             work; nothing is written then, nor after a later failure.
     """
-    deploy_cfg = read_config(options.deploy_cfg)
-    backend = check_deploy_config(deploy_cfg, options.deploy_cfg)
-    if options.channel_order:
-        deploy_cfg.codebase_config['channel_order'] = options.channel_order
-    if options.argmax:
-        put_argmax_in(deploy_cfg, options.deploy_cfg)
-    order = channel_order(deploy_cfg)
-    model_cfg = read_config(options.model_cfg)
-    check_model_config(model_cfg, options.model_cfg)
-    check_input_size(deploy_cfg, model_cfg, options.deploy_cfg)
-    check_backend(backend, deploy_cfg)
-    device = options.device or ('cuda:0' if backend == 'tensorrt' else 'cpu')
+    deploy = read_config(deploy_cfg)
+    backend = check_deploy_config(deploy, deploy_cfg)
+    if channel_order:
+        deploy.codebase_config['channel_order'] = channel_order
+    if argmax:
+        put_argmax_in(deploy, deploy_cfg)
+    order = channel_order_of(deploy)
+    config = read_config(model_cfg)
+    check_model_config(config, model_cfg)
+    check_input_size(deploy, config, deploy_cfg)
+    check_backend(backend, deploy)
+    device = device or ('cuda:0' if backend == 'tensorrt' else 'cpu')
     check_device(device, backend)
-    _check_options(options, backend)
-    check_output_folder(options.work_dir)
-    checkpoint = str(resolve_weights(options.checkpoint))
-    plain = deployed_config(model_cfg, order)
-    check_checkpoint(plain, checkpoint)
+    if weights_fp16 and backend != 'onnxruntime':
+        raise ValueError(
+            f'--weights-fp16 is for onnxruntime, the config is for {backend}'
+        )
+    if slim:
+        require('onnxslim', '--slim')
+    for path in (image, test_image):
+        if path is not None and not osp.isfile(path):
+            raise FileNotFoundError(f'no such image: {path}')
+    check_output_folder(work_dir)
+    weights = str(resolve_weights(checkpoint))
+    plain = deployed_config(config, order)
+    check_checkpoint(plain, weights)
 
-    name = get_ir_config(deploy_cfg)['save_file']
-    with replaced_folder(options.work_dir) as folder:
+    name = get_ir_config(deploy)['save_file']
+    with replaced_folder(work_dir) as folder:
         path = osp.join(folder, name)
         w, h = plain.codec['input_size']
-        torch2onnx(
-            options.image or np.full((h, w, 3), 127, dtype=np.uint8),
-            folder,
-            name,
-            deploy_cfg,
-            model_cfg,
-            checkpoint,
-            device,
-        )
-        _finish_onnx(path, plain, options, checkpoint)
+        grey = np.full((h, w, 3), 127, dtype=np.uint8)
+        torch2onnx(image or grey, folder, name, deploy, config, weights, device)
+        model = onnx.load(path)
+        if slim:
+            import onnxslim
+
+            model = onnxslim.slim(model)
+        if weights_fp16:
+            store_weights_as_fp16(model)
+        named = checkpoint if checkpoint.startswith(SCHEME) else weights
+        licence = licence or licence_of(checkpoint)
+        write_facts(model, model_facts(plain, named, licence))
+        onnx.checker.check_model(model, full_check=True)
+        onnx.save(model, path)
         files = to_backend(
-            backend, [path], folder, deploy_cfg=deploy_cfg, device=device
+            backend, [path], folder, deploy_cfg=deploy, device=device
         )
-        if options.sdk_files:
-            export2SDK(deploy_cfg, model_cfg, folder, checkpoint, device)
-        if options.test_image:
-            for kind, model in (
-                (backend, list(files)),
-                (Backend.PYTORCH.value, [checkpoint]),
-            ):
+        if sdk_files:
+            export2SDK(deploy, config, folder, weights, device)
+        pytorch = Backend.PYTORCH.value
+        for kind, model in ((backend, files), (pytorch, [weights])):
+            if test_image:
                 visualize_model(
-                    read_config(options.model_cfg),
-                    deploy_cfg,
-                    model,
-                    options.test_image,
+                    read_config(model_cfg),
+                    deploy,
+                    list(model),
+                    test_image,
                     device,
                     backend=Backend.get(kind),
                     output_file=osp.join(folder, f'output_{kind}.jpg'),
                 )
-        name = osp.basename(files[0])
-    return osp.join(options.work_dir, name)
+    return osp.join(work_dir, osp.basename(files[0]))
 
 
 def put_argmax_in(deploy_cfg: Config, source: str) -> None:
@@ -250,36 +239,6 @@ def put_argmax_in(deploy_cfg: Config, source: str) -> None:
     deploy_cfg.onnx_config.dynamic_axes = {
         name: {0: 'batch'} for name in ('input', *names)
     }
-
-
-def _check_options(options: ExportOptions, backend: str) -> None:
-    if options.weights_fp16 and backend != 'onnxruntime':
-        raise ValueError(
-            f'--weights-fp16 is for onnxruntime, the config is for {backend}'
-        )
-    if options.slim:
-        require('onnxslim', 'onnxslim', '--slim')
-    for path in (options.image, options.test_image):
-        if path is not None and not osp.isfile(path):
-            raise FileNotFoundError(f'no such image: {path}')
-
-
-def _finish_onnx(
-    path: str, model_cfg: Config, options: ExportOptions, checkpoint: str
-) -> None:
-    model = onnx.load(path)
-    if options.slim:
-        import onnxslim
-
-        model = onnxslim.slim(model)
-    if options.weights_fp16:
-        store_weights_as_fp16(model)
-    licence = options.licence or licence_of(options.checkpoint)
-    if options.checkpoint.startswith(SCHEME):
-        checkpoint = options.checkpoint
-    write_facts(model, model_facts(model_cfg, checkpoint, licence))
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
 
 
 def licence_of(checkpoint: str) -> Optional[str]:

@@ -3,7 +3,6 @@
 import contextlib
 import importlib.util
 import io
-import json
 import math
 import os
 import re
@@ -29,13 +28,9 @@ from .crops import (
     mean_shift,
     predict,
 )
-from .onnx_files import SESSIONS, prepared, read_facts
+from .onnx_files import SESSIONS, prepared, read_facts, write_facts
 
-METHODS = {
-    'minmax': CalibrationMethod.MinMax,
-    'entropy': CalibrationMethod.Entropy,
-    'percentile': CalibrationMethod.Percentile,
-}
+METHODS = {method.name.lower(): method for method in CalibrationMethod}
 WEIGHTED = ('Conv', 'MatMul', 'Gemm')
 # What a backend wants in 8 bits to be quick, and of this what with its inputs
 # only. ONNX Runtime: a kernel is 8-bit where the node's output is, too; what
@@ -101,30 +96,23 @@ def node_blocks(model: onnx.ModelProto) -> Dict[str, List[str]]:
     return blocks
 
 
+@contextlib.contextmanager
+def _silence():
+    with quietly(), contextlib.redirect_stdout(io.StringIO()):
+        yield
+
+
+@_silence()
 def activation_ranges(
     model: onnx.ModelProto,
     images: Iterable[np.ndarray],
     method: str,
     backend: str = 'onnxruntime',
 ):
-    """Range of every activation over the images, (1, 3, H, W) each.
-
-    Args:
-        method: One of :data:`METHODS`.
-        backend: Whose operators are looked at, see :data:`OPERATORS`.
-
-    Raises:
-        ValueError: The method is unknown, or there are no images.
-    """
-    if method not in METHODS:
-        raise ValueError(
-            f'calibration method {method!r}, expected one of {sorted(METHODS)}'
-        )
+    """Range of every activation over the images, (1, 3, H, W) each, by one of
+    :data:`METHODS`; of the backend's :data:`OPERATORS`."""
     feeds = [{model.graph.input[0].name: image} for image in images]
-    if not feeds:
-        raise ValueError('There are no images to calibrate on.')
-    silence = contextlib.redirect_stdout(io.StringIO())
-    with tempfile.TemporaryDirectory() as folder, quietly(), silence:
+    with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, 'model.onnx')
         onnx.save(model, path)
         calibrator = create_calibrator(
@@ -143,6 +131,7 @@ def activation_ranges(
     return ranges
 
 
+@_silence()  # the tools advise to preprocess, which has been done
 def quantized(
     model: onnx.ModelProto,
     ranges,
@@ -163,55 +152,33 @@ def quantized(
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     operators = OPERATORS[backend]
-    chosen = [
-        node.name
-        for node in model.graph.node
-        if node.name in set(nodes) and node.op_type in operators
-    ]
-    if not chosen:
+    kinds = {node.name: node.op_type for node in model.graph.node}
+    chosen = [name for name in nodes if kinds[name] in operators]
+    if not chosen:  # which would mean all
         return copy
-    # The tools advise to preprocess, which has been done.
-    silence = contextlib.redirect_stdout(io.StringIO())
-    with quietly(), silence:
-        quantizer = QDQQuantizer(
-            copy,
-            per_channel=True,
-            reduce_range=reduce_range,
-            weight_qType=QuantType.QInt8,
-            activation_qType=QuantType.QUInt8,
-            tensors_range=ranges,
-            nodes_to_quantize=chosen,
-            nodes_to_exclude=[],
-            op_types_to_quantize=list(operators),
-            extra_options=dict(
-                OpTypesToExcludeOutputQuantization=list(FLOAT_OUTPUTS[backend])
-            ),
-        )
-        quantizer.quantize_model()
-        quantizer.model.topological_sort()
-    return quantizer.model.model
-
-
-def num_int8_weights(model: onnx.ModelProto) -> int:
-    """Values of the weights that are stored in 8 bits."""
-    kinds = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
-    return sum(
-        int(np.prod(tensor.dims))
-        for tensor in model.graph.initializer
-        if tensor.data_type in kinds
+    quantizer = QDQQuantizer(
+        copy,
+        per_channel=True,
+        reduce_range=reduce_range,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QUInt8,
+        tensors_range=ranges,
+        nodes_to_quantize=chosen,
+        nodes_to_exclude=[],
+        op_types_to_quantize=list(operators),
+        extra_options=dict(
+            OpTypesToExcludeOutputQuantization=list(FLOAT_OUTPUTS[backend])
+        ),
     )
+    quantizer.quantize_model()
+    quantizer.model.topological_sort()
+    return quantizer.model.model
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What may be lost.
-
-    Attributes:
-        drop: AP points; where AP can be measured.
-        shift: Mean shift of the keypoints in pixels of the network input;
-            None asks nothing where AP is measured, and
-            :data:`SHIFT_WITHOUT_AP` elsewhere.
-    """
+    """What may be lost: AP points, where AP can be measured, and pixels of the
+    network input; by default any where AP is measured."""
 
     drop: float = 1.0
     shift: Optional[float] = None
@@ -228,13 +195,7 @@ class Tolerance:
 
 @dataclass
 class QuantizedModel:
-    """What :func:`search_blocks` found.
-
-    Attributes:
-        model: Quantised.
-        excluded: Blocks in float, in order of their exclusion.
-        loss: Of the model.
-    """
+    """With the blocks that stay in float, in order of their exclusion."""
 
     model: onnx.ModelProto
     excluded: List[str]
@@ -247,7 +208,7 @@ def search_blocks(
     measure: Callable[[onnx.ModelProto], Loss],
     shift_of: Callable[[onnx.ModelProto], float],
     tolerance: Tolerance,
-    report: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] = print,
 ) -> QuantizedModel:
     """Quantise all blocks but the fewest of the most sensitive ones.
 
@@ -258,8 +219,7 @@ def search_blocks(
         blocks: Nodes by block.
         quantize: The model with these nodes in 8 bits.
         measure: What it loses.
-        shift_of: The mean shift alone, on fewer people if that is quicker.
-        report: Called with a line about each step.
+        shift_of: The mean shift alone, on fewer people.
 
     Raises:
         ValueError: Not even one block can be quantised.
@@ -313,13 +273,11 @@ class Quantization:
         path: ONNX file of an RTMPose.
         method: Of calibration, see :data:`METHODS`.
         exclude: ``auto``, ``none`` or names of blocks.
-        tolerance: What may be lost.
         backend: That shall run the file, see :data:`OPERATORS`.
         order: Channels that the file takes, ``rgb`` or ``bgr``; by default
             what it says itself, and otherwise ``rgb``.
         reduce_range: See :func:`quantized`.
         threads: Of the backend; 0 for its own choice.
-        report: Called with a line about each step.
 
     Raises:
         FileNotFoundError, ValueError: The file is no such model, or blocks
@@ -334,7 +292,6 @@ class Quantization:
     order: Optional[str] = None
     reduce_range: bool = False
     threads: int = 0
-    report: Callable[[str], None] = print
 
     def __post_init__(self) -> None:
         self.model = prepared(self.path)
@@ -345,14 +302,10 @@ class Quantization:
         if self.order is None:
             is_rgb = read_facts(self.model).get('bgr_to_rgb', True)
             self.order = 'rgb' if is_rgb else 'bgr'
-        # None: to be searched for
-        self.excluded = None if [*self.exclude] == [AUTO] else [*self.exclude]
-        if self.excluded == [NONE]:
-            self.excluded = []
-        unknown = [x for x in self.excluded or () if x not in self.blocks]
-        if unknown:
+        unknown = {*self.exclude} - {*self.blocks}
+        if unknown and [*self.exclude] not in ([AUTO], [NONE]):
             raise ValueError(
-                f'unknown blocks {unknown} to exclude; the blocks are '
+                f'unknown blocks {sorted(unknown)} to exclude; the blocks are '
                 f'{list(self.blocks)}, or {AUTO}, or {NONE}'
             )
 
@@ -400,17 +353,13 @@ class Quantization:
                 drop = 100 * (self.ap - average_precision(after, judges))
             return drop, mean_shift(before, after)
 
-        if self.excluded is None:
+        if [*self.exclude] == [AUTO]:
             return search_blocks(
-                self.blocks,
-                quantize,
-                measure,
-                shift_of,
-                self.tolerance,
-                self.report,
+                self.blocks, quantize, measure, shift_of, self.tolerance
             )
-        model = quantize(_nodes(self.blocks, self.excluded))
-        found = QuantizedModel(model, self.excluded, measure(model))
+        excluded = [block for block in self.exclude if block != NONE]
+        model = quantize(_nodes(self.blocks, excluded))
+        found = QuantizedModel(model, excluded, measure(model))
         if not self.tolerance.allows(found.loss):
             raise ValueError(
                 f'{describe(found.loss)}, which is more than allowed; nothing '
@@ -456,18 +405,14 @@ class Quantization:
             backend=self.backend,
             people=len(calibration),
             excluded=found.excluded,
-            int8_weights=num_int8_weights(found.model),
         )
-        found.model.metadata_props.add(
-            key='quantization', value=json.dumps(note)
-        )
+        write_facts(found.model, dict(quantization=note))
         return found.model
 
 
 def open_run(
-    model: onnx.ModelProto, threads: int = 0, backend: str = 'onnxruntime'
+    model: onnx.ModelProto, threads: int, backend: str = 'onnxruntime'
 ) -> Run:
-    """ONNX Runtime or OpenVINO on the CPU, in float32 or 8 bits; 0 threads are
-    their own choice."""
+    """ONNX Runtime or OpenVINO on the CPU, in float32 or 8 bits."""
     session = SESSIONS[backend](model.SerializeToString(), 'cpu', threads)
     return lambda images: list(session.run(images).values())

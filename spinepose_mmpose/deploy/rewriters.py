@@ -3,7 +3,7 @@ and MMPose's functions as they are exported, the same inside FP16's range."""
 
 import math
 from copy import deepcopy
-from typing import Optional, Sequence, Tuple
+from typing import Sequence, Tuple
 
 import torch
 from mmdeploy.codebase.mmpose.deploy.pose_detection import (
@@ -22,25 +22,10 @@ from ..utils import plain_config
 CHANNEL_ORDERS = ('rgb', 'bgr')
 
 
-def first_convolution(model: nn.Module) -> nn.Conv2d:
-    """The convolution that reads the image.
-
-    Raises:
-        ValueError: the first one of the model does not take three channels.
-    """
-    found = next((m for m in model.modules() if isinstance(m, nn.Conv2d)), None)
-    if found is None or found.in_channels != 3:
-        raise ValueError(
-            'channel_order="bgr" needs a model whose first convolution takes '
-            'three channels'
-        )
-    return found
-
-
 def swap_input_channels(
-    conv: nn.Conv2d, mean: Sequence[float], std: Sequence[float]
+    model: nn.Module, mean: Sequence[float], std: Sequence[float]
 ) -> None:
-    r"""Rewrite ``conv`` in place for BGR images.
+    r"""Rewrite the convolution that reads the image in place, for BGR.
 
     Clients that skip the swap to RGB normalise by position: channel c of the
     BGR image becomes :math:`y_c = (p_c - mean_c) / std_c` with the figures of
@@ -55,30 +40,30 @@ def swap_input_channels(
     the input, not to the bias: the convolution pads with zeros, which mean
     the average colour.
 
-    Args:
-        conv: Takes three channels.
-        mean: Of the channels R, G, B.
-        std: Likewise.
+    Raises:
+        ValueError: the first convolution does not take three channels.
     """
+    conv = next((m for m in model.modules() if isinstance(m, nn.Conv2d)), None)
+    if conv is None or conv.in_channels != 3:
+        raise ValueError(
+            'channel_order="bgr" needs a model whose first convolution takes '
+            'three channels'
+        )
     mean, std = torch.tensor(mean), torch.tensor(std)
     factor, shift = std / std.flip(0), (mean - mean.flip(0)) / std
     with torch.no_grad():
         conv.weight.copy_(conv.weight.flip(1) * factor.view(1, 3, 1, 1))
-    if not shift.any():
-        return
     conv.register_buffer('input_shift', shift.view(1, 3, 1, 1))
-    conv.register_forward_pre_hook(_add_input_shift)
+    conv.register_forward_pre_hook(lambda conv, x: x[0] + conv.input_shift)
 
 
-def _add_input_shift(conv: nn.Conv2d, args: tuple) -> Tensor:
-    return args[0] + conv.input_shift
-
-
-# What training configs name and mmdeploy does not know.
-DISTILLER = 'SpinePoseDistiller'
-PREPROCESSOR = 'SpinePoseDataPreprocessor'
+# Of our own classes: what they are in MMPose, which mmdeploy knows.
 MMPOSE_NAMES = dict(
     FastTopdownAffine='TopdownAffine', LoadPoseImage='LoadImage'
+)
+PARENTS = dict(
+    SpinePoseDistiller=TopdownPoseEstimator,
+    SpinePoseDataPreprocessor=PoseDataPreprocessor,
 )
 
 
@@ -98,21 +83,16 @@ class SpinePoseDetection(PoseDetection):
     def __init__(
         self, model_cfg: Config, deploy_cfg: Config, device: str
     ) -> None:
-        self.channel_order = channel_order(deploy_cfg)
-        super().__init__(
-            deployed_config(model_cfg, self.channel_order), deploy_cfg, device
-        )
-        self._trained = model_cfg
+        order = channel_order(deploy_cfg)
+        super().__init__(deployed_config(model_cfg, order), deploy_cfg, device)
+        trained = model_cfg.model.data_preprocessor
+        self._is_swapped = order == 'bgr' and trained.get('bgr_to_rgb', False)
 
-    def build_pytorch_model(
-        self, model_checkpoint: Optional[str] = None, *args, **kwargs
-    ) -> torch.nn.Module:
-        model = super().build_pytorch_model(model_checkpoint, *args, **kwargs)
-        trained = self._trained.model.data_preprocessor
-        if self.channel_order == 'bgr' and trained.get('bgr_to_rgb', False):
-            swap_input_channels(
-                first_convolution(model), trained.mean, trained.std
-            )
+    def build_pytorch_model(self, *args, **kwargs) -> torch.nn.Module:
+        model = super().build_pytorch_model(*args, **kwargs)
+        if self._is_swapped:
+            colours = self.model_cfg.model.data_preprocessor
+            swap_input_channels(model, colours.mean, colours.std)
         return model
 
 
@@ -134,13 +114,9 @@ def channel_order(deploy_cfg: Config) -> str:
 def deployed_config(model_cfg: Config, order: str = 'rgb') -> Config:
     """A copy of a model config as mmdeploy and the SDK should see it."""
     model_cfg = deepcopy(model_cfg)
-    if model_cfg.model.type.rpartition('.')[2] == DISTILLER:
-        model_cfg.model = plain_config(model_cfg.model, TopdownPoseEstimator)
+    model_cfg.model = _in_mmpose(model_cfg.model)
     model = model_cfg.model
-    if model.data_preprocessor.type.rpartition('.')[2] == PREPROCESSOR:
-        model.data_preprocessor = plain_config(
-            model.data_preprocessor, PoseDataPreprocessor
-        )
+    model.data_preprocessor = _in_mmpose(model.data_preprocessor)
     if order == 'bgr':
         model.data_preprocessor.bgr_to_rgb = False
     for step in model_cfg.test_dataloader.dataset.pipeline:
@@ -148,6 +124,11 @@ def deployed_config(model_cfg: Config, order: str = 'rgb') -> Config:
         for setting in ('lazy', 'on_bad_image'):
             step.pop(setting, None)
     return model_cfg
+
+
+def _in_mmpose(settings: dict) -> dict:
+    parent = PARENTS.get(settings.type.rpartition('.')[2])
+    return settings if parent is None else plain_config(settings, parent)
 
 
 # The smallest normal FP16 number; backends may round smaller ones to 0.
@@ -161,11 +142,6 @@ def scale_norm(x: Tensor, g: Tensor, eps: float) -> Tensor:
     elements, 25 for 108. With :math:`m = \max |x|` and :math:`t = x / m` the
     same is :math:`g t / \max(\mathrm{rms}(t), \epsilon / m)`, for every
     :math:`m > 0`; no term exceeds 1 before g.
-
-    Args:
-        x: (..., C).
-        g: Broadcast to x.
-        eps: Smallest rms.
     """
     peak = x.abs().amax(-1, keepdim=True).clamp(min=TINY)
     x = x / peak
@@ -180,22 +156,14 @@ def scale_norm(x: Tensor, g: Tensor, eps: float) -> Tensor:
 def squared_relu_attention(
     q: Tensor, k: Tensor, v: Tensor, num_keys: int
 ) -> Tuple[Tensor, Tensor]:
-    r""":math:`\mathrm{relu}(q k^T)^2 v` as ``r ** 2 * values``.
+    r""":math:`\mathrm{relu}(q k^T)^2 v` as ``r ** 2 * values``, of q (B, N, S),
+    k (B, K, S) and v (B, K, E); values (B, N, E), r (B, N, 1).
 
     The squares leave FP16's range from a product of 256 on. Each row of
     weights is divided by its largest and by the root of the number of keys
     (the next power of two, which rounds nothing), so that the values are at
     most those of v. The factor r goes to the end: what follows is linear.
-
-    Args:
-        q: Queries, scaled by the root of their length, (B, N, S).
-        k: Keys, (B, K, S).
-        v: (B, K, E).
-        num_keys: K, as a number: a traced size would become part of the
-            graph.
-
-    Returns:
-        values (B, N, E) and r (B, N, 1).
+    ``num_keys`` is K as a number: a traced size would become part of the graph.
     """
     weights = torch.relu(q @ k.transpose(-2, -1))  # B, N, K
     root = 2 ** math.ceil(math.log2(num_keys) / 2)

@@ -16,20 +16,20 @@ https://docs.nvidia.com/deeplearning/tensorrt/latest/ (ONNX opset guide)
 
 import argparse
 import sys
-from dataclasses import dataclass
-from typing import Dict, FrozenSet, Iterator, List, Sequence, Tuple
-
-from spinepose_mmpose.utils import one_sentence
+from typing import Dict, FrozenSet, Iterator, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
+from onnx import TensorProto, shape_inference
+
+from ..utils import one_sentence, read_config
+from .onnx_files import constants, load_onnx
 
 # Letters of the types in the tables below, as ONNX calls them.
 _NAMES = 'FLOAT FLOAT16 BFLOAT16 INT32 INT64 INT8 UINT8 BOOL'
 TYPES = dict(zip('fhbilquB', _NAMES.split()))
 
 
-@dataclass(frozen=True)
-class Support:
+class Support(NamedTuple):
     """What one version takes.
 
     Attributes:
@@ -140,7 +140,6 @@ _VERSIONS = (
 )
 SUPPORT = {support.version: support for support in _VERSIONS}
 
-BATCHES = (1, 8, 32)
 OUR_DOMAINS = {'', 'ai.onnx'}
 # Stand for "to the end" in a Slice: clamped to 32 bits, they still do.
 OPEN_ENDS = (2**63 - 1, -(2**63), -(2**63) + 1)
@@ -148,20 +147,11 @@ OPEN_ENDS = (2**63 - 1, -(2**63), -(2**63) + 1)
 
 def check_model(model, support: Support) -> List[str]:
     """Problems of a graph, an ``onnx.ModelProto``, with one version."""
-    from onnx import TensorProto, numpy_helper, shape_inference
-
     # Of another domain's nodes nothing is known, and they are refused anyway.
     if {x.domain for x in model.graph.node} <= OUR_DOMAINS:
         model = shape_inference.infer_shapes(model)
     graph, (low, high) = model.graph, support.opsets
-    tensors = {tensor.name: tensor for tensor in graph.initializer}
-    tensors |= {
-        node.output[0]: attribute.t
-        for node in graph.node
-        for attribute in node.attribute
-        if node.op_type == 'Constant' and attribute.name == 'value'
-    }
-    constants = {name: numpy_helper.to_array(x) for name, x in tensors.items()}
+    values = constants(model)
     kinds = {tensor.name: tensor.data_type for tensor in graph.initializer}
     for value in [*graph.input, *graph.output, *graph.value_info]:
         kinds[value.name] = value.type.tensor_type.elem_type
@@ -178,16 +168,27 @@ def check_model(model, support: Support) -> List[str]:
     ]
     for node in graph.node:
         name = f'{node.op_type} {node.name or node.output[0]!r}'
-        problems = _node_problems(node, support, types, constants)
+        problems = _node_problems(node, support, types, values)
         found += [f'{name}: {problem}' for problem in problems]
-    for tensor in graph.initializer:
-        kind, values = types[tensor.name], constants[tensor.name]
-        problems = _weight_problems(kind, values, support)
-        found += [f'weight {tensor.name!r}: {problem}' for problem in problems]
+    allowed = frozenset().union(*support.operators.values())
+    for name in (tensor.name for tensor in graph.initializer):
+        beyond = values[name]
+        if types[name] == 'INT64' and support.casts_int64:
+            beyond = beyond[beyond != beyond.astype(np.int32)]
+            if not np.isin(beyond, OPEN_ENDS).all():
+                found.append(
+                    f'weight {name!r}: INT64 values beyond 32 bits, which '
+                    f'TensorRT {support.version} clamps'
+                )
+        elif types[name] not in allowed:
+            found.append(
+                f'weight {name!r}: {types[name]} is no type of TensorRT '
+                f'{support.version}'
+            )
     return found
 
 
-def _node_problems(node, support, types, constants) -> Iterator[str]:
+def _node_problems(node, support, types, values) -> Iterator[str]:
     operator = node.op_type
     if node.domain not in OUR_DOMAINS:
         yield f'of the domain {node.domain!r}, which needs a plugin'
@@ -204,34 +205,21 @@ def _node_problems(node, support, types, constants) -> Iterator[str]:
     if kind is not None and kind not in allowed:
         yield f'{kind}, supported are {", ".join(sorted(allowed))}'
     inputs = dict(enumerate(node.input))
-    if operator in support.constant_axes:
-        axes = inputs.get(3 if operator == 'Slice' else 1)
-        if axes and axes not in constants:
-            yield f'its axes {axes!r} are no constant'
+    axes = inputs.get(3 if operator == 'Slice' else 1)
+    if operator in support.constant_axes and axes and axes not in values:
+        yield f'its axes {axes!r} are no constant'
     if operator in ('QuantizeLinear', 'DequantizeLinear') and inputs.get(2):
-        zero = constants.get(inputs[2])
+        zero = values.get(inputs[2])
         if zero is None or zero.any():
             yield 'its zero point is not 0'
     if operator == 'MaxPool':
         dilations = [
             x for a in node.attribute if a.name == 'dilations' for x in a.ints
         ]
-        if any(step != 1 for step in dilations):
+        if {*dilations} - {1}:
             yield f'dilations {dilations}, supported is 1'
-        if len([x for x in node.output if x]) > 1:
+        if any(node.output[1:]):
             yield 'its output of indices is not supported'
-
-
-def _weight_problems(kind, values, support: Support) -> Iterator[str]:
-    if kind == 'INT64' and support.casts_int64:
-        beyond = values[values != values.astype(np.int32)]
-        if not np.isin(beyond, OPEN_ENDS).all():
-            yield (
-                'INT64 values beyond 32 bits, which TensorRT '
-                f'{support.version} clamps'
-            )
-    elif kind not in frozenset().union(*support.operators.values()):
-        yield f'{kind} is no type of TensorRT {support.version}'
 
 
 def check_profile(
@@ -239,18 +227,18 @@ def check_profile(
 ) -> List[str]:
     """Problems of the graph's inputs with min, opt and max shapes by name."""
     weights = {tensor.name for tensor in model.graph.initializer}
-    inputs = {x.name: _shape(x) for x in model.graph.input}
-    inputs = {k: shape for k, shape in inputs.items() if k not in weights}
+    inputs = {x.name: x for x in model.graph.input if x.name not in weights}
     found = [
         f'profile: the graph has no input {name!r}; its inputs are '
         f'{sorted(inputs)}'
         for name in profiles
         if name not in inputs
     ]
-    for name, shape in inputs.items():
-        profile = profiles.get(name)
-        if profile is not None:
-            problems = _profile_problems(shape, profile)
+    for name, value in inputs.items():
+        sizes = value.type.tensor_type.shape.dim
+        shape = [x.dim_value or None for x in sizes]  # None where it is open
+        if name in profiles:
+            problems = _profile_problems(shape, profiles[name])
             found += [f'profile of {name!r}: {problem}' for problem in problems]
         elif None in shape:
             found.append(f'profile: none for the dynamic input {name!r}')
@@ -269,34 +257,13 @@ def _profile_problems(shape, profile) -> Iterator[str]:
             yield f'{named}, which the graph fixes at {fixed}'
 
 
-def batch_profile(model, batches: Sequence[int] = BATCHES) -> dict:
-    """The input with the smallest, usual and largest batch, or its own."""
-    value = model.graph.input[0]
-    own, *rest = _shape(value)
-    return {
-        value.name: [
-            [batch if own is None else own, *rest] for batch in batches
-        ]
-    }
-
-
-def _shape(value) -> list:
-    """Sizes; None where they are open."""
-    return [
-        size.dim_value if size.HasField('dim_value') else None
-        for size in value.type.tensor_type.shape.dim
-    ]
-
-
 def configured_profile(path: str) -> dict:
     """``input_shapes`` of a deployment config of mmdeploy.
 
     Raises:
         ValueError: It has none.
     """
-    from mmengine.config import Config
-
-    backend = Config.fromfile(path).get('backend_config') or {}
+    backend = read_config(path).get('backend_config') or {}
     inputs = backend.get('model_inputs') or [{}]
     shapes = inputs[0].get('input_shapes')
     if not shapes:
@@ -316,9 +283,7 @@ def parse_args():
         '--version', choices=list(SUPPORT), default='10', help='of TensorRT'
     )
     parser.add_argument(
-        '--deploy-config',
-        help='whose profile is checked; by default batches '
-        f'{", ".join(map(str, BATCHES))} of the input',
+        '--deploy-config', help='whose profile of input shapes is checked, too'
     )
     return parser.parse_args()
 
@@ -326,26 +291,18 @@ def parse_args():
 def main() -> int:
     args = parse_args()
     with one_sentence():
-        from .onnx_files import load_onnx
-
         model = load_onnx(args.file, load_external_data=False)
-        profile = (
-            configured_profile(args.deploy_config)
-            if args.deploy_config
-            else batch_profile(model)
-        )
-    support = SUPPORT[args.version]
-    problems = check_model(model, support) + check_profile(model, profile)
+        problems = check_model(model, SUPPORT[args.version])
+        if args.deploy_config:
+            profile = configured_profile(args.deploy_config)
+            problems += check_profile(model, profile)
     for line in problems:
         print(line)
     kinds = {node.op_type for node in model.graph.node}
-    shapes = '; '.join(
-        f'{k} {" ".join(map(str, v))}' for k, v in profile.items()
-    )
     print(
         f'{len(problems)} problems with TensorRT {args.version}: '
-        f'{len(model.graph.node)} nodes of {len(kinds)} operators, profile '
-        f'{shapes}; compared with its documentation, not run'
+        f'{len(model.graph.node)} nodes of {len(kinds)} operators; compared '
+        'with its documentation, not run'
     )
     return 1 if problems else 0
 

@@ -4,15 +4,14 @@ import json
 import os.path as osp
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 import onnx
 import torch
 from mmdeploy.backend.base import get_backend_manager
-from mmengine import Config
 from mmengine.dataset import pseudo_collate
-from mmpose.registry import DATASETS, KEYPOINT_CODECS
+from mmpose.registry import KEYPOINT_CODECS
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
@@ -20,7 +19,7 @@ from ..evaluation.metric import SpineTrackMetric
 from ..inference.network import read_pipeline
 from ..inference.preprocess import Normalizer
 from .crops import latencies, metric_results
-from .onnx_files import SESSIONS
+from .onnx_files import SESSIONS, is_quantized
 
 Outputs = Tuple[np.ndarray, ...]
 Run = Callable[[np.ndarray], Outputs]
@@ -34,7 +33,6 @@ class Export:
     """What the SDK's files say of an export.
 
     Attributes:
-        backend: its name, ``onnxruntime`` for example.
         files: what the backend loads; the first one is the model.
         precision: ``FP32``, ``FP16`` or ``INT8``, as far as the files say.
         normalise: (B, H, W, 3) uint8, BGR to its input (B, 3, H, W) float32.
@@ -54,14 +52,23 @@ def read_export(folder: str) -> Export:
         FileNotFoundError: The folder lacks a file of an export.
         ValueError: It is the export of another kind of model.
     """
-    model = _read_json(folder, 'deploy.json')['models'][0]
-    post = _read_json(folder, 'pipeline.json')['pipeline']['tasks'][-1]
+    contents = {}
+    for name in ('deploy', 'pipeline'):
+        path = Path(folder, f'{name}.json')
+        if not path.is_file():
+            raise FileNotFoundError(
+                f'{folder} has no {path.name}: it is no export, or one without '
+                "the SDK's files"
+            )
+        contents[name] = json.loads(path.read_text(encoding='utf-8'))
+    model = contents['deploy']['models'][0]
+    post = contents['pipeline']['pipeline']['tasks'][-1]
     if post.get('component') != 'SimCCLabelDecode':
         raise ValueError(
             f'{folder} is the export of a model with the decoder '
             f'{post.get("component")!r}, expected SimCCLabelDecode'
         )
-    said = read_pipeline(Path(folder, 'pipeline.json'))
+    said = read_pipeline(path)
     names = [name for name in (model['net'], model['weights']) if name]
     files = [osp.join(folder, name) for name in names]
     for path in files:
@@ -76,30 +83,18 @@ def read_export(folder: str) -> Export:
     )
 
 
-def _read_json(folder: str, name: str) -> dict:
-    path = osp.join(folder, name)
-    if not osp.isfile(path):
-        raise FileNotFoundError(
-            f'{folder} has no {name}: it is no export, or one without the '
-            "SDK's files"
-        )
-    with open(path, encoding='utf-8') as file:
-        return json.load(file)
-
-
 def precision_of(path: str, stated: str) -> str:
     """mmdeploy states FP32 for every ONNX file; its tensors know better."""
     if not path.endswith('.onnx'):
         return stated
-    graph = onnx.load(path).graph
-    if any(node.op_type == 'QuantizeLinear' for node in graph.node):
+    model = onnx.load(path)
+    if is_quantized(model):
         return 'INT8'
-    half = onnx.TensorProto.FLOAT16
-    has_half = any(t.data_type == half for t in graph.initializer)
-    return 'FP16' if has_half else stated
+    kinds = {tensor.data_type for tensor in model.graph.initializer}
+    return 'FP16' if onnx.TensorProto.FLOAT16 in kinds else stated
 
 
-def open_export(export: Export, device: str = 'cpu', threads: int = 0) -> Run:
+def open_export(export: Export, device: str, threads: int) -> Run:
     """A function from (B, 3, H, W) to (simcc_x, simcc_y) or (keypoints,
     scores); 0 threads are the backend's choice.
 
@@ -158,7 +153,6 @@ class Differences:
     def add_outputs(
         self, expected: Sequence[np.ndarray], actual: Sequence[np.ndarray]
     ) -> None:
-        """Outputs of the two, of the same shapes."""
         for one, other in zip(expected, actual):
             # NaN is no difference to anything, but no agreement either.
             d = np.nan_to_num(np.abs(one - other), nan=np.inf, posinf=np.inf)
@@ -171,13 +165,8 @@ class Differences:
         actual: np.ndarray,
         ratio: float,
     ) -> None:
-        """
-        Args:
-            simcc: Of PyTorch: (N, K, Wx) and (N, K, Wy).
-            expected: PyTorch's keypoints, (N, K, 2) input pixels.
-            actual: The backend's.
-            ratio: Bins in a pixel.
-        """
+        """PyTorch's outputs (N, K, Wx), (N, K, Wy) and keypoints (N, K, 2),
+        those of the backend, both in input pixels, and bins per pixel."""
         steps = np.abs(expected - actual)
         steps = np.nan_to_num(steps, nan=np.inf, posinf=np.inf)
         tied = [
@@ -220,14 +209,8 @@ def failures(
     pixel_limit: float,
     ap_limit: float,
 ) -> list:
-    """A sentence for each limit that is exceeded.
-
-    Args:
-        summary: Of :class:`Differences`.
-        ap: (PyTorch, backend) by subset, 0 to 1, as ``ap_limit``.
-        precision: Key of the limits of the outputs.
-        pixel_limit: Input pixels.
-    """
+    """A sentence for each limit that is exceeded, of a summary of
+    :class:`Differences` and of (PyTorch, backend) AP by subset."""
     share, pixels = summary['output_max_of_largest'], summary['keypoint_max_px']
     limit, found = OUTPUT_LIMIT[precision], []
     # Not ">": NaN is beyond every limit.
@@ -249,47 +232,14 @@ def failures(
     return found
 
 
-def build_dataset(
-    model_cfg: Config,
-    root: str,
-    ann_file: Optional[str],
-    images: Optional[str],
-    limit: Optional[int],
-):
-    """The config's validation set, or ``limit`` people of it, with the files
-    of ``root``: ``ann_file`` and the folder ``images`` below, if given.
-
-    Raises:
-        FileNotFoundError: The annotation file is not there.
-    """
-    settings = model_cfg.val_dataloader.dataset.copy()
-    settings.update(
-        data_root=root,
-        ann_file=ann_file or settings.ann_file,
-        test_mode=True,
-    )
-    if images is not None:
-        settings.data_prefix = dict(img=images)
-    if limit:
-        settings.indices = limit
-    path = osp.join(root, settings.ann_file)
-    if not osp.isfile(path):
-        raise FileNotFoundError(f'no such annotation file: {path}')
-    return DATASETS.build(settings), path
-
-
 def verify(
-    model, export: Export, run: Run, dataset, ann_file: str, batch_size: int
+    model, export: Export, run: Run, dataset, batch_size: int
 ) -> Tuple[Dict[str, float], Dict[str, List[float]]]:
-    """Run both on every person.
-
-    Returns:
-        The summary of :class:`Differences`, and by subset AP of
-        PyTorch and of the backend.
-    """
+    """Run both on every person: the summary of :class:`Differences`, and by
+    subset AP of PyTorch and of the backend."""
     codec = KEYPOINT_CODECS.build(model.cfg.codec)
     differences = Differences(export.precision)
-    metrics = [SpineTrackMetric(ann_file=ann_file) for _ in range(2)]
+    metrics = [SpineTrackMetric(ann_file=dataset.ann_file) for _ in range(2)]
     for metric in metrics:
         metric.dataset_meta = dataset.metainfo
     loader = DataLoader(dataset, batch_size, collate_fn=pseudo_collate)

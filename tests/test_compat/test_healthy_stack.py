@@ -9,7 +9,6 @@ from spinepose_mmpose import compat
 from spinepose_mmpose.compat import (
     albumentations_dropout,
     inferencer_boxes,
-    mmcv_22_refused,
     mmcv_ext,
     numpy24_circles,
     onnx_dynamo,
@@ -38,7 +37,7 @@ def test_every_shim_is_listed_once():
     files = {
         path.stem
         for path in Path(compat.__file__).parent.glob('*.py')
-        if '\nSHIM = ' in path.read_text()
+        if '\nREMOVE_WHEN = ' in path.read_text()
     }
     assert sorted(shim.name for shim in compat.SHIMS) == sorted(files)
     for shim in compat.SHIMS:
@@ -68,24 +67,6 @@ def test_mmcv_with_operators(put, monkeypatch):
     assert 'mmcv._ext' in mmcv_ext.probe()
     put('mmcv._ext')
     assert mmcv_ext.probe() is None
-
-
-@pytest.mark.parametrize(
-    'mmcv_version, mmdet_version, refused',
-    [
-        ('2.1.0', '3.3.0', False),
-        ('2.2.0', '3.3.0', True),
-        ('2.2.0', '3.4.0', False),
-    ],
-)
-def test_mmcv_version(mmcv_version, mmdet_version, refused, monkeypatch):
-    from importlib import metadata
-
-    import mmcv
-
-    monkeypatch.setattr(mmcv, '__version__', mmcv_version)
-    monkeypatch.setattr(metadata, 'version', lambda name: mmdet_version)
-    assert (mmcv_22_refused.probe() is not None) == refused
 
 
 def test_albumentations(monkeypatch):

@@ -22,7 +22,7 @@ def tiny(tmp_path_factory):
 @pytest.fixture(scope='session')
 def exported(tiny, tmp_path_factory):
     """Folder of the tiny model by options of export(), each made once."""
-    from spinepose_mmpose.deploy.export import ExportOptions, export
+    from spinepose_mmpose.deploy.export import export
 
     made = {}
 
@@ -30,11 +30,7 @@ def exported(tiny, tmp_path_factory):
         key = (str(deploy_cfg), *sorted(options.items()))
         if key not in made:
             folder = tmp_path_factory.mktemp('export') / 'out'
-            export(
-                ExportOptions(
-                    str(deploy_cfg), *tiny, work_dir=str(folder), **options
-                )
-            )
+            export(str(deploy_cfg), *tiny, work_dir=str(folder), **options)
             made[key] = folder
         return made[key]
 

@@ -11,7 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
-from spinepose_mmpose.deploy.export import ExportOptions, export
+from spinepose_mmpose.deploy.export import export
 from spinepose_mmpose.deploy.rewriters import deployed_config
 from spinepose_mmpose.deploy.verify import torch_outputs
 
@@ -48,12 +48,10 @@ def folder_of(model_files, exported, tmp_path_factory):
         if order not in made:
             made[order] = tmp_path_factory.mktemp(order) / 'out'
             export(
-                ExportOptions(
-                    str(ONNXRUNTIME),
-                    *model_files,
-                    work_dir=str(made[order]),
-                    channel_order=order,
-                )
+                str(ONNXRUNTIME),
+                *model_files,
+                work_dir=str(made[order]),
+                channel_order=order,
             )
         return made[order]
 

@@ -8,6 +8,7 @@ same tail of the head, on 48 tokens (256x192) or 108 (384x288).
 import io
 
 from spinepose_mmpose.deploy import rewriters
+from spinepose_mmpose.deploy.onnx_files import node_ranges
 from spinepose_mmpose.deploy.rewriters import (
     global_mean,
     scale_norm,
@@ -198,3 +199,41 @@ def test_large_attention(monkeypatch):
     enlarge_attention(head.gau, x, 300)
     original, rewritten = errors_in_half(head, tokens, monkeypatch)
     assert rewritten < 0.01 and np.isnan(original)
+
+
+@pytest.mark.parametrize(
+    'opset, axes, inner',
+    [
+        (11, 'attribute', 12),
+        (13, 'initializer', 12),
+        (18, 'initializer', 12),
+        (18, 'constant', 12),
+        (18, None, 72),
+    ],
+)
+def test_sums_of_a_reduction_wherever_its_axes_are(opset, axes, inner):
+    """12 along the last axis, 72 in all; ReduceSum takes its axes as an input
+    since opset 13, ReduceMean since 18."""
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    operator = 'ReduceSum' if opset == 13 else 'ReduceMean'
+    last = helper.make_tensor('a', onnx.TensorProto.INT64, [1], [3])
+    attribute = dict(axes=[3]) if axes == 'attribute' else {}
+    inputs = ['x', 'a'] if axes in ('initializer', 'constant') else ['x']
+    nodes = [helper.make_node(operator, inputs, ['y'], **attribute)]
+    if axes == 'constant':
+        nodes.insert(0, helper.make_node('Constant', [], ['a'], value=last))
+    graph = helper.make_graph(
+        nodes,
+        'net',
+        [helper.make_tensor_value_info('x', kind, [1, 3, 2, 4])],
+        [helper.make_tensor_value_info('y', kind, None)],
+        [last] if axes == 'initializer' else [],
+    )
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid('', opset)], ir_version=8
+    )
+    x = np.full((1, 3, 2, 4), 3, np.float32)
+    x[..., ::2] = -3  # they cancel out
+    (row,) = node_ranges(model, x)
+    assert (row.op, row.output, row.inner) == (operator, 0, inner)
+    assert not row.overflows and row._replace(inner=7e4).overflows

@@ -25,7 +25,6 @@ from spinepose_mmpose.deploy.quantize import (  # noqa: E402
     Tolerance,
     activation_ranges,
     node_blocks,
-    num_int8_weights,
     open_run,
     quantized,
     search_blocks,
@@ -208,7 +207,11 @@ def test_the_graph_is_really_8_bit(model, ranges, crops):
         for tensor in model.graph.initializer
         if len(tensor.dims) in (2, 4) and np.prod(tensor.dims) > 64
     )
-    assert num_int8_weights(made) >= 0.99 * count
+    assert 0.99 * count <= sum(
+        int(np.prod(tensor.dims))
+        for tensor in made.graph.initializer
+        if tensor.data_type == onnx.TensorProto.INT8
+    )
     assert made.ByteSize() < 0.3 * model.ByteSize()
     scales = {
         node.input[0]: node.input[1]
@@ -301,18 +304,20 @@ def test_other_methods_give_narrower_ranges(method, model, crops, ranges):
     assert widest[0] - 1e-4 <= low < high <= widest[1] * 1.01
 
 
-def test_unknown_method_and_no_images(model, crops):
-    with pytest.raises(ValueError, match="'best', expected one of"):
-        activation_ranges(model, crops.inputs(), 'best')
-    with pytest.raises(ValueError, match='no images'):
-        activation_ranges(model, [], 'minmax')
-
-
 def test_files_of_old_opsets_are_lifted(tmp_path):
     old = export(random_network(), tmp_path / 'old.onnx', 11)
     model = prepared(str(old))
     assert {x.domain: x.version for x in model.opset_import} == {'': 17}
     assert list(node_blocks(model)) == BLOCKS
+
+
+def test_files_in_half_precision_are_refused(path, tmp_path):
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    half = convert_float_to_float16(onnx.load(path), keep_io_types=True)
+    onnx.save(half, tmp_path / 'half.onnx')
+    with pytest.raises(ValueError, match='is not in float32: its weights are'):
+        prepared(str(tmp_path / 'half.onnx'))
 
 
 def test_inputs_are_those_of_mmpose(crops):
@@ -325,8 +330,6 @@ def test_inputs_are_those_of_mmpose(crops):
     np.testing.assert_allclose(
         swapped[0, 0], (blue - 123.675) / 58.395, atol=1e-5
     )
-    with pytest.raises(ValueError, match="'grb', expected one of"):
-        next(crops.inputs(order='grb'))
 
 
 @pytest.mark.parametrize(

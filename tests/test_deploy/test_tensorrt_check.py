@@ -16,7 +16,6 @@ sys.path.insert(0, str(HERE))
 
 from spinepose_mmpose.deploy.tensorrt_check import (  # noqa: E402
     SUPPORT,
-    batch_profile,
     check_model,
     check_profile,
     configured_profile,
@@ -184,8 +183,6 @@ def test_profiles_and_inputs():
     assert "none for the dynamic input 'x'" in missing[1]
     fixed = graph(node('Relu'), shape=(2, 4))
     assert check_profile(fixed, {}) == []
-    assert batch_profile(fixed) == dict(x=[[2, 4]] * 3)
-    assert batch_profile(model) == dict(x=[[1, 4], [8, 4], [32, 4]])
 
 
 @pytest.mark.parametrize('version', SUPPORT)
@@ -228,7 +225,7 @@ def test_command(command, tmp_path):
     onnx.save(graph(node('Relu')), path)
     code, text = command(path)
     assert code == 0 and text.startswith('0 problems with TensorRT 10: 1 nodes')
-    assert '[1, 4] [8, 4] [32, 4]' in text and 'not run' in text
+    assert 'of 1 operators' in text and 'not run' in text
     onnx.save(graph(node('Det')), path)
     code, text = command(path, '--version', '8.6')
     assert code == 1 and text.splitlines()[0].startswith(

@@ -132,7 +132,6 @@ def quantize(args) -> None:
         order=args.channel_order,
         reduce_range=args.reduce_range,
         threads=args.threads,
-        report=print,
     )
     size = run.input_size
     split = calibration_split(args.data)

@@ -88,6 +88,7 @@ def run(args) -> dict:
         check_device,
         check_model_config,
     )
+    from spinepose_mmpose.deploy.crops import build_dataset
     from spinepose_mmpose.deploy.rewriters import deployed_config
     from spinepose_mmpose.utils import read_config
     from spinepose_mmpose.zoo import resolve_weights
@@ -106,13 +107,15 @@ def run(args) -> dict:
     checkpoint = str(resolve_weights(args.checkpoint))
     check_checkpoint(deployed_config(config), checkpoint)
     register_all_modules(init_default_scope=True)
-    dataset, ann_file = verification.build_dataset(
-        config, args.data, args.ann_file, args.images, args.max_people
-    )
+    changes = dict(ann_file=args.ann_file, indices=args.max_people)
+    if args.images is not None:
+        changes['data_prefix'] = dict(img=args.images)
+    changes = {k: v for k, v in changes.items() if v}
+    dataset = build_dataset(config, args.data, **changes)
     backend = verification.open_export(export, args.device, args.threads)
     model = init_model(deployed_config(config), checkpoint, args.device)
     summary, ap = verification.verify(
-        model, export, backend, dataset, ann_file, args.batch_size
+        model, export, backend, dataset, args.batch_size
     )
     limits = dict(
         pixel_limit=_given(
