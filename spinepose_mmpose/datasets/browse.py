@@ -7,7 +7,7 @@ from collections import defaultdict
 from functools import lru_cache
 from itertools import chain, zip_longest
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
 from spinepose_mmpose.metainfo import (
@@ -346,30 +346,27 @@ def write_gallery(
     blocks, written = [Text(note, 'note')], ['index.html']
     progress = tqdm(samples, leave=False, disable=None)
     for number, (content, row, remark) in enumerate(progress, 1):
-        identity = content.annotations[row].get('id')
-        facts, views, figures = [], [], []
+        person, figures = content.annotations[row], []
+        views = _views(content, row, augmenter, draws, seed + number)
         try:
-            views.extend(_views(content, row))
-            facts.append(_facts(content, row))
-            if augmenter is not None:
-                augmented = augmenter.views(
-                    content, identity, draws, seed + number
-                )
-                views += [
-                    (f'augmented-{i}', f'after augmentation {i}', _enlarged(*v))
-                    for i, v in enumerate(augmented, 1)
-                ]
+            for name, caption, image in views:
+                path = f'pictures/{number:04d}-{name}.jpg'
+                write_image(folder / path, image)
+                figures.append((path, caption, image.shape[1]))
+            points, (_, _, w, h) = drawable(person)
+            seen, hidden, none = ((points[:, 2] == v).sum() for v in (2, 1, 0))
+            file = (content.image_of(row) or {}).get('file_name')
+            facts = (
+                f'{file or "no image entry"}; box {w:.0f} x {h:.0f} px; {seen} '
+                f'points visible, {hidden} hidden, {none} without label.'
+            )
         except Exception as error:  # one person ends no page
-            facts.append(f'It could not be drawn: {sentence(error)}.')
-        for name, caption, image in views:
-            path = f'pictures/{number:04d}-{name}.jpg'
-            write_image(folder / path, image)
-            figures.append((path, caption, image.shape[1]))
-            written.append(path)
+            facts = f'It could not be drawn: {sentence(error)}.'
+        written += [path for path, _, _ in figures]
         blocks += [
-            Text(f'{content.name}, annotation {identity}', tag='h2'),
+            Text(f'{content.name}, annotation {person.get("id")}', tag='h2'),
             Text(remark),
-            Text(' '.join(facts), 'note'),
+            Text(facts, 'note'),
             Figures(figures),
         ]
     page = render('Labelled people', blocks)
@@ -377,10 +374,10 @@ def write_gallery(
     return written
 
 
-def _views(content: DataSet, row: int) -> Iterator[Tuple[str, str, np.ndarray]]:
-    """(name, caption, image) before augmentation: the whole image with
-    everybody in it, and the person."""
-    rows = content.rows_of_people
+def _views(content: DataSet, row: int, augmenter, draws: int, seed: int):
+    """(name, caption, image) of the whole image with everybody in it, of the
+    person, and after augmentation."""
+    rows, person = content.rows_of_people, content.annotations[row]
     image = read_image(content.path_of(content.image_of(row)))
     if image is not None:
         factor = min(1, *np.divide(WHOLE, image.shape[1::-1]))
@@ -393,23 +390,12 @@ def _views(content: DataSet, row: int) -> Iterator[Tuple[str, str, np.ndarray]]:
                     whole, points, box * factor if other == row else None
                 )
         yield 'image', 'the whole image', whole
-    view = person_view(image, *drawable(content.annotations[row]), VIEW)
-    yield 'person', 'the person', view
-
-
-def _facts(content: DataSet, row: int) -> str:
-    points, (_, _, w, h) = drawable(content.annotations[row])
-    entry = content.image_of(row) or {}
-    visible, hidden, none = ((points[:, 2] == v).sum() for v in (2, 1, 0))
-    return (
-        f'{entry.get("file_name", "no image entry")}; box {w:.0f} x {h:.0f} '
-        f'px; {visible} points visible, {hidden} hidden, {none} without label.'
-    )
-
-
-def _enlarged(image: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """To the height of the person's view, so that labels can be seen."""
-    factor = max(1.0, VIEW[1] / image.shape[0])
-    image = cv2.resize(image, None, fx=factor, fy=factor)
-    draw_person(image, points * (factor, factor, 1))
-    return image
+    yield 'person', 'the person', person_view(image, *drawable(person), VIEW)
+    if augmenter is not None:
+        views = augmenter.views(content, person.get('id'), draws, seed)
+        for i, (image, points) in enumerate(views, 1):
+            # To the height of the person's view, so that labels can be seen.
+            factor = max(1, VIEW[1] / image.shape[0])
+            image = _resized(image, factor)
+            draw_person(image, points * (factor, factor, 1))
+            yield f'augmented-{i}', f'after augmentation {i}', image

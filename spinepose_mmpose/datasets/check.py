@@ -5,7 +5,6 @@ import os
 import re
 from collections import Counter, defaultdict
 from itertools import zip_longest
-from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES
@@ -40,7 +39,6 @@ def check_dataset(
     findings = []
     for content in tqdm(sets, 'annotations', leave=False, disable=None):
         findings += check_content(content)
-    findings += check_names(sets)
     if images:
         findings += check_images(sets, workers)
     return CheckResult(sets, findings)
@@ -95,8 +93,9 @@ def _check_image_entries(content: DataSet) -> Iterator[tuple]:
             yield row, 'image-entry', detail
 
 
-def _check_ids(content: DataSet) -> Iterator[tuple]:
-    for row, fault in content.misplaced.items():
+def _check_usable(content: DataSet) -> Iterator[tuple]:
+    """People that SpineTrackDataset refuses, with its reasons."""
+    for row, fault in (*content.misplaced.items(), *content.faults.items()):
         if fault.kind != 'duplicate-image-id':  # told of the images themselves
             yield row, *fault
 
@@ -108,17 +107,9 @@ SLACK = 1.0
 # Boxes are drawn around the visible body: points may lie outside, up to this
 # share of the box's longer side.
 OUTSIDE_BOX = 0.25
-# Areas of polygons may exceed the box a little by rounding.
-AREA_SLACK = 1.02
 # Mean distance of the common labels of two that are one person, in box sizes,
 # and how many labels there must be.
 NEAR, LEAST_COMMON = 0.02, 6
-
-
-def _check_faults(content: DataSet) -> Iterator[tuple]:
-    """People that SpineTrackDataset refuses, with its reasons."""
-    for row, fault in content.faults.items():
-        yield row, *fault
 
 
 def _check_boxes(content: DataSet) -> Iterator[tuple]:
@@ -139,15 +130,6 @@ def _check_boxes(content: DataSet) -> Iterator[tuple]:
         area = content.annotations[row].get('area')
         detail = f'its area is {area!r}, expected a positive number'
         yield row, 'area', detail
-    ratio = people.areas / np.maximum(w * h, 1e-9)
-    for i in np.flatnonzero(good & (ratio > AREA_SLACK)):
-        yield (
-            people.rows[i],
-            'area-large',
-            f'its area {people.areas[i]:g} is {ratio[i]:.2f} times that of '
-            f'its box {_text(people.boxes[i])}',
-            ratio[i],
-        )
 
 
 def _check_points(content: DataSet) -> Iterator[tuple]:
@@ -219,8 +201,7 @@ def _check_doubles(content: DataSet) -> Iterator[tuple]:
 RULES = (
     _check_order,
     _check_image_entries,
-    _check_ids,
-    _check_faults,
+    _check_usable,
     _check_boxes,
     _check_points,
     check_sides,
@@ -288,19 +269,3 @@ def _check_equal(group: List[Tuple[DataSet, int]]) -> Iterator[Finding]:
             yield Finding(content, row, 'train-val-image', detail)
         elif not val and (content, row) != group[0]:
             yield Finding(content, row, 'image-twice', detail)
-
-
-def check_names(contents: Sequence[DataSet]) -> Iterator[Finding]:
-    """File names of training images that a validation set has too."""
-    val, train = {}, []
-    for content in contents:
-        for row, entry in enumerate(content.images):
-            name = Path(str(entry.get('file_name') or '')).name
-            if content.is_validation:
-                val[name] = content.name
-            elif name:
-                train.append((content, row, name))
-    for content, row, name in train:
-        if name in val:
-            detail = f'{val[name]} has the same file name'
-            yield Finding(content, row, 'train-val-name', detail)

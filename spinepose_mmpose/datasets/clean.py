@@ -59,8 +59,12 @@ def cleaned(
     for row, reason in sorted(reasons.items()):
         place = None, content.images[row].get('id')
         changes.append(Change(content.name, 'image left out', reason, *place))
-    order = _keypoint_order(content)
-    if order is not None:
+    raw, order = dict(content.raw), None  # where to find each keypoint
+    names, ours = content.keypoint_names or [], list(KEYPOINT_NAMES)
+    if names != ours and sorted(map(str, names)) == sorted(ours):
+        order = [names.index(name) for name in ours]
+        category = dict(raw['categories'][0], keypoints=ours)
+        raw['categories'] = [category, *raw['categories'][1:]]
         detail = "of all people's points"
         changes.append(Change(content.name, 'keypoints put in order', detail))
     gone = {key_of(content.images[row].get('id')) for row in reasons}
@@ -90,23 +94,7 @@ def cleaned(
         place = annotation.get('id'), annotation.get('image_id')
         changes += [Change(content.name, *entry, *place) for entry in done]
     images = [e for i, e in enumerate(content.images) if i not in reasons]
-    raw = dict(content.raw, images=images, annotations=annotations)
-    if order is not None:
-        raw['categories'] = [
-            dict(raw['categories'][0], keypoints=list(KEYPOINT_NAMES)),
-            *raw['categories'][1:],
-        ]
-    return raw, changes
-
-
-def _keypoint_order(content: DataSet) -> Optional[List[int]]:
-    """Where to find each keypoint, None for where it belongs."""
-    names = content.keypoint_names or []
-    if names == list(KEYPOINT_NAMES):
-        return None
-    if sorted(map(str, names)) != sorted(KEYPOINT_NAMES):
-        return None
-    return [names.index(name) for name in KEYPOINT_NAMES]
+    return dict(raw, images=images, annotations=annotations), changes
 
 
 def _fixed(

@@ -5,8 +5,7 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 from .annotations import DataSet
 
 ERROR, WARNING = 'error', 'warning'
-_DROP = 'the person is left out'
-_DROP_IMAGE = 'the image and its people are left out'
+_DROP, _DROP_IMAGE = 'the person is left out', 'image and people are left out'
 _UNLABEL = 'the point loses its label'
 # Kind -> its meaning, and what a cleaned copy does about it.
 _ERRORS = {
@@ -16,10 +15,7 @@ _ERRORS = {
         'the points are put in order, where their names are the same',
     ),
     'duplicate-id': ('several annotations have one id', 'new ids are given'),
-    'duplicate-image-id': (
-        'several images have one id',
-        'they and their people are left out',
-    ),
+    'duplicate-image-id': ('several images have one id', _DROP_IMAGE),
     'no-image-entry': ("the annotation's image is not in the file", _DROP),
     # A person that cannot be used: what SpineTrackDataset refuses.
     'incomplete': ('box, keypoints or image size are absent', _DROP),
@@ -32,10 +28,7 @@ _ERRORS = {
     'visibility': ('visibility other than 0, 1, 2', _UNLABEL),
     'empty-box': ('box without width or height', _DROP),
     'box-outside': ('box outside the image', _DROP),
-    'area': (
-        'area is absent, zero or negative',
-        "the box's width times height is written",
-    ),
+    'area': ('area is absent, zero or negative', 'the area of the box is set'),
     # Images.
     'image-entry': ('an image entry lacks file_name, width or height', ''),
     'image-missing': ('the image file is absent', _DROP_IMAGE),
@@ -48,36 +41,22 @@ _ERRORS = {
     ),
 }
 _WARNINGS = {
-    'keypoint-names': (
-        'the file does not name its keypoints: order unchecked',
-        '',
-    ),
+    'keypoint-names': ('keypoints without names: their order is unknown', ''),
     # A person that looks wrong.
     'num-keypoints': (
         'num_keypoints is not the number of labelled points',
         'it is counted anew',
     ),
-    'area-large': ('area is larger than the box', ''),
-    'box-beyond-image': (
-        'box reaches beyond the image',
-        'the box is cut to the image',
-    ),
+    'box-beyond-image': ('box reaches beyond the image', 'the box is clipped'),
     'point-at-origin': ('labelled point at 0, 0', _UNLABEL),
     'point-outside-image': ('labelled point outside the image', _UNLABEL),
     'point-outside-box': ('labelled point far outside the box', ''),
-    'sides-exchanged': (
-        'left and right look exchanged (bones cross the body)',
-        '',
-    ),
+    'sides-exchanged': ('bones cross the body: sides exchanged?', ''),
     'sides-opposed': ('left and right of two pairs oppose one another', ''),
     'spine-order': ('two neighbours of the spine look exchanged', ''),
     'spine-spacing': ('a point of the spine is far from its neighbours', ''),
-    'person-twice': (
-        'one person is labelled twice in one image',
-        'an exact copy is left out',
-    ),
+    'person-twice': ('a person is labelled twice', 'exact copies are left out'),
     # Images.
-    'train-val-name': ('one file name is in training and validation', ''),
     'image-twice': ('two image files have the same bytes', ''),
 }
 

@@ -421,29 +421,20 @@ def _page(content: Dict[str, Any], pictures: List[str]) -> str:
     def median(entry, key='p50', digits=0):
         return f'{entry[key]:.{digits}f}' if key in entry else '-'
 
-    columns = (
-        'split',
-        'images',
-        'people',
-        'points labelled',
-        'box height, px',
-        'small / medium / large',
-        'whole spines',
-        'bend of the spine, degrees',
-    )
-    rows = [
-        (
-            name,
-            f'{figure["images"]:,}',
-            f'{figure["people"]:,}',
-            median(figure['labelled_keypoints']),
-            median(figure['box_height']),
-            ' / '.join(f'{n:,}' for n in figure['areas'].values()),
-            f'{figure["whole_spines"]:,}',
-            median(figure['total_bend']),
-        )
+    rows = {
+        name: {
+            'images': f'{figure["images"]:,}',
+            'people': f'{figure["people"]:,}',
+            'points labelled': median(figure['labelled_keypoints']),
+            'box height, px': median(figure['box_height']),
+            'small / medium / large': ' / '.join(
+                f'{n:,}' for n in figure['areas'].values()
+            ),
+            'whole spines': f'{figure["whole_spines"]:,}',
+            'bend of the spine, degrees': median(figure['total_bend']),
+        }
         for name, figure in content['splits'].items()
-    ]
+    }
     joints = [
         [name, VERTEBRAE[name]]
         + [median(bend, key, 1) for key in ('p50', 'p5', 'p95')]
@@ -461,7 +452,9 @@ def _page(content: Dict[str, Any], pictures: List[str]) -> str:
     typical = [(*pair, TILE[0]) for pair in zip(pictures, captions)]
     note = f'Points, height and bend are medians.{note} Angles are those in '
     blocks = [
-        Table(columns, rows),
+        Table(
+            ['split', *rows[ALL]], [[n, *r.values()] for n, r in rows.items()]
+        ),
         Text(f'{note}the image.', 'note'),
         Text('Keypoints', tag='h2'),
         Figures([('keypoints.png', '', 990)]),
