@@ -8,6 +8,7 @@ import contextlib
 import json
 import zipfile
 from collections import defaultdict
+from itertools import product
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -20,12 +21,8 @@ from .annotations import DataSet, box_around
 from .check import check_content
 from .pseudo_label import spinetrack_file
 
-SUSPICIONS = (
-    'spine-order',
-    'spine-spacing',
-    'sides-exchanged',
-    'sides-opposed',
-)
+# How the kinds of findings begin that cast doubt on labels.
+SUSPICIONS = 'spine-', 'sides-'
 # What counts beside 1 - quality: all points disputed, and any suspicion.
 DISPUTED, SUSPECTED = 0.5, 0.5
 # Pixels below which a point did not move: the tools round.
@@ -73,7 +70,7 @@ def rank_images(dataset: dict) -> List[Ranked]:
     content = DataSet('annotations', Path(), raw=dataset)
     suspected = defaultdict(list)
     for finding in check_content(content):
-        if finding.kind in SUSPICIONS:
+        if finding.kind.startswith(SUSPICIONS):
             suspected[finding.row].append(finding.kind)
     worst: Dict[object, Tuple[float, Tuple[str, ...]]] = {}
     for row, person in enumerate(dataset['annotations']):
@@ -132,13 +129,9 @@ def apply_corrections(
                 continue  # added, without a point
             else:
                 counts['added'] += 1
-                before = dict(
-                    id=_largest_id(base) + counts['added'],
-                    image_id=image['id'],
-                    category_id=1,
-                    iscrowd=0,
-                    keypoints=[0] * 3 * NUM_KEYPOINTS,
-                )
+                number = _largest_id(base) + counts['added']
+                before = dict(id=number, image_id=image['id'], category_id=1)
+                before.update(iscrowd=0, keypoints=[0] * 3 * NUM_KEYPOINTS)
             after, changed = correct(before, person, name)
             counts['people'] += after != before
             counts['keypoints'] += len(changed)
@@ -156,21 +149,14 @@ def match_people(
 ) -> Dict[int, int]:
     """Place of a person in theirs -> place in ours, of one image: by our id,
     and without one by the mean distance of the points."""
-    places = {person['id']: i for i, person in enumerate(ours)}
-    pairs: Dict[int, int] = {}
-    for j, person in enumerate(theirs):
-        i = places.get(person.id)
-        if i is not None and i not in pairs.values():  # a copy is a new person
-            pairs[j] = i
-    rows = [i for i in range(len(ours)) if i not in pairs.values()]
-    columns = [j for j in range(len(theirs)) if theirs[j].id is None]
-    distances = np.array(
-        [[_distance(ours[i], theirs[j]) for j in columns] for i in rows]
-    ).reshape(len(rows), len(columns))
-    for row, column in zip(*linear_sum_assignment(distances)):
-        if distances[row, column] < FARTHEST:
-            pairs[columns[column]] = rows[row]
-    return pairs
+    costs = np.full((len(ours), len(theirs)), 1e6)
+    for (i, person), (j, found) in product(enumerate(ours), enumerate(theirs)):
+        if found.id is None:
+            costs[i, j] = _distance(person, found)
+        elif found.id == person['id']:
+            costs[i, j] = -1 / (1 + j)  # the first one: a copy is a new person
+    pairs = zip(*linear_sum_assignment(costs))
+    return {j: i for i, j in pairs if costs[i, j] < FARTHEST}
 
 
 def _distance(person: dict, found: FoundPerson) -> float:
@@ -265,7 +251,13 @@ def merge_corrections(
                 names = _difference(before[number], person)
                 again = changed[number] & names
                 conflicts += len(again & _difference(people[number], person))
-                people[number] = _combine(people[number], person, names)
+                points = np.reshape(people[number]['keypoints'], (-1, 3))
+                points = points.astype(float)
+                ids = [KEYPOINT_IDS[name] for name in names]
+                points[ids] = np.reshape(person['keypoints'], (-1, 3))[ids]
+                people[number] = _with_points(
+                    people[number], points, names, person
+                )
                 changed[number] |= names
     removed = missing - set(changed)
     annotations = [p for number, p in people.items() if number not in removed]
@@ -285,16 +277,6 @@ def _difference(one: dict, other: dict) -> set:
     return {KEYPOINT_NAMES[k] for k in np.flatnonzero(unequal)}
 
 
-def _combine(person: dict, later: dict, names: set) -> dict:
-    """The person with the later file's box, and its keypoints of these
-    names."""
-    points = np.reshape(person['keypoints'], (-1, 3)).astype(float)
-    new = np.reshape(later['keypoints'], (-1, 3))
-    ids = [KEYPOINT_IDS[name] for name in names]
-    points[ids] = new[ids]
-    return _with_points(person, points, names, later)
-
-
 @contextlib.contextmanager
 def reading(path, kind: str) -> Iterator:
     """The content of a JSON file, or of the one in an archive; that it is not
@@ -302,24 +284,21 @@ def reading(path, kind: str) -> Iterator:
     if not Path(path).is_file():
         raise FileNotFoundError(f'no such file: {path}')
     try:
-        yield json.loads(_json_text(path))
+        content = Path(path).read_bytes()
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                names = [n for n in archive.namelist() if n.endswith('.json')]
+                if len(names) != 1:
+                    raise ValueError(
+                        f'{path} holds {len(names)} JSON files, one expected: '
+                        'export the task as COCO Keypoints 1.0'
+                    )
+                content = archive.read(names[0])
+        yield json.loads(content)
     except (LookupError, TypeError, AttributeError, UnicodeError) as error:
         raise ValueError(
             f'{path} is no {kind}: {type(error).__name__} {error}'
         ) from error
-
-
-def _json_text(path) -> str:
-    if not zipfile.is_zipfile(path):
-        return Path(path).read_text(encoding='utf-8')
-    with zipfile.ZipFile(path) as archive:
-        names = [n for n in archive.namelist() if n.endswith('.json')]
-        if len(names) != 1:
-            raise ValueError(
-                f'{path} holds {len(names)} JSON files, one expected: export '
-                'the task as COCO Keypoints 1.0'
-            )
-        return archive.read(names[0]).decode()
 
 
 def own_name(name: str, base: dict, path) -> str:

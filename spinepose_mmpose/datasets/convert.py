@@ -168,3 +168,10 @@ def person_category() -> dict:
             [KEYPOINT_IDS[end] + 1 for end in link] for link, _ in SKELETON
         ],
     )
+
+
+def new_person(image_id, box: Sequence[float], share: float) -> dict:
+    """An annotation with a box x, y, w, h; the person fills a share of it."""
+    x, y, w, h = (round(float(v), 2) for v in box)
+    person = dict(image_id=image_id, category_id=1, iscrowd=0)
+    return dict(person, bbox=[x, y, w, h], area=round(share * w * h, 2))

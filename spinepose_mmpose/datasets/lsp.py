@@ -21,6 +21,7 @@ from scipy.io import loadmat
 from ..evaluation.coco import oks_matrix
 from ..metainfo import FLIP_INDICES, KEYPOINT_IDS, NUM_KEYPOINTS, SIGMAS
 from .annotation_tools import points_with_guesses, select_images
+from .convert import new_person
 from .label_teachers import GROUPS
 from .pseudo_label import spinetrack_file
 
@@ -150,18 +151,13 @@ def _person(number: int, xy: np.ndarray, size: Tuple[int, int]) -> dict:
     extent = high - low
     margin = np.maximum(MARGIN * extent, LEAST_MARGIN * extent.max())
     low, high = np.maximum(low - margin, 0), np.minimum(high + margin, size)
-    w, h = high - low
     keypoints = np.zeros((NUM_KEYPOINTS, 3))
     for name, point in zip(JOINTS, xy):
         if name in KEYPOINT_IDS and not np.isnan(point).any():
             keypoints[KEYPOINT_IDS[name]] = *point.round(2), 2
     return dict(
+        new_person(number, (*low, *high - low), AREA_OF_BOX),
         id=number,
-        image_id=number,
-        category_id=1,
-        iscrowd=0,
-        bbox=[round(float(v), 2) for v in (*low, w, h)],
-        area=round(float(AREA_OF_BOX * w * h), 2),
         num_keypoints=int((keypoints[:, 2] > 0).sum()),
         keypoints=keypoints.ravel().tolist(),
     )

@@ -30,7 +30,7 @@ from .annotations import (
     keypoint_fault,
     number,
 )
-from .convert import person_category
+from .convert import new_person, person_category
 from .label_teachers import Teacher, ask
 
 
@@ -244,7 +244,12 @@ def label_images(
             h, w = image.shape[:2]
             persons = people.get(entry['id'])
             if persons is None:
-                persons = [_person(entry, box) for box in detector(image)[0]]
+                persons = [
+                    new_person(
+                        entry['id'], (x1, y1, x2 - x1, y2 - y1), AREA_OF_BOX
+                    )
+                    for x1, y1, x2, y2 in detector(image)[0]
+                ]
             xywh = np.float32([p['bbox'] for p in persons]).reshape(-1, 4)
             images.append(image)
             boxes.append(np.hstack([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]]))
@@ -264,18 +269,6 @@ def label_images(
             merged = merged._replace(labelled=merged.labelled & inside)
             annotations = annotate(persons, merged, settings)
             yield dict(record, annotations=annotations)
-
-
-def _person(entry: dict, box: np.ndarray) -> dict:
-    x1, y1, x2, y2 = (round(float(v), 2) for v in box)
-    w, h = round(x2 - x1, 2), round(y2 - y1, 2)
-    return dict(
-        image_id=entry['id'],
-        category_id=1,
-        iscrowd=0,
-        bbox=[x1, y1, w, h],
-        area=round(AREA_OF_BOX * w * h, 2),
-    )
 
 
 def label_folder(

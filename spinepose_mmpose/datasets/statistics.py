@@ -262,17 +262,11 @@ def plot_spine(splits: Dict[str, People]) -> Figure:
     _outlines(total, splits, _total_bends, np.linspace(0, 240, 49))
     total.set(xlabel='bends of the whole spine together, degrees')
     turns = np.concatenate([spine_angles(p)[1] for p in splits.values()])
-    names = SPINE_CHAIN[1:-1]
+    names = [f'{VERTEBRAE[n]}  {n}' for n in SPINE_CHAIN[1:-1]]
     if len(turns):
-        style = dict(
-            orientation='horizontal', medianprops=dict(color='#cc6677')
-        )
-        bends = list(np.abs(turns).T)
-        joints.boxplot(bends, whis=(5, 95), showfliers=False, **style)
-    joints.set_yticks(
-        range(1, len(names) + 1), [f'{VERTEBRAE[n]}  {n}' for n in names]
-    )
-    joints.set_ylim(len(names) + 0.6, 0.4)
+        style = dict(whis=(5, 95), showfliers=False, orientation='horizontal')
+        joints.boxplot(np.abs(turns), tick_labels=names, **style)
+    joints.invert_yaxis()
     joints.set_xlabel('bend, degrees (box: quartiles, ends: 5 and 95 %)')
     _legend(figure, lean)
     figure.suptitle(
