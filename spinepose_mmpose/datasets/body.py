@@ -43,11 +43,6 @@ class SpineTrackDataset(BaseCocoStyleDataset):
             starts. Only for local files. Defaults to True.
         *args, **kwargs: As :class:`BaseCocoStyleDataset`.
 
-    Raises:
-        FileNotFoundError: The annotation file does not exist.
-        ValueError: The annotation file is no COCO JSON, an annotation is bad
-            and ``on_bad_annotation='error'``, or no person is left.
-
     Crowds and people without a labelled keypoint are no faults, but cannot
     be learned from: they are left out and counted in the log.
     """

@@ -55,29 +55,26 @@ def check_sides(content: DataSet) -> Iterator[tuple]:
     names = list(GROUPS)
     group, gain = exchanged_groups(people)
     for i in np.flatnonzero(group >= 0):
-        yield (
-            people.rows[i],
-            'sides-exchanged',
-            f'left and right {names[group[i]]}: exchanged, the bones that '
-            f'hold them get shorter by {100 * gain[i]:.0f} % of the box size',
-            gain[i],
-            sum(map(_ids, GROUPS[names[group[i]]]), []),
+        name = names[group[i]]
+        detail = (
+            f'left and right {name}: exchanged, the bones that hold them get '
+            f'shorter by {100 * gain[i]:.0f} % of the box size'
         )
+        ids = sum(map(_ids, GROUPS[name]), [])
+        yield people.rows[i], 'sides-exchanged', detail, gain[i], ids
     for a, b, cosine, width in TOGETHER:
-        opposed, score = opposed_pairs(people, a, b, cosine, width)
-        for i in np.flatnonzero(opposed):
-            yield (
-                people.rows[i],
-                'sides-opposed',
-                f'{_plural(a)} and {_plural(b)} show opposite sides: one of '
-                'the two pairs may be exchanged',
-                score[i],
-                _ids(a) + _ids(b),
-            )
-
-
-def _plural(name: str) -> str:
-    return {'hip': 'hips', 'latissimus': 'latissimi'}.get(name, f'{name}s')
+        ids = [_ids(a), _ids(b)]
+        known = people.labelled[:, ids].all(axis=(1, 2))
+        left, right = np.moveaxis(people.keypoints[:, ids, :2], 2, 0)
+        u, v = (left - right).transpose(1, 0, 2)  # N, 2
+        lengths = [np.linalg.norm(w, axis=1) for w in (u, v)]
+        least = np.min(lengths, axis=0)
+        opposite = (u * v).sum(axis=1) < cosine * lengths[0] * lengths[1]
+        wide = (least > width * people.scales) & (least > LEAST_WIDTH)
+        detail = f'{a} and {b} show opposite sides: one pair may be exchanged'
+        for i in np.flatnonzero(known & opposite & wide):
+            score = least[i] / people.scales[i]
+            yield people.rows[i], 'sides-opposed', detail, score, sum(ids, [])
 
 
 # Bones with both ends on one side, by name without the side.
@@ -152,20 +149,6 @@ def _intersect(a, b, c, d) -> np.ndarray:
     )
 
 
-def opposed_pairs(people: People, a: str, b: str, cosine: float, width: float):
-    """(N,) bool: two pairs point opposite ways from left to right; and (N,) the
-    smaller of both widths in box sizes."""
-    ids, scales = [_ids(a), _ids(b)], people.scales
-    known = people.labelled[:, ids].all(axis=(1, 2))
-    left, right = np.moveaxis(people.keypoints[:, ids, :2], 2, 0)  # N, 2, 2
-    u, v = (left - right).transpose(1, 0, 2)
-    lengths = [np.linalg.norm(w, axis=1) for w in (u, v)]
-    least = np.min(lengths, axis=0)
-    opposite = (u * v).sum(axis=1) < cosine * lengths[0] * lengths[1]
-    wide = (least > width * scales) & (least > LEAST_WIDTH)
-    return known & opposite & wide, least / scales
-
-
 CHAIN = [KEYPOINT_IDS[name] for name in SPINE_CHAIN]
 # Share of each segment in the chain's length, of the synthetic bodies in
 # relaxed poses; a real spine differs by less than the limits below allow.
@@ -185,26 +168,22 @@ def check_spine(content: DataSet) -> Iterator[tuple]:
     gains = order_gains(chain, labelled) / scales
     for i in np.flatnonzero(gains.max(axis=1) > ORDER_GAIN):
         k = int(gains[i].argmax())
-        yield (
-            people.rows[i],
-            'spine-order',
+        detail = (
             f'{_named(k)} and {_named(k + 1)}: exchanged, the spine gets '
-            f'shorter by {100 * gains[i, k]:.0f} % of the box size',
-            gains[i, k],
-            CHAIN[k : k + 2],
+            f'shorter by {100 * gains[i, k]:.0f} % of the box size'
         )
+        ids = CHAIN[k : k + 2]
+        yield people.rows[i], 'spine-order', detail, gains[i, k], ids
     misses = misplacements(chain, labelled) / scales
     for i in np.flatnonzero(misses.max(axis=1) > SPACING):
         k = int(misses[i].argmax())
-        yield (
-            people.rows[i],
-            'spine-spacing',
+        detail = (
             f'{_named(k + 1)} misses its place between its neighbours by '
             f'{100 * misses[i, k]:.0f} % of the box size; it or a neighbour '
-            'may be wrong',
-            misses[i, k],
-            CHAIN[k + 1 : k + 2],
+            'may be wrong'
         )
+        ids = CHAIN[k + 1 : k + 2]
+        yield people.rows[i], 'spine-spacing', detail, misses[i, k], ids
 
 
 def _named(place: int) -> str:

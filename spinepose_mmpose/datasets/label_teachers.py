@@ -20,13 +20,8 @@ from ..metainfo import (
 from ..utils import read_config
 from .convert import ELSEWHERE
 
-LIMBS = tuple(
-    f'{side}_{name}'
-    for name in ('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')
-    for side in ('left', 'right')
-)
 # What a teacher can be asked for beside keypoints by name.
-GROUPS = {**SUBSETS, 'limbs': tuple(KEYPOINT_IDS[name] for name in LIMBS)}
+GROUPS = {**SUBSETS, 'limbs': SUBSETS['body'][5:]}
 
 
 class Teacher(NamedTuple):

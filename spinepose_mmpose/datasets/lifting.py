@@ -40,10 +40,6 @@ class SpineTrack3DDataset(Human36mDataset):
     Args:
         more_ann_files (Sequence[str]): Further files, as ``ann_file``.
         others: Of Human36mDataset.
-
-    Raises:
-        ValueError: A file has no 37 keypoints in 2D and 3D, or nobody says
-            what its cameras are.
     """
 
     METAINFO: dict = METAINFO

@@ -36,9 +36,6 @@ class ImageCache:
         folder (str): Where; ``/dev/shm/...`` is shared memory. Made if absent.
         max_gib (float): The files take no more than this, over all
             processes.
-
-    Raises:
-        ValueError: when the size is not positive.
     """
 
     def __init__(self, folder: str, max_gib: float) -> None:
@@ -163,11 +160,8 @@ def _orientation(head: bytes) -> Optional[int]:
 
 
 def is_truncated_jpeg(content: bytes, header: Optional[JpegHeader]) -> bool:
-    """Whether a JPEG lacks its end marker.
-
-    Bytes after the marker are allowed: cameras append images and maker notes.
-    A thumbnail in the header has an end marker of its own.
-    """
+    """Whether a JPEG lacks its end marker. Cameras append images and maker
+    notes to it; a thumbnail in the header has one of its own."""
     start = 0 if header is None else max(header.frame, 0)
     # From the end, where it is: from the start takes as long as reading.
     return content.startswith(START) and content.rfind(END, start) < 0
@@ -331,12 +325,8 @@ class LoadPoseImage(LoadImage):
             here as ever. Defaults to False.
         cache (dict, optional): Of decoded images, with ``lazy`` only: the
             arguments of :class:`ImageCache`. Defaults to None.
-        *args, **kwargs: As :class:`mmpose.datasets.transforms.LoadImage`.
-
-    Raises:
-        ValueError: when ``on_bad_image`` is another word, when ``lazy`` meets
-            a setting of :class:`LoadImage` for decoding, or ``cache`` comes
-            without it.
+        *args, **kwargs: As :class:`mmpose.datasets.transforms.LoadImage`;
+            those for decoding do not go with ``lazy``.
     """
 
     def __init__(

@@ -11,6 +11,7 @@ from spinepose_mmpose.metainfo import (
     KEYPOINT_NAMES,
     SKELETON,
     SPINE_CHAIN,
+    SUBSETS,
     VERTEBRAE,
 )
 from spinepose_mmpose.utils import replaced, write_text
@@ -24,12 +25,8 @@ from .browse import drawable, empty_folder, person_view, read_image, write_image
 from .page import Figures, Table, Text, render
 
 # Points that make a pose: head, limbs, spine; faces and feet add noise.
-LIMBS = ('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')
-SHAPE = [KEYPOINT_IDS[name] for name in (*SPINE_CHAIN, 'head')] + [
-    KEYPOINT_IDS[f'{side}_{name}']
-    for side in ('left', 'right')
-    for name in LIMBS
-]
+CHAIN, LIMBS = list(SUBSETS['spine']), list(SUBSETS['body'][5:])
+SHAPE = [*CHAIN, KEYPOINT_IDS['head'], *LIMBS]
 LEAST_LABELLED = 0.8  # of SHAPE
 # Box sizes from the sacrum, further than which a point is no part of a pose.
 FARTHEST = 10
@@ -92,7 +89,6 @@ def pose_clusters(people: People, count: int, seed: int = 0) -> Clusters:
     )
 
 
-CHAIN = [KEYPOINT_IDS[name] for name in SPINE_CHAIN]
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 # COCO's limits of small and medium people, by area in pixels.
 SMALL, MEDIUM = 32**2, 96**2
