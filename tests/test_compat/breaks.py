@@ -33,6 +33,12 @@ def mmcv_ext():
     import mmcv.ops  # noqa: F401
 
 
+def mmcv_22_refused():
+    import mmdet
+
+    assert mmdet.__version__ == '3.3.0'
+
+
 def torchvision_missing():
     import torch
     from mmpose.visualization.simcc_vis import ToPILImage
@@ -172,6 +178,7 @@ def onnx_dynamo():
 # In the order in which one process can meet them all.
 BREAKS = (
     mmcv_ext,
+    mmcv_22_refused,
     weights_only,
     torchvision_missing,
     xtcocotools_numpy2,
@@ -189,6 +196,12 @@ def bring_about():
         'torchvision', RuntimeError('operator torchvision::nms does not exist')
     )
     break_import('xtcocotools', ValueError('numpy.dtype size changed'))
+
+
+def pretend_mmcv_22():
+    import mmcv
+
+    mmcv.__version__ = '2.2.0'
 
 
 def attempt(case):
@@ -209,6 +222,8 @@ def main():
     stdout, sys.stdout = sys.stdout, io.StringIO()
     for case in BREAKS:
         if case.__name__ in sys.argv[1:]:
+            if case is mmcv_22_refused:
+                pretend_mmcv_22()
             outcome[case.__name__] = attempt(case)
     sys.stdout = stdout
     print(json.dumps(outcome))

@@ -9,6 +9,7 @@ from spinepose_mmpose import compat
 from spinepose_mmpose.compat import (
     albumentations_dropout,
     inferencer_boxes,
+    mmcv_22_refused,
     mmcv_ext,
     numpy24_circles,
     onnx_dynamo,
@@ -67,6 +68,24 @@ def test_mmcv_with_operators(put, monkeypatch):
     assert 'mmcv._ext' in mmcv_ext.probe()
     put('mmcv._ext')
     assert mmcv_ext.probe() is None
+
+
+@pytest.mark.parametrize(
+    'mmcv_version, mmdet_version, refused',
+    [
+        ('2.1.0', '3.3.0', False),
+        ('2.2.0', '3.3.0', True),
+        ('2.2.0', '3.4.0', False),
+    ],
+)
+def test_mmcv_version(mmcv_version, mmdet_version, refused, monkeypatch):
+    from importlib import metadata
+
+    import mmcv
+
+    monkeypatch.setattr(mmcv, '__version__', mmcv_version)
+    monkeypatch.setattr(metadata, 'version', lambda name: mmdet_version)
+    assert (mmcv_22_refused.probe() is not None) == refused
 
 
 def test_albumentations(monkeypatch):

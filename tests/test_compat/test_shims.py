@@ -14,6 +14,7 @@ ROOT = HERE.parents[1]
 # What fails without the shim of that name.
 EXPECTED = {
     'mmcv_ext': "No module named 'mmcv._ext'",
+    'mmcv_22_refused': 'MMCV==2.2.0 is used but incompatible',
     'torchvision_missing': 'operator torchvision::nms does not exist',
     'xtcocotools_numpy2': 'numpy.dtype size changed',
     'weights_only': 'Weights only load failed',
