@@ -13,13 +13,13 @@ import ctypes
 import importlib
 import platform
 import sys
+import sysconfig
 import warnings
-from dataclasses import dataclass
 from importlib import metadata
-from typing import List, Optional
+from pathlib import Path
+from typing import List, NamedTuple, Optional
 
 from . import compat
-from .compat import autoload
 from .utils import one_sentence
 from .version import __version__
 
@@ -66,8 +66,7 @@ _CURES = {
 }
 
 
-@dataclass(frozen=True)
-class Feature:
+class Feature(NamedTuple):
     name: str
     needs: str
     main: bool = False
@@ -98,6 +97,31 @@ FEATURES = (
 )
 
 
+# The .pth line by which every Python of an environment finds the shims. It puts
+# a finder in front that imports this package at the first import of one of
+# OpenMMLab; without such an import it costs some microseconds. Our import
+# changes sys.meta_path while Python walks along it: hence the new search.
+# Where this package was removed since, nothing happens.
+AUTOLOAD = 'spinepose_mmpose_autoload.pth'
+AUTOLOADED = ('mmcv', 'mmdeploy', 'mmdet', 'mmengine', 'mmpose', 'xtcocotools')
+FINDER = f"""
+import sys
+
+class SpinePoseAutoload:
+    def find_spec(self, name, path=None, target=None):
+        if name not in {AUTOLOADED} or self not in sys.meta_path:
+            return None
+        sys.meta_path.remove(self)
+        try:
+            import importlib.util, spinepose_mmpose
+        except ImportError:
+            return None
+        return importlib.util.find_spec(name)
+
+sys.meta_path.insert(0, SpinePoseAutoload())
+"""
+
+
 def parse_args():
     parser = argparse.ArgumentParser(
         prog='python -m spinepose_mmpose.doctor',
@@ -116,9 +140,29 @@ def main() -> int:
     args = parse_args()
     if args.autoload is not None:
         with one_sentence():
-            print(autoload.switch(args.autoload))
+            print(switch_autoload(args.autoload))
         return 0
     return report()
+
+
+def autoload_path() -> Path:
+    """The file, whether it is there or not."""
+    return Path(sysconfig.get_path('purelib')) / AUTOLOAD
+
+
+def switch_autoload(on: bool) -> str:
+    """Write the file or take it away; says what was done."""
+    path = autoload_path()
+    if on:
+        path.write_text(f'import sys; exec({FINDER!r})\n', encoding='utf-8')
+        return (
+            f'wrote {path}: every Python of this environment now imports '
+            'spinepose_mmpose before MMPose; --no-autoload takes it away'
+        )
+    if not path.exists():
+        return f'{path} does not exist: there is nothing to take away'
+    path.unlink()
+    return f'removed {path}'
 
 
 def report() -> int:
@@ -135,12 +179,11 @@ def report() -> int:
         f'spinepose-mmpose {__version__}, Python {platform.python_version()}'
         f' on {platform.system()} {platform.machine()}'
     )
-    on = autoload.location().exists()
-    autoloaded = f'{"autoload":<24}{"on" if on else "off (--autoload)"}'
+    on = 'on' if autoload_path().exists() else 'off (--autoload)'
     sections = {
         'Versions': version_lines(),
         'Warnings': [*doubles(), *unused_gpu()],
-        'Compatibility shims': [autoloaded, *shim_lines()],
+        'Compatibility shims': [f'{"autoload":<24}{on}', *shim_lines()],
         'Features': feature_lines(failures),
     }
     for title, lines in sections.items():
@@ -270,7 +313,7 @@ def _missing(feature: Feature, failures: dict) -> List[str]:
 
 
 def _cure(module: str) -> str:
-    return _CURES.get(module.split('.')[0], _STACK)
+    return _CURES.get(module.partition('.')[0], _STACK)
 
 
 if __name__ == '__main__':

@@ -39,11 +39,7 @@ _HUB_FILE = re.compile(
 
 class DownloadError(OSError):
     """A file could not be had; the message says which, from where and why.
-
-    Attributes:
-        local (bool): the trouble lies on this machine, so that no other
-            address would help.
-    """
+    ``local`` is the trouble of this machine: no other address would help."""
 
     def __init__(self, message: str, local: bool = False):
         super().__init__(message)
@@ -55,22 +51,14 @@ class DigestMismatch(DownloadError):
 
 
 def digest_in_name(name: str) -> Optional[str]:
-    """The 8 digits that OpenMMLab puts into a checkpoint's name, or None.
-
-    ``model-4d3e73dd_20230605.pth`` and ``model-4d3e73dd.pth`` give
-    ``'4d3e73dd'``; a lone date (``model-20230605.pth``) gives None.
-    """
+    """The 8 digits that OpenMMLab puts into a checkpoint's name, or None; a
+    lone date (``model-20230605.pth``) is none."""
     match = _DIGEST.search(name)
     return match and match.group(1)
 
 
 def cache_dir() -> Path:
-    """The folder that torch.hub caches checkpoints in.
-
-    ``$TORCH_HOME/hub/checkpoints``, else below ``$XDG_CACHE_HOME/torch``,
-    else below ``~/.cache/torch``; as ``torch.hub.get_dir()`` says, without
-    importing torch.
-    """
+    """The folder that torch.hub caches checkpoints in, without torch."""
     cache = os.getenv('XDG_CACHE_HOME', '~/.cache')
     home = os.getenv('TORCH_HOME', os.path.join(cache, 'torch'))
     return Path(home).expanduser() / 'hub' / 'checkpoints'
@@ -88,8 +76,8 @@ def mirror() -> Union[str, Path, None]:
     parts = urlsplit(value)
     if parts.scheme in ('http', 'https'):
         return value.rstrip('/')
-    is_url = parts.scheme == 'file'
-    folder = Path(url2pathname(parts.path) if is_url else value).expanduser()
+    path = url2pathname(parts.path) if parts.scheme == 'file' else value
+    folder = Path(path).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(
             f'{MIRROR_VARIABLE}={value}: no such folder; an existing folder '
@@ -122,10 +110,8 @@ def hub_file(url: str) -> Optional[dict]:
     )
 
 
-def check_digest(
-    path: Path, sha256: Optional[str], received: bool = False
-) -> None:
-    """Check a file against its digest, or the first digits of it.
+def check_digest(path: Path, sha256: Optional[str], received=False) -> None:
+    """Compare a file with its digest or the first digits of it.
 
     Args:
         received (bool): it was downloaded just now, and is deleted if wrong.
@@ -140,17 +126,16 @@ def check_digest(
     got = pooch.file_hash(str(path), 'sha256')
     if got.startswith(sha256):
         return
-    if received:
-        for each in {path.resolve(), path}:
-            each.unlink(missing_ok=True)
+    if not received:
         raise DigestMismatch(
-            f'the file received has sha256 {got}, expected {sha256}; it is '
-            'deleted'
+            f'{path} is not the file it should be: sha256 {got}, expected '
+            f'{sha256}; delete it to have it downloaded again',
+            local=True,
         )
+    for each in {path.resolve(), path}:
+        each.unlink(missing_ok=True)
     raise DigestMismatch(
-        f'{path} is not the file it should be: sha256 {got}, expected '
-        f'{sha256}; delete it to have it downloaded again',
-        local=True,
+        f'the file received has sha256 {got}, expected {sha256}; it is deleted'
     )
 
 
@@ -166,16 +151,17 @@ def find_local(
     folders = [cache_dir()]
     if isinstance(place, Path):
         folders.insert(0, place)
-    found = next((f / name for f in folders if (f / name).is_file()), None)
-    on_hub = [parts for parts in map(hub_file, urls) if parts]
-    if found is None and on_hub:
+    found = [f / name for f in folders if (f / name).is_file()]
+    on_hub = list(filter(None, map(hub_file, urls)))
+    if not found and on_hub:
         from huggingface_hub import try_to_load_from_cache
 
         cached = (try_to_load_from_cache(**parts) for parts in on_hub)
-        found = next((Path(c) for c in cached if isinstance(c, str)), None)
-    if found is not None:
-        check_digest(found, sha256)
-    return found
+        found = [Path(path) for path in cached if isinstance(path, str)]
+    if not found:
+        return None
+    check_digest(found[0], sha256)
+    return found[0]
 
 
 def fetch(
@@ -194,9 +180,6 @@ def fetch(
         progress (bool): show progress on stderr.
         folder (Path, optional): where it has to be; by default the cache of
             the library that downloads it.
-
-    Returns:
-        Path: the file.
 
     Raises:
         DownloadError: no source has it, saying which file to put where.
@@ -219,9 +202,9 @@ def fetch(
             if isinstance(error, DigestMismatch) or url not in urls:
                 logger.warning('%s: %s', url, error)
     why = '; '.join(
-        f'{url}: {reason}'
-        + (f' ({1 + len(more)} addresses tried)' if more else '')
-        for reason, (url, *more) in reasons.items()
+        f'{tried[0]}: {reason}'
+        + f' ({len(tried)} addresses tried)' * (len(tried) > 1)
+        for reason, tried in reasons.items()
     )
     place = mirror()
     hint = f' ({MIRROR_VARIABLE} is {place})' if place else ''
@@ -355,30 +338,26 @@ def _watch(response) -> None:
 
 @contextlib.contextmanager
 def sentences(where='') -> Iterator[None]:
-    """Turn failures of the download libraries into a DownloadError.
-
-    Args:
-        where (str | Path): what the sentence begins with.
-    """
+    """Turn failures of the download libraries into a DownloadError, whose
+    sentence begins with ``where``."""
     where = f'{where}: ' if where else ''
     try:
         yield
     except (OSError, _http().HTTPError) as error:
-        status = getattr(getattr(error, 'response', None), 'status_code', None)
         if getattr(error, 'local', False):
             raise
-        if status is not None:
-            reason = f'HTTP {status}'
-            reason += ' (no such file there)' if status == 404 else ''
-        elif getattr(error, 'errno', None):  # of the network they have none
+        if getattr(error, 'errno', None):  # of the network they have none
             raise DownloadError(
                 f'cannot write {error.filename or "the file"}: '
                 f'{error.strerror}',
                 local=True,
             ) from error
-        else:  # the first line of what may be a page
-            reason = f'{error}'.strip().partition('\n')[0]
-        kind = (
-            type(error) if isinstance(error, DownloadError) else DownloadError
-        )
-        raise kind(f'{where}{reason or type(error).__name__}') from error
+        # The first line of what may be a page.
+        reason = str(error).strip().partition('\n')[0] or type(error).__name__
+        status = getattr(getattr(error, 'response', None), 'status_code', None)
+        if status is not None:
+            missing = ' (no such file there)' if status == 404 else ''
+            reason = f'HTTP {status}{missing}'
+        is_ours = isinstance(error, DownloadError)
+        kind = type(error) if is_ours else DownloadError
+        raise kind(f'{where}{reason}') from error

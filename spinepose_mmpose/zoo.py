@@ -52,8 +52,7 @@ class ModelInfo:
             SpinePose is distilled from, or ``lifter`` from 2D to 3D.
         version (str): ``v1`` (SpineTrack), ``v2`` (fine-tuned on SIMSPINE)
             or ''.
-        weights, onnx (tuple): addresses, in the order to try; empty if
-            unpublished.
+        weights, onnx (tuple): addresses, in the order to try.
         shipped (dict): kind of file -> its path, relative to the project;
             such a file comes with it and needs no address.
         sha256 (str, optional): of the weights, or its first 8 digits.
@@ -88,12 +87,11 @@ class ModelInfo:
 
     def urls(self, kind: str = 'weights') -> Tuple[str, ...]:
         """Addresses of a kind of file, ``weights`` or ``onnx``."""
-        known = dict(weights=self.weights, onnx=self.onnx)
-        if kind not in known:
+        if kind not in ('weights', 'onnx'):
             raise ValueError(
                 f"no kind of file {kind!r}: choose from 'weights', 'onnx'"
             )
-        return known[kind]
+        return getattr(self, kind)
 
 
 _V1_COMMIT = 'db5dcd910c3b98da7dc24cc2422c1d15b12d4613'
@@ -162,18 +160,18 @@ def _model(version: str, size: str, *figures: str) -> ModelInfo:
         name, data = f'{name}-v2', 'simspine'
     batch = 128 if size == 'x' else 256
     stem = f'spinepose-{size}_32xb{batch}-10e_{data}-{h}x{w}'
-    main = f'{SPINEPOSE}main'
-    older = (f'{main}/{stem}.pth', f'{SPINEPOSE}{_V1_COMMIT}/{stem}.pth')
+    aliases, folders, sha256 = (stem,), ('main/simspine/2d/pytorch',), None
+    if version == 'v1':
+        aliases, sha256 = (stem, f'{name}-v1'), _V1_DIGESTS[size]
+        folders = ('main/spinetrack/pytorch', 'main', _V1_COMMIT)
     return ModelInfo(
         name=name,
         config=f'configs/spinepose-{size}.py',
-        aliases=(stem, *((f'{name}-v1',) if version == 'v1' else ())),
+        aliases=aliases,
         version=version,
-        weights=(f'{main}/spinetrack/pytorch/{stem}.pth', *older)
-        if version == 'v1'
-        else (f'{main}/simspine/2d/pytorch/{stem}.pth',),
-        onnx=(f'{main}/{stem}.onnx',),
-        sha256=_V1_DIGESTS[size] if version == 'v1' else None,
+        weights=tuple(f'{SPINEPOSE}{x}/{stem}.pth' for x in folders),
+        onnx=(f'{SPINEPOSE}main/{stem}.onnx',),
+        sha256=sha256,
         **facts,
     )
 
@@ -218,8 +216,7 @@ _TABLE = (
 
 
 def all_models(family: Optional[str] = None) -> Tuple[ModelInfo, ...]:
-    """Every model, or those of one family (``spinepose``,
-    ``teacher``, ``lifter``)."""
+    """Every model, or those of one family."""
     return tuple(m for m in _TABLE if family in (None, m.family))
 
 
@@ -231,14 +228,14 @@ def find_model(name: str) -> ModelInfo:
     Raises:
         UnknownModel: there is none; a ValueError.
     """
-    wanted = name.strip().lower()
+    wanted = name.strip().lower().split('?')[0]
     known = {}
     for model in _TABLE:
-        known.update((n.lower(), model) for n in model.names)
-        for url in (*model.weights, *model.onnx, *model.shipped.values()):
-            known[url.lower()] = known[file_name(url).lower()] = model
-    if wanted.split('?')[0] in known:
-        return known[wanted.split('?')[0]]
+        urls = (*model.weights, *model.onnx, *model.shipped.values())
+        for each in (*model.names, *urls, *map(file_name, urls)):
+            known[each.lower()] = model
+    if wanted in known:
+        return known[wanted]
     near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.75)
     meant = f'; did you mean {" or ".join(near)}?' if near else '.'
     raise UnknownModel(
@@ -254,6 +251,7 @@ def resolve_weights(
     name: str, kind: str = 'weights', progress: bool = True
 ) -> Path:
     """A local file for a name, an alias, a path or a URL; fetched if need be.
+    A file given by its path is returned as it is, unchecked.
 
     Args:
         name (str): a model's name or alias (with or without ``spinepose://``
@@ -262,9 +260,6 @@ def resolve_weights(
         kind (str): for a name, ``weights`` (the checkpoint) or ``onnx``; a
             name that ends in ``.onnx`` means the latter anyway.
         progress (bool): show progress of a download on stderr.
-
-    Returns:
-        Path: the file. A local file is returned as it is, unchecked.
 
     Raises:
         ValueError: an unknown name, or a model without published weights.

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import spinepose_mmpose
 from spinepose_mmpose import compat, doctor
-from spinepose_mmpose.compat import autoload
 
 import pytest
 
@@ -200,15 +199,15 @@ def test_autoload_knows_every_package_that_is_fixed():
         for name in (shim.after, *shim.before)
         if name
     }
-    assert fixed - {'matplotlib'} == set(autoload.PACKAGES)
+    assert fixed - {'matplotlib'} == set(doctor.AUTOLOADED)
 
 
 def test_autoload(tmp_path, monkeypatch):
     """A Python whose site-packages hold the file finds the shims when MMPose
     is imported, not before, and none after --no-autoload."""
     root = Path(doctor.__file__).parents[1]
-    path = tmp_path / autoload.NAME
-    monkeypatch.setattr(autoload, 'location', lambda: path)
+    path = tmp_path / doctor.AUTOLOAD
+    monkeypatch.setattr(doctor, 'autoload_path', lambda: path)
     code = (
         f'import site; site.addsitedir({str(tmp_path)!r}); import sys, json; '
         'print("spinepose_mmpose" in sys.modules); import mmpose.datasets; '
@@ -238,8 +237,8 @@ def test_autoload(tmp_path, monkeypatch):
 
 
 def test_autoload_in_a_folder_that_cannot_be_written(monkeypatch, tmp_path):
-    path = tmp_path / 'no' / autoload.NAME
-    monkeypatch.setattr(autoload, 'location', lambda: path)
+    path = tmp_path / 'no' / doctor.AUTOLOAD
+    monkeypatch.setattr(doctor, 'autoload_path', lambda: path)
     monkeypatch.setattr(sys, 'argv', ['doctor', '--autoload'])
     with pytest.raises(SystemExit, match='^error: No such file'):
         doctor.main()

@@ -6,12 +6,21 @@ import os
 import os.path as osp
 import time
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
-from spinepose_mmpose.evaluation.metric import SpineTrackMetric
-from spinepose_mmpose.inference.images import is_image, read_image
-from spinepose_mmpose.inference.network import MEAN, SPLIT_RATIO, STD
-from spinepose_mmpose.inference.preprocess import (
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.structures import InstanceData
+from mmpose.models.pose_estimators import TopdownPoseEstimator
+from mmpose.registry import DATASETS
+from mmpose.utils import register_all_modules
+
+from ..evaluation.metric import SpineTrackMetric
+from ..inference.images import is_image, read_image
+from ..inference.network import MEAN, SPLIT_RATIO, STD
+from ..inference.preprocess import (
     Normalizer,
     Points,
     Simcc,
@@ -19,14 +28,8 @@ from spinepose_mmpose.inference.preprocess import (
     decode,
     regions_of,
 )
-from spinepose_mmpose.metainfo import NUM_KEYPOINTS, SIGMAS
-from spinepose_mmpose.utils import config_file
-
-import numpy as np
-from mmengine.config import Config
-from mmengine.registry import DefaultScope
-from mmpose.registry import DATASETS
-from mmpose.utils import register_all_modules
+from ..metainfo import NUM_KEYPOINTS, SIGMAS
+from ..utils import config_file
 
 # What this package's configs say of preprocessing, whatever their size.
 CONFIG = 'configs/spinepose-m.py'
@@ -191,24 +194,13 @@ def metric_results(
 ) -> List[dict]:
     """Keypoints (N, K, 2) in pixels of the network input and scores (N, K) in
     the image, as the metric takes them."""
-    results = []
-    for sample, points, visible in zip(samples, keypoints, scores):
-        meta = sample.metainfo
-        scale, center = meta['input_scale'], meta['input_center']
-        points = points / meta['input_size'] * scale + center - 0.5 * scale
-        results.append(
-            dict(
-                sample.to_dict(),
-                **meta,
-                pred_instances=dict(
-                    keypoints=points[None],
-                    keypoint_scores=visible[None],
-                    bbox_scores=sample.gt_instances.bbox_scores,
-                    bboxes=sample.gt_instances.bboxes,
-                ),
-            )
-        )
-    return results
+    found = [
+        InstanceData(keypoints=points[None].copy(), keypoint_scores=of_each)
+        for points, of_each in zip(keypoints, scores[:, None])
+    ]
+    no_settings = SimpleNamespace(test_cfg={})
+    add = TopdownPoseEstimator.add_pred_to_datasample
+    return [sample.to_dict() for sample in add(no_settings, found, [], samples)]
 
 
 def latencies(

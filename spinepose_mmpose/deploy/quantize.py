@@ -7,10 +7,11 @@ import math
 import os
 import re
 import tempfile
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
-from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -53,14 +54,8 @@ CHUNK = 8
 SENSITIVITY_PEOPLE = 64
 AUTO, NONE = 'auto', 'none'
 
-# Of a quantised model: AP lost (AP points; None without labels) and the mean
-# shift of the keypoints, pixels of the network input.
-Loss = Tuple[Optional[float], float]
-# Allowed where AP cannot be measured and nothing is said.
-SHIFT_WITHOUT_AP = 1.0
 
-
-def node_blocks(model: onnx.ModelProto) -> Dict[str, List[str]]:
+def node_blocks(model: onnx.ModelProto) -> dict[str, list[str]]:
     """Names of the nodes in each block of an RTMPose, in order of data flow.
 
     Blocks carry the names of the modules: ``backbone.stem``,
@@ -77,8 +72,8 @@ def node_blocks(model: onnx.ModelProto) -> Dict[str, List[str]]:
             f'{OUTPUTS}'
         )
     weights = {tensor.name for tensor in model.graph.initializer}
-    blocks: Dict[str, List[str]] = {}
-    makers: Dict[str, str] = {}  # by output of a node
+    blocks: dict[str, list[str]] = {}
+    makers: dict[str, str] = {}  # by output of a node
     block = 'input'
     for node in model.graph.node:
         found = BLOCK.match(node.name.removeprefix('/head'))
@@ -175,38 +170,44 @@ def quantized(
     return quantizer.model.model
 
 
-@dataclass(frozen=True)
-class Tolerance:
-    """What may be lost: AP points, where AP can be measured, and pixels of the
-    network input; by default any where AP is measured."""
+class Loss(NamedTuple):
+    """Of a quantised model: AP points, None without labels, and mean shift of
+    the keypoints in pixels of the network input."""
+
+    drop: float | None
+    shift: float
+
+    def __str__(self) -> str:
+        lost = '' if self.drop is None else f'{self.drop:+.2f} AP lost, '
+        return f'{lost}keypoints shifted by {self.shift:.3f} px'
+
+
+class Tolerance(NamedTuple):
+    """What may be lost; of the shift by default anything where AP is measured,
+    and otherwise 1."""
 
     drop: float = 1.0
-    shift: Optional[float] = None
+    shift: float | None = None
 
     def allows(self, loss: Loss) -> bool:
-        drop, shift = loss
-        limit = self.shift
-        if limit is None and drop is None:
-            limit = SHIFT_WITHOUT_AP
-        return (drop is None or drop <= self.drop) and (
-            limit is None or shift <= limit
-        )
+        if loss.drop is None and self.shift is None:
+            return loss.shift <= 1
+        limit = math.inf if self.shift is None else self.shift
+        return (loss.drop or 0) <= self.drop and loss.shift <= limit
 
 
-@dataclass
-class QuantizedModel:
+class QuantizedModel(NamedTuple):
     """With the blocks that stay in float, in order of their exclusion."""
 
     model: onnx.ModelProto
-    excluded: List[str]
+    excluded: list[str]
     loss: Loss
 
 
 def search_blocks(
-    blocks: Dict[str, Sequence[str]],
-    quantize: Callable[[Sequence[str]], onnx.ModelProto],
-    measure: Callable[[onnx.ModelProto], Loss],
-    shift_of: Callable[[onnx.ModelProto], float],
+    blocks: Iterable[str],
+    without: Callable[[list[str]], QuantizedModel],
+    shift_of: Callable[[str], float],
     tolerance: Tolerance,
     report: Callable[[str], None] = print,
 ) -> QuantizedModel:
@@ -216,53 +217,31 @@ def search_blocks(
     blocks are left out from the worst on until ``tolerance`` holds.
 
     Args:
-        blocks: Nodes by block.
-        quantize: The model with these nodes in 8 bits.
-        measure: What it loses.
-        shift_of: The mean shift alone, on fewer people.
+        blocks: Their names.
+        without: The model with all blocks but these in 8 bits.
+        shift_of: The mean shift with one block alone in 8 bits.
 
     Raises:
         ValueError: Not even one block can be quantised.
     """
-
-    def without(excluded: List[str]) -> QuantizedModel:
-        model = quantize(_nodes(blocks, excluded))
-        return QuantizedModel(model, excluded, measure(model))
-
     found = without([])
-    report(f'all blocks: {describe(found.loss)}')
+    report(f'all blocks: {found.loss}')
     if tolerance.allows(found.loss):
         return found
     shifts = {}
-    for block, nodes in blocks.items():
-        shifts[block] = shift_of(quantize(nodes))
+    for block in blocks:
+        shifts[block] = shift_of(block)
         report(f'{block} alone: shift {shifts[block]:.3f} px')
     worst = sorted(shifts, key=shifts.get, reverse=True)
     for count in range(1, len(worst)):
         found = without(worst[:count])
-        report(f'without {", ".join(found.excluded)}: {describe(found.loss)}')
+        report(f'without {", ".join(found.excluded)}: {found.loss}')
         if tolerance.allows(found.loss):
             return found
     raise ValueError(
-        'no block can be quantised within the loss allowed: the last one left '
-        f'{describe(found.loss)}; more calibration samples or another --method '
-        'may help'
+        f'no block can be quantised within the loss allowed: the last one left '
+        f'{found.loss}; more calibration samples or another --method may help'
     )
-
-
-def _nodes(blocks: Dict[str, Sequence[str]], excluded=()) -> List[str]:
-    return [
-        node
-        for block, nodes in blocks.items()
-        if block not in excluded
-        for node in nodes
-    ]
-
-
-def describe(loss: Loss) -> str:
-    drop, shift = loss
-    lost = '' if drop is None else f'{drop:+.2f} AP lost, '
-    return f'{lost}keypoints shifted by {shift:.3f} px'
 
 
 @dataclass
@@ -289,7 +268,7 @@ class Quantization:
     exclude: Sequence[str] = (AUTO,)
     tolerance: Tolerance = Tolerance()
     backend: str = 'onnxruntime'
-    order: Optional[str] = None
+    order: str | None = None
     reduce_range: bool = False
     threads: int = 0
 
@@ -310,17 +289,14 @@ class Quantization:
             )
 
     @property
-    def input_size(self) -> Tuple[int, int]:
+    def input_size(self) -> tuple[int, int]:
         """[w, h] in pixels."""
         shape = self.model.graph.input[0].type.tensor_type.shape.dim
         return shape[3].dim_value, shape[2].dim_value
 
     def __call__(self, calibration: Crops, judges: Crops) -> QuantizedModel:
-        """Quantise.
-
-        Args:
-            calibration: People whose activations decide the ranges.
-            judges: Other people, by whom the loss is measured.
+        """Quantise, with ranges of the activations for ``calibration``; what
+        is lost is measured on ``judges``.
 
         Raises:
             ValueError: More is lost than the tolerance allows.
@@ -330,7 +306,8 @@ class Quantization:
             self.model, images, self.method, self.backend
         )
 
-        def quantize(nodes):
+        def quantize(blocks: Iterable[str]) -> onnx.ModelProto:
+            nodes = [node for block in blocks for node in self.blocks[block]]
             return quantized(
                 self.model, ranges, nodes, self.backend, self.reduce_range
             )
@@ -343,27 +320,25 @@ class Quantization:
         before = predicted(self.model, judges)
         self.ap = average_precision(before, judges)
 
-        def shift_of(model):
-            return mean_shift(predicted(model, few), wanted)
+        def shift_of(block: str) -> float:
+            return mean_shift(predicted(quantize([block]), few), wanted)
 
-        def measure(model):
+        def without(excluded: list[str]) -> QuantizedModel:
+            model = quantize(x for x in self.blocks if x not in excluded)
             after = predicted(model, judges)
             drop = None
             if self.ap is not None:
                 drop = 100 * (self.ap - average_precision(after, judges))
-            return drop, mean_shift(before, after)
+            loss = Loss(drop, mean_shift(before, after))
+            return QuantizedModel(model, excluded, loss)
 
         if [*self.exclude] == [AUTO]:
-            return search_blocks(
-                self.blocks, quantize, measure, shift_of, self.tolerance
-            )
-        excluded = [block for block in self.exclude if block != NONE]
-        model = quantize(_nodes(self.blocks, excluded))
-        found = QuantizedModel(model, excluded, measure(model))
+            return search_blocks(self.blocks, without, shift_of, self.tolerance)
+        found = without([block for block in self.exclude if block != NONE])
         if not self.tolerance.allows(found.loss):
             raise ValueError(
-                f'{describe(found.loss)}, which is more than allowed; nothing '
-                'was written. --exclude auto looks for the blocks to leave out'
+                f'{found.loss}, which is more than allowed; nothing was '
+                'written. --exclude auto looks for the blocks to leave out'
             )
         return found
 
@@ -383,7 +358,7 @@ class Quantization:
                 f'{os.cpu_count()} cores, load {busy:.1f} in the last minute: '
                 'compare the two figures with each other, not with other runs'
             )
-        for name, (drop, shift) in zip(models, ((0.0, 0.0), found.loss)):
+        for name, (drop, shift) in zip(models, (Loss(0, 0), found.loss)):
             score = '-' if self.ap is None else f'{100 * self.ap - drop:.2f}'
             time = f'{np.median(times[name]):.2f}' if times else '-'
             rows.append(
@@ -396,10 +371,8 @@ class Quantization:
         )
         return '\n'.join([*rows, note])
 
-    def described(
-        self, found: QuantizedModel, calibration: Crops
-    ) -> onnx.ModelProto:
-        """The model with how it was made in its metadata."""
+    def describe(self, found: QuantizedModel, calibration: Crops) -> None:
+        """Write into the model's metadata how it was made."""
         note = dict(
             method=self.method,
             backend=self.backend,
@@ -407,7 +380,6 @@ class Quantization:
             excluded=found.excluded,
         )
         write_facts(found.model, dict(quantization=note))
-        return found.model
 
 
 def open_run(

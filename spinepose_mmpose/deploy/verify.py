@@ -105,9 +105,8 @@ def open_export(export: Export, device: str, threads: int) -> Run:
         raise ValueError(
             f'the export is for {export.backend!r}, expected one of {BACKENDS}'
         )
-    names = (
-        ['keypoints', 'scores'] if export.decodes else ['simcc_x', 'simcc_y']
-    )
+    names = 'keypoints scores' if export.decodes else 'simcc_x simcc_y'
+    names = names.split()
     if export.backend in SESSIONS:
         session = SESSIONS[export.backend](export.files[0], device, threads)
 

@@ -21,7 +21,9 @@ from spinepose_mmpose.deploy import crops as predictions  # noqa: E402
 from spinepose_mmpose.deploy.crops import latencies, load_crops  # noqa: E402
 from spinepose_mmpose.deploy.onnx_files import prepared  # noqa: E402
 from spinepose_mmpose.deploy.quantize import (  # noqa: E402
+    Loss,
     Quantization,
+    QuantizedModel,
     Tolerance,
     activation_ranges,
     node_blocks,
@@ -45,15 +47,24 @@ BLOCKS = [
 ]
 
 
+def without_of(blocks, loss_of):
+    """Of a search in which a model is the list of the blocks in 8 bits."""
+
+    def without(excluded):
+        model = [block for block in blocks if block not in excluded]
+        return QuantizedModel(model, excluded, Loss(*loss_of(model)))
+
+    return without
+
+
 def test_all_blocks_where_that_is_good_enough():
     found = search_blocks(
-        dict(a=['1'], b=['2', '3']),
-        quantize=list,
-        measure=lambda nodes: (0.4, 0.1 * len(nodes)),
+        'abc',
+        without_of('abc', lambda blocks: (0.4, 0.1 * len(blocks))),
         shift_of=None,  # nothing is measured alone
         tolerance=Tolerance(0.5),
     )
-    assert (found.model, found.excluded) == (['1', '2', '3'], [])
+    assert (found.model, found.excluded) == (['a', 'b', 'c'], [])
     assert found.loss == (0.4, pytest.approx(0.3))
 
 
@@ -62,15 +73,17 @@ def test_the_worst_blocks_are_left_out_in_order():
     cost = dict(a=3.0, b=1.0, c=2.0)
     lines = []
     found = search_blocks(
-        {name: [name] for name in cost},
-        quantize=list,
-        measure=lambda nodes: (sum(map(cost.get, nodes)), 0.0),
-        shift_of=lambda nodes: sum(map(cost.get, nodes)) / 10,
+        cost,
+        without_of(cost, lambda blocks: (sum(map(cost.get, blocks)), 0.0)),
+        shift_of=lambda block: cost[block] / 10,
         tolerance=Tolerance(1.5),
         report=lines.append,
     )
     assert (found.model, found.excluded) == (['b'], ['a', 'c'])
     assert found.loss == (1.0, 0.0)
+    assert (
+        lines[0] == 'all blocks: +6.00 AP lost, keypoints shifted by 0.000 px'
+    )
     assert lines[1:4] == [
         f'{name} alone: shift {shift} px'
         for name, shift in dict(a='0.300', b='0.100', c='0.200').items()
@@ -81,10 +94,9 @@ def test_the_worst_blocks_are_left_out_in_order():
 def test_a_search_without_an_end():
     with pytest.raises(ValueError, match=r'\+9.00 AP lost'):
         search_blocks(
-            dict(a=['1'], b=['2']),
-            quantize=list,
-            measure=lambda nodes: (9.0, 0.0),
-            shift_of=len,
+            'ab',
+            without_of('ab', lambda blocks: (9.0, 0.0)),
+            shift_of='ab'.index,
             tolerance=Tolerance(1.0),
         )
 
@@ -96,13 +108,14 @@ def test_a_search_without_an_end():
         (Tolerance(1.0), (1.01, 0.0), False),
         (Tolerance(1.0), (-3.0, 0.0), True),
         (Tolerance(1.0, 0.5), (0.0, 0.6), False),
+        (Tolerance(1.0, 0.0), (0.0, 0.1), False),
         (Tolerance(1.0), (None, 1.1), False),  # without labels: 1 px
         (Tolerance(1.0), (None, 0.9), True),
         (Tolerance(1.0, 2.0), (None, 1.1), True),
     ],
 )
 def test_tolerance(tolerance, loss, allowed):
-    assert tolerance.allows(loss) is allowed
+    assert tolerance.allows(Loss(*loss)) is allowed
 
 
 @pytest.fixture(scope='module')

@@ -145,8 +145,9 @@ def quantize(args) -> None:
         f'calibrated on {len(calibration)} people of {calibration.source}; '
         f'in float: {", ".join(found.excluded) or "no block"}'
     )
+    run.describe(found, calibration)
     with replaced(args.output) as temporary:
-        onnx.save(run.described(found, calibration), temporary)
+        onnx.save(found.model, temporary)
     print(args.output)
 
 
