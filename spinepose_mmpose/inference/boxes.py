@@ -8,6 +8,7 @@ well, and a path may be shortened to its last parts.
 import csv
 import json
 import os
+from contextlib import suppress
 from typing import Dict, Iterable, List, Sequence, Tuple, Union
 
 import numpy as np
@@ -24,12 +25,8 @@ NOBODY = (np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
 
 class BoxFile:
-    """Boxes (N, 4) [x1, y1, x2, y2] and scores (N,) by frame or by image.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it has another layout.
-    """
+    """Boxes (N, 4) [x1, y1, x2, y2] and scores (N,) by frame or by image;
+    ValueError for another layout."""
 
     def __init__(self, path: str):
         self.path = path
@@ -37,7 +34,8 @@ class BoxFile:
             raise FileNotFoundError(f'no such file of boxes: {path}')
         is_json = path.lower().endswith('.json')
         try:
-            self.table = _from_json(path) if is_json else _from_csv(path)
+            table = _from_json(path) if is_json else _from_csv(path)
+            self.table = _checked(table)
         except (*DAMAGE, csv.Error) as error:
             raise ValueError(
                 f'{path} is no file of boxes ({error}): expected is {EXPECTED}'
@@ -46,15 +44,8 @@ class BoxFile:
         self.images: Dict[str, Boxes] = {}
 
     def match(self, photos: Sequence[str], has_clips: bool) -> None:
-        """Find the images that the file names.
-
-        Args:
-            photos (Sequence): paths of all photographs of the run.
-            has_clips (bool): there are clips as well.
-
-        Raises:
-            ValueError: what the file names is not there, or not unique.
-        """
+        """Find the images that the file names among the photographs of a run;
+        ValueError if one is not there, or not unique."""
         if self.frames and not has_clips:
             raise ValueError(f'{self.path} names frames, but there is no video')
         paths = {os.path.realpath(path): path for path in photos}
@@ -83,11 +74,7 @@ class BoxFile:
         return self.table.get(index, NOBODY)
 
     def check_frames(self, source: str, frames: Iterable[int]) -> None:
-        """Compare the frames that the file names with those of a clip.
-
-        Raises:
-            ValueError: none of them is one of those.
-        """
+        """ValueError if no frame that the file names is one of a clip's."""
         if self.frames and self.frames.isdisjoint(frames):
             raise ValueError(
                 f'{self.path} names the frames {min(self.frames)} to '
@@ -103,31 +90,31 @@ def _frame(text: str) -> int:
     return int(number)
 
 
-def _checked(rows: List[list]) -> Boxes:
-    counts = {len(row) for row in rows} - {4, 5}
-    if counts:
-        raise ValueError(f'a box has {counts.pop()} numbers')
-    scores = [row[4] if len(row) == 5 else 1.0 for row in rows]
-    return check_boxes([row[:4] for row in rows], scores)
+def _checked(table: Dict[Union[int, str], List[list]]) -> Dict:
+    for place, rows in table.items():
+        counts = {len(row) for row in rows} - {4, 5}
+        if counts:
+            raise ValueError(f'a box has {counts.pop()} numbers')
+        scores = [row[4] if len(row) == 5 else 1.0 for row in rows]
+        table[place] = check_boxes([row[:4] for row in rows], scores)
+    return table
 
 
-def _from_json(path: str) -> Dict[Union[int, str], Boxes]:
+def _from_json(path: str) -> Dict[Union[int, str], list]:
     with open(path, encoding='utf-8') as file:
         content = json.load(file)
     if not isinstance(content, dict):
         raise ValueError('its outermost value is no object')
     table = {}
     for key, rows in content.items():
-        try:
+        with suppress(ValueError):  # a path
             key = _frame(key)
-        except ValueError:  # a path
-            pass
-        table[key] = _checked(rows)
+        table[key] = rows
     return table
 
 
-def _from_csv(path: str) -> Dict[Union[int, str], Boxes]:
-    rows: Dict[Union[int, str], list] = {}
+def _from_csv(path: str) -> Dict[Union[int, str], list]:
+    table: Dict[Union[int, str], list] = {}
     with open(path, encoding='utf-8-sig', newline='') as file:
         reader = csv.DictReader(file)
         names = {
@@ -146,5 +133,5 @@ def _from_csv(path: str) -> Dict[Union[int, str], Boxes]:
                 box.append(float(row[names['score']]))
             place = row[names[key]]
             place = _frame(place) if key == 'frame' else place.strip()
-            rows.setdefault(place, []).append(box)
-    return {place: _checked(boxes) for place, boxes in rows.items()}
+            table.setdefault(place, []).append(box)
+    return table

@@ -160,12 +160,9 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> Settings:
 def run_command(
     settings: Settings, environment: Mapping[str, str] = os.environ
 ) -> int:
-    """Do what the settings say; returns the exit code.
-
-    Raises:
-        ValueError, OSError: an option, an input or an output is wrong; said
-            before any work begins where it can be known then.
-    """
+    """Do what the settings say; returns the exit code. What is wrong with an
+    option, an input or an output is raised before any work begins, where it
+    can be known then."""
     index, count = settings.shard or find_shard(environment)
     found, others = find_jobs(settings)
     jobs = plan_outputs(found, settings)[index::count]
@@ -296,7 +293,7 @@ class ConsoleReport:
         self.failures += 1
         why = str(sentence(error))
         text = why if job.source in why else f'{job.source}: {why}'
-        self._complain('failed', f'error: {text}', input=job.source, why=why)
+        self._tell('failed', f'error: {text}', True, input=job.source, why=why)
 
     def logged(self, record: logging.LogRecord) -> None:
         """Pass on a warning of a module."""
@@ -304,7 +301,7 @@ class ConsoleReport:
         self.warn(record.getMessage())
 
     def warn(self, text: str, **values) -> None:
-        self._complain('warning', f'warning: {text}', why=text, **values)
+        self._tell('warning', f'warning: {text}', True, why=text, **values)
 
     def close(self) -> None:
         """End the bar and name what became of photographs."""
@@ -339,20 +336,17 @@ class ConsoleReport:
             **asdict(tally),
         )
 
-    def _tell(self, event: str, text: str = '', **values) -> None:
-        if self.quiet:
+    def _tell(
+        self, event: str, text: str = '', trouble=False, **values
+    ) -> None:
+        if self.quiet and not trouble:
             return
-        if self.as_json:
-            self._complain(event, text, **values)
-        elif text:
-            print(_printable(text), flush=True)
-
-    def _complain(self, event: str, text: str, **values) -> None:
         if self.as_json:
             line = json.dumps({'event': event, **values})
             print(line, file=sys.stderr, flush=True)
-        else:
-            tqdm.write(_printable(text), file=sys.stderr)  # above the bar
+        elif text:  # above the bar
+            file = sys.stderr if trouble else sys.stdout
+            tqdm.write(_printable(text), file=file)
 
 
 def _first(items: Sequence, count: int) -> str:

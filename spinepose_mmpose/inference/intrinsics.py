@@ -49,12 +49,7 @@ def read_intrinsics(path) -> LiftingCamera:
     """Intrinsics from a file: JSON or TOML with ``matrix`` (or ``K``), and
     where known ``size`` and ``distortions``, at the top or in its only section
     (Pose2Sim's calibration of one camera); or OpenCV's YAML or XML with
-    ``camera_matrix``.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it holds no intrinsics.
-    """
+    ``camera_matrix``. ValueError if it holds none."""
     path = os.fspath(path)
     if not os.path.isfile(path):
         raise FileNotFoundError(f'no such file of intrinsics: {path}')

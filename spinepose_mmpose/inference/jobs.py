@@ -11,6 +11,7 @@ from .images import is_image
 from .record import Record
 from .settings import Settings
 from .video import camera_index, files_of, is_address
+from .video_writer import ENCODERS
 
 PHOTO, CLIP = 'photograph', 'video'
 # Files of a folder that are taken for videos; a file named by the user may
@@ -20,7 +21,6 @@ VIDEO_EXTENSIONS = (
     '.3gp .ogv .vob .mxf .asf .gif .y4m .dv .divx'
 ).split()
 IMAGE_OUTPUTS = '.jpg .jpeg .png .bmp .webp .tif .tiff'.split()
-VIDEO_OUTPUTS = '.mp4 .m4v .mov .mkv .avi .webm'.split()
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def plan_outputs(jobs: Sequence[Job], settings: Settings) -> List[Job]:
     if settings.save_format and not saved:
         raise ValueError('--save-format needs -s, where to write to')
     extensions = [kind.extension for kind in FORMATS.values()]
-    to_image = _is_file('-o', drawn, [*IMAGE_OUTPUTS, *VIDEO_OUTPUTS], jobs)
+    to_image = _is_file('-o', drawn, [*IMAGE_OUTPUTS, *ENCODERS], jobs)
     to_file = _is_file('-s', saved, extensions, jobs)
     to_page = _is_file('--report', settings.report, ['.html'], jobs)
     names = list(dict.fromkeys(settings.save_format)) or ['openpose']
@@ -198,7 +198,7 @@ def _format_of(path: str, formats: Sequence[str]) -> str:
 
 
 def _drawing(job: Job, path: str, is_file: bool) -> str:
-    extensions = VIDEO_OUTPUTS if job.is_clip else IMAGE_OUTPUTS
+    extensions = ENCODERS if job.is_clip else IMAGE_OUTPUTS
     if is_file:
         if _extension(path) not in extensions:
             raise ValueError(
@@ -234,13 +234,8 @@ def _target(
 def check_outputs(
     jobs: Sequence[Job], sources: Sequence[str], settings: Settings
 ) -> None:
-    """Complain about outputs of this process that cannot or must not be
-    written; ``sources`` are the inputs of all processes.
-
-    Raises:
-        ValueError: an output is an input, exists, or has no usable name.
-        OSError: a folder may not be written, or is a file.
-    """
+    """Raise for outputs of this process that cannot or must not be written;
+    ``sources`` are the inputs of all processes."""
     inputs = [*sources, settings.boxes, settings.model, settings.config]
     inputs += [settings.checkpoint, settings.detector, settings.detector_config]
     taken = {os.path.realpath(p) for p in inputs if p and os.path.exists(p)}

@@ -15,44 +15,31 @@ from .video_file import import_av
 
 logger = logging.getLogger(__name__)
 
-# extension -> encoders, the best first; the first that exists is taken.
-ENCODERS = {
-    **dict.fromkeys(('.mp4', '.m4v', '.mov', '.mkv'), ('libx264', 'mpeg4')),
-    '.avi': ('mpeg4',),
-    '.webm': ('libvpx-vp9', 'libvpx'),
-}
 # A fixed number of threads: the bytes do not depend on the machine. x264
 # without look-ahead: with its macroblock tree the same images come out in
 # other bytes now and then, depending on what was encoded before.
-OPTIONS = {
-    'libx264': 'preset=veryfast crf=21 bf=0 rc-lookahead=0 threads=4',
-    'mpeg4': 'qscale=3 flags=+qscale bf=0 threads=1',
-    'libvpx-vp9': 'crf=30 b=0 cpu-used=5 lag-in-frames=0 threads=4',
-    'libvpx': 'crf=12 b=4000000 lag-in-frames=0',
-}
+H264 = 'libx264', 'preset=veryfast crf=21 bf=0 rc-lookahead=0 threads=4'
+MPEG4 = 'mpeg4', 'qscale=3 flags=+qscale bf=0 threads=1'
+VP9 = 'libvpx-vp9', 'crf=30 b=0 cpu-used=5 lag-in-frames=0 threads=4'
+# extension -> encoder and its options
+ENCODERS = dict.fromkeys(('.mp4', '.m4v', '.mov', '.mkv'), H264)
+ENCODERS |= {'.avi': MPEG4, '.webm': VP9}
 DEFAULT_RATE = Fraction(30)
 
 
-def find_encoder(path: str) -> str:
-    """Name of the encoder for a file, by its extension.
-
-    Raises:
-        ValueError: no such file can be written.
-    """
-    av = import_av()
+def find_encoder(path: str) -> Tuple[str, dict]:
+    """Encoder of a file, by its extension, and its options; ValueError if no
+    such file can be written."""
     extension = os.path.splitext(path)[1].lower()
     if extension not in ENCODERS:
         raise ValueError(
             f'{path} cannot be written: no video is written as {extension!r}, '
             f'choose from {", ".join(ENCODERS)}'
         )
-    for name in ENCODERS[extension]:
-        if name in av.codecs_available:
-            return name
-    raise ValueError(
-        f'this FFmpeg has no encoder for {extension} files '
-        f'(looked for {", ".join(ENCODERS[extension])})'
-    )
+    name, options = ENCODERS[extension]
+    if name not in import_av().codecs_available:
+        raise ValueError(f'this FFmpeg has no {name}, for {extension} files')
+    return name, dict(option.split('=') for option in options.split())
 
 
 class VideoWriter:
@@ -67,11 +54,7 @@ class VideoWriter:
         rate (Fraction, optional): nominal frames per second.
         time_base (Fraction): unit of the times in seconds.
         sound (str): a file whose sound is copied, at the times of the images;
-            '' for none.
-
-    Raises:
-        OSError: the file cannot be written.
-        ValueError: it cannot hold this sound.
+            ValueError if the container cannot hold it; '' for none.
     """
 
     def __init__(
@@ -90,13 +73,12 @@ class VideoWriter:
         self.duration = max(1, round(1 / rate / self.time_base))
         self.begin: Optional[float] = None
         self.last = -1
-        encoder = find_encoder(path)
+        encoder, options = find_encoder(path)
         # Without file: a name with a colon would be taken for a protocol,
         # without bitexact Matroska draws a number by lot.
         self.container = self.av.open(
             f'file:{path}', 'w', options={'fflags': 'bitexact'}
         )
-        options = dict(x.split('=') for x in OPTIONS[encoder].split())
         self.stream = self.container.add_stream(
             encoder, rate=rate, options=options
         )
@@ -108,12 +90,7 @@ class VideoWriter:
         self.waiting = next(self.sound, None)
 
     def write(self, image: np.ndarray, time: float) -> None:
-        """Append an image.
-
-        Args:
-            image (np.ndarray): (H, W, 3) uint8 BGR.
-            time (float): seconds, later than the one before.
-        """
+        """Append an image (H, W, 3) uint8 BGR, later than the one before."""
         if image.shape[1::-1] != self.size:
             image = cv2.resize(image, self.size)
         w, h = self.size
@@ -125,10 +102,10 @@ class VideoWriter:
         )
         if self.begin is None:
             self.begin = time
-        now, begin = (
+        ticks = [
             round(Fraction(t) / self.time_base) for t in (time, self.begin)
-        )
-        self.last = max(now - begin, self.last + 1)
+        ]
+        self.last = max(ticks[0] - ticks[1], self.last + 1)
         frame.pts, frame.time_base = self.last, self.time_base
         self._mux(self.stream.encode(frame))
         self._mux_sound(time)
