@@ -10,10 +10,8 @@ import cv2
 import numpy as np
 
 from ..metainfo import NUM_KEYPOINTS
-from .draw import draw_people
 from .estimator import SpinePoseEstimator
 from .images import as_image, read_image, write_image
-from .panel import beside_panel
 from .results import (
     SPINE_ONLY,
     FrameResult,
@@ -22,9 +20,7 @@ from .results import (
     stack_people,
 )
 from .settings import LIFTING, Settings
-from .smooth import OneEuroSmoother
 from .stream import FrameLoop, stream
-from .track import Tracker
 from .video import WHOLE, Frame, open_source
 from .video_writer import find_encoder, written_video
 
@@ -72,10 +68,12 @@ def infer_image(
                 '.png expected'
             )
     image = read_image(input_path)
-    lifting, panel = _make_lifting(options)
+    settings = _settings(
+        options, mode=mode, model_version=model_version, spine_only=spine_only
+    )
+    lifting = settings.make_lifting()
     if estimator is None:
-        options.update(mode=mode, model_version=model_version)
-        estimator = Settings().make_estimator(detector=detector, **options)
+        estimator = settings.make_estimator(detector=detector, **options)
     else:
         _refuse(options)
     people = estimator.predict(image, bboxes)
@@ -85,8 +83,7 @@ def infer_image(
     if spine_only:
         result = spine_of(result)
     if vis_path is not None:
-        drawn = _draw(image, result.people, spine_only, panel)
-        write_image(vis_path, drawn)
+        write_image(vis_path, settings.make_drawing()(image, result))
     count = len(SPINE_ONLY) if spine_only else len(estimator.names)
     return _arrays(result.people, count, lifting)
 
@@ -169,30 +166,29 @@ def iter_video(
         options: further settings of :class:`.SpinePoseEstimator` and, with
             ``enable_lifting=True``, :class:`.Lifting`.
     """
-    lifting, panel = _make_lifting(options, smoothing=use_smoothing)
-    settings = Settings(
-        det_interval=det_interval,
-        batch_frames=batch_frames,
+    settings = _settings(
+        options, mode=mode, model_version=model_version, spine_only=spine_only,
+        det_interval=det_interval, batch_frames=batch_frames,
         smooth='live' if use_smoothing else 'none',
-    )
+    )  # fmt: skip
     source = open_source(input_path, rate)
+    lifting = settings.make_lifting()
     if lifting is not None:
         lifting.camera_of(source.info.size)  # raises what does not fit
     if vis_path is not None:
         _check_folder(vis_path)
         find_encoder(os.fspath(vis_path))
+        draw = settings.make_drawing()
     if max_detections is not None:
         options['max_people'] = max_detections
     if estimator is None:
-        options = {'spinning': False, 'mode': mode, **options}
-        options.update(model_version=model_version, detector=detector)
+        options = {'spinning': False, 'detector': detector, **options}
         estimator = settings.make_estimator(**options)
     else:
         _refuse(options)
-    loop = FrameLoop.create(settings, estimator)
-    loop.tracker = tracker or loop.tracker
-    if use_smoothing:
-        loop.smoother = smoother or loop.smoother
+    loop = FrameLoop.create(
+        settings, estimator, tracker=tracker, smoother=smoother
+    )
     steps = stream(source, loop, batch_frames, span or WHOLE)
 
     def results():
@@ -205,8 +201,7 @@ def iter_video(
                     if spine_only:
                         result = spine_of(result)
                     if vis_path is not None and image is not None:
-                        drawn = _draw(image, result.people, spine_only, panel)
-                        write(drawn, result.time)
+                        write(draw(image, result), result.time)
                     yield result
             except GeneratorExit:  # the caller stops: what was drawn is kept
                 pass
@@ -257,11 +252,16 @@ class PoseTracker:
             solution = solution(**kwargs)
         else:
             _refuse(kwargs)
-        tracker = (tracker or Tracker()) if tracking else None
-        if isinstance(smoothing, bool):
-            smoothing = OneEuroSmoother() if smoothing else None
+        settings = Settings(
+            det_interval=det_frequency,
+            tracking=tracking,
+            smooth='live' if smoothing else 'none',
+        )
+        smoother = None if isinstance(smoothing, bool) else smoothing
         self.estimator, self.fps = solution, float(fps)
-        self.loop = FrameLoop(solution, tracker, smoothing, det_frequency)
+        self.loop = FrameLoop.create(
+            settings, solution, tracker=tracker, smoother=smoother
+        )
         self.reset()
 
     def reset(self) -> None:
@@ -296,6 +296,14 @@ class PoseTracker:
         return self.estimator.visualize(image, keypoints, scores, **style)
 
 
+def _settings(options: dict, **given) -> Settings:
+    """Of a call; those of lifting are taken out of its options."""
+    for name in (*LIFTING, 'enable_lifting', 'show_lifting_panel'):
+        if name in options:
+            given[name] = options.pop(name)
+    return Settings(**given)
+
+
 def _refuse(options: dict) -> None:
     if options:
         raise ValueError(
@@ -310,28 +318,6 @@ def _check_folder(path) -> None:
         raise FileNotFoundError(
             f'{path} cannot be written: there is no folder {folder}'
         )
-
-
-def _make_lifting(options: dict, **others) -> tuple:
-    """What gives people their 3D points, and whether the panel that shows them
-    has the axes of the world; None for what is not wanted. Its settings are
-    taken out of the options."""
-    is_wanted = options.pop('enable_lifting', False)
-    given = {name: options.pop(name) for name in LIFTING if name in options}
-    has_panel = options.pop('show_lifting_panel', True)
-    if is_wanted:
-        from .lifting import Lifting
-
-        lifting = Lifting(**given, **others)
-        return lifting, lifting.estimate_camera_pose if has_panel else None
-    if given:
-        raise ValueError(f'{", ".join(given)} needs enable_lifting=True')
-    return None, None
-
-
-def _draw(image, people, spine_only: bool, panel: Optional[bool]) -> np.ndarray:
-    drawn = draw_people(image, people, spine_only=spine_only)
-    return drawn if panel is None else beside_panel(drawn, people, panel)
 
 
 def _arrays(people, num_keypoints: int, lifted):

@@ -12,11 +12,9 @@ import cv2
 import numpy as np
 
 from .boxes import BoxFile
-from .draw import draw_people
 from .formats import Frames, Header, rounded_result
 from .images import write_image
 from .jobs import Job
-from .panel import beside_panel
 from .record import DamagedRecord, Record, digest_of
 from .results import SPINE_ONLY, FrameResult, spine_of
 from .settings import FILES, RESULTS, Position, Settings
@@ -68,7 +66,7 @@ class Run:
         }
         self.digests = {n: digest_of(path) for n, path in files.items() if path}
         is_drawn = settings.vis_path or settings.show
-        self.draw = drawing(settings) if is_drawn else None
+        self.draw = settings.make_drawing() if is_drawn else None
         if self.boxes is not None:
             photos = [job.source for job in jobs if not job.is_clip]
             self.boxes.match(photos, has_clips=len(photos) < len(jobs))
@@ -135,30 +133,6 @@ class Run:
         if is_done:
             self.report.skipped(job)
         return is_done
-
-
-def drawing(settings: Settings) -> Callable:
-    """From an image, which may be drawn upon, and its result to the drawing."""
-    is_plain = settings.draw == 'skeleton'
-    style = dict(
-        spine_only=settings.spine_only,
-        labels=settings.labels,
-        ids=settings.ids,
-        boxes=settings.draw_boxes,
-        score_threshold=settings.draw_score,
-        background=settings.background if is_plain else 'image',
-    )
-
-    def draw(image, result):
-        drawn = draw_people(image, result.people, **style)
-        if settings.draw == 'side-by-side':
-            drawn = np.hstack([image, drawn])
-        if settings.enable_lifting and settings.show_lifting_panel:
-            in_world = settings.estimate_camera_pose
-            drawn = beside_panel(drawn, result.people, in_world)
-        return drawn
-
-    return draw
 
 
 def run_jobs(run: Run) -> None:

@@ -6,12 +6,14 @@ depends on it: the ``results`` (the default), the ``files`` written from them
 alone, or ``nothing`` that is kept.
 """
 
-import os
+import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
-from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple, Union
+
+import numpy as np
 
 NOTHING, FILES, RESULTS = 'nothing', 'files', 'results'
 # Rates of television that people round.
@@ -306,8 +308,8 @@ class Settings:
         'spinepose-lifter', 'lifting network: spinepose-lifter '
         '(default), spinepose-lifter-simspine, or an .onnx file',
         metavar='NAME')
-    camera_intrinsics: str = _option(
-        '', 'camera intrinsics: JSON, TOML (Pose2Sim), or YAML or XML '
+    camera_intrinsics: Optional[str] = _option(
+        None, 'camera intrinsics: JSON, TOML (Pose2Sim), or YAML or XML '
         '(OpenCV)', metavar='FILE')
     camera_field_of_view: Optional[float] = _option(
         None, 'diagonal field of view in degrees (default: from EXIF for a '
@@ -370,7 +372,7 @@ class Settings:
                 check_value(spec, value)
             except ValueError as error:
                 raise ValueError(f'{name}: {error}') from None
-            is_given = name in LIFTING and value != spec.default
+            is_given = name in LIFTING and value is not spec.default
             if is_given and not self.enable_lifting:
                 raise ValueError(f'{name} needs enable_lifting')
         if self.order % 2:
@@ -391,12 +393,13 @@ class Settings:
 
     def values(self, role: str) -> Dict[str, Any]:
         """Options of a role that are not at their default, ready for JSON."""
-        return {
-            f'--{spec.name.replace("_", "-")}': _plain(getattr(self, spec.name))
+        given = {
+            f'--{spec.name.replace("_", "-")}': getattr(self, spec.name)
             for spec in fields(self)
             if spec.metadata.get('role', RESULTS) == role
             and getattr(self, spec.name) != spec.default
         }
+        return json.loads(json.dumps(given, default=str))
 
     def make_estimator(self, **others):
         """The estimator of these settings; ``others`` are arguments of
@@ -422,16 +425,42 @@ class Settings:
         from .lifting import Lifter, Lifting
 
         given = {name: getattr(self, name) for name in LIFTING}
-        given['lifter'] = Lifter(
-            self.lifter, threads=self.threads, progress=not self.quiet
-        )
-        given['camera_intrinsics'] = self.camera_intrinsics or None
+        if not callable(self.lifter):
+            given['lifter'] = Lifter(
+                self.lifter, threads=self.threads, progress=not self.quiet
+            )
         return Lifting(
             **given,
             smoothing=self.tracking and self.smooth != 'none',
             cutoff=self.cutoff,
             order=self.order,
         )
+
+    def make_drawing(self) -> Callable:
+        """From an image, which may be drawn upon, and its result to the
+        drawing."""
+        from .draw import draw_people
+        from .panel import beside_panel
+
+        style = dict(
+            spine_only=self.spine_only,
+            labels=self.labels,
+            ids=self.ids,
+            boxes=self.draw_boxes,
+            score_threshold=self.draw_score,
+            background=self.background if self.draw == 'skeleton' else 'image',
+        )
+
+        def draw(image, result):
+            drawn = draw_people(image, result.people, **style)
+            if self.draw == 'side-by-side':
+                drawn = np.hstack([image, drawn])
+            if self.enable_lifting and self.show_lifting_panel:
+                in_world = self.estimate_camera_pose
+                drawn = beside_panel(drawn, result.people, in_world)
+            return drawn
+
+        return draw
 
 
 def parse_value(spec, text: str):
@@ -458,12 +487,3 @@ def check_value(spec, value) -> None:
         low, high = spec.metadata['range']
         if not low <= value <= high:
             raise ValueError(f'{value} is not between {low} and {high}')
-
-
-def _plain(value):
-    """As JSON gives it back."""
-    if isinstance(value, Fraction):
-        return str(value)
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    return list(value) if isinstance(value, tuple) else value

@@ -121,8 +121,7 @@ class Schedule(NamedTuple):
 
 @dataclass(eq=False)
 class FrameLoop:
-    """Detect, estimate, track and smooth, frame after frame; ValueError for an
-    interval out of its range."""
+    """Detect, estimate, track and smooth, frame after frame."""
 
     estimator: Any  # with detect and predict_batch of SpinePoseEstimator
     # Gives people their identity. Without one the detector runs on every frame
@@ -139,22 +138,24 @@ class FrameLoop:
     schedule: Schedule = field(default=Schedule(), init=False)
 
     def __post_init__(self):
-        # Raises what is out of range.
-        Settings(det_interval=self.det_interval)
         if self.tracker is None or self.boxes_of:
             self.det_interval = 1
 
     @classmethod
-    def create(cls, settings: Settings, estimator, boxes_of=None):
-        """The loop of some settings."""
+    def create(
+        cls, settings: Settings, estimator, boxes_of=None, tracker=None,
+        smoother=None,
+    ):  # fmt: skip
+        """The loop of some settings; a tracker and a smoother may be given."""
         if not settings.tracking:
             return cls(estimator, boxes_of=boxes_of)
-        smoother = None
-        if settings.smooth == 'live':
+        if settings.smooth != 'live':
+            smoother = None
+        elif smoother is None:
             smoother = OneEuroSmoother(settings.min_cutoff, settings.beta)
-        searches = estimator.detector is not None
+        searches = getattr(estimator, 'detector', True) is not None
         interval = settings.det_interval if searches else 1
-        tracker = Tracker(max_gap=settings.max_gap)
+        tracker = tracker or Tracker(max_gap=settings.max_gap)
         return cls(estimator, tracker, smoother, interval, boxes_of)
 
     def reset(self) -> None:

@@ -2,6 +2,7 @@ import inspect
 from dataclasses import fields
 
 from spinepose_mmpose.inference import (
+    Lifter,
     PoseTracker,
     SpinePoseEstimator,
     infer_image,
@@ -203,6 +204,33 @@ def test_defaults_are_those_of_the_settings():
         if 'keyword' in spec.metadata:
             keyword = spec.metadata['keyword']
             assert estimator[keyword].default == spec.default, keyword
+
+
+@pytest.mark.parametrize('show_lifting_panel', [True, False])
+def test_lifting(
+    estimator, photo, people_image, clip, tmp_path, show_lifting_panel
+):
+    h, w = people_image.shape[:2]
+    options = dict(
+        vis_path=str(tmp_path / 'drawn.png'),
+        estimator=estimator,
+        enable_lifting=True,
+        lifter=Lifter(threads=1),
+        show_lifting_panel=show_lifting_panel,
+    )
+    camera = np.array([[600, 0, w / 2], [0, 600, h / 2], [0, 0, 1]])
+    flat, solid = infer_image(photo, camera_intrinsics=camera, **options)
+    assert flat.shape == (2, 37, 3) and solid.shape == (2, 37, 4)
+    np.testing.assert_array_equal(flat[..., 2], solid[..., 3])
+    drawn = cv2.imread(options['vis_path'])
+    assert (drawn.shape[1] > w) == show_lifting_panel
+    options['vis_path'] = str(tmp_path / 'drawn.mp4')
+    frames = list(iter_video(clip, primary_subject_height=1.7, **options))
+    assert len(frames) == 6
+    for frame in frames:
+        assert frame.keypoints_3d.shape == (len(frame.people), 37, 3)
+    with pytest.raises(ValueError, match='_height needs enable_lifting'):
+        infer_image(photo, estimator=estimator, primary_subject_height=1.7)
 
 
 # --- PoseTracker --------------------------------------------------------------

@@ -4,7 +4,7 @@ import time
 from fractions import Fraction
 
 from spinepose_mmpose.inference import stream as module
-from spinepose_mmpose.inference.settings import Position, Span
+from spinepose_mmpose.inference.settings import Position, Settings, Span
 from spinepose_mmpose.inference.stream import (
     FrameLoop,
     ahead,
@@ -195,7 +195,7 @@ def test_going_on_from_any_state(monkeypatch, batch_frames, interval):
 @pytest.mark.parametrize('interval', [0, -1, float('nan'), 10**7])
 def test_an_interval_that_cannot_be(interval):
     with pytest.raises(ValueError, match='det_interval'):
-        FrameLoop(BlockEstimator(), Tracker(), None, interval)
+        Settings(det_interval=interval)
 
 
 def test_an_error_of_the_estimator_ends_the_stream():
