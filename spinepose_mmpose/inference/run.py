@@ -199,12 +199,12 @@ def run_clip(job: Job, run: Run, record: Record) -> None:
     info = source.info
     if record.file is None:
         record.begin(run.header(job, info.size, info.rate))
-    is_late = settings.smooth == 'offline'
     if lifting is not None:
         lifting.reset()
         lifting.camera_of(info.size)  # raises what does not fit
-        # Of a camera nothing is seen twice: there the drawing goes along.
-        is_late = not info.live
+    is_late = settings.smooth == 'offline' or lifting is not None
+    # Of a camera nothing is seen twice: there the drawing goes along.
+    is_late = is_late and not info.live
     is_drawn = run.draw is not None and not (is_late or record.complete)
     if not record.complete:
         report.begin(job.name, _count(info, settings.span), record.count)

@@ -1,6 +1,8 @@
 import json
 import os
+import socket
 import sys
+import threading
 
 from spinepose_mmpose import __version__
 from spinepose_mmpose.inference import estimator as estimator_module
@@ -307,6 +309,24 @@ def test_offline_smoothing_keeps_the_frames():
     run('-i', 'walk.mp4', '-s', 'a.csv', '--smooth', 'offline', '-o', 'a.mp4')
     assert len(list(read_csv('a.csv'))) == 12
     assert len(list(open_source('a.mp4').frames())) == 12
+
+
+@pytest.mark.parametrize('smooth', ['live', 'offline'])
+def test_a_stream_is_drawn_as_it_comes(smooth):
+    """It cannot be read a second time."""
+    with socket.create_server(('127.0.0.1', 0)) as server:
+
+        def send():
+            connection, _ = server.accept()
+            with connection, open('walk.mkv', 'rb') as file:
+                connection.sendall(file.read())
+
+        make_clip('walk.mkv', 12)
+        threading.Thread(target=send, daemon=True).start()
+        address = f'tcp://127.0.0.1:{server.getsockname()[1]}'
+        run('-i', address, '-s', 'a.csv', '-o', 'a.mp4', '--smooth', smooth)
+    rows = list(read_csv('a.csv'))
+    assert rows and len(list(open_source('a.mp4').frames())) == len(rows)
 
 
 def test_damaged_photographs_are_counted(capsys):
