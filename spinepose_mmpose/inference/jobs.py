@@ -13,7 +13,6 @@ from .settings import Settings
 from .video import camera_index, files_of, is_address
 from .video_writer import ENCODERS
 
-PHOTO, CLIP = 'photograph', 'video'
 # Files of a folder that are taken for videos; a file named by the user may
 # have any extension.
 VIDEO_EXTENSIONS = (
@@ -28,14 +27,10 @@ class Job:
     """An input and its outputs."""
 
     source: str  # file, camera or address; a folder or pattern of images
-    kind: str  # PHOTO or CLIP
+    is_clip: bool  # not a photograph
     name: str  # what its outputs are called
     drawn: str = ''  # the drawn image or video, '' for none
     results: Tuple[Tuple[Format, str], ...] = ()  # see Format.target
-
-    @property
-    def is_clip(self) -> bool:
-        return self.kind == CLIP
 
     @property
     def outputs(self) -> List[str]:
@@ -75,15 +70,15 @@ def _expand(spec: str, is_sequence: bool) -> Tuple[List[Job], List[str]]:
         return [_file(spec)], []
     if not os.path.exists(spec):
         if is_address(spec):
-            return [Job(spec, CLIP, 'stream')], []
+            return [Job(spec, True, 'stream')], []
         if camera_index(spec) is not None:
-            return [Job(spec, CLIP, f'camera{camera_index(spec)}')], []
+            return [Job(spec, True, f'camera{camera_index(spec)}')], []
         if not any(char in spec for char in '*?['):
             raise FileNotFoundError(f'no such file or folder: {spec}')
     files = files_of(spec)
     if is_sequence and any(map(is_image, files)):
         folder = spec if os.path.isdir(spec) else os.path.dirname(spec)
-        return [Job(spec, CLIP, os.path.basename(os.path.abspath(folder)))], []
+        return [Job(spec, True, os.path.basename(os.path.abspath(folder)))], []
     known = [
         path
         for path in files
@@ -104,7 +99,7 @@ def _extension(path: str) -> str:
 
 def _file(path: str) -> Job:
     name = os.path.splitext(os.path.basename(path))[0]
-    return Job(path, PHOTO if is_image(path) else CLIP, name)
+    return Job(path, not is_image(path), name)
 
 
 def _distinct(jobs: Sequence[Job]) -> Iterator[Job]:
@@ -201,8 +196,9 @@ def _drawing(job: Job, path: str, is_file: bool) -> str:
     extensions = ENCODERS if job.is_clip else IMAGE_OUTPUTS
     if is_file:
         if _extension(path) not in extensions:
+            kind = 'video' if job.is_clip else 'photograph'
             raise ValueError(
-                f'-o {path} does not fit {job.source}, which is a {job.kind}: '
+                f'-o {path} does not fit {job.source}, which is a {kind}: '
                 f'a file that ends in {", ".join(extensions)} expected'
             )
         return path

@@ -26,7 +26,6 @@ except ImportError:  # not on Windows
     fcntl = None
 
 FOLDER = '.spinepose'
-ENDS = '.json', '.jsonl'  # of the record and of its journal
 LONGEST_NAME = 200  # bytes
 # Of a large file so many blocks, evenly spread, stand for all of it.
 BLOCKS, BLOCK = 64, 1 << 16
@@ -92,20 +91,19 @@ class Record:
         try:
             with open(f'{self.path}.json', encoding='utf-8') as file:
                 content = json.load(file)
-            known, written = content['facts'], content['written']
-            self.known = dict(
-                results=dict(known['results']),
-                files=dict(known['files']),
-                targets=list(known['targets']),
-            )
+            facts, written = content['facts'], content['written']
+            known = {key: dict(facts[key]) for key in ('results', 'files')}
+            known['targets'] = list(facts['targets'])
+            header = Header.from_json(content['header'])
+            stale = self._absolute(content['stale'])
+            written = None if written is None else self._absolute(written)
             self.journal = content['journal']
-            self.header = Header.from_json(content['header'])
-            self.stale = self._absolute(content['stale'])
-            self.written = None if written is None else self._absolute(written)
         except FileNotFoundError:
             return False
         except DAMAGE as error:
             raise DamagedRecord from error
+        self.known, self.header = known, header
+        self.stale, self.written = stale, written
         return True
 
     def is_interrupted(self) -> bool:
@@ -190,18 +188,10 @@ class Record:
     def forget(self) -> None:
         """Leave nothing behind of a clip."""
         self.close()
-        for end in ENDS:
-            os.remove(self.path + end)
+        os.remove(f'{self.path}.json')
+        os.remove(f'{self.path}.jsonl')
         with suppress(OSError):  # it holds other records
             os.rmdir(self.folder)
-
-    def set_aside(self) -> str:
-        """Rename a damaged record; returns its new name."""
-        self.written, self.stale = None, []
-        for end in ENDS:
-            with suppress(FileNotFoundError):
-                os.replace(self.path + end, f'{self.path}.damaged{end}')
-        return f'{self.path}.damaged.json'
 
     def _forget_frames(self) -> None:
         self.tally = Tally()  # of the frames in the journal

@@ -126,8 +126,8 @@ class Run:
             is_done = is_known and record.is_done(job.source, loop)
         except DamagedRecord:
             self.report.warn(
-                f'{job.source}: the record of an earlier run cannot be read '
-                f'and is now {record.set_aside()}; the work starts afresh'
+                f'{job.source}: the record of an earlier run cannot be read; '
+                'the work starts afresh'
             )
             return False
         if is_done:
