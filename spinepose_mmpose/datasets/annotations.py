@@ -32,7 +32,20 @@ def find_fault(
             return Fault('incomplete', f'it has no {key!r}')
     box = annotation['bbox']
     fault = keypoint_fault(annotation['keypoints'], num_keypoints)
-    return fault or box_fault(box) or _place_fault(box, image)
+    fault = fault or box_fault(box)
+    if fault is not None:
+        return fault
+    x, y, w, h = box
+    size = numbers([image.get('width'), image.get('height')])
+    if size is None or not (size > 0).all():
+        detail = f'its image {image.get("id")} has no width or height'
+        return Fault('incomplete', detail)
+    # MMPose clips boxes to the last pixel, and would drop what is then empty.
+    last = size - 1
+    if x >= last[0] or y >= last[1] or x + w <= 0 or y + h <= 0:
+        detail = f'its box {box} lies outside the {size[0]:g}x{size[1]:g} image'
+        return Fault('box-outside', detail)
+    return None
 
 
 def keypoint_fault(keypoints, num_keypoints: int) -> Optional[Fault]:
@@ -99,22 +112,6 @@ def box_fault(bbox) -> Optional[Fault]:
     return None
 
 
-def _place_fault(bbox, image: dict) -> Optional[Fault]:
-    x, y, w, h = bbox
-    size = numbers([image.get('width'), image.get('height')])
-    if size is None or not (size > 0).all():
-        detail = f'its image {image.get("id")} has no width or height'
-        return Fault('incomplete', detail)
-    # MMPose clips boxes to the last pixel, and would drop what is then empty.
-    last = size - 1
-    if x >= last[0] or y >= last[1] or x + w <= 0 or y + h <= 0:
-        return Fault(
-            'box-outside',
-            f'its box {bbox} lies outside the {size[0]:g}x{size[1]:g} image',
-        )
-    return None
-
-
 PREFIX = 'person_keypoints_'
 
 
@@ -123,13 +120,12 @@ def read_coco(path) -> dict:
     and FileNotFoundError for any other."""
     content = read_json(str(path))
     for key in ('images', 'annotations'):
-        if not isinstance(content, dict) or not isinstance(
-            content.get(key), list
-        ):
+        entries = content.get(key) if isinstance(content, dict) else None
+        if not isinstance(entries, list):
             raise ValueError(
                 f'{path} has no list {key!r}, COCO annotations expected'
             )
-        odd = [e for e in content[key] if not isinstance(e, dict)]
+        odd = [e for e in entries if not isinstance(e, dict)]
         if odd:
             raise ValueError(
                 f'{path}: an entry of {key!r} is {odd[0]!r}, expected an object'

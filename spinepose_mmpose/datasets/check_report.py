@@ -96,9 +96,8 @@ def to_json(result: CheckResult) -> str:
         counts={content.name: content.counts for content in result.sets},
         files={content.name: str(content.ann_file) for content in result.sets},
         kinds={
-            kind: dict(severity=severity, meaning=meaning, count=len(found))
-            for kind, found in groups.items()
-            for severity, meaning, _ in [KINDS[kind]]
+            kind: dict(zip(('severity', 'meaning'), KINDS[kind]), count=len(f))
+            for kind, f in groups.items()
         },
         findings=[_listed(f) for found in groups.values() for f in found],
     )

@@ -275,10 +275,9 @@ def wanted_entries(
     absent = set(splits)
     for info in members:
         split, target = place_of(info.filename, part) or (None, None)
-        if split not in splits:
-            continue
-        absent.discard(split)
-        wanted.setdefault(target, info)
+        if split in splits:
+            absent.discard(split)
+            wanted.setdefault(target, info)
     if absent:
         found = ', '.join(info.filename for info in members[:QUOTED])
         raise ValueError(

@@ -152,17 +152,22 @@ def _people(result: list, who: str, base: dict, place: str) -> list:
                 f'{place} has the keypoint {name!r}, one of '
                 f"SpineTrack's {NUM_KEYPOINTS} expected"
             )
-        xy = _pixels(region, 'x', 'y')
+        px, py = _pixels(region, 'x', 'y')
         owner = region.get('parentID')
-        if owner not in boxes:
-            owner = _owner(xy, boxes)
-        if owner is None:
-            raise ValueError(
-                f"{place} has a {name} outside of everybody's rectangle"
-            )
+        if owner not in boxes:  # somebody added the point
+            around = [
+                (w * h, key)
+                for key, (x, y, w, h) in boxes.items()
+                if x <= px <= x + w and y <= py <= y + h
+            ]
+            if not around:
+                raise ValueError(
+                    f"{place} has a {name} outside of everybody's rectangle"
+                )
+            owner = min(around)[1]
         visibility = states.get(choices.get(region['id']), 2)
         if visibility:
-            points[owner][KEYPOINT_IDS[name]] = *xy, visibility
+            points[owner][KEYPOINT_IDS[name]] = px, py, visibility
     return [
         FoundPerson(
             own_id(key.removeprefix('person-'), base), points[key], box, who
@@ -179,13 +184,3 @@ def _pixels(region: dict, *keys) -> list:
         region['value'][key] / 100 * size[key in ('y', 'height')]
         for key in keys
     ]
-
-
-def _owner(xy: list, boxes: dict):
-    """The smallest rectangle around a point that somebody added."""
-    around = [
-        (w * h, key)
-        for key, (x, y, w, h) in boxes.items()
-        if x <= xy[0] <= x + w and y <= xy[1] <= y + h
-    ]
-    return min(around)[1] if around else None

@@ -234,37 +234,34 @@ def label_images(
         ``remark`` where there is one.
     """
     for start in range(0, len(entries), batch):
-        records, images, boxes = [], [], []
+        work = []
         for entry in entries[start : start + batch]:
             try:
                 image, remark = load_image(Path(folder, entry['file_name']))
             except (ValueError, OSError) as error:
                 yield dict(image=entry, annotations=[], error=str(error))
                 continue
-            h, w = image.shape[:2]
             persons = people.get(entry['id'])
             if persons is None:
                 persons = [
-                    new_person(
-                        entry['id'], (x1, y1, x2 - x1, y2 - y1), AREA_OF_BOX
-                    )
-                    for x1, y1, x2, y2 in detector(image)[0]
+                    new_person(entry['id'], (x, y, x2 - x, y2 - y), AREA_OF_BOX)
+                    for x, y, x2, y2 in detector(image)[0]
                 ]
-            xywh = np.float32([p['bbox'] for p in persons]).reshape(-1, 4)
-            images.append(image)
-            boxes.append(np.hstack([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]]))
-            remarks = dict(remark=remark) if remark else {}
-            record = dict(image=dict(entry, width=w, height=h), **remarks)
-            records.append((record, persons))
-        if not images:
+            boxes = np.float32([p['bbox'] for p in persons]).reshape(-1, 4)
+            boxes[:, 2:] += boxes[:, :2]
+            h, w = image.shape[:2]
+            record = dict(image=dict(entry, width=w, height=h))
+            if remark:
+                record['remark'] = remark
+            work.append((record, persons, image, boxes))
+        if not work:
             continue
+        _, _, images, boxes = zip(*work)
         opinions = ask(teachers, images, boxes, settings.flip_test)
-        for (record, persons), (points, scores), b in zip(
-            records, opinions, boxes
-        ):
+        for (record, persons, image, b), found in zip(work, opinions):
             areas = (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
-            merged = merge(points, scores, areas, settings)
-            size = record['image']['width'], record['image']['height']
+            merged = merge(*found, areas, settings)
+            size = image.shape[1::-1]
             inside = ((merged.xy >= 0) & (merged.xy < size)).all(axis=2)
             merged = merged._replace(labelled=merged.labelled & inside)
             annotations = annotate(persons, merged, settings)
