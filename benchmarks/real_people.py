@@ -15,11 +15,11 @@ import json
 import tempfile
 from pathlib import Path
 
+from spinepose_mmpose.datasets.convert import spinetrack_file
 from spinepose_mmpose.datasets.label_teachers import GROUPS, load_teacher
 from spinepose_mmpose.datasets.pseudo_label import (
     LabelSettings,
     label_folder,
-    spinetrack_file,
 )
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES
 from spinepose_mmpose.utils import one_sentence

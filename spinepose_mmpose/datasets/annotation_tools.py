@@ -4,22 +4,20 @@ An annotation that somebody changed has ``changed_by`` (names, in order) and
 ``changed_keypoints`` (keypoint -> who changed it last).
 """
 
-import contextlib
-import json
-import zipfile
 from collections import defaultdict
 from itertools import product
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from ..evaluation.people import AREA_OF_BOX
 from ..metainfo import KEYPOINT_IDS, KEYPOINT_NAMES, NUM_KEYPOINTS
+from .annotation_formats import Found, FoundPerson
 from .annotations import DataSet, box_around
 from .check import check_content
-from .pseudo_label import spinetrack_file
+from .convert import points_with_guesses, spinetrack_file
 
 # How the kinds of findings begin that cast doubt on labels.
 SUSPICIONS = 'spine-', 'sides-'
@@ -30,30 +28,6 @@ MOVED = 0.25
 # Sizes of the box (root of its area) by which the points of a person without
 # our id may be away from ours on average.
 FARTHEST = 0.2
-PERSON_COLOR = '#c06060'
-
-
-class FoundPerson(NamedTuple):
-    """A person as an annotation tool gives it."""
-
-    id: Optional[object]  # of our annotation, None for a person who was added
-    points: np.ndarray  # 37, 3: unlabelled ones 0, 0, 0
-    bbox: Optional[List[float]]  # x, y, w, h; None where the tool has none
-    who: str = ''  # who corrected it, '' if the file does not say
-
-
-# File name -> its people.
-Found = Dict[str, List[FoundPerson]]
-
-
-def points_with_guesses(annotation: dict) -> np.ndarray:
-    """(37, 3) points; those without a label have visibility 0 and the place
-    of the guess, or 0, 0."""
-    points = np.reshape(annotation['keypoints'], (-1, 3)).astype(float)
-    for name, xy in annotation.get('guesses', {}).items():
-        if points[KEYPOINT_IDS[name], 2] == 0:
-            points[KEYPOINT_IDS[name], :2] = xy
-    return points
 
 
 class Ranked(NamedTuple):
@@ -89,14 +63,6 @@ def rank_images(dataset: dict) -> List[Ranked]:
         if image['id'] in worst
     ]
     return sorted(ranked, key=lambda r: -r.badness)
-
-
-def select_images(dataset: dict, images: Sequence[dict]) -> dict:
-    """The file with these images and their people alone, in this order."""
-    ids = {image['id']: i for i, image in enumerate(images)}
-    people = [a for a in dataset['annotations'] if a['image_id'] in ids]
-    people.sort(key=lambda a: ids[a['image_id']])
-    return dict(dataset, images=list(images), annotations=people)
 
 
 def apply_corrections(
@@ -275,51 +241,3 @@ def _difference(one: dict, other: dict) -> set:
     points = (np.reshape(p['keypoints'], (-1, 3)) for p in (one, other))
     unequal = np.not_equal(*points).any(axis=1)
     return {KEYPOINT_NAMES[k] for k in np.flatnonzero(unequal)}
-
-
-@contextlib.contextmanager
-def reading(path, kind: str) -> Iterator:
-    """The content of a JSON file, or of the one in an archive; that it is not
-    of this kind becomes one sentence."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'no such file: {path}')
-    try:
-        content = Path(path).read_bytes()
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                names = [n for n in archive.namelist() if n.endswith('.json')]
-                if len(names) != 1:
-                    raise ValueError(
-                        f'{path} holds {len(names)} JSON files, one expected: '
-                        'export the task as COCO Keypoints 1.0'
-                    )
-                content = archive.read(names[0])
-        yield json.loads(content)
-    except (LookupError, TypeError, AttributeError, UnicodeError) as error:
-        raise ValueError(
-            f'{path} is no {kind}: {type(error).__name__} {error}'
-        ) from error
-
-
-def own_name(name: str, base: dict, path) -> str:
-    """The file name that we gave; the tool may know the last part alone."""
-    names = [image['file_name'] for image in base['images']]
-    if name in names:
-        return name
-    same = [n for n in names if Path(n).name == Path(name).name]
-    if len(same) != 1:
-        raise ValueError(
-            f'{path} has the image {name!r}, of which the annotations that '
-            f'were exported have {len(same) or "none"}'
-        )
-    return same[0]
-
-
-def own_id(text, base: dict):
-    ids = {str(person['id']): person['id'] for person in base['annotations']}
-    return ids.get(str(text))
-
-
-def hex_color(color: tuple) -> str:
-    """As both tools write colours."""
-    return '#{:02x}{:02x}{:02x}'.format(*color)

@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 from collections import Counter, defaultdict
-from itertools import zip_longest
+from itertools import chain, combinations, zip_longest
 from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES
@@ -175,27 +175,26 @@ def _text(box) -> str:
 
 def _check_doubles(content: DataSet) -> Iterator[tuple]:
     """People whose labels are those of another in the same image."""
-    people, found = content.people, []
-    order = np.argsort(people.image_rows, kind='stable')
-    images = people.image_rows[order]
-    keypoints, labelled = people.keypoints[..., :2], people.labelled
-    for step in range(1, len(people)):
-        pairs = np.flatnonzero(images[step:] == images[:-step])
-        if not len(pairs):
-            break
-        first, second = order[pairs], order[pairs + step]
-        common = labelled[first] & labelled[second]
-        counts = common.sum(axis=1)
-        apart = np.linalg.norm(keypoints[first] - keypoints[second], axis=2)
-        mean = np.where(common, apart, 0).sum(axis=1) / np.maximum(counts, 1)
-        mean /= people.scales[first]
-        near = (mean < NEAR) & (counts >= LEAST_COMMON)
-        found += zip(first[near], second[near], mean[near])
-    for i, j, distance in sorted(found):
-        other = content.annotations[people.rows[i]].get('id')
-        how = 'exactly' if distance == 0 else f'to {100 * distance:.1f} %'
-        detail = f'its points are those of annotation {other} {how}'
-        yield people.rows[j], 'person-twice', detail, 1 - distance
+    people = content.people
+    xy, labelled, scales = (
+        people.keypoints[..., :2],
+        people.labelled,
+        people.scales,
+    )
+    by_image = defaultdict(list)
+    for i, image in enumerate(people.image_rows.tolist()):
+        by_image[image].append(i)
+    for i, j in chain(*(combinations(own, 2) for own in by_image.values())):
+        common = labelled[i] & labelled[j]
+        if common.sum() < LEAST_COMMON:
+            continue
+        apart = np.linalg.norm(xy[i, common] - xy[j, common], axis=1)
+        distance = apart.mean() / scales[i]
+        if distance < NEAR:
+            other = content.annotations[people.rows[i]].get('id')
+            how = 'exactly' if distance == 0 else f'to {100 * distance:.1f} %'
+            detail = f'its points are those of annotation {other} {how}'
+            yield people.rows[j], 'person-twice', detail, 1 - distance
 
 
 RULES = (

@@ -30,7 +30,7 @@ from .annotations import (
     keypoint_fault,
     number,
 )
-from .convert import new_person, person_category
+from .convert import new_person, spinetrack_file
 from .label_teachers import Teacher, ask
 
 
@@ -144,12 +144,6 @@ def annotate(
             )
         )
     return annotations
-
-
-def spinetrack_file(images: list, annotations: list, info: dict) -> dict:
-    """The content of an annotation file in SpineTrack's layout."""
-    file = dict(info=info, images=images, annotations=annotations)
-    return dict(file, categories=[person_category()])
 
 
 def read_annotations(path) -> dict:

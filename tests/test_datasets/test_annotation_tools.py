@@ -9,23 +9,27 @@ import zipfile
 from pathlib import Path
 
 import spinepose_mmpose  # noqa: F401  the compatibility layer before mmpose
-from spinepose_mmpose.datasets.annotation_tools import (
+from spinepose_mmpose.datasets.annotation_formats import (
     FoundPerson,
+    cvat_labels,
+    from_cvat,
+    from_label_studio,
+    label_studio_config,
+    to_cvat,
+    to_label_studio,
+)
+from spinepose_mmpose.datasets.annotation_tools import (
     apply_corrections,
     correct,
     match_people,
     merge_corrections,
-    points_with_guesses,
     rank_images,
+)
+from spinepose_mmpose.datasets.convert import (
+    points_with_guesses,
     select_images,
+    spinetrack_file,
 )
-from spinepose_mmpose.datasets.cvat import cvat_labels, from_cvat, to_cvat
-from spinepose_mmpose.datasets.label_studio import (
-    from_label_studio,
-    label_studio_config,
-    to_label_studio,
-)
-from spinepose_mmpose.datasets.pseudo_label import spinetrack_file
 from spinepose_mmpose.metainfo import (
     KEYPOINT_IDS,
     KEYPOINT_NAMES,

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import spinepose_mmpose  # noqa: F401  the compatibility layer before mmpose
-from spinepose_mmpose.datasets.lsp import (
+from spinepose_mmpose.datasets.convert import (
     JOINTS,
     is_mirrored,
     lsp_to_spinetrack,

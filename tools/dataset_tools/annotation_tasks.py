@@ -14,18 +14,20 @@ import os
 import sys
 from pathlib import Path
 
+from spinepose_mmpose.datasets.annotation_formats import (
+    cvat_labels,
+    from_cvat,
+    from_label_studio,
+    label_studio_config,
+    to_cvat,
+    to_label_studio,
+)
 from spinepose_mmpose.datasets.annotation_tools import (
     apply_corrections,
     merge_corrections,
     rank_images,
-    select_images,
 )
-from spinepose_mmpose.datasets.cvat import cvat_labels, from_cvat, to_cvat
-from spinepose_mmpose.datasets.label_studio import (
-    from_label_studio,
-    label_studio_config,
-    to_label_studio,
-)
+from spinepose_mmpose.datasets.convert import select_images
 from spinepose_mmpose.datasets.pseudo_label import read_annotations
 from spinepose_mmpose.utils import one_sentence, refuse_existing, write_text
 

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 
-from spinepose_mmpose.datasets.lsp import (
+from spinepose_mmpose.datasets.convert import (
     lsp_to_spinetrack,
     read_joints,
     split,
