@@ -29,7 +29,7 @@ from ..metainfo import (
     SKELETON,
     STANDING,
 )
-from .convert import points_with_guesses, spinetrack_file
+from .convert import labels_of, points_with_guesses, spinetrack_file
 
 PERSON_COLOR = '#c06060'
 
@@ -154,8 +154,7 @@ def to_cvat(dataset: dict) -> dict:
                 segmentation=[],
                 bbox=person['bbox'],
                 area=person['area'],
-                num_keypoints=int((points[:, 2] > 0).sum()),
-                keypoints=points.ravel().tolist(),
+                **labels_of(points),
                 attributes={ID: str(person['id']), 'occluded': False},
             )
         )

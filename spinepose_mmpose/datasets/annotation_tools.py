@@ -17,7 +17,7 @@ from ..metainfo import KEYPOINT_IDS, KEYPOINT_NAMES, NUM_KEYPOINTS
 from .annotation_formats import Found, FoundPerson
 from .annotations import DataSet, box_around
 from .check import check_content
-from .convert import points_with_guesses, spinetrack_file
+from .convert import labels_of, points_with_guesses, spinetrack_file
 
 # How the kinds of findings begin that cast doubt on labels.
 SUSPICIONS = 'spine-', 'sides-'
@@ -177,8 +177,7 @@ def _with_points(
     by, said = after.get('changed_by', []), after.get('changed_keypoints', {})
     return dict(
         person,
-        keypoints=points.ravel().tolist(),
-        num_keypoints=int((points[:, 2] > 0).sum()),
+        **labels_of(points),
         bbox=after['bbox'],
         area=after['area'],
         guesses={n: xy for n, xy in guesses if n not in names},

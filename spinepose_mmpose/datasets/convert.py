@@ -111,10 +111,7 @@ def to_spinetrack(
         guessed = []
         if pseudo and (spine := pseudo_spine(keypoints)) is not None:
             guessed = converted[PSEUDO] = _fill(keypoints, spine)
-        converted.update(
-            keypoints=_flat(keypoints),
-            num_keypoints=int((keypoints[:, 2] > 0).sum()),
-        )
+        converted.update(labels_of(keypoints))
         annotations.append(converted)
         counts['people'] += 1
         counts['labelled'] += converted['num_keypoints'] > 0
@@ -159,9 +156,10 @@ def _fill(keypoints: np.ndarray, spine: np.ndarray) -> list:
     return names
 
 
-def _flat(keypoints: np.ndarray) -> list:
-    """Numbers as JSON has them: 367, not 367.0."""
-    return [int(v) if v == int(v) else v for v in keypoints.ravel().tolist()]
+def labels_of(points: np.ndarray) -> dict:
+    """As an annotation has them, from (37, 3): 367, not 367.0."""
+    flat = [int(v) if v == int(v) else v for v in points.ravel().tolist()]
+    return dict(keypoints=flat, num_keypoints=int((points[:, 2] > 0).sum()))
 
 
 def person_category() -> dict:
@@ -308,15 +306,6 @@ def lsp_to_spinetrack(
     return spinetrack_file(entries, annotations, info), notes
 
 
-def split(dataset: dict, count: int) -> Tuple[dict, dict]:
-    """The first images of a file, and the others."""
-    images = dataset['images']
-    return tuple(
-        select_images(dataset, part)
-        for part in (images[:count], images[count:])
-    )
-
-
 def is_mirrored(person: dict, found: np.ndarray) -> bool:
     """Whether a person's limbs agree much better with left and right
     exchanged: with the points of a teacher, see :func:`mean_oks`."""
@@ -348,12 +337,8 @@ def _person(number: int, xy: np.ndarray, size: Tuple[int, int]) -> dict:
     for name, point in zip(JOINTS, xy):
         if name in KEYPOINT_IDS and not np.isnan(point).any():
             keypoints[KEYPOINT_IDS[name]] = *point.round(2), 2
-    return dict(
-        new_person(number, (*low, *high - low), LSP_AREA),
-        id=number,
-        num_keypoints=int((keypoints[:, 2] > 0).sum()),
-        keypoints=keypoints.ravel().tolist(),
-    )
+    person = new_person(number, (*low, *high - low), LSP_AREA)
+    return dict(person, id=number, **labels_of(keypoints))
 
 
 def _points_by_file(teacher: dict) -> Dict[str, np.ndarray]:

@@ -30,7 +30,7 @@ from .annotations import (
     keypoint_fault,
     number,
 )
-from .convert import new_person, spinetrack_file
+from .convert import labels_of, new_person, spinetrack_file
 from .label_teachers import Teacher, ask
 
 
@@ -134,8 +134,7 @@ def annotate(
         annotations.append(
             dict(
                 person,
-                keypoints=[round(float(v), 2) for v in keypoints.ravel()],
-                num_keypoints=int((~unlabelled).sum()),
+                **labels_of(keypoints.round(2)),
                 quality=round(float(merged.quality[i]), 4),
                 keypoint_scores=merged.scores[i].round(3).tolist(),
                 guesses=guesses,

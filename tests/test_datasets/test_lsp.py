@@ -12,7 +12,6 @@ from spinepose_mmpose.datasets.convert import (
     lsp_to_spinetrack,
     mean_oks,
     read_joints,
-    split,
 )
 from spinepose_mmpose.metainfo import (
     FLIP_INDICES,
@@ -192,16 +191,6 @@ def test_unlabelled_people_are_left_out(files):
     assert notes['unlabelled'] == ['im0004.jpg']
 
 
-def test_split(files):
-    dataset, _ = lsp_to_spinetrack(
-        read_joints(files / 'joints.mat'), files / 'images'
-    )
-    train, test = split(dataset, 3)
-    assert [len(p['images']) for p in (train, test)] == [3, 1]
-    assert [a['image_id'] for a in test['annotations']] == [4]
-    assert test['categories'] == dataset['categories']
-
-
 class TestTool:
     @pytest.fixture
     def command(self, monkeypatch, capsys):
@@ -226,6 +215,10 @@ class TestTool:
         assert '1 people had left and right exchanged' in printed
         test = json.loads((files / 'lsp_test.json').read_text())
         assert [i['file_name'] for i in test['images']] == ['im0004.jpg']
+        assert [a['image_id'] for a in test['annotations']] == [4]
+        train = json.loads((files / 'lsp_train.json').read_text())
+        assert [i['id'] for i in train['images']] == [1, 2, 3]
+        assert test['categories'] == train['categories']
         assert 'exists; give --overwrite' in command(*arguments)[0]
 
     def test_says_that_it_did_not_look(self, command, files):

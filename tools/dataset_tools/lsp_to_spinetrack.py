@@ -15,7 +15,7 @@ import sys
 from spinepose_mmpose.datasets.convert import (
     lsp_to_spinetrack,
     read_joints,
-    split,
+    select_images,
 )
 from spinepose_mmpose.datasets.pseudo_label import read_annotations
 from spinepose_mmpose.utils import one_sentence, refuse_existing, write_text
@@ -64,7 +64,11 @@ def main():
         dataset, notes = lsp_to_spinetrack(
             joints, args.images, teacher, args.split
         )
-        parts = [dataset] if args.split is None else split(dataset, args.split)
+        images, first = dataset['images'], args.split
+        parts = [dataset]
+        if first is not None:
+            halves = images[:first], images[first:]
+            parts = [select_images(dataset, half) for half in halves]
         for output, part in zip(outputs, parts):
             write_text(output, json.dumps(part))
             print(f'{output}: {len(part["annotations"])} people')
