@@ -89,8 +89,8 @@ def look(rng, person, yaw, model):
         return true, np.ones(len(true)), true
     place = scene.sample_scene(rng, 'everyday', moves=True, around=True)
     place.people = [person]
-    image, depth, _ = scene.draw(place, camera, rng)
-    image = scene.finish(rng, image, depth, 4.0)
+    image, near, _ = scene.draw(place, camera, rng)
+    image = scene.finish(rng, image, near, 4.0)
     pixels = np.concatenate(
         [camera.project(m.vertices)[:, :2] for m in person.meshes]
     )

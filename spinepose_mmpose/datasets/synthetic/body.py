@@ -85,7 +85,6 @@ def anatomy() -> SimpleNamespace:
         names=names,
         bone={name: i for i, name in enumerate(names)},
         faces=faces,
-        corners=np.ascontiguousarray(faces.T, np.intp),
         template=template,
         dense=dense,
         skinning=sparse.csr_array(dense),
@@ -265,14 +264,12 @@ def chain(heads, local):
         numpy.ndarray: (B, 3, 4) rotation and shift, [R t], so that a point x
         of a bone moves to R x + t.
     """
-    bones = np.empty((*local.shape[:2], 4))
-    for i, parent in enumerate(anatomy().model.bone_parents):
-        head, turn = heads[i], local[i]
-        if parent >= 0:
-            above = bones[parent]
-            head, turn = above[:, :3] @ head + above[:, 3], above[:, :3] @ turn
-        bones[i, :, :3], bones[i, :, 3] = turn, head - turn @ heads[i]
-    return bones
+    bones = np.zeros((len(local), 4, 4))
+    bones[:, :3, :3], bones[:, 3, 3] = local, 1
+    bones[:, :3, 3] = heads - np.einsum('bij,bj->bi', local, heads)
+    for i, parent in enumerate(anatomy().model.bone_parents[1:], 1):
+        bones[i] = bones[parent] @ bones[i]
+    return bones[:, :3]
 
 
 def blend(weights, bones):

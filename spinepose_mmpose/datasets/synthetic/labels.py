@@ -6,7 +6,7 @@ import numpy as np
 
 from .body import PARTS, anatomy
 from .poses import bend_angles
-from .render import NEAR, SAMPLES
+from .render import NEAREST, SAMPLES
 from .scene import Camera, PosedPerson, Seen, extent
 
 # The parts that a keypoint belongs to: they do not hide it.
@@ -73,12 +73,10 @@ def visibility(points, owner: int, seen: Seen) -> np.ndarray:
     x, y = np.where(within, at.T, 0).round().astype(int)
     triangle, mesh = seen.index[y, x], seen.mesh
     part = mesh.part[triangle]
-    belongs = (triangle >= 0) & (
-        mesh.things['owner'][mesh.mesh[triangle]] == owner
-    )
+    belongs = (triangle >= 0) & (mesh.owner[mesh.mesh[triangle]] == owner)
     belongs &= (part < 0) | OWN[np.arange(len(points)), part]
     margin = np.where(belongs, MARGIN, OTHER_MARGIN)
-    hidden = seen.depth[y, x] < points[:, 2] - margin
+    hidden = seen.near[y, x] * (points[:, 2] - margin) > 1
     return np.where(within, 2 - hidden, 0)
 
 
@@ -88,12 +86,12 @@ def annotate(person: PosedPerson, owner: int, camera: Camera, seen: Seen):
     ``bbox`` is the outline within the image, also where something hides it;
     ``area`` counts the pixels that show the person.
     """
-    area = seen.areas[seen.mesh.things['owner'] == owner].sum()
+    area = seen.areas[seen.mesh.owner == owner].sum()
     if area == 0:
         return None
     skin = np.concatenate([m.vertices for m in person.meshes])
     skin = camera.project(skin)
-    low, high = extent(skin[skin[:, 2] > NEAR])[:, :2]
+    low, high = extent(skin[skin[:, 2] > NEAREST])[:, :2]
     low, high = np.clip([low + 0.5, high + 0.5], 0, camera.size)
     if (high - low < MIN_SIDE).any():
         return None

