@@ -49,7 +49,7 @@ FAMILIES = {
     )
 }
 
-STRIDES = (8, 16, 32)  # of YOLOX
+STRIDE = 32  # of the networks, the coarsest
 LARGEST_SIDE = 4096
 PAD_VALUE = 114
 PERSON = 0
@@ -222,7 +222,6 @@ class OnnxDetector:
       RTMPose's and rtmlib's files are;
     - boxes with scores alone: all are people;
     - boxes (1, N, 4) and scores (1, N, C) before suppression;
-    - YOLOX's own export (1, N, 5 + C), relative to its grid;
     - RF-DETR, by its file's name: boxes (1, N, 4) and logits (1, N, C).
 
     ``path`` is an ONNX file or the folder of an mmdeploy export; the other
@@ -277,7 +276,7 @@ class OnnxDetector:
                 f'{size[0]}x{size[1]}'
             )
         w, h = size = fixed if is_fixed else size
-        step = 1 if is_fixed else STRIDES[-1]
+        step = 1 if is_fixed else STRIDE
         if any(n % step or not step <= n <= LARGEST_SIDE for n in size):
             raise ValueError(
                 f'{self.path} cannot take {w}x{h} pixels: multiples of {step} '
@@ -286,19 +285,17 @@ class OnnxDetector:
         return size
 
     def _family(self) -> str:
-        """A key of ``PREPARATIONS``, by the file's name and its outputs."""
+        """A key of ``PREPARATIONS``, by the file's name."""
+        outputs = self.session.outputs
+        if not any(
+            len(s) == 3 and (s[2] in (4, 5) or not isinstance(s[2], int))
+            for s in outputs.values()
+        ):
+            raise self._unknown(outputs)
         is_export = self.path.name == EXPORTED
         name = self.path.parent.name if is_export else self.path.stem
         name = name.lower().replace('-', '').replace('_', '')
-        shapes = list(self.session.outputs.values())
-        if not any(len(shape) == 3 for shape in shapes):
-            raise self._unknown(self.session.outputs)
-        for family in ('rfdetr', 'yolox'):
-            if family in name:
-                return family
-        width = shapes[0][-1]
-        is_grid = len(shapes) == 1 and isinstance(width, int) and width > 5
-        return 'yolox' if is_grid else 'rtmdet'
+        return next((key for key in PREPARATIONS if key in name), 'rtmdet')
 
     def __call__(self, image: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         size = image.shape[1::-1]
@@ -342,17 +339,14 @@ class OnnxDetector:
             # Logits are those of a DETR under another name.
             if not (scores < 0).any():
                 return boxes, scores[:, PERSON], False
-        if len(arrays) == 1 and widths and widths[0] > 5:
-            return (*decode_grid(arrays[0], self.input_size), False)
         raise self._unknown({n: a.shape for n, a in outputs.items()})
 
     def _unknown(self, shapes: dict) -> ValueError:
         given = ', '.join(f'{n} {tuple(s)}' for n, s in shapes.items())
         return ValueError(
             f'{self.path} gives {given}, which is neither RTMDet nor YOLOX: '
-            'boxes with scores (1, N, 5), boxes (1, N, 4) with scores '
-            '(1, N, C), or a grid (1, N, 5 + C) expected; or RF-DETR, if '
-            '"rfdetr" is part of the name'
+            'boxes with scores (1, N, 5), or boxes (1, N, 4) with scores '
+            '(1, N, C) expected; or RF-DETR, if "rfdetr" is part of the name'
         )
 
 
@@ -371,31 +365,6 @@ def letterbox(
     frame[:h, :w] = cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR)
     factors = np.float32([w / width, h / height] * 2)
     return frame, factors
-
-
-def decode_grid(
-    grid: np.ndarray, input_size: Tuple[int, int]
-) -> Tuple[np.ndarray, np.ndarray]:
-    """YOLOX's output (N, 5 + C) to boxes (N, 4) in pixels of the frame, whose
-    size is (w, h), and scores (N,): each cell of each stride gives an offset of
-    the centre in cells, the logarithm of the size in cells, and objectness and
-    class scores (arXiv 2107.08430)."""
-    cells, strides = [], []
-    for stride in STRIDES:
-        w, h = (size // stride for size in input_size)
-        x, y = np.meshgrid(np.arange(w), np.arange(h))
-        cells.append(np.stack([x, y], -1).reshape(-1, 2))
-        strides.append(np.full((w * h, 1), stride))
-    cells, strides = np.concatenate(cells), np.concatenate(strides)
-    if len(cells) != len(grid):
-        raise ValueError(
-            f'a YOLOX network for {input_size[0]} x {input_size[1]} pixels '
-            f'gives {len(cells)} cells, this one {len(grid)}'
-        )
-    centers = (grid[:, :2] + cells) * strides
-    sizes = np.exp(grid[:, 2:4]) * strides
-    boxes = np.concatenate([centers - sizes / 2, centers + sizes / 2], 1)
-    return boxes, grid[:, 4] * grid[:, 5 + PERSON]
 
 
 def keep_people(

@@ -7,7 +7,6 @@ from spinepose_mmpose.downloads import DownloadError
 from spinepose_mmpose.inference.detectors import (
     OnnxDetector,
     create_detector,
-    decode_grid,
     find_detector,
     keep_people,
     letterbox,
@@ -153,21 +152,6 @@ def test_boxes_before_suppression(tmp_path):
     np.testing.assert_array_equal(sure, np.float32([0.7, 0.5]))
 
 
-def test_yolox_grid_by_hand():
-    """64 x 32 has 8 x 4 + 4 x 2 + 2 x 1 cells of 8, 16 and 32 pixels."""
-    grid = np.zeros((42, 6), np.float32)
-    # Cell (3, 1) of stride 8: centre (3.5, 1.25) cells, 2 x 1 cells large.
-    grid[8 + 3] = [0.5, 0.25, np.log(2), 0, 0.5, 0.8]
-    # Cell (1, 0) of stride 32.
-    grid[41] = [0, 0.5, 0, 0, 1, 0.3]
-    boxes, scores = decode_grid(grid, (64, 32))
-    np.testing.assert_allclose(boxes[11], [20, 6, 36, 14], rtol=1e-6)
-    np.testing.assert_allclose(boxes[41], [16, 0, 48, 32], rtol=1e-6)
-    np.testing.assert_allclose(scores[[11, 41]], [0.4, 0.3], rtol=1e-6)
-    with pytest.raises(ValueError, match='gives 42 cells, this one 41'):
-        decode_grid(grid[1:], (64, 32))
-
-
 @pytest.mark.parametrize('name, plain', [('rtmdet', False), ('yolox', True)])
 def test_pixels_as_each_network_wants_them(tmp_path, name, plain):
     """RTMDet takes normalised pixels, YOLOX plain ones; both blue first."""
@@ -283,8 +267,9 @@ def test_a_network_that_finds_nobody(tmp_path):
     assert boxes.dtype == scores.dtype == np.float32
 
 
-def test_a_network_of_another_kind(tmp_path):
-    outputs = {'heat': np.zeros((1, 17, 64, 48), np.float32)}
+@pytest.mark.parametrize('shape', [(1, 17, 64, 48), (1, 8400, 85)])
+def test_a_network_of_another_kind(tmp_path, shape):
+    outputs = {'heat': np.zeros(shape, np.float32)}
     path = network(tmp_path / 'a.onnx', outputs, (64, 64))
     with pytest.raises(ValueError, match='neither RTMDet nor YOLOX'):
         OnnxDetector(path, 'cpu')

@@ -3,8 +3,8 @@ curve, gait, warnings, and frames to leaf through. It holds all that it needs
 and opens without a network."""
 
 import base64
+from collections import defaultdict
 from importlib import resources
-from itertools import groupby
 
 import cv2
 import numpy as np
@@ -24,7 +24,8 @@ from ...biomechanics.analysis import (
     Z_95,
     most_frequent,
 )
-from ...biomechanics.planes import VIEW_LIMIT
+from ...biomechanics.measures import DEGREES
+from ...biomechanics.planes import FRONTAL, SAGITTAL, VIEW_LIMIT
 from ...metainfo import KEYPOINT_IDS, SKELETON
 from ..video import open_source
 from .movements import DEFAULT_RATE, up_of
@@ -86,55 +87,53 @@ def _images(tracks, source: str, settings) -> list:
     wanted = every[np.linspace(0, len(every) - 1, IMAGES).astype(int)]
     images, quality = [], [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
     for frame in clip.frames(settings.span._replace(stride=1)):
-        if frame.index not in wanted or frame.image is None:
-            continue
-        scale = min(1.0, WIDTH / frame.image.shape[1])
-        small = cv2.resize(frame.image, None, fx=scale, fy=scale)
-        code = base64.b64encode(cv2.imencode('.jpg', small, quality)[1])
-        url = f'data:image/jpeg;base64,{code.decode()}'
-        images.append(dict(frame=frame.index, time=frame.time, url=url))
+        if frame.index in wanted and frame.image is not None:
+            scale = min(1.0, WIDTH / frame.image.shape[1])
+            small = cv2.resize(frame.image, None, fx=scale, fy=scale)
+            code = base64.b64encode(cv2.imencode('.jpg', small, quality)[1])
+            url = f'data:image/jpeg;base64,{code.decode()}'
+            images.append(dict(frame=frame.index, time=frame.time, url=url))
     return images
 
 
 def _points(track, images) -> list:
     """For each image the points [x, y] of a person, None what is not seen."""
-    row = {frame: t for t, frame in enumerate(track.frames)}
-    found = []
-    for image in images:
-        t = row.get(image['frame'])
-        points = [None] * track.image.shape[1]
-        if t is not None:
-            points = [
-                None if score < MIN_SCORE else [round(float(v), 1) for v in xy]
-                for xy, score in zip(track.image[t], track.scores[t])
-            ]
-        found.append(points)
-    return found
+    rows = {
+        frame: [
+            None if score < MIN_SCORE else [round(float(v), 1) for v in xy]
+            for xy, score in zip(points, scores)
+        ]
+        for frame, points, scores in zip(
+            track.frames, track.image, track.scores
+        )
+    }
+    nobody = [None] * track.image.shape[1]
+    return [rows.get(image['frame'], nobody) for image in images]
 
 
 def _person(track, names, up, rate) -> dict:
     """What the page shows of a person."""
     found = posture(track.points, track.scores, names, up)
-    rows, charts, missing = [], [], []
-    for stem, pair in groupby(found, lambda n: n.removeprefix('right_')
-                              .removeprefix('left_')):  # fmt: skip
-        pair = sorted(pair)  # left, right
-        known = [n for n in pair if np.isfinite(found[n].values).any()]
-        missing += [
-            (n, most_frequent(found[n].reasons)) for n in pair if n not in known
-        ]
-        for name in known:
-            moved = range_of_motion(found[name])
-            rows.append((name, found[name].measure, moved))
-        if known:
-            index = None
-            if len(pair) == 2:
-                index = symmetry(*(found[n] for n in pair))
-            charts.append(_chart(stem, known, found, track.times, index))
+    rows, charts, missing, pairs = [], [], [], defaultdict(list)
+    for name, series in found.items():
+        if np.isfinite(series.values).any():
+            rows.append((name, series.measure, range_of_motion(series)))
+            stem = name.removeprefix('right_').removeprefix('left_')
+            pairs[stem].append(name)
+        else:
+            missing.append((name, most_frequent(series.reasons)))
+    for stem, pair in pairs.items():
+        sides = {name: found[name] for name in sorted(pair)}  # left, right
+        index = symmetry(*sides.values()) if len(pair) == 2 else np.nan
+        title = stem.replace('_', ' ')
+        if np.isfinite(index):
+            title += f' (symmetry {index:+.0f} %)'
+        charts.append(_chart(title, sides, track.times))
     points = np.where(
         (track.scores >= MIN_SCORE)[..., None], track.points, np.nan
     )
-    walk = gait(points, track.rate(rate), up)
+    with np.errstate(invalid='ignore'):
+        planes = planes_of(points, up)
     return dict(
         id=track.track_id,
         first=float(track.times[0]),
@@ -143,57 +142,38 @@ def _person(track, names, up, rate) -> dict:
         rows=rows,
         charts=charts,
         missing=missing,
-        spines=_spines(points, track.times, up),
-        gait=walk,
-        warnings=_warnings(track, points, found, up),
+        spines=_spines(planes, track.times),
+        gait=gait(points, track.rate(rate), up),
+        warnings=_warnings(np.isnan(points).all((1, 2)), planes, found),
         definitions=[found[name].measure for name in names],
     )
 
 
-def _chart(title, names, found, times, index) -> str:
+def _chart(title: str, sides: dict, times) -> str:
     """A figure of one measure, or of its two sides, as HTML."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for name in names:
-        series, side = found[name], int(name.startswith('right_'))
+    for name, series in sides.items():
+        side = int(name.startswith('right_'))
         x, y = _band(times, series)
+        style = dict(mode='lines', name=name, legendgroup=name)
         figure.add_scatter(
-            x=x,
-            y=y,
-            mode='lines',
-            line=dict(width=0),
-            fill='toself',
-            fillcolor=BAND[side],
-            hoverinfo='skip',
-            showlegend=False,
-            legendgroup=name,
-        )
-        figure.add_scatter(
-            x=times,
-            y=np.round(series.values, 2),
-            mode='lines',
-            line=dict(color=COLOURS[side], width=2),
-            name=name,
-            legendgroup=name,
-        )
-    title = title.replace('_', ' ')
-    if index is not None and np.isfinite(index):
-        title += f' (symmetry {index:+.0f} %)'
-    figure.update_layout(
-        title=title,
-        height=260,
-        margin=dict(l=50, r=10, t=40, b=40),
-        xaxis_title='seconds',
-        yaxis_title=found[names[0]].measure.unit,
+            x=x, y=y, fill='toself', fillcolor=BAND[side], line_width=0,
+            hoverinfo='skip', showlegend=False, **style,
+        )  # fmt: skip
+        y, color = series.values.round(2), COLOURS[side]
+        figure.add_scatter(x=times, y=y, line_color=color, **style)
+    return _html(
+        figure, title=title, height=260, margin=dict(l=50, r=10, t=40, b=40),
+        xaxis_title='seconds', yaxis_title=series.measure.unit,
         legend=dict(orientation='h', y=1.1, x=1, xanchor='right'),
-        showlegend=len(names) > 1,
-    )
-    return _html(figure)
+        showlegend=len(sides) > 1,
+    )  # fmt: skip
 
 
-def _html(figure) -> str:
-    figure.update_layout(template='plotly_white')
+def _html(figure, **layout) -> str:
+    figure.update_layout(template='plotly_white', **layout)
     return figure.to_html(
         full_html=False, include_plotlyjs=False, config=CONFIG
     )
@@ -210,86 +190,63 @@ def _band(times, series) -> tuple:
     return x, y
 
 
-def _spines(points, times, up) -> str:
+def _spines(planes, times) -> str:
     """The spine's curve at moments of the clip, in the sagittal plane."""
     import plotly.graph_objects as go
+    from plotly.colors import sample_colorscale
 
-    with np.errstate(invalid='ignore'):
-        planes = planes_of(points, up)
-    chain = planes.points['sagittal'][:, spine.IDS]
-    side = planes.off('sagittal') <= VIEW_LIMIT
+    chain = planes.points[SAGITTAL][:, spine.IDS]
     curve = spine.spine_curve(chain)
     length = np.linalg.norm(chain[:, 6] - chain[:, 0], axis=-1)
-    usable = np.flatnonzero(
-        np.isfinite(curve).all((1, 2)) & side & (length > 0)
-    )
+    usable = np.isfinite(curve).all((1, 2)) & (length > 0)
+    usable = np.flatnonzero(usable & (planes.off(SAGITTAL) <= VIEW_LIMIT))
     if not len(usable):
         return ''
-    chosen = usable[
-        np.unique(np.linspace(0, len(usable) - 1, SPINES).astype(int))
-    ]
+    chosen = np.unique(np.linspace(0, len(usable) - 1, SPINES).astype(int))
+    shades = sample_colorscale('Bluered', np.linspace(0, 1, len(chosen)))
     figure = go.Figure()
-    for i, t in enumerate(chosen):
-        shade = int(255 * i / max(len(chosen) - 1, 1))
+    for t, color in zip(usable[chosen], shades):
         line, dots = (
-            (path - chain[t, 0]) / length[t] for path in (curve[t], chain[t])
+            ((path - chain[t, 0]) / length[t]).round(4).T
+            for path in (curve[t], chain[t])
         )
-        colour = f'rgb({shade},{90},{255 - shade})'
         label = f'{times[t]:.2f} s'
-        common = dict(name=label, legendgroup=label)
+        style = dict(name=label, legendgroup=label)
         figure.add_scatter(
-            x=np.round(line[:, 0], 4),
-            y=np.round(line[:, 1], 4),
-            mode='lines',
-            line=dict(color=colour, width=2),
-            **common,
+            x=line[0], y=line[1], mode='lines', line_color=color, **style
         )
         figure.add_scatter(
-            x=np.round(dots[:, 0], 4),
-            y=np.round(dots[:, 1], 4),
-            mode='markers',
-            marker=dict(size=5, color=colour),
-            showlegend=False,
-            **common,
-        )
-    figure.update_layout(
-        title='spine from S1 to C1, forwards to the right',
-        height=520,
-        width=560,
-        xaxis_title='lengths S1-C7',
+            x=dots[0], y=dots[1], mode='markers', marker_color=color,
+            marker_size=5, showlegend=False, **style,
+        )  # fmt: skip
+    return _html(
+        figure, title='spine from S1 to C1, forwards to the right', height=520,
+        width=560, xaxis_title='lengths S1-C7',
         yaxis=dict(scaleanchor='x', scaleratio=1),
-    )
-    return _html(figure)
+    )  # fmt: skip
 
 
-def _warnings(track, points, found, up) -> list:
+def _warnings(away: np.ndarray, planes, found) -> list:
     """Sentences about what the page cannot show."""
     texts = []
-    away = np.isnan(points).all((1, 2))
     if away.any():
         texts.append(
             f'The person is not seen in {away.sum()} of {len(away)} frames.'
         )
     if len(away) < LEAST_FRAMES:
         texts.append(f'{len(away)} frames are too few for a movement.')
-    with np.errstate(invalid='ignore'):
-        planes = planes_of(points, up)
-    for plane, view in (
-        ('sagittal', 'the side'),
-        ('frontal', 'the front or back'),
-    ):
-        if any(series.measure.plane == plane for series in found.values()):
-            off = planes.off(plane)[~away]
-            held = np.mean(off <= VIEW_LIMIT) if len(off) else 0
-            if held < 0.5:
-                texts.append(
-                    f'The camera sees {view} in {100 * held:.0f} % of the '
-                    f'frames; {plane} measures have no value elsewhere.'
-                )
+    used = {series.measure.plane for series in found.values()}
+    for plane, view in ((SAGITTAL, 'side'), (FRONTAL, 'front or back')):
+        held = planes.off(plane)[~away] <= VIEW_LIMIT
+        if plane in used and held.sum() < 0.5 * len(held):
+            texts.append(
+                f'The camera sees the {view} in {100 * held.mean():.0f} % of '
+                f'the frames; {plane} measures have no value elsewhere.'
+            )
     wide = [
         name
         for name, series in found.items()
-        if series.measure.unit == 'deg'
+        if series.measure.unit == DEGREES
         and np.isfinite(series.deviation).any()
         and Z_95 * np.nanmedian(series.deviation) > WIDE
     ]
