@@ -1,9 +1,8 @@
 """From keypoints to measures over time, each with its interval or the reason
 why there is none, and what follows from a whole movement."""
 
-from dataclasses import dataclass, field
 from itertools import product
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Dict, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -45,8 +44,7 @@ SIDES = ('left', 'right')
 EVENTS = (('contact', 'heel', 1), ('toe-off', 'big_toe', -1))
 
 
-@dataclass(frozen=True, eq=False)
-class Series:
+class Series(NamedTuple):
     """A measure over T frames."""
 
     measure: Measure
@@ -56,13 +54,11 @@ class Series:
     reasons: np.ndarray  # T: why there is no value, '' where there is
 
     @property
-    def low(self) -> np.ndarray:
-        """(T,) lower end of the 95 % interval."""
+    def low(self) -> np.ndarray:  # T: ends of the 95 % interval
         return self.values - Z_95 * self.deviation
 
     @property
     def high(self) -> np.ndarray:
-        """(T,) upper end of the 95 % interval."""
         return self.values + Z_95 * self.deviation
 
 
@@ -121,8 +117,7 @@ def _series(measure, points, planes: Planes, deviation, any_view) -> Series:
     values = measure.function(view)
     used = [KEYPOINT_IDS[name] for name in dict.fromkeys(view.used)]
     reasons = _reasons(measure, points, used, planes, values, any_view)
-    known = reasons == ''
-    values = np.where(known, values, np.nan)
+    values = np.where(reasons == '', values, np.nan)
     if set(IDS) <= set(used):
         deviation = CURVE_SHARE * deviation
     square = np.zeros(len(values))
@@ -135,7 +130,7 @@ def _series(measure, points, planes: Planes, deviation, any_view) -> Series:
                 change = wrap(change, 180)
             # A point of the spine that the curve does without moves nothing.
             square += np.where(np.isfinite(change), change, 0) ** 2
-    spread = np.where(known, np.sqrt(square), np.nan)
+    spread = np.sqrt(square) + 0 * values  # NaN where there is no value
     return Series(measure, values, spread, reasons)
 
 
@@ -202,8 +197,7 @@ def most_frequent(reasons: np.ndarray) -> str:
     kinds = [text.rpartition(' degrees ')[2] for text in texts]
     if not kinds:
         return ''
-    most = max(dict.fromkeys(kinds), key=kinds.count)
-    return texts[kinds.index(most)]
+    return texts[kinds.index(max(kinds, key=kinds.count))]
 
 
 def symmetry(left: Series, right: Series) -> float:
@@ -223,17 +217,16 @@ class GaitEvent(NamedTuple):
     kind: str
 
 
-@dataclass(frozen=True)
-class Gait:
-    """A walk."""
+class Gait(NamedTuple):
+    """A walk, or the reason why there is none."""
 
-    events: List[GaitEvent] = field(default_factory=list)  # in order of time
+    reason: str = ''
+    events: Sequence[GaitEvent] = ()  # in order of time
     cadence: float = np.nan  # steps per minute
     # Seconds from a contact to the next of the same foot, median.
     stride: float = np.nan
     # Side -> percent of the stride that the foot is on the ground.
-    stance: Dict[str, float] = field(default_factory=dict)
-    reason: str = ''  # why there is no walk
+    stance: Optional[Dict[str, float]] = None
 
 
 def gait(
@@ -254,15 +247,15 @@ def gait(
         p = View(planes.points[SAGITTAL])
         seen = np.isfinite(p['hip'] + p['left_heel'] + p['right_heel'])
         if seen[:, 0].sum() < LEAST_FRAMES:
-            return Gait(reason='hip, heels or the walking direction not seen')
+            return Gait('hip, heels or the walking direction not seen')
         if not _median(planes.off(SAGITTAL)) <= VIEW_LIMIT:
-            return Gait(reason='the walk is not seen from the side')
+            return Gait('the walk is not seen from the side')
         leg = _median(
             np.linalg.norm(p['left_knee'] - p['left_hip'], axis=-1)
             + np.linalg.norm(p['left_ankle'] - p['left_knee'], axis=-1)
         )
     if not leg > 0:
-        return Gait(reason='the left leg is not seen')
+        return Gait('the left leg is not seen')
     events = []
     for side, (kind, point, sign) in product(SIDES, EVENTS):
         ahead = sign * (p[f'{side}_{point}'] - p['hip'])[:, 0] / leg
@@ -274,16 +267,16 @@ def gait(
          for side in SIDES]
     ) / rate  # fmt: skip
     if not len(strides):
-        return Gait(events, reason='there is no whole stride')
+        return Gait('there is no whole stride', events)
     if _order(events) < LEAST_ORDER:
         return Gait(
+            'contacts and toe-offs do not alternate: left and right legs may '
+            'be exchanged',
             events,
-            reason='contacts and toe-offs do not alternate: left and right '
-            'legs may be exchanged',
         )
     stride = float(np.median(strides))
     stance = {side: _stance(events, side) for side in SIDES}
-    return Gait(events, 120 / stride, stride, stance)
+    return Gait('', events, 120 / stride, stride, stance)
 
 
 def _median(values: np.ndarray) -> float:
@@ -291,12 +284,12 @@ def _median(values: np.ndarray) -> float:
     return float(np.median(known)) if len(known) else np.nan
 
 
-def _peaks(values: np.ndarray, distance: float) -> np.ndarray:
+def _peaks(values: np.ndarray, distance: float) -> Sequence[int]:
     from scipy.signal import find_peaks
 
     known = np.isfinite(values)
     if known.sum() < LEAST_FRAMES:
-        return np.zeros(0, int)
+        return ()
     frames = np.arange(len(values))
     filled = np.interp(frames, frames[known], values[known])
     found, _ = find_peaks(

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from spinepose_mmpose.inference import SpinePoseEstimator
-from spinepose_mmpose.inference.formats import score_value, triplets
+from spinepose_mmpose.inference.formats import score_value, table_of
 from spinepose_mmpose.utils import one_sentence, read_json, write_text
 
 from tqdm import tqdm
@@ -44,7 +44,7 @@ def result_of(person, image_id) -> dict:
     return dict(
         image_id=image_id,
         category_id=1,
-        keypoints=[value for point in triplets(person) for value in point],
+        keypoints=[value for point in table_of(person) for value in point],
         score=score_value(person.scores.mean()),
     )
 

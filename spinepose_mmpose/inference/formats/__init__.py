@@ -49,7 +49,7 @@ class Header:
     def to_json(self) -> dict:
         """As plain values; the exact rate as ``"30000/1001"``."""
         values = asdict(self)
-        values['rate'] = None if self.rate is None else str(self.rate)
+        values['rate'] = self.rate and str(self.rate)
         if not self.axes:
             del values['axes']
         return values
@@ -67,27 +67,16 @@ class Header:
 
 class Format:
     """A kind of file, made for the settings of a run and the name of an
-    input. A subclass says what follows, and how it is written.
+    input. A subclass says what follows, and how it is written."""
 
-    Attributes:
-        name (str): what --save-format calls it.
-        extension (str): of its files.
-        for_photographs (bool): whether a single image makes sense.
-        in_one_file (bool): whether a clip fits into one file.
-        needs_identities (bool): it is one file per person.
-        measures (bool): it holds measures, and so needs all points.
-        packages (tuple): that it is written with beside the usual ones.
-        extra (str): of ours that installs them.
-    """
-
-    name = ''
+    name = ''  # what --save-format calls it
     extension = ''
-    for_photographs = True
-    in_one_file = True
-    needs_identities = False
-    measures = False
-    packages: Tuple[str, ...] = ()
-    extra = ''
+    for_photographs = True  # a single image makes sense
+    in_one_file = True  # a clip fits into one file
+    needs_identities = False  # it is one file per person
+    measures = False  # it holds measures, and so needs all points
+    packages: Tuple[str, ...] = ()  # that it is written with beside others
+    extra = ''  # of ours that installs them
 
     def __init_subclass__(cls):
         if cls.name:
@@ -97,11 +86,7 @@ class Format:
         self.settings, self.source = settings, source
 
     def check(self) -> None:
-        """Make sure that it can be written.
-
-        Raises:
-            ValueError: identities or a package are missing.
-        """
+        """ValueError where identities or a package are missing."""
         if self.needs_identities and not self.settings.tracking:
             raise ValueError(
                 f'{self.name} tells people apart, which needs identities: '
@@ -129,16 +114,9 @@ class Format:
         return path
 
     def write(self, path: str, header: Header, frames: Frames) -> List[str]:
-        """Write the results of an input; each file appears complete.
-
-        Args:
-            path (str): as for :meth:`existing`.
-            header (Header): of the input.
-            frames (Callable): gives the frames, anew each time.
-
-        Returns:
-            list: the files.
-        """
+        """Write the results of an input, whose ``frames`` are given anew each
+        time, to a path as for :meth:`existing`; each file appears complete.
+        Returns the files."""
         raise NotImplementedError
 
 
@@ -169,26 +147,19 @@ def rounded_result(result: FrameResult) -> FrameResult:
     return replace(result, people=people)
 
 
-def triplets(person: Person) -> List[List[float]]:
-    """(K, 3) [x, y, score], rounded."""
-    return _with_scores(person, person.keypoints, PIXEL_DIGITS)
-
-
-def quadruplets(person: Person) -> List[List[float]]:
-    """(K, 4) [x, y, z, score], rounded; empty for somebody without a place in
-    3D."""
-    if person.keypoints_3d is None or np.isnan(person.keypoints_3d).any():
-        return []
-    return _with_scores(person, person.keypoints_3d, METRE_DIGITS)
-
-
-def _with_scores(person: Person, points, digits: int) -> List[List[float]]:
+def table_of(person: Person, in_3d: bool = False) -> List[List[float]]:
+    """(K, 3) [x, y, score] or (K, 4) [x, y, z, score], rounded; empty for
+    somebody without a place in 3D."""
+    points, digits = person.keypoints, PIXEL_DIGITS
+    if in_3d:
+        points, digits = person.keypoints_3d, METRE_DIGITS
+        if points is None or np.isnan(points).any():
+            return []
     scores = rounded(person.scores, SCORE_DIGITS)
     return np.column_stack([rounded(points, digits), scores]).tolist()
 
 
 def box_values(person: Person) -> List[float]:
-    """[x1, y1, x2, y2], rounded."""
     return rounded(person.bbox, PIXEL_DIGITS).tolist()
 
 

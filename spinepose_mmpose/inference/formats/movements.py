@@ -16,9 +16,8 @@ import glob
 import os
 import re
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import islice
-from typing import List, Optional, Sequence
+from typing import List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -31,8 +30,7 @@ from . import (
     Format,
     Frames,
     Header,
-    quadruplets,
-    triplets,
+    table_of,
 )
 
 DEFAULT_RATE = 30
@@ -66,30 +64,17 @@ class PerPerson(Format):
         return self.file_of(path, 10000)
 
 
-@dataclass(eq=False)
-class PersonTrack:
-    """One person from the first to the last frame, T frames.
-
-    Attributes:
-        track_id (int): the identity.
-        frames (np.ndarray): (T,) indices in the source.
-        times (np.ndarray): (T,) seconds.
-        points (np.ndarray): (T, 37, 2) pixels, or (T, 37, 3) metres of who has
-            points in 3D; NaN where there is none.
-        scores (np.ndarray): (T, 37), 0 where there is no point.
-        image (np.ndarray): (T, 37, 2) pixels, also of points in 3D.
-    """
+class PersonTrack(NamedTuple):
+    """One person from the first to the last frame, T frames."""
 
     track_id: int
-    frames: np.ndarray
-    times: np.ndarray
+    frames: np.ndarray  # T: indices in the source
+    times: np.ndarray  # T: seconds
+    # T, 37, 2 pixels, or T, 37, 3 metres of who has points in 3D; NaN where
+    # there is none.
     points: np.ndarray
-    scores: np.ndarray
-    image: np.ndarray
-
-    def rate(self, nominal: float) -> float:
-        """See :func:`rate_of`."""
-        return rate_of(len(self.times), np.ptp(self.times), nominal)
+    scores: np.ndarray  # T, 37: 0 where there is no point
+    image: np.ndarray  # T, 37, 2 pixels, also of points in 3D
 
 
 def tracks_of(frames: Frames) -> List[PersonTrack]:
@@ -116,37 +101,38 @@ def tracks_of(frames: Frames) -> List[PersonTrack]:
 def stacked(people: Sequence[Optional[Person]], in_3d: bool = True) -> tuple:
     """(N, 37, 2 or 3) points and (N, 37) scores of N people, by the names of
     :data:`metainfo.KEYPOINT_NAMES`; in 3D where somebody has such points."""
-    spaces = [None if p is None else p.keypoints_3d for p in people]
-    in_3d = in_3d and any(points is not None for points in spaces)
+    own = [getattr(person, 'keypoints_3d', None) for person in people]
+    in_3d = in_3d and any(points is not None for points in own)
+    if not in_3d:
+        own = [getattr(person, 'keypoints', None) for person in people]
     shape = len(people), len(KEYPOINT_NAMES)
     points = np.full((*shape, 3 if in_3d else 2), np.nan)
     scores = np.zeros(shape)
-    for i, (person, space) in enumerate(zip(people, spaces)):
-        if person is None or (in_3d and space is None):
-            continue
-        index = [KEYPOINT_IDS[n] for n in person.names if n in KEYPOINT_IDS]
-        known = [n in KEYPOINT_IDS for n in person.names]
-        points[i, index] = (space if in_3d else person.keypoints)[known]
-        scores[i, index] = person.scores[known]
+    for i, (person, values) in enumerate(zip(people, own)):
+        if values is not None:
+            known = [name in KEYPOINT_IDS for name in person.names]
+            index = [KEYPOINT_IDS[n] for n in person.names if n in KEYPOINT_IDS]
+            points[i, index] = values[known]
+            scores[i, index] = person.scores[known]
     points[~np.isfinite(points).all(-1) | (scores <= 0)] = np.nan
     return points, scores
 
 
-def rate_of(rows: int, seconds: float, nominal: float) -> float:
+def rate_of(rows: int, seconds: float, header: Header, settings) -> float:
     """Rows per second: the nominal rate, unless times say otherwise."""
+    nominal = nominal_rate(header, settings)
     if abs(seconds - (rows - 1) / nominal) <= ROUNDING:
         return nominal
     return (rows - 1) / seconds
 
 
-def upwards(points: np.ndarray, header: Header, up_axis: str) -> np.ndarray:
-    """(..., 3) points with an axis upwards.
+def nominal_rate(header: Header, settings) -> float:
+    return float((header.rate or DEFAULT_RATE) / settings.stride)
 
-    Args:
-        points (np.ndarray): (..., 2) pixels or (..., 3) metres.
-        header (Header): tells the height of the image, or the axes.
-        up_axis (str): of metres, ``y`` or ``z``.
-    """
+
+def upwards(points: np.ndarray, header: Header, up_axis: str) -> np.ndarray:
+    """(..., 3) points with an axis upwards, of metres the given one, from
+    (..., 2) pixels or (..., 3) metres in the axes of the header."""
     if not header.axes:
         x, y = points[..., 0], header.size[1] - points[..., 1]
         return np.stack([x, y, 0 * y], -1)
@@ -184,9 +170,9 @@ class Trc(PerPerson):
         return [*paths.values()]
 
     def _head(self, path: str, header: Header, first, last) -> str:
-        nominal = float((header.rate or DEFAULT_RATE) / self.settings.stride)
         rows, k = last[0] - first[0] + 1, len(header.keypoints)
-        rate = f'{rate_of(rows, last[2] - first[2], nominal):.6g}'
+        rate = rate_of(rows, last[2] - first[2], header, self.settings)
+        rate = f'{rate:.6g}'
         rows, start = str(rows), str(first[1] + 1)
         units = 'm' if header.axes else 'px'
         names = (c for name in header.keypoints for c in (name, '', ''))
@@ -203,9 +189,8 @@ class Trc(PerPerson):
     def _row(
         self, result: FrameResult, person: Optional[Person], header: Header
     ) -> str:
-        table, digits = [], METRE_DIGITS if header.axes else PIXEL_DIGITS
-        if person is not None:
-            table = quadruplets(person) if header.axes else triplets(person)
+        digits = METRE_DIGITS if header.axes else PIXEL_DIGITS
+        table = table_of(person, bool(header.axes)) if person else []
         table = np.array(table or [[np.nan] * 4] * len(header.keypoints))
         points = upwards(table[:, :-1], header, self.settings.up_axis)
         if not header.axes:
@@ -230,7 +215,6 @@ class C3d(PerPerson):
     def write(self, path, header, frames):
         import ezc3d
 
-        nominal = float((header.rate or DEFAULT_RATE) / self.settings.stride)
         index = [KEYPOINT_IDS[name] for name in header.keypoints]
         written = []
         for track in tracks_of(frames):
@@ -241,7 +225,9 @@ class C3d(PerPerson):
             parameters = file['parameters']['POINT']
             parameters['LABELS']['value'] = list(header.keypoints)
             parameters['UNITS']['value'] = ['m' if header.axes else 'px']
-            parameters['RATE']['value'] = [track.rate(nominal)]
+            times = track.times
+            rate = rate_of(len(times), np.ptp(times), header, self.settings)
+            parameters['RATE']['value'] = [rate]
             homogeneous = np.ones((4, len(index), len(points)))
             homogeneous[:3] = points.transpose(2, 1, 0)
             file['data']['points'] = homogeneous

@@ -28,7 +28,7 @@ from ...biomechanics.measures import DEGREES
 from ...biomechanics.planes import FRONTAL, SAGITTAL, VIEW_LIMIT
 from ...metainfo import KEYPOINT_IDS, SKELETON
 from ..video import open_source
-from .movements import DEFAULT_RATE, up_of
+from .movements import nominal_rate, rate_of, up_of
 
 # Images in the page, their width in pixels and the quality of their JPEG.
 IMAGES, WIDTH, QUALITY = 40, 640, 70
@@ -55,8 +55,7 @@ def page(tracks, header, settings, source: str) -> str:
     tracks = sorted(tracks, key=lambda t: -len(t.frames))
     shown = tracks[:PEOPLE]
     names = settings.angles or tuple(MEASURES)
-    rate = float((header.rate or DEFAULT_RATE) / settings.stride)
-    people = [_person(track, names, up_of(header), rate) for track in shown]
+    people = [_person(track, names, header, settings) for track in shown]
     images = _images(shown, source, settings) if shown and source else []
     template = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -67,7 +66,7 @@ def page(tracks, header, settings, source: str) -> str:
     )
     return template.render(
         header=header,
-        rate=rate,
+        rate=nominal_rate(header, settings),
         people=people,
         left_out=len(tracks) - len(shown),
         images=images,
@@ -111,8 +110,10 @@ def _points(track, images) -> list:
     return [rows.get(image['frame'], nobody) for image in images]
 
 
-def _person(track, names, up, rate) -> dict:
+def _person(track, names, header, settings) -> dict:
     """What the page shows of a person."""
+    up, times = up_of(header), track.times
+    rate = rate_of(len(times), np.ptp(times), header, settings)
     found = posture(track.points, track.scores, names, up)
     rows, charts, missing, pairs = [], [], [], defaultdict(list)
     for name, series in found.items():
@@ -128,7 +129,7 @@ def _person(track, names, up, rate) -> dict:
         title = stem.replace('_', ' ')
         if np.isfinite(index):
             title += f' (symmetry {index:+.0f} %)'
-        charts.append(_chart(title, sides, track.times))
+        charts.append(_chart(title, sides, times))
     points = np.where(
         (track.scores >= MIN_SCORE)[..., None], track.points, np.nan
     )
@@ -136,14 +137,14 @@ def _person(track, names, up, rate) -> dict:
         planes = planes_of(points, up)
     return dict(
         id=track.track_id,
-        first=float(track.times[0]),
-        last=float(track.times[-1]),
+        first=times[0],
+        last=times[-1],
         frames=len(track.frames),
         rows=rows,
         charts=charts,
         missing=missing,
-        spines=_spines(planes, track.times),
-        gait=gait(points, track.rate(rate), up),
+        spines=_spines(planes, times),
+        gait=gait(points, rate, up),
         warnings=_warnings(np.isnan(points).all((1, 2)), planes, found),
         definitions=[found[name].measure for name in names],
     )

@@ -19,7 +19,7 @@ import numpy as np
 
 from ...utils import replaced_text, write_text
 from ..results import FrameResult, Person
-from . import Format, Header, box_values, quadruplets, score_value, triplets
+from . import Format, Header, box_values, score_value, table_of
 
 # Layout -> file of a frame: that of the ``spinepose`` client, and the one that
 # Pose2Sim's documents show (the last number is the frame).
@@ -56,7 +56,7 @@ def _row(result: FrameResult, person: Person) -> list:
     """Values of the columns; csv leaves None empty."""
     lifted = []
     if person.keypoints_3d is not None:
-        points = quadruplets(person) or [[None] * 4] * len(person.names)
+        points = table_of(person, True) or [[None] * 4] * len(person.names)
         lifted = [value for point in points for value in point[:3]]
     return [
         result.frame_index,
@@ -64,7 +64,7 @@ def _row(result: FrameResult, person: Person) -> list:
         person.track_id,
         *box_values(person),
         score_value(person.bbox_score),
-        *(value for point in triplets(person) for value in point),
+        *(value for point in table_of(person) for value in point),
         *lifted,
     ]
 
@@ -91,10 +91,10 @@ def frame_record(result: FrameResult) -> dict:
             'id': person.track_id,
             'box': box_values(person),
             'box_score': score_value(person.bbox_score),
-            'keypoints': dict(zip(person.names, triplets(person))),
+            'keypoints': dict(zip(person.names, table_of(person))),
         }
         if person.keypoints_3d is not None:
-            points = [point[:3] for point in quadruplets(person)]
+            points = [point[:3] for point in table_of(person, True)]
             values['keypoints_3d'] = dict(zip(person.names, points)) or None
         people.append(values)
     record = dict(frame=result.frame_index, time=result.time, people=people)
@@ -176,8 +176,8 @@ class OpenPose(Format):
 def _openpose_person(person: Person) -> dict:
     values = {
         'person_id': [-1 if person.track_id is None else person.track_id],
-        'pose_keypoints_2d': np.ravel(triplets(person)).tolist(),
+        'pose_keypoints_2d': np.ravel(table_of(person)).tolist(),
     }
     if person.keypoints_3d is not None:
-        values['pose_keypoints_3d'] = np.ravel(quadruplets(person)).tolist()
+        values['pose_keypoints_3d'] = np.ravel(table_of(person, True)).tolist()
     return values
