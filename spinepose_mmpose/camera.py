@@ -15,15 +15,16 @@ ROOT = KEYPOINT_IDS['hip']
 SEEN = 0.5
 # Two equations each; fewer points do not tell where somebody stands.
 LEAST_POINTS = 4
-_TRUNK = ('hip', 'neck', 'head')
-_LEGS = tuple(
-    ('hip', *(f'{side}_{joint}' for joint in ('knee', 'ankle', 'heel')))
-    for side in ('left', 'right')
-)
 # What the height is measured along.
-HEIGHT_POINTS = tuple(
-    sorted({KEYPOINT_IDS[n] for line in (_TRUNK, *_LEGS) for n in line})
-)
+_HEIGHT_LINES = [
+    [KEYPOINT_IDS[name] for name in line.split()]
+    for line in (
+        'hip neck head',
+        'hip left_knee left_ankle left_heel',
+        'hip right_knee right_ankle right_heel',
+    )
+]
+HEIGHT_POINTS = sorted(set(sum(_HEIGHT_LINES, [])))
 # Links that no bone keeps at one length.
 _LOOSE = {
     ('left_eye', 'right_eye'),
@@ -81,9 +82,8 @@ def intrinsics_of_view(size, degrees: float = FIELD_OF_VIEW) -> np.ndarray:
 def to_rays(keypoints, intrinsics, seen=None) -> np.ndarray:
     """(..., K, 2) pixels to x / z and y / z by (3, 3) intrinsics, 0 where a
     point is not ``seen``, (..., K) bool."""
-    focal = np.array([intrinsics[0][0], intrinsics[1][1]])
-    centre = np.array([intrinsics[0][2], intrinsics[1][2]])
-    rays = (np.asarray(keypoints) - centre) / focal
+    intrinsics = np.asarray(intrinsics)
+    rays = (keypoints - intrinsics[:2, 2]) / np.diag(intrinsics)[:2]
     return rays if seen is None else np.where(seen[..., None], rays, 0.0)
 
 
@@ -91,22 +91,18 @@ def body_height(points) -> np.ndarray:
     """(...,) length of hip-neck-head of (..., 37, 3) points plus the mean of
     both legs (hip-knee-ankle-heel), as the spinepose client takes it for the
     height."""
-
-    def length(names):
-        line = np.asarray(points)[..., [KEYPOINT_IDS[n] for n in names], :]
-        return np.linalg.norm(np.diff(line, axis=-2), axis=-1).sum(-1)
-
-    return length(_TRUNK) + sum(map(length, _LEGS)) / 2
+    trunk, *legs = (
+        np.linalg.norm(np.diff(points[..., line, :], axis=-2), axis=-1).sum(-1)
+        for line in _HEIGHT_LINES
+    )
+    return trunk + sum(legs) / 2
 
 
 def place_in_camera(points, rays, weights) -> np.ndarray:
     """(3,) translation of relative points (K, 3) so that they are seen where
     their rays (K, 2) are: least squares with weights (K,), 0 for a missing
-    point, on x (Z + tz) = X + tx, the same in y.
-
-    NaN where fewer than 4 points are seen, or where the answer lies behind the
-    camera.
-    """
+    point, on x (Z + tz) = X + tx, the same in y. NaN where fewer than 4 points
+    are seen, or where the answer lies behind the camera."""
     if np.count_nonzero(weights) < LEAST_POINTS:
         return np.full(3, np.nan)
     rows = np.zeros((len(points), 2, 3))
@@ -114,11 +110,8 @@ def place_in_camera(points, rays, weights) -> np.ndarray:
     rows[..., 2] = -rays
     values = rays * points[:, 2:] - points[:, :2]
     root = np.sqrt(weights)[:, None]
-    found, *_ = np.linalg.lstsq(
-        (rows * root[..., None]).reshape(-1, 3),
-        (values * root).ravel(),
-        rcond=None,
-    )
+    rows = (rows * root[..., None]).reshape(-1, 3)
+    found, *_ = np.linalg.lstsq(rows, (values * root).ravel(), rcond=None)
     return found if found[2] > 0 else np.full(3, np.nan)
 
 
@@ -131,11 +124,9 @@ def bone_lengths(points: np.ndarray) -> np.ndarray:
 
 def rebuild(points: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Points (..., 37, 3) near the given ones whose bones, those of
-    ``BONE_TREE``, have given lengths (36,).
-
-    Each round moves both ends of each bone by half of what it is too long or
-    too short; in the end bones grow from the sacrum, so that it is exact.
-    """
+    ``BONE_TREE``, have given lengths (36,): each round moves both ends of each
+    bone by half of what it is too long or too short; in the end bones grow from
+    the sacrum, so that it is exact."""
     near, out = points.copy(), np.zeros_like(points)
     for turn in range(LENGTH_ROUNDS + 1):
         for (a, b), length in zip(BONE_TREE, lengths):
@@ -167,17 +158,12 @@ def body_axis(points: np.ndarray) -> np.ndarray:
 
 
 def fit_ground(points: np.ndarray, seen: np.ndarray):
-    """The ground below people, from the feet that stand on it: the direction
-    upwards (3,) and a point of it (3,), None where fewer than three points of
-    feet are seen.
+    """The ground below people in frames, (M, 37, 3) metres in the camera's axes
+    of which ``seen`` (M, 37) ones count: the direction upwards (3,) and a point
+    of it (3,), None where fewer than three points of feet are seen.
 
     The plane through the standing feet, drawn to the axis of the bodies where
     the feet are too close together to tell its slope.
-
-    Args:
-        points (np.ndarray): (M, 37, 3) metres in the camera's axes, of people
-            in frames.
-        seen (np.ndarray): (M, 37) bool.
     """
     seen = seen & np.isfinite(points).all(-1)
     if seen[:, FEET].sum() < 3:

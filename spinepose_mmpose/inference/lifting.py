@@ -83,11 +83,8 @@ class Lifter:
                 )
 
     def __call__(self, rays: np.ndarray) -> np.ndarray:
-        """(N, 37, 3), relative to the sacrum, in the camera's axes.
-
-        Args:
-            rays (np.ndarray): (N, 37, 2) x / z and y / z, 0 where missing.
-        """
+        """(N, 37, 3), relative to the sacrum, in the camera's axes, from rays
+        (N, 37, 2) x / z and y / z, 0 where missing."""
         if not len(rays):
             return np.zeros((0, NUM_KEYPOINTS, 3))
         points = next(iter(self.session.run(np.float32(rays)).values()))
@@ -193,14 +190,8 @@ class Lifting:
         self._said = set()
 
     def camera_of(self, size, photograph=None) -> LiftingCamera:
-        """The camera of images of (w, h) pixels.
-
-        Args:
-            photograph (str | Path, optional): the file that they come from.
-
-        Raises:
-            ValueError: the intrinsics belong to another size.
-        """
+        """The camera of images of (w, h) pixels, or of a photograph in a file;
+        ValueError where the intrinsics belong to another size."""
         if self.camera is not None:
             return self.camera.for_size(size)
         if self.camera_field_of_view is None and photograph is not None:
@@ -211,11 +202,8 @@ class Lifting:
         return LiftingCamera(intrinsics_of_view(size, degrees))
 
     def lift(self, result: FrameResult, photograph=None) -> Lifted:
-        """Everybody in a frame, by the network alone.
-
-        Raises:
-            ValueError: people do not have the 37 keypoints.
-        """
+        """Everybody in a frame, by the network alone; ValueError for people
+        without the 37 keypoints."""
         for person in result.people:
             if tuple(person.names) != KEYPOINT_NAMES:
                 raise ValueError(
@@ -281,17 +269,14 @@ class Lifting:
         primary = [n == 0 for frame in frames for n in range(len(frame.points))]
         if often:
             primary = ids == min(often, key=lambda i: (-often[i], i))
-        whole = (weights[:, list(HEIGHT_POINTS)] > 0).all(1)
+        whole = (weights[:, HEIGHT_POINTS] > 0).all(1)
         scale = self._scale(body_height(points[primary & whole]))
         points = points * scale
         lengths = bone_lengths(points)
         bones = {i: np.median(lengths[ids == i], axis=0) for i in set(ids)}
-        if not self.estimate_camera_pose:
-            return Calibration(scale, np.eye(3), np.zeros(3), bones)
-        level = Calibration(
-            scale, np.diag([1.0, -1.0, -1.0]), np.zeros(3), bones
-        )
-        if not self.estimate_ground_plane:
+        axes = [1.0, -1, -1] if self.estimate_camera_pose else [1.0, 1, 1]
+        level = Calibration(scale, np.diag(axes), np.zeros(3), bones)
+        if not (self.estimate_camera_pose and self.estimate_ground_plane):
             return level
         places = np.stack(
             [place_in_camera(*one) for one in zip(points, rays, weights)]
