@@ -109,8 +109,7 @@ def between(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 def share(offset: np.ndarray, p: View) -> np.ndarray:
     """Percent of the distance from S1 to C7; NaN where that is 0."""
     size = np.linalg.norm(p['neck'] - p['hip'], axis=-1)
-    with np.errstate(invalid='ignore', divide='ignore'):
-        return 100 * offset / np.where(size > 0, size, np.nan)
+    return 100 * offset / np.where(size > 0, size, np.nan)
 
 
 # --- Kinds of measures --------------------------------------------------------
@@ -171,8 +170,7 @@ def spine_deviation(p: View) -> np.ndarray:
     curve = spine.spine_curve(p.spine(), inside) - p['hip'][:, None]
     line = (p['neck'] - p['hip'])[:, None]
     size = np.linalg.norm(line, axis=-1)
-    with np.errstate(invalid='ignore', divide='ignore'):
-        away = cross(curve, line) / np.where(size > 0, size, np.nan)
+    away = cross(curve, line) / np.where(size > 0, size, np.nan)
     known = np.isfinite(away).all(1)
     most = np.argmax(np.abs(np.where(known[:, None], away, 0)), 1)
     return share(away[np.arange(len(away)), most], p)

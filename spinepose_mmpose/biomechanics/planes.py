@@ -4,7 +4,7 @@ Letters: T frames, K keypoints (37), D dimensions. Images have [x, y] in
 pixels, y downwards; 3D points are metres in any axes.
 """
 
-from dataclasses import dataclass
+from typing import Dict, NamedTuple
 
 import numpy as np
 
@@ -27,27 +27,20 @@ SAGITTAL, FRONTAL = 'sagittal', 'frontal'
 LIMB, TRANSVERSE = 'limb', 'transverse'
 
 
-@dataclass(frozen=True)
-class Planes:
-    """A person in the planes of the body.
+class Planes(NamedTuple):
+    """A person in the planes of the body."""
 
-    Attributes:
-        points (dict): plane -> (T, K, 2): ``sagittal`` [forwards, up],
-            ``frontal`` [to the person's left, up], ``transverse`` [forwards,
-            to the left], which NaN fills in 2D; ``limb`` is the sagittal plane
-            in 2D and (T, K, 3) in 3D: a knee or an elbow bends in the plane
-            of its own limb.
-        yaw (np.ndarray): (T,) degrees by which the trunk is turned: 0 faces
-            the camera, 90 the right border of the image, -90 the left one, 180
-            away from the camera. NaN where it is unknown and in 3D.
-        front (np.ndarray): (T,) see :func:`frontness`; NaN in 3D.
-        is_3d (bool): every view holds.
-    """
-
-    points: dict
+    # Plane -> T, K, 2: ``sagittal`` [forwards, up], ``frontal`` [to the
+    # person's left, up], ``transverse`` [forwards, to the left], which NaN
+    # fills in 2D; ``limb`` is the sagittal plane in 2D and T, K, 3 in 3D: a
+    # knee or an elbow bends in the plane of its own limb.
+    points: Dict[str, np.ndarray]
+    # T: degrees by which the trunk is turned: 0 faces the camera, 90 the right
+    # border of the image, -90 the left one, 180 away from the camera. NaN where
+    # it is unknown and in 3D.
     yaw: np.ndarray
-    front: np.ndarray
-    is_3d: bool
+    front: np.ndarray  # T: see :func:`frontness`; NaN in 3D
+    is_3d: bool  # every view holds
 
     def off(self, plane: str) -> np.ndarray:
         """(T,) degrees, 0 to 90, by which the camera misses the view of a
@@ -103,16 +96,13 @@ def planes_of(points: np.ndarray, up=(0, -1, 0)) -> Planes:
 def _planes_2d(points: np.ndarray) -> Planes:
     upright = points * [1, -1]
     forwards, front = facing(upright), frontness(upright)
-    left = np.where(front < 0, -1.0, 1.0)
-    left[np.isnan(front)] = np.nan
-
-    def along(sign):
-        return upright * np.stack([sign, np.ones_like(sign)], -1)[:, None]
-
-    sagittal = along(forwards)
+    left = np.where(front < 0, -1.0, 1.0) + 0 * front  # NaN where unknown
+    sagittal, frontal = upright.copy(), upright.copy()
+    sagittal[..., 0] *= forwards[:, None]
+    frontal[..., 0] *= left[:, None]
     planes = {
         SAGITTAL: sagittal,
-        FRONTAL: along(left),
+        FRONTAL: frontal,
         LIMB: sagittal,
         TRANSVERSE: np.full_like(upright, np.nan),
     }
@@ -129,10 +119,7 @@ def facing(points: np.ndarray) -> np.ndarray:
     point up or at the camera, the nose lies before C1, seen along the trunk.
     """
     feet = np.array(
-        [
-            _line(points, f'{side}_heel', f'{side}_big_toe')
-            for side in ('left', 'right')
-        ]
+        [_line(points, f'{s}_heel', f'{s}_big_toe') for s in ('left', 'right')]
     )
     steps = np.nansum(feet[..., 0], 0)
     lengths = np.nansum(np.linalg.norm(feet, axis=-1), 0)
@@ -147,11 +134,8 @@ def facing(points: np.ndarray) -> np.ndarray:
 def frontness(points: np.ndarray) -> np.ndarray:
     """(T,) cosine of the trunk's yaw of a person (T, K, 2), y upwards: 1 faces
     the camera, 0 is seen from the side, -1 from behind; noise may carry it
-    beyond.
-
-    The widths of shoulders and hips across the trunk, over those that the
-    length of the spine tells (:data:`WIDTHS`).
-    """
+    beyond. From the widths of shoulders and hips across the trunk, over those
+    that the length of the spine tells (:data:`WIDTHS`)."""
     trunk, length = _unit(_line(points, 'hip', 'neck')), trunk_length(points)
     shares = []
     for name, width in WIDTHS.items():
@@ -159,8 +143,7 @@ def frontness(points: np.ndarray) -> np.ndarray:
         shares.append(-cross(trunk, across) / (width * length))
     seen = np.isfinite(shares)
     total = np.where(seen, shares, 0).sum(0)
-    with np.errstate(invalid='ignore', divide='ignore'):
-        return total / seen.sum(0)
+    return total / np.where(seen.any(0), seen.sum(0), np.nan)
 
 
 def trunk_length(points: np.ndarray) -> np.ndarray:
@@ -187,5 +170,4 @@ def _line(points: np.ndarray, start: str, end: str) -> np.ndarray:
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
     size = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    with np.errstate(invalid='ignore', divide='ignore'):
-        return vectors / np.where(size > 0, size, np.nan)
+    return vectors / np.where(size > 0, size, np.nan)

@@ -18,10 +18,8 @@ LEVELS = tuple(reversed(SPINE_CHAIN))  # S1 to C1
 IDS = [KEYPOINT_IDS[name] for name in LEVELS]
 _STEPS = np.linalg.norm(np.diff([MARKERS[n] for n in LEVELS], axis=0), axis=1)
 _PLACES = np.append(0, np.cumsum(_STEPS))
-# Point -> u.
-PLACE: Dict[str, float] = dict(
-    zip(LEVELS, _PLACES / _PLACES[LEVELS.index('neck')])
-)
+_PLACES /= _PLACES[LEVELS.index('neck')]
+PLACE: Dict[str, float] = dict(zip(LEVELS, _PLACES))  # point -> u
 S1, T12, T3, C7, C1 = (
     PLACE[name] for name in ('hip', 'spine_03', 'spine_05', 'neck', 'neck_03')
 )
@@ -37,15 +35,13 @@ STRAIGHT = 1e-9
 
 @lru_cache(maxsize=600)
 def _matrix(seen: Tuple[bool, ...], at: Tuple[float, ...], order: int):
-    """(M, 9): from the points to the curve (order 0) or its derivative in u.
-
-    A natural cubic smoothing spline (Reinsch, Smoothing by spline functions,
-    1967).
-    """
+    """(M, 9): from the points to the curve (order 0) or its derivative in u, a
+    natural cubic smoothing spline (Reinsch, Smoothing by spline functions,
+    1967)."""
     from scipy.interpolate import CubicSpline
 
     index = np.flatnonzero(seen)
-    knots = np.array(list(PLACE.values()))[index]
+    knots = _PLACES[index]
     basis = CubicSpline(knots, np.eye(len(index)), bc_type='natural')
     bend = basis(knots, 2)
     h = np.diff(knots)
@@ -67,20 +63,18 @@ def spine_curve(points: np.ndarray, at=SAMPLES, order: int = 0) -> np.ndarray:
     NaN where fewer than :data:`LEAST_POINTS` points are seen, and beyond the
     outermost that are.
     """
-    at = tuple(np.atleast_1d(at).tolist())
+    at = np.atleast_1d(at)
     seen = np.isfinite(points).all(-1)
     out = np.full((len(points), len(at), points.shape[2]), np.nan)
     filled = np.where(seen[..., None], points, 0)
-    places = np.array(list(PLACE.values()))
     for mask in np.unique(seen, axis=0):
         if mask.sum() < LEAST_POINTS:
             continue
         frames = (seen == mask).all(1)
-        matrix = _matrix(tuple(mask.tolist()), at, order)
-        curve = matrix @ filled[frames]
-        low, high = places[mask].min(), places[mask].max()
-        curve[:, (np.array(at) < low) | (np.array(at) > high)] = np.nan
-        out[frames] = curve
+        matrix = _matrix(tuple(mask.tolist()), tuple(at.tolist()), order)
+        out[frames] = matrix @ filled[frames]
+        low, *_, high = _PLACES[mask]
+        out[np.ix_(frames, (at < low) | (at > high))] = np.nan
     return out
 
 
@@ -103,19 +97,14 @@ def curvature(points: np.ndarray, at=SAMPLES) -> np.ndarray:
     speed = np.linalg.norm(first, axis=-1)
     whole = spine_curve(points, np.linspace(S1, C7, 41))
     length = np.linalg.norm(np.diff(whole, axis=1), axis=-1).sum(1)
-    with np.errstate(invalid='ignore', divide='ignore'):
-        return turn / np.where(speed > 0, speed, np.nan) ** 3 * length[:, None]
+    return turn / np.where(speed > 0, speed, np.nan) ** 3 * length[:, None]
 
 
 def bend_between_inflections(points: np.ndarray, sign: int) -> np.ndarray:
     """(T,) degrees by which the tangent of the curve through (T, 9, 2) points
     [forwards, up] turns between the two inflections around the sharpest bend of
-    one sign; NaN where it does not bend that way.
-
-    Args:
-        sign (int): 1 for kyphosis, looked for from T12/L1 to C7; -1 for
-            lordosis, from S1 to T12/L1.
-    """
+    one sign: 1 for kyphosis, looked for from T12/L1 to C7; -1 for lordosis,
+    from S1 to T12/L1. NaN where it does not bend that way."""
     bends = curvature(points) * sign
     angles = tangent_angles(points) * sign
     low, high = (T12, C7) if sign > 0 else (S1, T12)
