@@ -28,43 +28,27 @@ class Track:
     Positions are predicted with constant velocity in seconds. The body keeps
     its velocity. What a keypoint does beyond that, such as an arm that swings,
     fades within a tenth of a second, because it comes back sooner or later.
-
-    Attributes:
-        points (np.ndarray): (K, 2), [x, y] in pixels, as measured last.
-        box (np.ndarray): (4,), [x1, y1, x2, y2] in pixels, as measured last.
-        seen (np.ndarray): (K,) bool, keypoints to rely on.
-        time (float): seconds, of the last measurement.
-        score (float): of the box when a detector saw the person last.
-        id (int, optional): None until it is certain that somebody is there.
-        hits (int): detections and sure poses so far.
-        misses (int): frames since the last measurement.
-        detected (float): seconds, when a detector saw the person last.
-        velocity (np.ndarray): (K, 2) pixels per second.
-        weight (np.ndarray): (K,), how much of the memory is filled, 0 to 1.
-        body_velocity (np.ndarray): (2,) pixels per second.
-        body_weight (float): as ``weight``.
     """
 
-    points: np.ndarray
-    box: np.ndarray
-    seen: np.ndarray
-    time: float
-    score: float
-    id: Optional[int] = None
-    hits: int = 1
-    misses: int = 0
-    detected: Optional[float] = None
+    points: np.ndarray  # K, 2: [x, y] in pixels, as measured last
+    box: np.ndarray  # 4: [x1, y1, x2, y2] in pixels, as measured last
+    seen: np.ndarray  # K, bool: keypoints to rely on
+    time: float  # seconds, of the last measurement
+    score: float  # of the box when a detector saw the person last
+    id: Optional[int] = None  # None until it is certain that somebody is there
+    hits: int = 1  # detections and sure poses so far
+    misses: int = 0  # frames since the last measurement
+    detected: Optional[float] = None  # seconds, when a detector saw the person
+    # K + 1, 2 pixels per second of the keypoints and, last, the body; and how
+    # much of their memory is filled, 0 to 1.
     velocity: Optional[np.ndarray] = None
     weight: Optional[np.ndarray] = None
-    body_velocity: Optional[np.ndarray] = None
-    body_weight: float = 0.0
 
     def __post_init__(self):
         if self.detected is None:  # somebody new, at rest
             self.detected = self.time
-            self.velocity = np.zeros_like(self.points)
-            self.weight = np.zeros(len(self.points))
-            self.body_velocity = np.zeros(2)
+            self.velocity = np.zeros((len(self.points) + 1, 2))
+            self.weight = np.zeros(len(self.points) + 1)
 
     @property
     def current(self) -> bool:
@@ -77,17 +61,18 @@ class Track:
 
     def predict_points(self, time: float) -> np.ndarray:
         """(K, 2) at a later time."""
-        dt = max(time - self.time, 0.0)
+        dt, body = max(time - self.time, 0.0), self.velocity[-1]
         own = np.where(
-            self.weight[:, None] > 0, self.velocity - self.body_velocity, 0.0
+            self.weight[:-1, None] > 0, self.velocity[:-1] - body, 0.0
         )
         fade = POINT_FADE * -np.expm1(-dt / POINT_FADE)
-        return self.points + self.body_velocity * dt + own * fade
+        return self.points + body * dt + own * fade
 
     def predict_box(self, time: float) -> np.ndarray:
         """(4,) at a later time."""
-        dt = max(time - self.time, 0.0)
-        return self.box + np.tile(self.body_velocity, 2) * dt
+        return self.box + np.tile(self.velocity[-1], 2) * max(
+            time - self.time, 0.0
+        )
 
     def measure(self, new: 'Track', detected: bool) -> None:
         """Go on where somebody new turned out to be this person, ``detected``
@@ -102,20 +87,16 @@ class Track:
             else:
                 corners = new.box - self.box
                 body = (corners[:2] + corners[2:]) / 2 / dt
-            gain, self.body_weight = _gain(self.body_weight, dt, BODY_MEMORY)
-            self.body_velocity = (
-                self.body_velocity + (body - self.body_velocity) * gain
-            )
-            gain, weight = _gain(self.weight, dt, POINT_MEMORY)
-            self.velocity = np.where(
-                both[:, None],
-                self.velocity + (moved - self.velocity) * gain[:, None],
-                self.velocity,
+            known = np.append(both, True)
+            step = np.vstack([moved, body]) - self.velocity
+            memory = np.append(np.full(len(moved), POINT_MEMORY), BODY_MEMORY)
+            gain, weight = _gain(self.weight, dt, memory)
+            self.velocity = self.velocity + np.where(
+                known[:, None], step * gain[:, None], 0.0
             )
             # A keypoint out of sight forgets how it moved.
-            self.weight = np.where(
-                both, weight, self.weight * np.exp(-dt / POINT_MEMORY)
-            )
+            faded = self.weight * np.exp(-dt / POINT_MEMORY)
+            self.weight = np.where(known, weight, faded)
         self.points = np.where(new.seen[:, None], new.points, expected)
         self.box = new.box
         self.seen = new.seen if new.seen.any() else self.seen
@@ -132,15 +113,14 @@ class Track:
         per second by which the body's velocity is going to change."""
         dt = new.time - self.time
         moved = np.median((new.points - self.points)[common], axis=0)
-        error = moved - self.body_velocity * dt
-        gain, _ = _gain(self.body_weight, dt, BODY_MEMORY)
+        error = moved - self.velocity[-1] * dt
+        gain, _ = _gain(self.weight[-1], dt, BODY_MEMORY)
         return error, gain * error / dt
 
     def carry(self, shift, change, time: float) -> None:
         """Move the prediction for a time by (2,) pixels, and change the
         velocity by (2,) pixels per second."""
         shift = shift - change * (time - self.time)
-        self.body_velocity = self.body_velocity + change
         self.velocity = self.velocity + change
         self.points = self.points + shift
         self.box = self.box + np.tile(shift, 2)
@@ -149,22 +129,11 @@ class Track:
         """Lists and numbers; JSON keeps floats to the last bit."""
         return {k: np.asarray(v).tolist() for k, v in vars(self).items()}
 
-    @classmethod
-    def from_state(cls, state: Dict[str, Any]) -> 'Track':
-        return cls(
-            **{
-                name: np.array(value) if isinstance(value, list) else value
-                for name, value in state.items()
-            }
-        )
 
-
-def _gain(weight, dt: float, memory: float):
-    """Gain and new weight of an exponential mean that starts without a value.
-
-    The first measurement is taken whole; later ones count as if the mean had
-    run for ever.
-    """
+def _gain(weight, dt: float, memory):
+    """Gain and new weight of an exponential mean that starts without a value:
+    the first measurement is taken whole; later ones count as if the mean had
+    run for ever."""
     fresh = -np.expm1(-dt / memory)
     total = weight * (1 - fresh) + fresh
     return fresh / total, total

@@ -196,7 +196,15 @@ class Tracker:
         """Go on where another tracker with the same settings was."""
         self._next_id, self._time = state['next_id'], state['time']
         self._steps, self._names = state['steps'], tuple(state['names'])
-        self._tracks = [Track.from_state(one) for one in state['tracks']]
+        self._tracks = [
+            Track(
+                **{
+                    name: np.array(value) if isinstance(value, list) else value
+                    for name, value in track.items()
+                }
+            )
+            for track in state['tracks']
+        ]
 
     def _advance(self, time: float) -> float:
         """The time of the next frame; tracks that are too old end."""

@@ -175,9 +175,9 @@ def test_a_person_out_of_sight_is_carried_by_the_camera():
     # What a visible person tells of the camera: 9 pixels to the right of
     # where constant velocity leads in 0.1 s.
     track, pose = walked([0, 0.1, 0.2])
-    old = track.body_velocity.copy()
+    old = track.velocity[-1].copy()
     new = seen_at(pose + np.multiply((90, -30), 0.3) + (9, 0), 0.3)
     error, change = track.body_step(new, np.ones(37, bool))
     np.testing.assert_allclose(error, (9, 0), atol=1e-9)
     track.measure(new, True)
-    np.testing.assert_allclose(track.body_velocity - old, change, atol=1e-9)
+    np.testing.assert_allclose(track.velocity[-1] - old, change, atol=1e-9)
