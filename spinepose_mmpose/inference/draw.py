@@ -390,7 +390,7 @@ def _normals(figure: Figure) -> np.ndarray:
     mean = normals.mean(axis=0)
     others = np.array(list(figure.points.values())) - chain.mean(axis=0)
     crowd = (others @ mean > 0).mean()
+    flip = mean[np.abs(mean).argmax()] < 0
     if abs(crowd - 0.5) > CLEARLY:
-        return normals if crowd < 0.5 else -normals
-    flip = mean[0] < 0 if abs(mean[0]) >= abs(mean[1]) else mean[1] < 0
+        flip = crowd > 0.5
     return -normals if flip else normals

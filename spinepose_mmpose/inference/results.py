@@ -1,5 +1,6 @@
 """What inference gives: people, frame by frame. Imports numpy only."""
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Optional, Sequence, Tuple
 
@@ -128,3 +129,8 @@ def stack_people(
         np.reshape(np.float32(keypoints), (-1, k, 2)),
         np.reshape(np.float32(scores), (-1, k)),
     )
+
+
+def check_time(time) -> None:
+    if time is None or not math.isfinite(time):
+        raise ValueError(f'time should be a number of seconds, but is {time}')

@@ -4,7 +4,6 @@ All filters run over time, one keypoint at a time. None averages neighbours in
 space: that would flatten the spine's curves, which are what is measured.
 """
 
-import math
 import warnings
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -13,7 +12,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 import numpy as np
 
 from ..metainfo import SPINE_CHAIN
-from .results import FrameResult, Person
+from .results import FrameResult, Person, check_time
 from .settings import Settings
 
 # Live: cutoff in Hz of the speed; keypoint scores from here on are trusted in
@@ -107,10 +106,7 @@ class OneEuroSmoother:
         Raises:
             ValueError: time is not finite.
         """
-        if time is None or not math.isfinite(time):
-            raise ValueError(
-                f'time should be a number of seconds, but is {time}'
-            )
+        check_time(time)
         self._filters = {
             identity: one
             for identity, one in self._filters.items()
@@ -157,26 +153,29 @@ class OneEuroSmoother:
         if dt > 0:
             one.time = time
             one.size += dt / (dt + SIZE_MEMORY) * (size - one.size)
-            scores = np.nan_to_num(np.asarray(person.scores, np.float64))
-            trust = np.clip(scores / TRUST_SCORE, 0, 1)
-            self._step(one, points, trust, _chain_of(person.names), dt)
+            self._step(one, person, points, dt)
         return (one.smooth[:-1] + one.smooth[-1]).astype(np.float32)
 
-    def _step(self, one, points, trust, chain, dt) -> None:
+    def _step(self, one: _Filter, person: Person, points, dt: float) -> None:
         # A keypoint that was NaN until now starts here.
         fresh = np.flatnonzero(~np.isfinite(one.smooth[:-1]).all(axis=1))
         one.smooth[fresh] = one.raw[fresh] = points[fresh] - one.smooth[-1]
         innovation = points - one.smooth[:-1] - one.smooth[-1]
-        known = np.isfinite(innovation).all(axis=1)
-        raw = one.smooth + _measured_steps(
-            np.where(known[:, None], innovation, 0.0),
-            np.where(known, trust, 0.0),
-            chain,
-        )
+        known = np.isfinite(innovation).all(axis=1, keepdims=True)
+        innovation = np.where(known, innovation, 0.0)
+        scores = np.nan_to_num(np.float64(person.scores))[:, None]
+        trust = np.where(known, np.clip(scores / TRUST_SCORE, 0, 1), 0.0)
+        # The body's step is the mean over the keypoints; the rest is theirs.
+        # Without trust a keypoint makes none of its own; on the spine it goes
+        # with the rest of the chain.
+        chain, body = _chain_of(person.names), _mean(innovation, trust)
+        own, group = innovation - body, np.zeros_like(innovation)
+        group[chain] = _mean(own[chain], trust[chain])
+        own = trust * own + (1 - trust) * group
+        raw = one.smooth + np.vstack([own, body])
         slope = np.nan_to_num((raw - one.raw) / dt)
-        one.velocity += smoothing_gain(SPEED_CUTOFF, dt) * (
-            slope - one.velocity
-        )
+        gain = smoothing_gain(SPEED_CUTOFF, dt)
+        one.velocity += gain * (slope - one.velocity)
         speed = np.linalg.norm(one.velocity, axis=1) / one.size
         speed[chain] = speed[chain].max(initial=0)
         speed[-1] *= BODY_FACTOR
@@ -196,26 +195,8 @@ def _chain_of(names: Tuple[str, ...]) -> List[int]:
     return [names.index(name) for name in SPINE_CHAIN if name in names]
 
 
-def _measured_steps(
-    innovation: np.ndarray, trust: np.ndarray, chain: Sequence[int]
-) -> np.ndarray:
-    """Measured minus filtered places (K, 2), split into the steps of the
-    points and, last, of the body (K + 1, 2).
-
-    The body's step is the mean over the keypoints; what remains is theirs. A
-    keypoint without trust, 0 to 1, makes none of its own; on the spine it goes
-    with the rest of the chain.
-    """
-    body = _mean(innovation, trust)
-    own = innovation - body
-    group = np.zeros_like(own)
-    group[chain] = _mean(own[chain], trust[chain])
-    own = trust[:, None] * own + (1 - trust[:, None]) * group
-    return np.vstack([own, body])
-
-
 def _mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return (weights[:, None] * values).sum(axis=0) / max(weights.sum(), 1e-12)
+    return (weights * values).sum(axis=0) / max(weights.sum(), 1e-12)
 
 
 def smooth_tracks(
@@ -302,11 +283,7 @@ def _body_size(boxes: np.ndarray) -> float:
 
 
 def smooth_segment(
-    points: np.ndarray,
-    times: np.ndarray,
-    size: float,
-    cutoff: float,
-    order: int,
+    points, times, size: float, cutoff: float, order: int
 ) -> np.ndarray:
     """Smooth (T, K, D) keypoints of one person without a gap."""
     if len(points) < 2:

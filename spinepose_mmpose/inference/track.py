@@ -1,6 +1,5 @@
 """Identities over time, from poses and boxes alone."""
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -18,7 +17,7 @@ from .matching import (
     sigmas_of,
     unique_people,
 )
-from .results import Person
+from .results import Person, check_time
 from .settings import Settings
 
 # Weight of the poses against the boxes, and the similarity below which two
@@ -136,11 +135,10 @@ class Tracker:
                 track.id = self._next_id
                 self._next_id += 1
             ids[index] = track.id
-        self._tracks = [
-            track
-            for track in self._tracks
-            if track.current or track.id is not None or not detected
-        ]
+        if detected:
+            self._tracks = [
+                t for t in self._tracks if t.current or t.id is not None
+            ]
         return tuple(replace(people[i], track_id=ids[i]) for i in sorted(ids))
 
     def predict(
@@ -166,11 +164,11 @@ class Tracker:
         """
         gap = self._gap(time - self._time if self._tracks else 0.0)
         tracks = [
-            track
-            for track in self._tracks
-            if time - track.detected <= gap
-            and track.misses <= int(track.has_pose)
-            and (found is None or track.id is not None and track.has_pose)
+            t
+            for t in self._tracks
+            if time - t.detected <= gap
+            and t.misses <= int(t.has_pose)
+            and (found is None or t.id is not None and t.has_pose)
         ]
         tracks.sort(key=lambda track: track.misses)
         boxes = [self._predicted_box(track, time) for track in tracks]
@@ -196,22 +194,14 @@ class Tracker:
         """Go on where another tracker with the same settings was."""
         self._next_id, self._time = state['next_id'], state['time']
         self._steps, self._names = state['steps'], tuple(state['names'])
-        self._tracks = [
-            Track(
-                **{
-                    name: np.array(value) if isinstance(value, list) else value
-                    for name, value in track.items()
-                }
-            )
-            for track in state['tracks']
-        ]
+        self._tracks = []
+        for kept in state['tracks']:
+            lists = {k: np.array(v) for k, v in kept.items() if type(v) is list}
+            self._tracks.append(Track(**{**kept, **lists}))
 
     def _advance(self, time: float) -> float:
         """The time of the next frame; tracks that are too old end."""
-        if time is None or not math.isfinite(time):
-            raise ValueError(
-                f'time should be a number of seconds, but is {time}'
-            )
+        check_time(time)
         time = float(time)
         if self._time is not None and time < self._time:
             if self._time - time > self.max_gap:
@@ -279,18 +269,13 @@ class Tracker:
         points = np.where(finite[..., None], points, centres)
         scores = np.where(np.isfinite(scores), scores, 0.0)
         rows = np.flatnonzero(has_box | has_pose)
-        unique = unique_people(
-            points[rows],
-            seen[rows],
-            boxes[rows],
-            (box_scores * scores.mean(axis=1))[rows] + (rows < first),
-            sigmas_of(self._names),
-            DUPLICATE_OKS,
+        sure = box_scores * scores.mean(axis=1) + (
+            np.arange(len(people)) < first
         )
+        own = (array[rows] for array in (points, seen, boxes, sure))
+        unique = unique_people(*own, sigmas_of(self._names), DUPLICATE_OKS)
         return {
-            int(i): Track(
-                points[i], boxes[i], seen[i], time, float(box_scores[i])
-            )
+            int(i): Track(points[i], boxes[i], seen[i], time, box_scores[i])
             for i in rows[unique]
         }
 

@@ -24,7 +24,7 @@ def read_csv(path):
         *box, score = map(float, values[:5])
         track_id = int(track_id) if track_id else None
         points = [float(value) for value in values[5:]]
-        person = person_of(points, box, score, track_id, names)
+        person = person_of(points, names, box, score, track_id)
         yield int(frame), float(time) if time else None, person
 
 
@@ -47,7 +47,8 @@ def read_openpose(path):
         box = [*points[:, :2].min(axis=0), *points[:, :2].max(axis=0)]
         (track_id,) = person['person_id']
         track_id = None if track_id < 0 else track_id
-        yield person_of(points, box, 1.0, track_id, content['keypoint_names'])
+        names = content['keypoint_names']
+        yield person_of(points, names, box, 1.0, track_id)
 
 
 def read_trc(path):

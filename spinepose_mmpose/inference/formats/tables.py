@@ -104,27 +104,19 @@ def frame_record(result: FrameResult) -> dict:
 def frame_result(record: dict, header: Header) -> FrameResult:
     """The frame of a record."""
     people = tuple(
-        person_of(
-            [*p['keypoints'].values()],
-            *(p[key] for key in ('box', 'box_score', 'id', 'keypoints')),
-        )
+        person_of([*p['keypoints'].values()], p['keypoints'], p['box'],
+                  p['box_score'], p['id'])
         for p in record['people']
-    )
+    )  # fmt: skip
     place = record['frame'], record['time']
     return FrameResult(people, *place, header.size, record.get('error', ''))
 
 
-def person_of(points, box, box_score: float, track_id, names) -> Person:
+def person_of(points, names, box, box_score: float, track_id) -> Person:
     """A person from plain values, ``points`` being (K, 3) or flat."""
-    table = np.asarray(points, np.float32).reshape(-1, 3)
-    return Person(
-        keypoints=table[:, :2].copy(),
-        scores=table[:, 2].copy(),
-        bbox=np.asarray(box, np.float32),
-        bbox_score=box_score,
-        track_id=track_id,
-        names=tuple(names),
-    )
+    points = np.reshape(np.float32(points), (-1, 3))
+    xy, scores, box = points[:, :2].copy(), points[:, 2].copy(), np.float32(box)
+    return Person(xy, scores, box, box_score, track_id, tuple(names))
 
 
 class OpenPose(Format):
