@@ -227,9 +227,8 @@ def _hide(people, pillars, camera) -> None:
                 ).all(axis=1)
         for left, right, distance in pillars:
             if distance < person.depth:
-                edges = camera.project(
-                    [[left, distance, 1.0], [right, distance, 1.0]]
-                )[:, 0]
+                ends = [[left, distance, 1.0], [right, distance, 1.0]]
+                edges = camera.project(np.array(ends))[:, 0]
                 person.hidden |= (person.points[:, 0] > edges[0]) & (
                     person.points[:, 0] < edges[1]
                 )
