@@ -561,8 +561,12 @@ class TestWriter:
         other = dict(settings, seed=4)
         with pytest.raises(FileExistsError, match='other settings'):
             writer.write_dataset(str(out), **other)
-        writer.write_dataset(str(out), **other, overwrite=True)
+        assert list(out.rglob('*.npz'))
+        writer.write_dataset(
+            str(out), **dict(other, train=0, val=0), overwrite=True
+        )
         assert note.read_text() == 'mine'
+        assert not list(out.rglob('*.npz'))
 
     def test_foreign_folders_are_refused(self, tmp_path):
         (tmp_path / 'x').write_text('')

@@ -83,7 +83,10 @@ def four_cameras(seed):
         for a, b in LINKS:
             axis.plot(world[[a, b], column], world[[a, b], 2], color='0.7')
         axis.plot(world[SPINE, column], world[SPINE, 2], 'r.-')
-        axis.set(title=title, aspect='equal', ylabel='z (m)')
+        # As wide as high: the labels of a narrow axis would overlap.
+        middle = np.mean([world[:, column].min(), world[:, column].max()])
+        axis.set(title=title, aspect='equal', ylabel='z (m)',
+                 xlim=(middle - 0.9, middle + 0.9))  # fmt: skip
     figure.tight_layout()
     figure.canvas.draw()
     plot = np.asarray(figure.canvas.buffer_rgba())[..., 2::-1]

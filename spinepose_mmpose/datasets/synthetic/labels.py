@@ -60,12 +60,8 @@ def visibility(points, owner: int, seen: Seen) -> np.ndarray:
     another person in front of it, or a part of its own body that it does not
     belong to; for points on the skin (face, toes, heels) also where its own
     part lies clearly in front of it, as the back of the head before the nose.
-    So the spine, within the torso, is visible where the torso is.
-
-    Args:
-        points: (37, 3) pixels x, y and depth in metres.
-        owner (int): The person's number.
-        seen: From ``scene.draw``.
+    So the spine, within the torso, is visible where the torso is. ``points``:
+    (37, 3) pixels x, y and metres of depth.
     """
     size = np.array(seen.index.shape[::-1])
     within = inside(points, size // SAMPLES)
@@ -81,11 +77,9 @@ def visibility(points, owner: int, seen: Seen) -> np.ndarray:
 
 
 def annotate(person: PosedPerson, owner: int, camera: Camera, seen: Seen):
-    """The COCO annotation of a person without ids, or None if unseen.
-
-    ``bbox`` is the outline within the image, also where something hides it;
-    ``area`` counts the pixels that show the person.
-    """
+    """The COCO annotation of a person without ids, or None if unseen: ``bbox``
+    is the outline within the image, also where something hides it; ``area``
+    counts the pixels that show the person."""
     area = seen.areas[seen.mesh.owner == owner].sum()
     if area == 0:
         return None

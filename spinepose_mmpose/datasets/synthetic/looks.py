@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 from scipy import sparse
+from scipy.spatial import cKDTree
 
 from .body import Body, anatomy, blend, move
 from .render import (
@@ -24,7 +25,6 @@ HAIR_COLOURS = (
     (0.012, 0.010, 0.009), (0.04, 0.022, 0.013), (0.12, 0.06, 0.03),
     (0.35, 0.22, 0.09), (0.25, 0.08, 0.03), (0.45, 0.43, 0.41),
 )  # fmt: skip
-GREY = 5  # the last of them
 IRISES = ((0.05, 0.025, 0.012), (0.1, 0.18, 0.3), (0.08, 0.13, 0.06))
 # What is worn, with the odds of men and of women.
 LOWER = dict(trousers=(0.55, 0.4), shorts=(0.3, 0.2), tights=(0.06, 0.14),
@@ -76,10 +76,8 @@ def zones():
                 for bone in (f'{names[0]}01', f'{names[1]}01', names[2])
             ]
             upper, lower = (
-                (data.template - start)
-                @ (stop - start)
-                / sum((stop - start) ** 2)
-                for start, stop in zip(joints, joints[1:])
+                (data.template - start) @ axis / (axis @ axis)
+                for start, axis in zip(joints, np.diff(joints, axis=0))
             )
             along = np.where(below > 0.5, 1 + lower, upper)
             use = (x * sign > 0) & (own > 0.02) & (along > -0.5)
@@ -96,7 +94,7 @@ def sample_look(rng, shape: dict, years: float) -> dict:
 
     hair = int(rng.choice(6, p=(0.35, 0.25, 0.17, 0.1, 0.05, 0.08)))
     if rng.random() < (years - 40) / 35:
-        hair = GREY
+        hair = -1  # grey
     lower = choose(LOWER)
     return dict(
         skin=np.array(rng.choice(SKIN_TONES)) * rng.uniform(0.85, 1.12),
@@ -228,28 +226,18 @@ def garments(look: dict) -> list:
 
 
 def dress(body: Body, look: dict, bones, owner: int) -> list:
-    """The meshes of one posed person: skin, garments, hair.
-
-    Args:
-        body (Body): Shape in rest.
-        look (dict): From :func:`sample_look`.
-        bones: From ``body.chain``.
-        owner (int): Number of the person in the scene, from 1.
-    """
+    """The meshes of a person posed by ``body.chain``: skin, garments, hair."""
     data, bones = anatomy(), bones.astype(np.float32)
     skin = move(body.vertices, blend(data.skinning, bones))
-    normals, part = (
-        vertex_normals(skin, data.faces),
-        data.part[data.faces[:, 0]],
-    )
+    normals = vertex_normals(skin, data.faces)
 
     def shell(kind, texture, cut, thickness, step=None):
         kept, used, faces = trim(data.faces, cut)
         points = skin[used] + normals[used] * thickness[used, None]
-        for _ in range(0 if step is None else 8):
+        for _ in range(0 if step is None else 16):
             points = step @ points
-        return Mesh(points, faces, kind, texture[used], cut[used], owner,
-                    part[kept])  # fmt: skip
+        part = data.part[data.faces[kept, 0]]
+        return Mesh(points, faces, kind, texture[used], cut[used], owner, part)
 
     # Folds: noise from 0 to 1, drawn out along z.
     places = data.template * [9, 9, 4.5] + look['creases']
@@ -304,14 +292,18 @@ def _smoother():
     return (same + free @ step).astype(np.float32)
 
 
-def _net(points, weights, bones, closed, **mesh):
-    """A mesh of (rows, columns, 3) points in rest, moved by bones of these
-    weights by name, each (rows, columns)."""
-    rows, columns, _ = points.shape
-    own = bones[[anatomy().bone[name] for name in weights]]
-    weights = np.stack(list(weights.values()), -1).reshape(-1, len(own))
-    moved = move(points.reshape(-1, 3), blend(weights, own))
-    return Mesh(moved, grid(rows, columns, closed), **mesh)
+def _net(body, bones, points, closed, material, texture, owner):
+    """A mesh of (rows, columns, 3) points in rest, which move as the skin that
+    is near them."""
+    (rows, columns, _), some = points.shape, slice(None, None, 5)
+    points, texture = points.reshape(-1, 3), texture.reshape(-1, 3)
+    _, near = cKDTree(body.vertices[some]).query(points, 12)
+    weights = anatomy().dense[some][near].mean(1)
+    moved, faces = (
+        move(points, blend(weights, bones)),
+        grid(rows, columns, closed),
+    )
+    return Mesh(moved, faces, material, texture, owner=owner)
 
 
 def _strands(body, style, bones, kind, owner):
@@ -329,13 +321,8 @@ def _strands(body, style, bones, kind, owner):
         back, start = 0.012 + 0.045 * np.clip(t - 0.35, 0, 1), 0.55
     x, y = radius * np.cos(angle), radius * np.sin(angle) * 1.1 + back
     z = np.broadcast_to(start * height - t * length, x.shape)
-    # The upper end moves with the head, the lower one with the upper back.
-    down = np.clip((0.02 - z) / 0.22, 0, 1)
-    weights = dict(head=1 - down, neck01=down * (1 - down), spine01=down**2)
     points = np.stack([x, y, z], -1) + [0, *skull[1:]]
-    return _net(points, weights, bones, False, material=kind,
-                texture=points.reshape(-1, 3) * STRANDS,
-                owner=owner)  # fmt: skip
+    return _net(body, bones, points, False, kind, points * STRANDS, owner)
 
 
 def _skirt(body, look, bones, owner):
@@ -359,18 +346,6 @@ def _skirt(body, look, bones, owner):
         reach *= 1 + 0.10 * i / rows * np.sin(angle * 9)
         points[i, :, :2] = centre + (directions * reach).T
         points[i, :, 2] = level
-    x, _, z = np.moveaxis(points, -1, 0)
-    left = np.clip(0.5 + x / hip[0] / 2, 0, 1)
-    leg = np.clip((hip[2] - z) / 0.15, 0, 1)
-    shin = np.clip((knee[2] - z) / 0.12 + 0.3, 0, 1)
-    weights = {
-        'root': 1 - leg,
-        'upperleg01.L': leg * left * (1 - shin),
-        'upperleg01.R': leg * (1 - left) * (1 - shin),
-        'lowerleg01.L': leg * left * shin,
-        'lowerleg01.R': leg * (1 - left) * shin,
-    }
-    texture = np.stack(np.broadcast_arrays(angle / 6, 0, z), -1)
-    name = 'upper' if look['lower'] == 'dress' else 'lower'
-    return _net(points, weights, bones, True, texture=texture.reshape(-1, 3),
-                material=look['materials'][name], owner=owner)  # fmt: skip
+    texture = np.stack(np.broadcast_arrays(angle / 6, 0, points[..., 2]), -1)
+    kind = look['materials']['upper' if look['lower'] == 'dress' else 'lower']
+    return _net(body, bones, points, True, kind, texture, owner)

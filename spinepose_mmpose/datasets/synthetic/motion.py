@@ -10,7 +10,6 @@ from .poses import (
     blend,
     clamped,
     key_pose,
-    local_rotations,
     sample_pose,
     standing,
     turn,
@@ -50,13 +49,10 @@ TO_OURS = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 
 
 def gait(phase: float, speed: float, style: dict) -> dict:
-    """The pose of walking (speed about 1) to running (2), sagittal angles as
-    of adults.
+    """A pose of a slow walk (speed 0.6), a walk (1) or a run (2) of adults.
 
-    Args:
-        phase (float): Of the cycle, 0 to 1; 0 is left heel contact.
-        speed (float): 0.6 slow walk, 1 walk, 2 run.
-        style (dict): 'lean', 'arms', 'spine': deviations of the person.
+    ``phase`` of the cycle is 0 to 1, 0 being left heel contact; ``style``: the
+    person's deviations by 'lean', 'arms' and 'spine'.
     """
     pose = standing()
     pose['root'][0] = 2 + 5 * (speed - 1) + style['lean']
@@ -83,12 +79,9 @@ def gait(phase: float, speed: float, style: dict) -> dict:
 
 
 def sample_motion(rng, body: Body, kind: str, bvh=()):
-    """A gait, a round of poses, or a part of one of the BVH files given.
-
-    Returns:
-        callable: From seconds to ((B, 3, 3) local rotations, (2,) metres that
-        the person has gone).
-    """
+    """A gait, a round of poses, or a part of one of the BVH files given: a
+    function from seconds to the pose (as in ``poses`` or (B, 3, 3) local
+    rotations) and the (2,) metres that the person has gone."""
     heading = rng.uniform(-180, 180)
     facing = turn('z', heading)
     if bvh and rng.random() < 0.7:
@@ -111,8 +104,7 @@ def sample_motion(rng, body: Body, kind: str, bvh=()):
             phase = start + rate * seconds * (0.8 + 0.2 * speed)
             pose = gait(phase, speed, style)
             pose['root'][2] = heading
-            gone = -facing[:2, 1] * step * rate * seconds
-            return local_rotations(body, pose), gone
+            return pose, -facing[:2, 1] * step * rate * seconds
 
     else:
         stops = [sample_pose(rng, kind) for _ in range(4)]
@@ -126,20 +118,14 @@ def sample_motion(rng, body: Body, kind: str, bvh=()):
             step, share = divmod(seconds / pace, 1)
             ease = share * share * (3 - 2 * share)
             pose = blend(stops[int(step) % 4], stops[int(step + 1) % 4], ease)
-            return local_rotations(body, pose), np.zeros(2)
+            return pose, np.zeros(2)
 
     return at
 
 
 class Bvh:
-    """A BVH file of a person whose joints are named as by CMU or Mixamo.
-
-    Args:
-        path (str): The file.
-
-    Raises:
-        ValueError: It is no BVH, or lacks hips, legs or arms.
-    """
+    """A BVH file of a person whose joints are named as by CMU or Mixamo;
+    ValueError if it is none, or lacks hips, legs or arms."""
 
     def __init__(self, path: str):
         with open(path, encoding='utf-8', errors='replace') as file:
@@ -193,19 +179,19 @@ class Bvh:
     def local(self, body: Body, seconds: float):
         """Local rotations of ``body``, and metres gone since the start."""
         row = self.frames[min(int(seconds / self.step), len(self.frames) - 1)]
-        spin, at = [], 0
+        spin, values = [], iter(row)
         for channels, parent in zip(self.channels, self.parents):
-            own = np.eye(3)
-            for name, degrees in zip(channels, row[at : at + len(channels)]):
+            own = np.eye(3) if parent < 0 else spin[parent]
+            for name, value in zip(channels, values):
                 if 'rot' in name:
-                    own = own @ turn(name[0], degrees)
-            at += len(channels)
-            spin.append(own if parent < 0 else spin[parent] @ own)
+                    own = own @ turn(name[0], value)
+            spin.append(own)
         bone, world = anatomy().bone, {}
         for joint, name, end in self.pairs:
             world[bone[name]] = TO_OURS @ spin[joint] @ TO_OURS.T
-            theirs = self.offsets[self.parents.index(joint)] if end else 0
-            if np.any(theirs):  # our limb points elsewhere in rest
+            tips = zip(self.offsets, self.parents)
+            theirs = next((tip for tip, above in tips if above == joint), 0)
+            if end and np.any(theirs):  # our limb points elsewhere in rest
                 ours = body.heads[bone[end]] - body.heads[bone[name]]
                 way, _ = Rotation.align_vectors(TO_OURS @ theirs, ours)
                 world[bone[name]] = world[bone[name]] @ way.as_matrix()

@@ -128,10 +128,7 @@ def key_pose(name: str, mirrored: bool = False) -> dict:
 def sample_pose(rng, kind: str) -> dict:
     """A pose: two key poses blended and disturbed, or drawn joint by joint.
 
-    Args:
-        rng (numpy.random.Generator): Source of randomness.
-        kind (str): ``'everyday'``, ``'yoga'`` or ``'varied'``, as the parts of
-            SpineTrack are called.
+    The kind is 'everyday', 'yoga' or 'varied', as SpineTrack's parts are named.
     """
     if kind == 'varied' and rng.random() < 0.35:
         return _random_pose(rng)

@@ -39,25 +39,18 @@ def material(first, second=(0, 0, 0), pattern='plain', scale=1.0, gloss=0.1):
 
 @dataclass
 class Mesh:
-    """Triangles of one surface.
+    """Triangles of one surface."""
 
-    Attributes:
-        vertices: (V, 3) metres in the world.
-        faces: (F, 3) indices.
-        material: See :func:`material`.
-        texture: (V, 3) where patterns are looked up, those of tiles, dots
-            and stripes by x and z alone.
-        cut: (V,) the surface ends where this, interpolated, is below 0.
-        owner: Number of the person, 0 for objects.
-        part: (F,) index in ``body.PARTS``; -1 for clothes, hair and objects.
-    """
-
-    vertices: np.ndarray
-    faces: np.ndarray
+    vertices: np.ndarray  # (V, 3) metres in the world
+    faces: np.ndarray  # (F, 3) indices
     material: np.ndarray
+    # (V, 3) where patterns are looked up, those of tiles, dots and stripes by
+    # x and z alone.
     texture: np.ndarray
+    # (V,) the surface ends where this, interpolated, is below 0.
     cut: np.ndarray | float = 1.0
-    owner: int = 0
+    owner: int = 0  # number of the person, 0 for objects
+    # (F,) index in ``body.PARTS``; -1 for objects and what hangs from people.
     part: np.ndarray | int = -1
 
 
@@ -249,17 +242,9 @@ def _buffers(width, height):
 
 
 def raster(points, faces, cut, width, height):
-    """Nearest triangle of each sample.
-
-    Args:
-        points: (V, 3) samples x, y and 1, each times the depth in metres.
-        faces: (F, 3) indices.
-        cut: (V,) see :class:`Mesh`.
-
-    Returns:
-        tuple: (height, width) ``near``, (height, width) triangle or -1; both
-        hold until the next call for an image of that size.
-    """
+    """(height, width) ``near`` and nearest triangle or -1 of each sample; both
+    hold until the next call for an image of that size. ``points``: (V, 3)
+    samples x, y and 1, each times the depth in metres."""
     out = _buffers(width, height)
     _raster(points, faces, cut, *out)
     return out
@@ -458,20 +443,11 @@ def _shade(index, near, step, points, mesh, light, done, image):
 
 
 def shade(index, near, points, mesh: Joined, light: Light, image):
-    """Colour the pixels of an image.
+    """Colour the pixels of an image, (H, W, 3) linear RGB of what is seen where
+    there is nothing, in place; returns the mesh at each pixel or -1.
 
     Each surface that a pixel shows counts by its samples. Within an object
     half the resolution does.
-
-    Args:
-        index, near: (H S, W S) of :func:`raster`.
-        points, mesh: What it was given.
-        light (Light): The light.
-        image: (H, W, 3) linear RGB of what is seen where there is nothing;
-            written in place.
-
-    Returns:
-        numpy.ndarray: (H, W) int16, the mesh at each pixel or -1.
     """
     first = index[::SAMPLES, ::SAMPLES]
     shown = np.append(mesh.mesh, np.int16(-1))[first]

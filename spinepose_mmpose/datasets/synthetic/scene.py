@@ -57,8 +57,7 @@ class Camera:
         return points
 
     def intrinsics(self, samples=1):
-        """(3, 3) matrix K of pixels, or of samples, of which a pixel has that
-        many each way."""
+        """(3, 3) matrix K of pixels, or of so many samples each way."""
         focal = self.focal * samples
         x, y = (np.array(self.size) * samples - 1) / 2
         return np.array([[focal, 0, x], [0, focal, y], [0, 0, 1.0]])
@@ -83,16 +82,11 @@ def extent(points):
 
 def look_at(points, size, azimuth, elevation, roll=0.0, fov=45.0, fill=0.8,
             shift=(0.0, 0.0)) -> Camera:  # fmt: skip
-    """The camera in which ``points`` fill a share of the image.
+    """The camera in which (N, 3) points fill a share of width or height.
 
-    Args:
-        points: (N, 3) metres.
-        size: (width, height) pixels.
-        azimuth, elevation, roll (float): Degrees; at 0, 0 it stands before
-            the scene (towards -y) at the height of the points.
-        fov (float): Vertical field of view in degrees.
-        fill (float): Share of width or height.
-        shift: Of the middle, in shares of the image [x, y].
+    At azimuth and elevation 0 it stands before the scene (towards -y) at the
+    height of the points; ``fov``: vertical, in degrees; ``shift``: of the
+    middle, in shares of the image [x, y].
     """
     tilt = UPRIGHT @ turn('x', elevation) @ turn('z', -azimuth)
     rotation = turn('z', roll) @ tilt
@@ -122,29 +116,19 @@ def sample_camera(rng, people, size, kind: str) -> Camera:
 
 @dataclass
 class PosedPerson:
-    """A posed and dressed person in the world.
-
-    Attributes:
-        local: (B, 3, 3) rotations that pose the body.
-        keypoints: (37, 3) metres.
-        meshes: Skin first, then garments and hair.
-    """
+    """A posed and dressed person in the world."""
 
     body: Body
-    local: np.ndarray
+    local: np.ndarray  # (B, 3, 3) rotations that pose the body
     look: dict
-    keypoints: np.ndarray
-    meshes: list
+    keypoints: np.ndarray  # (37, 3) metres
+    meshes: list  # skin first, then garments and hair
 
 
 def make_person(body: Body, pose, look: dict, place, owner: int = 1):
-    """Pose and dress a person whose lowest point stands on the floor.
-
-    Args:
-        pose: As in ``poses``, or (B, 3, 3) local rotations.
-        place: (x, y) metres of the pelvis in the world.
-        owner (int): Number in the scene, from 1.
-    """
+    """Pose (as in ``poses``, or (B, 3, 3) local rotations) and dress a person
+    whose lowest point is on the floor and whose pelvis is above ``place``;
+    ``owner``: the number in the scene, from 1."""
     local = local_rotations(body, pose) if isinstance(pose, dict) else pose
     bones = chain(body.heads, local)
     keypoints = move(body.keypoints, blend(anatomy().keypoint_weights, bones))
@@ -164,20 +148,13 @@ def outline(people):
 
 @dataclass
 class Scene:
-    """Everything that an image shows.
+    """Everything that an image shows."""
 
-    Attributes:
-        people: Of :class:`PosedPerson`.
-        objects: Meshes of owner 0.
-        light: Azimuth and elevation of the sun in degrees; colours of sun,
-            sky, ground and haze.
-        backdrop: (H, W, 3) uint8 BGR, a photograph that stands for what no
-            mesh but the first, the floor, covers; None: sky.
-    """
-
-    people: list
-    objects: list
-    light: dict
+    people: list  # of PosedPerson
+    objects: list  # meshes of owner 0
+    light: dict  # see _sample_light
+    # A photograph, (H, W, 3) uint8 BGR, that stands for what no mesh but the
+    # first, the floor, covers; None: sky.
     backdrop: np.ndarray | None = None
 
 
@@ -300,21 +277,14 @@ def sample_people(rng, kind: str, count: int) -> list:
 def sample_scene(
     rng, kind: str, backgrounds=(), moves=False, around=False
 ) -> Scene:
-    """People in a room, outdoors or before a photograph.
-
-    Args:
-        rng (numpy.random.Generator): Source of randomness.
-        kind (str): See ``poses.sample_pose``.
-        backgrounds: Photographs, (H, W, 3) uint8 BGR.
-        moves (bool): Whether the people will move: nothing stands below or
-            before them then.
-        around (bool): Whether cameras stand on all sides: outdoors then.
-    """
+    """People in a room, outdoors or before one of the photographs; of a kind
+    as in ``poses.sample_pose``. Nothing stands below or before people who will
+    move, and cameras on all sides (``around``) are outdoors."""
     odds = {'everyday': (0.6, 0.25, 0.15), 'yoga': (0.9, 0.1, 0.0),
             'varied': (0.7, 0.2, 0.1)}[kind]  # fmt: skip
     people = sample_people(rng, kind, 1 + int(rng.choice(3, p=odds)))
     reach = 0.2 + np.abs(extent(outline(people))[:, :2]).max()
-    inside = bool(rng.random() < 0.5) and not around
+    inside = rng.random() < 0.5 and not around
     light, backdrop = _sample_light(rng, inside), None
     if backgrounds and rng.random() < 0.8:
         backdrop = backgrounds[rng.integers(len(backgrounds))]
@@ -370,13 +340,8 @@ Seen = namedtuple('Seen', 'near index mesh areas')
 
 
 def draw(scene: Scene, camera: Camera, rng) -> tuple:
-    """Render a scene.
-
-    Returns:
-        tuple: (H, W, 3) linear RGB float32, (H, W) 1 over metres of depth, 0
-        in a photograph, and :class:`Seen`; both depths hold until the next
-        call.
-    """
+    """Render a scene: (H, W, 3) linear RGB, (H, W) 1 over metres of depth, 0
+    in a photograph, and :class:`Seen`; both depths hold until the next call."""
     parts = [m for p in scene.people for m in p.meshes]
     # No ceiling or crown of a tree comes between people and a high camera.
     objects = [
@@ -443,16 +408,9 @@ def _crop(rng, photo, size):
 
 
 def finish(rng, image, near, subject: float) -> np.ndarray:
-    """What a camera adds: depth of field, motion blur, exposure, noise.
-
-    Args:
-        image: (H, W, 3) linear RGB.
-        near: (H, W) 1 over metres of depth.
-        subject (float): Distance that is in focus.
-
-    Returns:
-        numpy.ndarray: (H, W, 3) uint8 BGR.
-    """
+    """What a camera adds: depth of field, motion blur, exposure, noise. From
+    what :func:`draw` returns and the metres to the subject, which is in focus,
+    to (H, W, 3) uint8 BGR."""
     if rng.random() < 0.35:
         # At half the resolution: what is blurred has no finer detail.
         half = cv2.resize(image, None, fx=0.5, fy=0.5,

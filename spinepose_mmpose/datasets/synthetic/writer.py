@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from spinepose_mmpose.metainfo import KEYPOINT_IDS
-from spinepose_mmpose.utils import replaced, write_text
+from spinepose_mmpose.utils import read_json, replaced, write_text
 
 import cv2
 import numpy as np
@@ -47,6 +47,10 @@ def annotation_path(out: str, split: str) -> str:
     return osp.join(out, 'annotations', f'person_keypoints_{split}.json')
 
 
+def _path_3d(out, split):
+    return osp.join(out, 'annotations', f'synthetic3d_{split}.npz')
+
+
 @lru_cache(maxsize=1)
 def _photos(folder):
     """Every image of a folder that OpenCV reads, at most 1280 px wide."""
@@ -64,36 +68,29 @@ def _recordings(folder):
     return [Bvh(str(path)) for path in sorted(Path(folder).rglob('*.bvh'))]
 
 
-def image_rng(seed: int, split: str, index: int):
-    """A generator that depends on nothing but these three."""
-    return np.random.default_rng([seed, list(SPLITS).index(split), index])
-
-
 def generate(seed, split, index, size=None, backgrounds=None, motion=None,
              frames=1, cameras=1, images=True):  # fmt: skip
-    """One scene: its images and labels.
+    """One scene, which depends on these arguments alone.
+
+    Yields (frame, camera number, (H, W, 3) uint8 BGR or None, and a list of
+    (annotation or None, 3D labels as a dictionary) of the people). Without
+    images every point within the image counts as visible.
 
     Args:
         seed (int): Not negative.
         split (str): One of ``SPLITS``.
         index (int): Number of the scene in the split, from 0.
         size: (width, height) pixels; None varies it.
-        backgrounds (str): Folder of photographs that stand behind people.
-        motion (str): Folder of BVH files.
+        backgrounds, motion (str): Folders of photographs and of BVH files.
         frames (int): 1 for a still, more for a clip at 25 images per second.
         cameras (int): Synchronised cameras around the scene.
-        images (bool): Whether to render; without, only the 3D labels exist,
-            and every point within the image counts as visible.
-
-    Yields:
-        tuple: frame, camera number, (H, W, 3) uint8 BGR or None, and a list
-        of (annotation or None, 3D labels as a dictionary) of the people.
+        images (bool): Whether to render.
     """
-    rng = image_rng(seed, split, index)
+    rng = np.random.default_rng([seed, list(SPLITS).index(split), index])
     kind = SPLITS[split][0]
     if kind == 'mixed':
-        kinds = [k for k, share in SPLITS.values() if share]
-        kind = str(rng.choice(kinds, p=[s for _, s in SPLITS.values() if s]))
+        kinds, shares = zip(*(pair for pair in SPLITS.values() if pair[1]))
+        kind = str(rng.choice(kinds, p=shares))
     size = tuple(size or scene.SIZES[rng.integers(len(scene.SIZES))])
     photos = _photos(backgrounds) if backgrounds else ()
     place = scene.sample_scene(rng, kind, photos, frames > 1, cameras > 1)
@@ -118,24 +115,24 @@ def generate(seed, split, index, size=None, backgrounds=None, motion=None,
 def _at(movers, seconds):
     people = []
     for owner, (motion, start) in enumerate(movers, 1):
-        local, gone = motion(seconds)
+        pose, gone = motion(seconds)
         place = start.keypoints[KEYPOINT_IDS['hip'], :2] + gone
         people.append(
-            scene.make_person(start.body, local, start.look, place, owner)
+            scene.make_person(start.body, pose, start.look, place, owner)
         )
     return people
 
 
 def _cameras(rng, people, size, kind, count):
-    first = scene.sample_camera(rng, people, size, kind)
     if count == 1:
-        return [first]
+        return [scene.sample_camera(rng, people, size, kind)]
+    points = scene.outline(people)
+    angles = 360 * np.arange(count) / count + rng.normal(0, 8, count)
+    heights = rng.uniform(4, 20, count)
     return [
-        scene.look_at(scene.outline(people), size,
-                      360 * i / count + rng.normal(0, 8),
-                      rng.uniform(4, 20), 0, 45, 0.75)
-        for i in range(count)
-    ]  # fmt: skip
+        scene.look_at(points, size, azimuth, elevation, fill=0.75)
+        for azimuth, elevation in zip(angles, heights)
+    ]
 
 
 def _shot(rng, place, camera, images):
@@ -143,7 +140,7 @@ def _shot(rng, place, camera, images):
     image, found = None, []
     if images:
         image, near, seen = scene.draw(place, camera, rng)
-        subject = camera.project(place.people[0].keypoints)[:, 2].mean()
+        subject = camera.local(place.people[0].keypoints)[:, 2].mean()
         image = scene.finish(rng, image, near, float(subject))
     for owner, person in enumerate(place.people, 1):
         points = camera.project(person.keypoints)
@@ -215,8 +212,7 @@ def _write_split(out, split, count, workers, progress, options):
         parts = list(zip(*bar)) or [()] * 3
     listed, annotations, rows = (list(chain.from_iterable(p)) for p in parts)
     if rows:
-        path = osp.join(out, 'annotations', f'synthetic3d_{split}.npz')
-        _write_3d(path, rows)
+        _write_3d(_path_3d(out, split), rows)
     info = dict(
         description='Synthetic people in SpineTrack format, rendered by '
         'spinepose_mmpose.datasets.synthetic; neither photographs nor part '
@@ -231,10 +227,8 @@ def _write_split(out, split, count, workers, progress, options):
 
 
 def _write_3d(path, rows):
-    """The npz that MMPose's Human3.6M datasets and SIMSPINE read: ``imgname``,
-    ``center``, ``scale``, ``part`` (N, 37, 3) pixels, ``S`` (N, 37, 4) metres
-    in the camera's axes; and ``S_world``, ``K``, ``R``, ``t`` (x_cam = R x +
-    t), ``angles`` (N, 8, 3) degrees by ``LEVEL_BONES``."""
+    """The npz that MMPose's Human3.6M datasets and SIMSPINE read; its keys are
+    in docs/tutorials/synthetic.md."""
     arrays = {key: np.array([row[key] for row in rows]) for key in rows[0]}
     points = arrays['part'][..., :2]
     low, high = points.min(1), points.max(1)
@@ -260,55 +254,58 @@ def write_dataset(out, train, val, seed=0, size=None, workers=1,
     Args:
         out (str): Folder; new, empty, or written by this function.
         train, val (int): Numbers of scenes (see :func:`split_counts`).
-        workers (int): Processes; the result does not depend on it. More than
-            one are spawned, so that a calling script needs the usual
-            ``if __name__ == '__main__'``.
+        workers (int): Processes. More than one are spawned, so that a calling
+            script needs the usual ``if __name__ == '__main__'``.
         overwrite (bool): Replace a dataset of other settings in ``out``.
         progress (bool): Show a bar for each split.
-        seed, size, backgrounds, motion, frames, cameras, images: As in
-            :func:`generate`.
+
+    The others are those of :func:`generate`.
 
     Raises:
         ValueError: A number is out of range, or a folder holds no image that
             can be read or no BVH file.
         FileExistsError: ``out`` holds other files, or a dataset of other
             settings and ``overwrite`` is off.
-        OSError: ``out`` cannot be written.
-        ImportError: The packages of the extra ``[synthetic]`` are missing.
     """
-    options = dict(seed=seed, size=tuple(size) if size else None,
+    options = dict(seed=seed, size=size and tuple(size),
                    backgrounds=backgrounds, motion=motion, frames=frames,
                    cameras=cameras, images=images)  # fmt: skip
     _check(train, val, workers, options)
     state = dict(generator_version=GENERATOR_VERSION, train=train, val=val)
     state = json.loads(json.dumps(state | options))
-    found = _read_state(out)
-    if found not in (None, state):
-        if not overwrite:
+    state_path = osp.join(out, STATE_FILE)
+    if osp.exists(state_path):
+        found = read_json(state_path)
+        if found != state and not overwrite:
             raise FileExistsError(
                 f'{out} holds a dataset of other settings ({found}); give '
                 '--overwrite to replace it'
             )
-        for split in SPLITS:
-            _remove_split(out, split)
+        if found != state:
+            _remove_dataset(out)
+    elif osp.exists(out) and os.listdir(out):
+        raise FileExistsError(
+            f'{out} holds files that this generator did not write; '
+            'give a new or an empty folder'
+        )
     for folder in ('annotations', *(f'images/{split}' for split in SPLITS)):
         os.makedirs(osp.join(out, folder), exist_ok=True)
-    write_text(osp.join(out, STATE_FILE), json.dumps(state))
+    write_text(state_path, json.dumps(state))
     for split, count in split_counts(train, val).items():
         if not osp.exists(annotation_path(out, split)):
             _write_split(out, split, count, workers, progress, options)
 
 
-def _remove_split(out, split):
+def _remove_dataset(out):
     """Remove what an earlier run wrote; its annotations name the images."""
-    path = annotation_path(out, split)
-    if not osp.exists(path):
-        return
-    with open(path, encoding='utf-8') as file:
-        names = [image['file_name'] for image in json.load(file)['images']]
-    for name in names:
-        Path(out, 'images', split, name).unlink(missing_ok=True)
-    os.remove(path)
+    for split in SPLITS:
+        path = annotation_path(out, split)
+        if osp.exists(path):
+            for image in read_json(path)['images']:
+                file = Path(out, 'images', split, image['file_name'])
+                file.unlink(missing_ok=True)
+            os.remove(path)
+        Path(_path_3d(out, split)).unlink(missing_ok=True)
 
 
 def _check(train, val, workers, options):
@@ -336,22 +333,3 @@ def _check(train, val, workers, options):
             raise NotADirectoryError(f'{folder} is not a folder')
         if folder and not read(folder):
             raise ValueError(f'{folder} holds no {what}')
-
-
-def _read_state(out):
-    """Settings a folder was written with; None for a new or empty folder."""
-    if osp.exists(out) and not osp.isdir(out):
-        raise NotADirectoryError(f'{out} is not a folder')
-    path = osp.join(out, STATE_FILE)
-    if osp.exists(path):
-        with open(path, encoding='utf-8') as f:
-            try:
-                return json.load(f)
-            except json.JSONDecodeError as error:
-                raise ValueError(f'{path} is damaged: {error}') from None
-    if osp.isdir(out) and os.listdir(out):
-        raise FileExistsError(
-            f'{out} holds files that this generator did not write; '
-            'give a new or an empty folder'
-        )
-    return None
