@@ -4,7 +4,6 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
 from mmengine.logging import print_log
-from mmpose.models.heads import RTMCCHead
 from mmpose.models.losses import KLDiscretLoss
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.registry import MODELS
@@ -69,8 +68,6 @@ class SpinePoseDistiller(TopdownPoseEstimator):
             :class:`BoneOrientationLoss` unless they say another type.
         loss_spine: Settings of L_spine, a :class:`SpineSmoothnessLoss`
             likewise.
-        decode_beta: Inverse temperature of the soft-argmax behind L_structure
-            and L_spine; the ``beta`` of the head's loss by default.
 
     Raises:
         ValueError: when a weight is negative, when the number of names is not
@@ -91,7 +88,6 @@ class SpinePoseDistiller(TopdownPoseEstimator):
         distill_unlabelled: bool = False,
         loss_structure: Optional[dict] = None,
         loss_spine: Optional[dict] = None,
-        decode_beta: Optional[float] = None,
         **kwargs,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -113,7 +109,6 @@ class SpinePoseDistiller(TopdownPoseEstimator):
         self.distill_keypoints = distill_keypoints
         self.distill_exclude = distill_exclude
         self.distill_unlabelled = distill_unlabelled
-        self.decode_beta = decode_beta
         self.teacher = FrozenTeacher(**teacher) if teacher else None
         self._pairs: Optional[Tuple[List[int], List[int]]] = None
         self._loss_settings = loss_structure, loss_spine
@@ -148,12 +143,6 @@ class SpinePoseDistiller(TopdownPoseEstimator):
         if self.gamma2:
             self.loss_spine = build('SpineSmoothnessLoss', spine)
 
-    def _apply(self, fn, *args, **kwargs):
-        """Move the teacher along with the student."""
-        if self.teacher is not None and self.teacher.model is not None:
-            self.teacher.model._apply(fn)
-        return super()._apply(fn, *args, **kwargs)
-
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict:
         """See the class.
 
@@ -171,11 +160,23 @@ class SpinePoseDistiller(TopdownPoseEstimator):
         # The teacher first: a wrong one should stop before any work.
         target = self._teach(inputs) if self.beta else None
         with full_precision(*self.extract_feat(inputs)) as feats:
-            losses, pred, gt, weight = self._head_loss(feats, data_samples)
-            scale = _nats_per_person(pred)
-            for name in losses:
-                if 'loss' in name:
-                    losses[name] = self.alpha * scale * losses[name]
+            pred = self.head(feats)
+            *gt, weight = (
+                torch.cat(
+                    [getattr(d.gt_instance_labels, n) for d in data_samples]
+                )
+                for n in LABELS
+            )
+            scale, head = _nats_per_person(pred), self.head
+            # As MMPose's SimCC heads, but for the scale.
+            losses = dict(
+                loss_kpt=self.alpha
+                * scale
+                * head.loss_module(pred, gt, weight),
+                acc_pose=simcc_accuracy(
+                    pred, gt, weight > 0, head.simcc_split_ratio
+                ),
+            )
             if target is not None:
                 losses['loss_distill'] = (
                     self.beta * scale * self._distill_loss(pred, target, weight)
@@ -192,45 +193,6 @@ class SpinePoseDistiller(TopdownPoseEstimator):
             _raise_not_finite(data_samples, losses, suspects)
         return losses
 
-    def _head_loss(
-        self, feats: Tuple[Tensor], data_samples: SampleList
-    ) -> Tuple[dict, Simcc, Simcc, Tensor]:
-        """The head's own losses, and what its loss module was called with."""
-        if type(self.head).loss is not RTMCCHead.loss:
-            return self._watched_head_loss(feats, data_samples)
-        pred = self.head(feats)
-        gt_x, gt_y, weight = (
-            torch.cat(
-                [getattr(d.gt_instance_labels, name) for d in data_samples]
-            )
-            for name in LABELS
-        )
-        gt = gt_x, gt_y
-        losses = dict(
-            loss_kpt=self.head.loss_module(pred, gt, weight),
-            acc_pose=simcc_accuracy(
-                pred, gt, weight > 0, self.head.simcc_split_ratio
-            ),
-        )
-        return losses, pred, gt, weight
-
-    def _watched_head_loss(
-        self, feats: Tuple[Tensor], data_samples: SampleList
-    ) -> Tuple[dict, Simcc, Simcc, Tensor]:
-        """The same of a head with another ``loss`` than RTMPose's."""
-        calls = []
-        handle = self.head.loss_module.register_forward_pre_hook(
-            lambda _, args: calls.append(args)
-        )
-        try:
-            losses = self.head.loss(
-                feats, data_samples, train_cfg=self.train_cfg
-            )
-        finally:
-            handle.remove()
-        ((pred, gt, weight),) = calls
-        return losses, pred, gt, weight
-
     def _teach(self, inputs: Tensor) -> Simcc:
         """The teacher's logits for the distilled keypoints, in our order."""
         if self.teacher is None:
@@ -240,23 +202,19 @@ class SpinePoseDistiller(TopdownPoseEstimator):
             )
         if self._pairs is None or self.teacher.model is None:
             self.teacher.load(inputs.device)
-            self._check_teacher()
+            own, theirs = (
+                (tuple(head.input_size), head.simcc_split_ratio)
+                for head in (self.head, self.teacher.model.head)
+            )
+            if own != theirs:
+                raise ValueError(
+                    f'Input size {theirs[0]} and split ratio {theirs[1]} of '
+                    f"the teacher are not the student's {own[0]} and {own[1]}: "
+                    'their SimCC bins must be the same.'
+                )
             self._pairs = self._pair_keypoints()
         logits = self.teacher.predict(inputs, self.data_preprocessor)
         return tuple(axis[:, self._pairs[1]] for axis in logits)
-
-    def _check_teacher(self) -> None:
-        """Raise unless the teacher's bins are the student's."""
-        own, theirs = (
-            (tuple(head.input_size), head.simcc_split_ratio)
-            for head in (self.head, self.teacher.model.head)
-        )
-        if own != theirs:
-            raise ValueError(
-                f'Input size {theirs[0]} and split ratio {theirs[1]} of the '
-                f"teacher are not the student's {own[0]} and {own[1]}: their "
-                'SimCC bins must be the same.'
-            )
 
     def _pair_keypoints(self) -> Tuple[List[int], List[int]]:
         """Student and teacher indices of the distilled keypoints."""
@@ -318,14 +276,13 @@ class SpinePoseDistiller(TopdownPoseEstimator):
             return {}
         loss_module = self.head.loss_module
         ratio = self.head.simcc_split_ratio
-        beta = self.decode_beta or loss_module.beta
         if loss_module.label_softmax:
             target = simcc_soft_argmax(*gt, ratio, loss_module.label_beta)
         else:
             target = torch.stack([axis.argmax(-1) for axis in gt], -1) / ratio
         side = max(self.head.input_size)
         target = target / side
-        coords = simcc_soft_argmax(*pred, ratio, beta) / side
+        coords = simcc_soft_argmax(*pred, ratio, loss_module.beta) / side
         losses = {}
         if self.gamma1:
             losses['loss_structure'] = self.gamma1 * self.loss_structure(
@@ -358,7 +315,11 @@ def _raise_not_finite(
             if not all(t[i].isfinite().all() for t in tensors)
         ]
         if bad:
-            samples = '; '.join(_describe(data_samples[i], i) for i in bad[:8])
+            samples = '; '.join(
+                f'{data_samples[i].get("img_path")} '
+                f'(id {data_samples[i].get("id")})'
+                for i in bad[:8]
+            )
             raise FloatingPointError(
                 f'The {what} of {len(bad)} of {len(data_samples)} samples is '
                 f'not finite: {samples}{"; ..." if len(bad) > 8 else ""}. '
@@ -367,9 +328,3 @@ def _raise_not_finite(
     raise FloatingPointError(
         f'The loss is not finite although the batch is: {values}.'
     )
-
-
-def _describe(data_sample, index: int) -> str:
-    said, keys = data_sample.metainfo, ('img_path', 'id', 'img_id')
-    found = [f'{key}={said[key]!r}' for key in keys if key in said]
-    return ' '.join(found) or f'number {index} of the batch'

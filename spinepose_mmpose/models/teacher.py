@@ -1,19 +1,16 @@
 """The teacher of the distillation."""
 
-import os.path as osp
 from contextlib import nullcontext
-from typing import Dict, List, Optional, Tuple, Union
+from typing import List, Optional, Tuple, Union
 
 import torch
-from mmengine.config import Config
-from mmengine.hub import get_config
-from mmengine.runner.checkpoint import CheckpointLoader
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.models.utils.tta import flip_vectors
 from mmpose.registry import DATASETS, MODELS
 from torch import Tensor, nn
 
-from .head_extension import checkpoint_weights, find_mismatch, metainfo_names
+from ..utils import read_config
+from .head_extension import find_mismatch, metainfo_names, read_checkpoint
 from .simcc import full_precision
 
 
@@ -30,10 +27,8 @@ class FrozenTeacher:
             of a config, or the ``model`` part of one.
         checkpoint: Its weights: a file, a URL or ``'spinepose://NAME'``.
         metainfo: The teacher's keypoints, MMPose's dictionary or
-            ``dict(from_file=...)``. Defaults to that of the config's dataset,
-            then to what the checkpoint says.
-        keypoint_alias: Teacher keypoint names to names of the student, in
-            addition to :data:`.KEYPOINT_ALIAS`.
+            ``dict(from_file=...)``. Defaults to that of the config's training
+            set, then to what the checkpoint says.
         flip_test: Average with the prediction for the mirrored image, at
             twice the cost.
         half: Run the teacher's backbone in float16 on a GPU. Under AMP it
@@ -45,14 +40,12 @@ class FrozenTeacher:
         config: Union[str, dict],
         checkpoint: Optional[str] = None,
         metainfo: Optional[dict] = None,
-        keypoint_alias: Optional[Dict[str, str]] = None,
         flip_test: bool = False,
         half: bool = False,
     ) -> None:
         self.config = config
         self.checkpoint = checkpoint
         self.metainfo = metainfo
-        self.keypoint_alias = keypoint_alias
         self.flip_test = flip_test
         self.half = half
         self.model: Optional[nn.Module] = None
@@ -63,29 +56,24 @@ class FrozenTeacher:
         return dict(self.__dict__, model=None)
 
     def load(self, device: torch.device) -> None:
-        """Build the teacher, once.
+        """Build the teacher.
 
         Raises:
             FileNotFoundError: when the config or the weights do not exist.
             ValueError: when the weights are not those of the config, or when
                 its keypoints are unknown or of another number.
         """
-        if self.model is not None:
-            return
-        config = _read_config(self.config)
+        config = self.config
+        if isinstance(config, str):
+            config = read_config(config)
+        elif 'model' not in config:
+            config = dict(model=config)
         if not self.checkpoint:
             raise ValueError(
                 'teacher.checkpoint is not set: an untrained teacher '
                 'would teach noise.'
             )
-        try:
-            checkpoint = CheckpointLoader.load_checkpoint(
-                self.checkpoint, map_location='cpu'
-            )
-        except FileNotFoundError as error:
-            raise FileNotFoundError(
-                f'The teacher\'s weights "{self.checkpoint}" do not exist.'
-            ) from error
+        weights, meta = read_checkpoint(self.checkpoint)
         # init_weights() would fetch the backbone's pre-trained weights.
         model = MODELS.build(config['model'])
         head = getattr(model, 'head', None)
@@ -94,7 +82,6 @@ class FrozenTeacher:
                 'The teacher has no SimCC head (RTMCCHead, SimCCHead, ...) but '
                 f'{type(head).__name__}.'
             )
-        weights = checkpoint_weights(checkpoint)
         mismatch = find_mismatch(weights, model.state_dict())
         if mismatch:
             raise ValueError(
@@ -103,17 +90,35 @@ class FrozenTeacher:
             )
         model.load_state_dict(weights, strict=False)
 
-        metainfo = _find_metainfo(self.metainfo, config, checkpoint)
-        names = metainfo['keypoint_id2name']
-        if len(names) != head.out_channels:
+        metainfo = self._find_metainfo(config, meta)
+        self.keypoint_names = metainfo_names(metainfo)
+        if len(self.keypoint_names) != head.out_channels:
             raise ValueError(
                 f'The teacher "{self.checkpoint}" has {head.out_channels} '
                 f'keypoints, its metainfo {metainfo.get("dataset_name")!r} '
-                f'{len(names)}. Set teacher.metainfo to its own.'
+                f'{len(self.keypoint_names)}. Set teacher.metainfo to its own.'
             )
-        self.keypoint_names = metainfo_names(metainfo, self.keypoint_alias)
         self.flip_indices = list(metainfo['flip_indices'])
         self.model = model.requires_grad_(False).eval().to(device)
+
+    def _find_metainfo(self, config: dict, meta: dict) -> dict:
+        """Parsed metainfo of the teacher's keypoints."""
+        dataset = (config.get('train_dataloader') or {}).get('dataset', {})
+        metainfo = self.metainfo or dataset.get('metainfo')
+        if metainfo is None and 'type' in dataset:
+            cls = DATASETS.get(dataset['type'])
+            metainfo = getattr(cls, 'METAINFO', None)
+        if metainfo:
+            return parse_pose_metainfo(metainfo)
+        metainfo = meta.get('dataset_meta') or {}
+        if 'keypoint_id2name' not in metainfo:
+            raise ValueError(
+                "The names of the teacher's keypoints are unknown: neither its "
+                'config nor its checkpoint has them. Set teacher.metainfo, for '
+                "instance to dict(from_file='configs/_base_/datasets/"
+                "halpe26.py')."
+            )
+        return metainfo
 
     @torch.no_grad()
     def predict(
@@ -138,44 +143,6 @@ class FrozenTeacher:
             feats = self.model.extract_feat(inputs)
         with full_precision(*feats) as feats:
             return self.model.head.forward(feats)
-
-
-def _read_config(config: Union[str, dict]) -> dict:
-    """A config with a ``model`` part from any way of giving one."""
-    if isinstance(config, str):
-        if '::' in config:
-            return get_config(config)
-        if not osp.isfile(config):
-            raise FileNotFoundError(
-                f'The teacher\'s config "{config}" does not exist.'
-            )
-        return Config.fromfile(config)
-    return config if 'model' in config else dict(model=config)
-
-
-def _find_metainfo(
-    metainfo: Optional[dict], config: dict, checkpoint: dict
-) -> dict:
-    """Parsed metainfo of the teacher's keypoints."""
-    if metainfo is not None:
-        return parse_pose_metainfo(metainfo)
-    for split in ('train', 'val', 'test'):
-        loader = config.get(f'{split}_dataloader') or {}
-        dataset = loader.get('dataset', {})
-        metainfo = dataset.get('metainfo')
-        if metainfo is None and 'type' in dataset:
-            cls = DATASETS.get(dataset['type'])
-            metainfo = getattr(cls, 'METAINFO', None)
-        if metainfo:
-            return parse_pose_metainfo(metainfo)
-    metainfo = checkpoint.get('meta', {}).get('dataset_meta')
-    if metainfo and 'keypoint_id2name' in metainfo:
-        return metainfo
-    raise ValueError(
-        "The names of the teacher's keypoints are unknown: neither its config "
-        'nor its checkpoint has them. Set teacher.metainfo, for instance to '
-        "dict(from_file='configs/_base_/datasets/halpe26.py')."
-    )
 
 
 def _renormalize(

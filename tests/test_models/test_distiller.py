@@ -24,7 +24,6 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from mmpose.models.heads import RTMCCHead
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from tiny_rtmpose import (
     HALPE26,
@@ -157,50 +156,26 @@ class TestTerms:
                 factors[name] * value.item(), rel=1e-4
             ), name
 
-    def test_losses_and_accuracy_are_the_heads(self):
-        model = distiller(beta=0)
+    def test_head_agrees(self):
+        """L_pos and acc_pose are the head's own, but for the scale."""
+        model = distiller(beta=0).eval()
         data = batch(6)
         for i, person in enumerate(data['data_samples']):
             # Each keypoint counts for some people, with various weights.
             weights = person.gt_instance_labels.keypoint_weights
             weights.copy_(0.5 * ((torch.arange(weights.numel()) + i) % 3))
         data = model.data_preprocessor(data, True)
-        feats = model.extract_feat(data['inputs'])
-        ours = model._head_loss(feats, data['data_samples'])[0]
-        theirs = model.head.loss(feats, data['data_samples'])
-        assert ours.keys() == theirs.keys()
-        for name, value in theirs.items():
-            torch.testing.assert_close(ours[name].double(), value.double())
-
-    def test_head_with_a_loss_of_its_own(self):
-        class Head(RTMCCHead):
-            def loss(self, *args, **kwargs):
-                losses = super().loss(*args, **kwargs)
-                return dict(losses, loss_own=losses['loss_kpt'])
-
-        model = distiller(beta=0)
-        before = losses_of(model)
-        model.head.__class__ = Head
-        after = losses_of(model)
-        torch.testing.assert_close(after.pop('loss_own'), after['loss_kpt'])
-        torch.testing.assert_close(
-            after['loss_structure'], before['loss_structure']
-        )
-        assert after.keys() == before.keys()
-
-    def test_head_agrees(self):
-        """L_pos and acc_pose are the head's own, but for the scale."""
-        model = distiller(beta=0)
-        data = model.data_preprocessor(batch(3), True)
         losses = model(**data, mode='loss')
         own = model.head.loss(
             model.extract_feat(data['inputs']), data['data_samples']
         )
         bins = 2 / (1 / (W * RATIO) + 1 / (H * RATIO))
         torch.testing.assert_close(
-            losses['loss_kpt'], own['loss_kpt'] * bins / 3
+            losses['loss_kpt'], own['loss_kpt'] * bins / 6
         )
-        assert losses['acc_pose'] == own['acc_pose']
+        torch.testing.assert_close(
+            losses['acc_pose'].double(), own['acc_pose'].double()
+        )
 
     @pytest.mark.parametrize('n', [1, 4])
     def test_both_kl_terms_are_on_one_scale(self, teacher, n):
@@ -319,17 +294,6 @@ class TestTerms:
             ('teacher', 'RTMCCHead'),
         ]
 
-    def test_decode_beta(self):
-        model = distiller(beta=0, decode_beta=10.0).eval()
-        data = model.data_preprocessor(batch(), True)
-        losses = model(**data, mode='loss')
-        model.decode_beta = None  # of the head's loss, which is 10 too
-        assert model(**data, mode='loss') == losses
-        model.decode_beta = 1.0
-        assert model(**data, mode='loss')['loss_kpt'] == losses['loss_kpt']
-        for name in ('loss_structure', 'loss_spine'):
-            assert model(**data, mode='loss')[name] != losses[name]
-
     def test_hard_labels(self):
         """Labels without a softmax are decoded by their peak."""
         head = tiny(NUM_KEYPOINTS)['head']
@@ -364,9 +328,8 @@ class TestKeypoints:
         info = parse_pose_metainfo(metainfo)
         n = info['num_keypoints']
         path = save_teacher(tmp_path / 'teacher.pth', n)
-        extra = kwargs.pop('teacher', {})
         model = distiller(
-            dict(config=tiny(n), checkpoint=path, metainfo=metainfo, **extra),
+            dict(config=tiny(n), checkpoint=path, metainfo=metainfo),
             **kwargs,
         )
         assert losses_of(model)['loss_distill'] > 0
@@ -398,10 +361,9 @@ class TestKeypoints:
         pairs = self.pairs(
             tmp_path,
             metainfo,
-            teacher=dict(keypoint_alias=dict(thorax='neck')),
-            distill_keypoints=['neck', 'left_knee'],
+            distill_keypoints=['head', 'left_knee'],
         )
-        assert pairs == [('neck', 'thorax'), ('left_knee', 'left_knee')]
+        assert pairs == [('head', 'head_top'), ('left_knee', 'left_knee')]
 
     def test_order_of_the_teacher(self, teacher):
         """Mapped by name: a shuffled teacher teaches the same."""
@@ -424,7 +386,7 @@ class TestKeypoints:
     def test_names_from_the_config(self, tmp_path, weights):
         dataset = dict(type='CombinedDataset', metainfo=HALPE26)
         teacher = dict(
-            config=dict(model=tiny(26), val_dataloader=dict(dataset=dataset)),
+            config=dict(model=tiny(26), train_dataloader=dict(dataset=dataset)),
             checkpoint=weights,
         )
         model = distiller(teacher)
