@@ -5,7 +5,7 @@ import os.path as osp
 import random
 import re
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Sequence
+from typing import Callable, List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from mmengine.runner import BaseLoop
 from mmpose.registry import HOOKS
 
 from ..models.head_extension import (
-    FINAL_LAYER,
     checkpoint_names,
     checkpoint_weights,
     count_keypoints,
@@ -39,30 +38,19 @@ class HeadExtensionHook(Hook):
     log says which. Whatever else does not fit is an error, and in testing all
     that does not. Resuming is left alone.
 
-    The student's keypoints are those of the training set. A
-    :class:`.SpinePoseDistiller` without ``keypoint_names`` learns them here.
+    The student's keypoints are ``model.keypoint_names`` or, by default, those
+    of the training set, which a :class:`.SpinePoseDistiller` learns here. The
+    checkpoint's are those that its metainfo says, else what their number says
+    (17 COCO, 26 Halpe26, 133 COCO-WholeBody).
 
     Args:
-        keypoint_names: The student's keypoints, in order. By default
-            ``model.keypoint_names``, else what the training set's metainfo
-            says.
-        source_names: The checkpoint's. By default what its metainfo says,
-            then what their number says (17 COCO, 26 Halpe26, 133
-            COCO-WholeBody).
-        keypoint_alias: Names there to names here, in addition to
-            :data:`.KEYPOINT_ALIAS`.
         redraw: Keypoints to draw anew although the checkpoint has them, for
             instance ``('neck', 'hip')``, which lie elsewhere on the body in
             Halpe26. Copied by default: a point nearby is a better start than
             noise.
-        seed: Of the draw; that of the run by default.
     """
 
-    keypoint_names: Optional[Sequence[str]] = None
-    source_names: Optional[Sequence[str]] = None
-    keypoint_alias: Optional[Dict[str, str]] = None
     redraw: Sequence[str] = ()
-    seed: Optional[int] = None
     # Before EMAHook (49), which copies the same weights.
     priority = 'VERY_HIGH'
 
@@ -74,7 +62,7 @@ class HeadExtensionHook(Hook):
         """
         if not isinstance(runner._train_loop, BaseLoop):
             return
-        model, names = _plain_model(runner), self._dataset_names(runner)
+        model, names = _plain_model(runner), _dataset_names(runner)
         if names is None or not hasattr(model, 'name_keypoints'):
             return
         if model.keypoint_names is None:
@@ -98,7 +86,7 @@ class HeadExtensionHook(Hook):
         weights = checkpoint_weights(checkpoint)
         # Built by Runner.train() alone; val() and test() leave it a dict.
         if isinstance(runner._train_loop, BaseLoop):
-            weights = self._extend(runner, weights, checkpoint.get('meta'), own)
+            weights = self._extend(runner, weights, checkpoint.get('meta'))
         mismatch = find_mismatch(weights, own)
         if mismatch:
             raise ValueError(
@@ -107,50 +95,33 @@ class HeadExtensionHook(Hook):
             )
         checkpoint['state_dict'] = weights
 
-    def _extend(
-        self, runner, weights: dict, meta: Optional[dict], own: dict
-    ) -> dict:
+    def _extend(self, runner, weights: dict, meta: Optional[dict]) -> dict:
         rows = count_keypoints(weights)
-        source = self.source_names or checkpoint_names(
-            meta, rows, self.keypoint_alias
-        )
-        names = self._student_names(runner)
-        outputs = len(own[f'{FINAL_LAYER}.weight'])
-        if len(names) != outputs:
-            raise ValueError(
-                f'model.head.out_channels is {outputs}, but there are '
-                f'{len(names)} names of keypoints: {names}. Set '
-                "model.keypoint_names, or the training set's metainfo, to "
-                'those of the outputs.'
-            )
-        if list(source) == names and not self.redraw:
-            return weights
-        seed = runner.seed if self.seed is None else self.seed
-        weights, report = extend_head(weights, source, names, seed, self.redraw)
-        runner.logger.info(
-            f'Head extension from {rows} to {len(names)} '
-            f'keypoints (seed {seed}):\n{report}'
-        )
-        return weights
-
-    def _student_names(self, runner) -> List[str]:
-        names = (
-            self.keypoint_names
-            or getattr(_plain_model(runner), 'keypoint_names', None)
-            or self._dataset_names(runner)
-        )
+        source = checkpoint_names(meta, rows)
+        names = getattr(_plain_model(runner), 'keypoint_names', None)
+        names = names or _dataset_names(runner)
         if names is None:
             raise ValueError(
                 "The names of the model's keypoints are unknown: set "
                 "model.keypoint_names, or the training set's metainfo."
             )
-        return list(names)
+        if source == names and not self.redraw:
+            return weights
+        weights, report = extend_head(
+            weights, source, names, runner.seed, self.redraw
+        )
+        runner.logger.info(
+            f'Head extension from {rows} to {len(names)} '
+            f'keypoints (seed {runner.seed}):\n{report}'
+        )
+        return weights
 
-    def _dataset_names(self, runner) -> Optional[List[str]]:
-        metainfo = getattr(runner.train_dataloader.dataset, 'metainfo', {})
-        if 'keypoint_id2name' not in metainfo:
-            return None
-        return metainfo_names(metainfo, self.keypoint_alias)
+
+def _dataset_names(runner) -> Optional[List[str]]:
+    metainfo = getattr(runner.train_dataloader.dataset, 'metainfo', {})
+    if 'keypoint_id2name' not in metainfo:
+        return None
+    return metainfo_names(metainfo)
 
 
 def _plain_model(runner) -> torch.nn.Module:
@@ -158,36 +129,19 @@ def _plain_model(runner) -> torch.nn.Module:
     return model.module if is_model_wrapper(model) else model
 
 
-FORMATS = {
-    'channels_last': torch.channels_last,
-    'contiguous': torch.contiguous_format,
-}
-
-
 @HOOKS.register_module()
 class MemoryFormatHook(Hook):
-    """Lays out the weights of convolutions as the kernels like them.
+    """Lays out the weights of convolutions as channels_last.
 
-    ``channels_last`` is faster on CPUs, and on GPUs with tensor cores under
-    AMP. Values, state-dict keys and checkpoints stay as they are.
-
-    Args:
-        memory_format (str): ``'channels_last'`` or ``'contiguous'``.
+    That is faster on CPUs, and on GPUs with tensor cores under AMP. Values,
+    state-dict keys and checkpoints stay as they are.
     """
 
     # Before the EMA hook copies the model.
     priority = 'VERY_HIGH'
 
-    def __init__(self, memory_format: str = 'channels_last') -> None:
-        if memory_format not in FORMATS:
-            raise ValueError(
-                f'memory_format is {memory_format!r}, expected one of '
-                f'{", ".join(FORMATS)}'
-            )
-        self.memory_format = FORMATS[memory_format]
-
     def before_run(self, runner) -> None:
-        runner.model.to(memory_format=self.memory_format)
+        runner.model.to(memory_format=torch.channels_last)
 
 
 POINTER = 'last_checkpoint'

@@ -317,7 +317,7 @@ def _raise_not_finite(
         if bad:
             samples = '; '.join(
                 f'{data_samples[i].get("img_path")} '
-                f'(id {data_samples[i].get("id")})'
+                f'(id={data_samples[i].get("id")})'
                 for i in bad[:8]
             )
             raise FloatingPointError(

@@ -1,7 +1,7 @@
 """Checkpoints by keypoint name, and heads extended to other keypoints."""
 
 import os
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -99,20 +99,14 @@ def keypoint_index(
     return [keypoint_names.index(name) for name in names]
 
 
-def metainfo_names(
-    metainfo: dict, alias: Optional[Dict[str, str]] = None
-) -> List[str]:
+def metainfo_names(metainfo: dict) -> List[str]:
     """Keypoint names of a metainfo that MMPose has parsed, in order, as
-    SpineTrack's: ``alias`` (names there to names here) comes on top of
-    :data:`KEYPOINT_ALIAS`."""
-    alias = {**KEYPOINT_ALIAS, **(alias or {})}
+    SpineTrack's."""
     names = metainfo['keypoint_id2name']
-    return [alias.get(names[i], names[i]) for i in sorted(names)]
+    return [KEYPOINT_ALIAS.get(names[i], names[i]) for i in sorted(names)]
 
 
-def checkpoint_names(
-    meta: dict, num_keypoints: int, alias: Optional[Dict[str, str]] = None
-) -> List[str]:
+def checkpoint_names(meta: dict, num_keypoints: int) -> List[str]:
     """Names of the keypoints that a checkpoint's model predicts.
 
     Its ``meta`` says them or, where it does not, the number of outputs:
@@ -130,7 +124,8 @@ def checkpoint_names(
             raise ValueError(
                 f'The checkpoint has {num_keypoints} keypoints but no names '
                 f'for them, and is none of the known ones ({counts} '
-                'keypoints): give the names.'
+                'keypoints): tools/model_converters/extend_head.py takes the '
+                'names by --source.'
             )
         from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
@@ -138,12 +133,11 @@ def checkpoint_names(
         metainfo = parse_pose_metainfo(
             dict(from_file=f'configs/_base_/datasets/{name}.py')
         )
-    names = metainfo_names(metainfo, alias)
+    names = metainfo_names(metainfo)
     if len(names) != num_keypoints:
         raise ValueError(
             f'The checkpoint has {num_keypoints} keypoints, but its metainfo '
-            f'{metainfo.get("dataset_name")!r} names {len(names)}: give the '
-            'names.'
+            f'{metainfo.get("dataset_name")!r} names {len(names)}.'
         )
     return names
 
@@ -151,36 +145,6 @@ def checkpoint_names(
 # The only layer of RTMCCHead and SimCCHead that depends on the number of
 # keypoints.
 FINAL_LAYER = 'head.final_layer'
-
-
-class HeadExtension(NamedTuple):
-    """What :func:`extend_head` did with each keypoint.
-
-    Attributes:
-        copied: keypoints whose row is the source's of that name.
-        drawn: keypoints whose row is new.
-        skipped: keypoints of the source that the target lacks.
-        distribution: tensor -> (mean, standard deviation) of the new rows.
-    """
-
-    copied: List[str]
-    drawn: List[str]
-    skipped: List[str]
-    distribution: Dict[str, Tuple[float, float]]
-
-    def __str__(self) -> str:
-        normal = ', '.join(
-            f'{name} N({mean:.3g}, {std:.3g}^2)'
-            for name, (mean, std) in self.distribution.items()
-        )
-        return '\n'.join(
-            f'  {len(names)} {what}: {", ".join(names) or "none"}'
-            for what, names in (
-                ('copied', self.copied),
-                (f'extended ({normal})' if normal else 'extended', self.drawn),
-                ('skipped, which the student lacks', self.skipped),
-            )
-        )
 
 
 def count_keypoints(weights: Dict[str, Tensor]) -> int:
@@ -204,8 +168,8 @@ def extend_head(
     target_names: Sequence[str],
     seed: int = 0,
     redraw: Sequence[str] = (),
-) -> Tuple[Dict[str, Tensor], HeadExtension]:
-    """Weights of a SimCC model for other keypoints.
+) -> Tuple[Dict[str, Tensor], str]:
+    """Weights of a SimCC model for other keypoints, and a text about them.
 
     Each keypoint of the final layer is a row of its tensors, (K, ...). Rows
     are mapped by keypoint name; new ones are drawn from the normal
@@ -243,17 +207,15 @@ def extend_head(
     index = {
         name: i for i, name in enumerate(source_names) if name not in redraw
     }
-    report = HeadExtension(
-        copied=[name for name in target_names if name in index],
-        drawn=[name for name in target_names if name not in index],
-        skipped=[name for name in source_names if name not in target_names],
-        distribution={},
-    )
-    if not report.copied:
+    copied = [name for name in target_names if name in index]
+    drawn = [name for name in target_names if name not in index]
+    skipped = [name for name in source_names if name not in target_names]
+    if not copied:
         raise ValueError(
             "None of the checkpoint's keypoints is one of the student's: "
             f'{list(source_names)} and {list(target_names)}.'
         )
+    normal = []
     extended = dict(weights)
     generator = torch.Generator().manual_seed(seed)
     for name in (f'{FINAL_LAYER}.weight', f'{FINAL_LAYER}.bias'):
@@ -269,7 +231,13 @@ def extend_head(
                 noise = torch.randn(old.shape[1:], generator=generator)
                 new[i] = mean + std * noise
         extended[name] = new.to(weights[name].device)
-        if report.drawn:
-            spread = mean.item(), std.item()
-            report.distribution[name.rpartition('.')[2]] = spread
-    return extended, report
+        part = name.rpartition('.')[2]
+        normal.append(f'{part} N({mean.item():.3g}, {std.item():.3g}^2)')
+    return extended, '\n'.join(
+        f'  {len(names)} {what}: {", ".join(names) or "none"}'
+        for what, names in (
+            ('copied', copied),
+            (f'extended ({", ".join(normal)})', drawn),
+            ('skipped, which the student lacks', skipped),
+        )
+    )

@@ -60,7 +60,7 @@ def test_training_starts_from_26_keypoints(kind, teacher, old, data, tmp_path):
             data,
             tmp_path / 'b',
             load_from=teacher['checkpoint'],
-            default_hooks__head_extension__seed=22,
+            randomness__seed=22,
             default_hooks__head_extension__redraw=['neck'],
             **KEEP,
         )
@@ -224,9 +224,8 @@ def test_own_keypoints_are_named_once(
             'leave model.keypoint_names out',
         ),
         (
-            dict(default_hooks__head_extension__keypoint_names=OWN[:11]),
-            'model.head.out_channels is 12, but there are 11 names.*Set '
-            'model.keypoint_names',
+            dict(model__head__out_channels=11),
+            'The head has 11 outputs, but there are 12 keypoint_names',
         ),
     ],
 )

@@ -2,7 +2,6 @@ from types import SimpleNamespace
 
 from spinepose_mmpose.engine.hooks import MemoryFormatHook
 
-import pytest
 import torch
 from torch import nn
 
@@ -19,8 +18,3 @@ def test_weights_are_laid_out_and_keep_their_values():
         assert torch.equal(value, before[name])
     out = model(torch.ones(2, 3, 8, 8))
     assert out.is_contiguous(memory_format=torch.channels_last)
-
-
-def test_unknown_format():
-    with pytest.raises(ValueError, match="'nhwc'.*channels_last, contiguous"):
-        MemoryFormatHook('nhwc')

@@ -68,7 +68,7 @@ class Other:
     'content, message',
     [
         (Other(), 'holds more than weights'),
-        ([1], 'holds a list'),
+        ([1], 'is no checkpoint that can be loaded'),
         ({'fc.weight': torch.ones(2)}, 'no head.final_layer.weight'),
         ({'head.final_layer.weight': torch.ones(21, 2)}, '21 keypoints'),
     ],
@@ -83,7 +83,7 @@ def test_extend_head_on_other_files(content, message, command, tmp_path):
 
 def test_extend_head_without_a_file(command, tmp_path):
     code, _ = command(EXTEND, tmp_path / 'no.pth', tmp_path / 'out.pth')
-    assert 'no such file' in code
+    assert 'No such file' in code
     path = tmp_path / 'text.pth'
     path.write_text('text')
     code, _ = command(EXTEND, path, tmp_path / 'out.pth')

@@ -52,23 +52,22 @@ def convert(args) -> str:
     from spinepose_mmpose.metainfo import KEYPOINT_NAMES
     from spinepose_mmpose.models.head_extension import (
         checkpoint_names,
-        checkpoint_weights,
         count_keypoints,
         extend_head,
         metainfo_names,
+        read_checkpoint,
     )
 
     import torch
     from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
     refuse_existing(args.output, args.overwrite)
-    checkpoint = load(args.input)
-    weights = checkpoint_weights(checkpoint)
+    weights, meta = read_checkpoint(args.input)
     rows = count_keypoints(weights)
     if args.source:
         names = metainfo_names(parse_pose_metainfo(dict(from_file=args.source)))
     else:
-        names = checkpoint_names(checkpoint.get('meta'), rows)
+        names = checkpoint_names(meta, rows)
     weights, report = extend_head(
         weights, names, KEYPOINT_NAMES, args.seed, args.redraw
     )
@@ -78,27 +77,6 @@ def convert(args) -> str:
         f'{args.output}: {len(KEYPOINT_NAMES)} keypoints from the {rows} '
         f'of {args.input} (seed {args.seed})\n{report}'
     )
-
-
-def load(source: str) -> dict:
-    """A checkpoint of data alone: no code in it is run."""
-    from spinepose_mmpose.zoo import resolve_weights
-
-    import torch
-
-    path = resolve_weights(source)
-    try:
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # of any kind, on a file that is none
-        raise ValueError(
-            f'{path} is no checkpoint, is damaged, or holds more '
-            'than weights and plain data'
-        ) from error
-    if not isinstance(checkpoint, dict):
-        raise ValueError(
-            f'{path} holds a {type(checkpoint).__name__}, no checkpoint'
-        )
-    return checkpoint
 
 
 if __name__ == '__main__':
