@@ -146,7 +146,10 @@ class SpinePoseDataPreprocessor(PoseDataPreprocessor):
         data = dict(data, inputs=_batched(data['inputs']))
         if training and self.photometric is not None:
             data = self.cast_data(data)
-            data['inputs'] = self._distort(data['inputs'])
+            # Drawn on the CPU, whose seed every run sets: any device then
+            # gets the same.
+            drawn = draw_distortions(len(data['inputs']), **self.photometric)
+            data['inputs'] = distort(data['inputs'], drawn)
         data = super().forward(data, training)
         if self.channels_last:
             data['inputs'] = data['inputs'].contiguous(
@@ -163,19 +166,6 @@ class SpinePoseDataPreprocessor(PoseDataPreprocessor):
     def _get_pad_shape(self, data: dict) -> List[Tuple[int, int]]:
         # MMPose's takes a batch's channels for its height.
         return super()._get_pad_shape(dict(inputs=list(data['inputs'])))
-
-    def _distort(
-        self, inputs: Union[Tensor, Sequence[Tensor]]
-    ) -> Union[Tensor, Sequence[Tensor]]:
-        # Drawn on the CPU, whose seed every run sets: any device then gets
-        # the same.
-        drawn = draw_distortions(len(inputs), **self.photometric)
-        if isinstance(inputs, Tensor):
-            return distort(inputs, drawn)
-        return [
-            distort(image[None], Distortions(*(v[i : i + 1] for v in drawn)))[0]
-            for i, image in enumerate(inputs)
-        ]
 
 
 def _batched(

@@ -14,20 +14,15 @@ from .simcc import full_precision
 
 
 def person_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean within each person, then over the people that have anything.
-
-    A person counts the same whether three or forty of the M values are
-    labelled, and people without labels do not dilute the rest. Repeating the
-    batch changes nothing.
+    """Mean of values (B, M) within each person, then over the people that
+    have any: a person counts the same whether three or forty are labelled.
 
     In distributed training the people of all processes count, so that the
     average over the processes, which DistributedDataParallel takes of the
     gradients, is the mean over the whole batch.
 
-    Args:
-        values: (B, M), finite where masked out too.
-        mask: (B, M) bool, the values that count; if none does, the result is
-            zero with a zero gradient.
+    ``mask`` (B, M) says which values count; if none does, the result is zero
+    with a zero gradient. The others are finite, too.
     """
     count = mask.sum(dim=1)  # B
     person = (values * mask).sum(dim=1) / count.clamp(min=1)
@@ -62,13 +57,14 @@ def bone_orientation_loss(
     1 / min_length.
 
     Args:
-        pred: Predicted keypoints, (B, K, 2), [x, y].
-        target: True keypoints, (B, K, 2), in the same unit. Both axes must
-            share that unit (x over width and y over height would bend the
+        pred, target: Predicted and true keypoints, (B, K, 2), [x, y], both
+            axes in one unit (x over width and y over height would bend the
             angles).
         visible: (B, K) bool, the labelled keypoints.
         bones: (M, 2) long, the keypoint indices of both ends of each bone.
-        min_length: In the unit of the keypoints.
+        min_length: In the unit of the keypoints. The default suits fractions
+            of the longer input side, and is there a quarter of a pixel at
+            256x192, half a SimCC bin.
 
     Returns:
         A scalar in [0, 1].
@@ -100,11 +96,7 @@ class BoneOrientationLoss(nn.Module):
         bones: Bones by the names of their ends. By default every skeleton
             link of SpineTrack whose ends are among the keypoints.
         keypoint_names: Names of the K keypoints, in order.
-        min_length: Shorter bones have no direction, in the unit of the
-            keypoints. The default suits keypoints as fractions of the longer
-            input side, and is there a quarter of a pixel at 256x192, half a
-            SimCC bin.
-        loss_weight: Factor of the loss.
+        min_length: Of the function.
 
     Raises:
         ValueError: when a bone ends in an unknown keypoint, or by default
@@ -116,7 +108,6 @@ class BoneOrientationLoss(nn.Module):
         bones: Optional[Sequence[Tuple[str, str]]] = None,
         keypoint_names: Sequence[str] = KEYPOINT_NAMES,
         min_length: float = 1e-3,
-        loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
         if bones is None:
@@ -132,13 +123,12 @@ class BoneOrientationLoss(nn.Module):
             'bones', torch.tensor(index).reshape(-1, 2), persistent=False
         )
         self.min_length = min_length
-        self.loss_weight = loss_weight
 
     def forward(
         self, pred: Tensor, target: Tensor, target_weight: Tensor
     ) -> Tensor:
         """Of (B, K, 2) keypoints; one counts where its weight is above 0."""
-        return self.loss_weight * bone_orientation_loss(
+        return bone_orientation_loss(
             pred, target, target_weight > 0, self.bones, self.min_length
         )
 
@@ -158,9 +148,8 @@ def smooth_chain(chain: Tensor, linked: Tensor, a: float, t: float) -> Tensor:
         chain: Points in order, (B, N, 2), [x, y]; the result has that shape.
         linked: (B, N - 1) bool, the links between neighbours that count.
             Behind one that does not, the smoothing starts afresh.
-        a: Steepness of the change from passing to halving, the inverse of
-            the chain's unit.
-        t: The step T in the middle of that change, in the chain's unit.
+        a, t: Steepness of the change from passing to halving, and the step T
+            in its middle, in the chain's unit.
     """
     smoothed = [chain[:, 0]]
     for i, point in enumerate(chain.unbind(dim=1)[1:]):
@@ -195,13 +184,13 @@ def spine_smoothness_loss(
     MSE for a chain labelled throughout), then over the people with any.
 
     Args:
-        pred: Predicted chains, (B, N, 2), [x, y]; both axes in one unit.
-        target: True chains, (B, N, 2), in the same unit.
+        pred, target: Predicted and true chains, (B, N, 2), [x, y]; both axes
+            in one unit.
         visible: (B, N) bool, the labelled points.
-        a: Per mean link.
-        t: In mean links.
-        min_link: Lower bound of the mean link, in the unit of the chains,
-            against spines seen end on.
+        a, t: Per mean link, and in mean links.
+        min_link: Lower bound of the mean link against spines seen end on, in
+            the unit of the chains. The default suits fractions of the longer
+            input side, and is there 2.6 pixels at 256x192.
 
     Returns:
         A scalar, in squared mean links.
@@ -235,12 +224,7 @@ class SpineSmoothnessLoss(nn.Module):
         chain: Keypoint names in order. By default the spine from C1 to the
             sacrum, as far as it is among the keypoints.
         keypoint_names: Names of the K keypoints, in order.
-        a: Steepness, per mean link.
-        t: T, in mean links.
-        min_link: Lower bound of the mean link, in the unit of the keypoints.
-            The default suits fractions of the longer input side, and is there
-            2.6 pixels at 256x192.
-        loss_weight: Factor of the loss.
+        a, t, min_link: Of the function.
 
     Raises:
         ValueError: when the chain names an unknown keypoint, or by default
@@ -254,7 +238,6 @@ class SpineSmoothnessLoss(nn.Module):
         a: float = 10.0,
         t: float = 2.0,
         min_link: float = 1e-2,
-        loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
         if chain is None:
@@ -271,20 +254,13 @@ class SpineSmoothnessLoss(nn.Module):
             torch.tensor(keypoint_index(chain, keypoint_names)),
             persistent=False,
         )
-        self.a = a
-        self.t = t
-        self.min_link = min_link
-        self.loss_weight = loss_weight
+        self.settings = a, t, min_link
 
     def forward(
         self, pred: Tensor, target: Tensor, target_weight: Tensor
     ) -> Tensor:
         """Of (B, K, 2) keypoints; one counts where its weight is above 0."""
-        return self.loss_weight * spine_smoothness_loss(
-            pred[:, self.chain],
-            target[:, self.chain],
-            target_weight[:, self.chain] > 0,
-            self.a,
-            self.t,
-            self.min_link,
+        pred, target, weight = (
+            v[:, self.chain] for v in (pred, target, target_weight)
         )
+        return spine_smoothness_loss(pred, target, weight > 0, *self.settings)

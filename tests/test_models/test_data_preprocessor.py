@@ -100,20 +100,6 @@ def test_photometric_in_training_alone():
     assert not torch.equal(model(batch(), True)['inputs'], first)
 
 
-def test_photometric_of_different_sizes():
-    sizes = ((16, 12), (9, 20))
-    model = SpinePoseDataPreprocessor(photometric={}, **SETTINGS)
-    torch.manual_seed(0)
-    found = model(batch(sizes), True)['inputs']
-    torch.manual_seed(0)
-    drawn = draw_distortions(2)
-    for i, image in enumerate(batch(sizes)['inputs']):
-        alone = Distortions(*(values[i : i + 1] for values in drawn))
-        rgb = distort(image[None], alone)[0][[2, 1, 0]]
-        wanted = (rgb - model.mean) / model.std
-        assert torch.allclose(found[i, :, : sizes[i][0], : sizes[i][1]], wanted)
-
-
 def photo(seed):
     """Colours of all kinds, smooth enough for hue to be stable."""
     rng = np.random.default_rng(seed)
