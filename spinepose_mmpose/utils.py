@@ -3,6 +3,7 @@ complete or absent, and where configs and tools lie."""
 
 import contextlib
 import hashlib
+import importlib
 import inspect
 import json
 import logging
@@ -73,6 +74,16 @@ def quietly():
         # MMLogger remembers which levels are disabled; setLevel() clears that.
         logger = MMLogger.get_current_instance()
         logger.setLevel(logger.level)
+
+
+def need(module: str, what: str, command: str):
+    """A module; ValueError, with the command that installs it, without it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ValueError(
+            f'{what} needs {module} ({error}): {command}'
+        ) from error
 
 
 def sentence(error: BaseException) -> str:

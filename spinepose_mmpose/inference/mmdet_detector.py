@@ -5,7 +5,7 @@ from typing import Optional, Tuple
 
 import numpy as np
 
-from ..utils import read_config
+from ..utils import need, read_config
 from .backends.pytorch import PIP, find_device, load_all_weights
 from .detectors import PERSON, keep_people
 
@@ -22,19 +22,16 @@ class MMDetDetector:
         threads: Optional[int] = None,
         score_threshold: float = 0.3,
     ) -> None:
-        try:
-            import torch
-            from mmdet.apis import inference_detector
-        except ImportError as error:
-            raise ValueError(
-                f'this detector needs torch and MMDetection ({error}): {PIP}'
-            ) from error
+        torch, mmdet = (
+            need(module, 'this detector', PIP)
+            for module in ('torch', 'mmdet.apis')
+        )
         if threads:
             torch.set_num_threads(int(threads))
         self.device = find_device(torch, device)
         self.score_threshold = score_threshold
         self.model = _build(config, checkpoint).to(self.device)
-        self._infer = inference_detector
+        self._infer = mmdet.inference_detector
 
     def __call__(self, image: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         found = self._infer(self.model, image).pred_instances.cpu().numpy()

@@ -17,6 +17,7 @@ from typing import Iterator, List, Optional, Tuple
 import cv2
 import numpy as np
 
+from ..utils import need
 from .settings import Span
 from .video import WHOLE, Frame, SourceInfo, selected
 
@@ -34,15 +35,8 @@ WIDEST_PIXEL = 4
 
 
 def import_av():
-    """PyAV; ValueError with the pip command if it is not installed."""
-    try:
-        import av
-    except ImportError as error:
-        raise ValueError(
-            f'video needs PyAV, which brings FFmpeg, and it cannot be imported '
-            f'({error}): pip install av'
-        ) from error
-    return av
+    """PyAV, which brings FFmpeg."""
+    return need('av', 'video', 'pip install av')
 
 
 def upright(picture, pixel: Optional[Fraction]) -> np.ndarray:

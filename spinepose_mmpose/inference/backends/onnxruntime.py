@@ -9,7 +9,7 @@ from typing import Dict, Optional, Sequence
 
 import numpy as np
 
-from ...utils import one_line
+from ...utils import need, one_line
 from ..network import GraphNetwork
 
 logger = logging.getLogger(__name__)
@@ -150,16 +150,8 @@ class OnnxSession:
 
 
 def import_onnxruntime():
-    """The module; ValueError if it is not installed."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ValueError(
-            f'ONNX files need ONNX Runtime, which cannot be imported '
-            f'({error}): {PIP["cpu"]}, or pip install onnxruntime-gpu for an '
-            'NVIDIA GPU'
-        ) from error
-    return onnxruntime
+    command = f'{PIP["cpu"]}, or onnxruntime-gpu for an NVIDIA GPU'
+    return need('onnxruntime', 'an ONNX file', command)
 
 
 def has_gpu() -> bool:

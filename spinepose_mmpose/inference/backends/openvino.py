@@ -6,11 +6,10 @@ from typing import Dict, Optional, Sequence
 
 import numpy as np
 
-from ...utils import one_line
+from ...utils import need, one_line
 from ..network import ABOUT, FIELDS, GraphNetwork
 
 SUFFIXES = ('.onnx', '.xml')
-PIP = 'pip install openvino'
 
 
 def create(files, device, threads, half, spinning) -> GraphNetwork:
@@ -42,12 +41,8 @@ class OpenVinoSession:
         *,
         half: bool = False,
     ) -> None:
-        try:
-            import openvino
-        except ImportError as error:
-            raise ValueError(
-                f'the OpenVINO backend needs OpenVINO ({error}): {PIP}'
-            ) from error
+        command = 'pip install openvino'
+        openvino = need('openvino', 'the backend openvino', command)
         in_memory = isinstance(model, bytes)
         self.source = 'the ONNX model' if in_memory else os.fspath(model)
         weights = Path(self.source).with_suffix('.bin')

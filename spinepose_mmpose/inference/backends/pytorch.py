@@ -7,7 +7,7 @@ from typing import Optional
 
 import numpy as np
 
-from ...utils import read_config
+from ...utils import need, read_config
 from ..network import NetworkSpec
 from ..preprocess import PADDING, Simcc
 
@@ -91,15 +91,9 @@ class PyTorchNetwork:
 
 
 def import_torch():
-    """torch, with what this backend needs beside it; ValueError if something is
-    not installed."""
-    try:
-        import mmpose.apis  # noqa: F401
-        import torch
-    except ImportError as error:
-        raise ValueError(
-            f'the PyTorch backend needs torch and MMPose ({error}): {PIP}'
-        ) from error
+    """torch, with MMPose, which this backend needs beside it."""
+    for module in ('mmpose.apis', 'torch'):
+        torch = need(module, 'the backend pytorch', PIP)
     # mmdet's backbone says it on every run, to nobody's use.
     warnings.filterwarnings(
         'ignore', r'.*torch\.cuda\.amp\.autocast', FutureWarning
