@@ -13,26 +13,19 @@ if importlib.util.find_spec('cv2') is None:
         'install opencv-python-headless, or opencv-python for windows'
     )
 
-_EXPORTS = {
-    'Detector': 'detectors',
-    'FrameResult': 'results',
-    'Lifter': 'lifting',
-    'Lifting': 'lifting',
-    'OneEuroSmoother': 'smooth',
-    'Person': 'results',
-    'PoseTracker': 'infer',
-    'SPINE_ONLY': 'results',
-    'SpinePoseEstimator': 'estimator',
-    'Tracker': 'track',
-    'create_detector': 'detectors',
-    'draw_people': 'draw',
-    'infer_image': 'infer',
-    'infer_video': 'infer',
-    'iter_video': 'infer',
-    'read_image': 'images',
-    'read_intrinsics': 'intrinsics',
-    'smooth_tracks': 'smooth',
+_MODULES = {
+    'detectors': 'Detector create_detector',
+    'draw': 'draw_people',
+    'estimator': 'SpinePoseEstimator',
+    'images': 'read_image',
+    'infer': 'PoseTracker infer_image infer_video iter_video',
+    'intrinsics': 'read_intrinsics',
+    'lifting': 'Lifter Lifting',
+    'results': 'FrameResult Person SPINE_ONLY',
+    'smooth': 'OneEuroSmoother smooth_tracks',
+    'track': 'Tracker',
 }
+_EXPORTS = {name: m for m, names in _MODULES.items() for name in names.split()}
 
 __all__ = sorted(_EXPORTS)
 

@@ -36,9 +36,9 @@ class SpinePoseEstimator:
             backend.
         model_version (str): ``latest``, ``v2`` (SIMSPINE) or ``v1``
             (SpineTrack).
-        model (str | Path, optional): a name or a file, in place of ``mode``:
-            ``.onnx``, the folder of an mmdeploy export, ``.xml`` of OpenVINO,
-            or ``.pth``.
+        model (str | Path, optional): in place of ``mode``: a name, an
+            ``.onnx`` file, the folder of an mmdeploy export, an ``.xml`` file
+            of OpenVINO, or a ``.pth`` file.
         config, checkpoint (str | Path, optional): of MMPose, in place of
             ``mode``.
         backend (str): ``auto``, ``onnxruntime``, ``pytorch`` or ``openvino``.
@@ -46,7 +46,6 @@ class SpinePoseEstimator:
             one's name, an ONNX file, a checkpoint of MMDetection (with
             ``detector_config``), a :class:`Detector`, or None: then the whole
             image is one person's box.
-        detector_config (str | Path, optional): of a detector's checkpoint.
         detector_size (tuple, optional): (w, h) for a detector's file that
             takes any size.
         bbox_threshold (float): the lowest score of a detected person.

@@ -99,23 +99,9 @@ def infer_video(
     max_detections: Optional[int] = Settings.max_detections,
     **options,
 ) -> List[np.ndarray]:
-    """Poses of everybody in each frame of a video, held in memory;
-    :func:`iter_video` gives identities and times as well.
-
-    Args:
-        input_path (str | Path | int): a video file, ``webcam``, the number of
-            a camera, the address of a stream, or a folder of images (with
-            ``rate``).
-        mode, spine_only, model_version, detector: as in :func:`infer_image`.
-        use_smoothing (bool): smooth each person over time.
-        vis_path (str, optional): write a drawing to this video file.
-        max_detections (int, optional): people per frame, the surest.
-        options: see :func:`iter_video`.
-
-    Returns:
-        list: what :func:`infer_image` gives, of each frame; rows are ordered
-        by identity. N is 0 for a frame that could not be read.
-    """
+    """Poses of everybody in each frame of a video, held in memory: what
+    :func:`infer_image` gives, of each frame, rows ordered by identity. N is 0
+    for a frame that could not be read. Arguments as in :func:`iter_video`."""
     frames = iter_video(
         input_path, mode, spine_only, use_smoothing, vis_path, model_version,
         detector, max_detections, **options,
@@ -153,7 +139,13 @@ def iter_video(
     for. Frames that cannot be read have an ``error`` and no people.
 
     Args:
-        input_path to max_detections: as in :func:`infer_video`.
+        input_path (str | Path | int): a video file, ``webcam``, the number of
+            a camera, the address of a stream, or a folder of images (with
+            ``rate``).
+        mode, spine_only, model_version, detector: as in :func:`infer_image`.
+        use_smoothing (bool): smooth each person over time.
+        vis_path (str, optional): write a drawing to this video file.
+        max_detections (int, optional): people per frame, the surest.
         estimator (SpinePoseEstimator, optional): one that is ready, in place
             of the settings.
         tracker (Tracker, optional), smoother (OneEuroSmoother, optional): with
@@ -163,8 +155,7 @@ def iter_video(
         batch_frames (int): frames in one batch of the network.
         span (Span, optional): which frames.
         rate (Fraction, optional): frames per second of a folder of images.
-        options: further settings of :class:`.SpinePoseEstimator` and, with
-            ``enable_lifting=True``, :class:`.Lifting`.
+        options: as in :func:`infer_image`.
     """
     settings = _settings(
         options, mode=mode, model_version=model_version, spine_only=spine_only,
