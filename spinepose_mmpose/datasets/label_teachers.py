@@ -41,17 +41,12 @@ class MMPoseNetwork:
         from ..inference.backends import pytorch
 
         torch = pytorch.import_torch()
-        from mmpose.apis import init_model
-
         self.config = config
         settings = read_config(config)
         if settings.model.get('test_cfg'):
             settings.model.test_cfg.flip_test = False  # done here for all
         device = pytorch.find_device(torch, device)
-        self.model = init_model(settings, None, device=device)
-        meta = pytorch.load_all_weights(self.model, checkpoint)
-        if 'keypoint_id2name' in meta.get('dataset_meta', ()):
-            self.model.dataset_meta = meta['dataset_meta']
+        self.model = pytorch.load_model(settings, checkpoint, device)
         names = self.model.dataset_meta['keypoint_id2name']
         self.names = tuple(names[i] for i in range(len(names)))
 

@@ -56,18 +56,8 @@ class PyTorchNetwork:
         if threads:
             torch.set_num_threads(int(threads))
         self._half = half
-        from mmpose.apis import init_model
-
-        self.model = init_model(read_config(config), None, device='cpu')
-        metainfo = load_all_weights(self.model, checkpoint).get('dataset_meta')
-        if metainfo and 'keypoint_id2name' in metainfo:
-            self.model.dataset_meta = metainfo
-        self.model.to(self.device)
+        self.model = load_model(read_config(config), checkpoint, self.device)
         self.spec = spec_of(self.model, str(config))
-        self._mean, self._std = (
-            torch.tensor(values, device=self.device).view(1, 3, 1, 1)
-            for values in (self.spec.mean, self.spec.std)
-        )
 
     def run(self, crops: np.ndarray) -> Simcc:
         """See :class:`.Backend`."""
@@ -77,17 +67,27 @@ class PyTorchNetwork:
         half = nullcontext()
         if self._half:
             half = torch.autocast('cuda', torch.float16)
+        images = torch.from_numpy(np.ascontiguousarray(crops))
+        data = dict(inputs=images.permute(0, 3, 1, 2), data_samples=[])
         with torch.inference_mode():
-            images = torch.from_numpy(np.ascontiguousarray(crops))
-            images = images.to(self.device).permute(0, 3, 1, 2)
-            if self.spec.to_rgb:
-                images = images.flip(1)
-            images = (images.float() - self._mean) / self._std
+            images = self.model.data_preprocessor(data)['inputs'].contiguous()
             with half:
-                feats = self.model.extract_feat(images.contiguous())
+                feats = self.model.extract_feat(images)
             with full_precision(*feats) as feats:
                 x, y = self.model.head.forward(feats)
         return Simcc(x.cpu().numpy(), y.cpu().numpy())
+
+
+def load_model(config, checkpoint, device: str):
+    """MMPose's model of a config on a device, with all weights of a checkpoint
+    and the keypoints that it names."""
+    from mmpose.apis import init_model
+
+    model = init_model(config, None, device='cpu')
+    metainfo = load_all_weights(model, checkpoint).get('dataset_meta')
+    if metainfo and 'keypoint_id2name' in metainfo:
+        model.dataset_meta = metainfo
+    return model.to(device)
 
 
 def import_torch():
@@ -166,19 +166,9 @@ def spec_of(model, source: str) -> NetworkSpec:
             f'{source} predicts {head.out_channels} keypoints, but its '
             f'metainfo names {len(names)}'
         )
-    preprocessor = model.data_preprocessor
-    mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    if getattr(preprocessor, '_enable_normalize', False):
-        mean, std = (
-            tuple(map(float, values.flatten()))
-            for values in (preprocessor.mean, preprocessor.std)
-        )
     return NetworkSpec(
         input_size=tuple(int(size) for size in head.input_size),
         names=names,
         flip_indices=tuple(model.dataset_meta['flip_indices']),
-        mean=mean,
-        std=std,
-        to_rgb=bool(getattr(preprocessor, '_channel_conversion', False)),
         split_ratio=float(head.simcc_split_ratio),
     )
