@@ -145,18 +145,11 @@ def to_cvat(dataset: dict) -> dict:
         points[nowhere, :2] = (
             template[nowhere] * person['bbox'][2:] + person['bbox'][:2]
         )
+        kept = {k: person[k] for k in ('id', 'image_id', 'bbox', 'area')}
+        kept.update(category_id=1, iscrowd=0, segmentation=[])
+        attributes = {ID: str(person['id']), 'occluded': False}
         annotations.append(
-            dict(
-                id=person['id'],
-                image_id=person['image_id'],
-                category_id=1,
-                iscrowd=0,
-                segmentation=[],
-                bbox=person['bbox'],
-                area=person['area'],
-                **labels_of(points),
-                attributes={ID: str(person['id']), 'occluded': False},
-            )
+            {**kept, **labels_of(points), 'attributes': attributes}
         )
     images = [
         dict(image, license=0, flickr_url='', coco_url='', date_captured=0)

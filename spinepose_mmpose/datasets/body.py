@@ -68,9 +68,14 @@ class SpineTrackDataset(BaseCocoStyleDataset):
         super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> List[dict]:
-        self._require_file(self.ann_file, 'annotation file')
-        if self.bbox_file:
-            self._require_file(self.bbox_file, 'bbox_file')
+        files = {'annotation file': self.ann_file, 'bbox_file': self.bbox_file}
+        for what, path in files.items():
+            if path and '://' not in path and not osp.isfile(path):
+                raise FileNotFoundError(
+                    f'{what} {path} does not exist: set data_root to the '
+                    'folder that holds annotations/ and images/ (docs/data.md '
+                    'says how to get or make one)'
+                )
         people = super().load_data_list()
         if not people:
             raise ValueError(
@@ -106,16 +111,6 @@ class SpineTrackDataset(BaseCocoStyleDataset):
             ) from None
         self._report()
         return [i for i in instances if i['id'] not in rejected], images
-
-    @staticmethod
-    def _require_file(path: str, what: str) -> None:
-        if '://' in path or osp.isfile(path):
-            return
-        raise FileNotFoundError(
-            f'{what} {path} does not exist: set data_root to the folder that '
-            'holds annotations/ and images/ (docs/data.md says how to get or '
-            'make one)'
-        )
 
     def parse_data_info(self, raw_data_info: dict) -> Optional[dict]:
         """As the parent's, after the annotation has been checked."""

@@ -37,6 +37,20 @@ class PoseBatch(list):
         super().__init__(samples)
         self._set_labels(labels or {})
 
+    @classmethod
+    def packed(cls, samples: List[BaseDataElement]) -> 'PoseBatch':
+        """A batch on its way: its labels are not in its samples, too."""
+        batch = cls(samples)
+        for holder, name in _places(samples[0]):
+            own = [getattr(s, holder, {}).get(name) for s in samples]
+            if len({getattr(label, 'shape', None) for label in own}) != 1:
+                continue
+            # In a worker this stacks into shared memory.
+            batch.labels[holder, name] = default_collate(own)
+            for sample in samples:
+                getattr(sample, holder).pop(name)
+        return batch
+
     def to(self, *args, **kwargs) -> 'PoseBatch':
         """Move the labels as :meth:`torch.Tensor.to` does, in place."""
         return self._set_labels(
@@ -60,25 +74,6 @@ class PoseBatch(list):
         return PoseBatch, (list(self), self.labels)
 
 
-class _Parcel:
-    """A batch on its way: its samples' labels are in ``labels`` alone."""
-
-    def __init__(self, samples: List[BaseDataElement]) -> None:
-        self.samples = samples
-        self.labels: Labels = {}
-        for holder, name in _places(samples[0]):
-            own = [getattr(s, holder, {}).get(name) for s in samples]
-            if len({getattr(label, 'shape', None) for label in own}) != 1:
-                continue
-            # In a worker this stacks into shared memory.
-            self.labels[holder, name] = default_collate(own)
-            for sample in samples:
-                getattr(sample, holder).pop(name)
-
-    def __reduce__(self) -> Tuple[Any, tuple]:
-        return PoseBatch, (self.samples, self.labels)
-
-
 def _places(sample: BaseDataElement) -> List[Tuple[str, str]]:
     return [
         (holder, name)
@@ -95,5 +90,5 @@ def pose_collate(samples: Sequence[dict]) -> dict:
     workers arrives a :class:`PoseBatch`."""
     batch = default_collate(samples)
     if get_worker_info() is not None:
-        batch['data_samples'] = _Parcel(batch['data_samples'])
+        batch['data_samples'] = PoseBatch.packed(batch['data_samples'])
     return batch

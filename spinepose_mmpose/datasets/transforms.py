@@ -1,6 +1,5 @@
 """MMPose's transforms with less work for the same result."""
 
-from copy import deepcopy
 from typing import Optional, Tuple
 
 import cv2
@@ -102,8 +101,9 @@ class FastGenerateTarget(GenerateTarget):
             type(self.encoder) is SimCCLabel
             and self.encoder.smoothing_type == 'gaussian'
         ):
-            settings = deepcopy(dict(self.encoder_cfg))
-            settings.pop('type')
+            settings = {
+                k: v for k, v in self.encoder_cfg.items() if k != 'type'
+            }
             self.encoder = SimCCTables(**settings)
 
 
