@@ -267,11 +267,7 @@ def _stream(url: str, target: str, name: str, progress: bool) -> None:
     """Write a plain file of a web server to ``target``."""
     from tqdm.auto import tqdm
 
-    head = {'Accept-Encoding': 'identity'}
-    with session().stream(
-        'GET', url, headers=head, timeout=patience()
-    ) as reply:
-        reply.raise_for_status()
+    with asked(url) as reply:
         if reply.headers.get('Content-Type', '').startswith('text/html'):
             raise DownloadError(
                 f'the server answered with a web page instead of {name} (a '
@@ -284,6 +280,15 @@ def _stream(url: str, target: str, name: str, progress: bool) -> None:
             for chunk in reply.iter_raw():
                 file.write(chunk)
                 bar.update(len(chunk))
+
+
+@contextlib.contextmanager
+def asked(url: str, **head: str) -> Iterator:
+    """The reply of a web server, whose content is still to be read."""
+    head, limit = {'Accept-Encoding': 'identity', **head}, patience()
+    with session().stream('GET', url, headers=head, timeout=limit) as reply:
+        reply.raise_for_status()
+        yield reply
 
 
 def patience() -> float:

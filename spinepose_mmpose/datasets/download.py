@@ -20,10 +20,10 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..downloads import (
     DownloadError,
+    asked,
     fetch,
     hub_file,
     mirror,
-    patience,
     sentences,
     session,
     with_mirror,
@@ -159,22 +159,18 @@ def _remote(url: str):
     """A file on a server, read in pieces as if it were here."""
     from fsspec.spec import AbstractBufferedFile
 
-    client, parts = session(), hub_file(url)
+    parts = hub_file(url)
     if parts:
         from huggingface_hub import HfApi, HfFileSystem
 
+        session()  # gives up slow servers
         # Of a commit: the file cannot change while it is read.
         commit = HfApi().dataset_info(parts['repo_id']).sha
         path = f'datasets/{parts["repo_id"]}@{commit}/{parts["filename"]}'
         return HfFileSystem().open(path, block_size=BLOCK)
 
     def ask(start: int, end: int):
-        head = {'Range': f'bytes={start}-{end - 1}'}
-        head['Accept-Encoding'] = 'identity'
-        with client.stream(
-            'GET', url, headers=head, timeout=patience()
-        ) as reply:
-            reply.raise_for_status()
+        with asked(url, Range=f'bytes={start}-{end - 1}') as reply:
             if reply.status_code != 206:
                 raise DownloadError('the server does not send parts of a file')
             return reply.read(), reply.headers

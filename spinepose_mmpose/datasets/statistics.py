@@ -189,7 +189,7 @@ def _legend(figure: Figure, axes) -> None:
 
 def plot_keypoints(people: People) -> Figure:
     """Share of people with each keypoint labelled."""
-    figure = _figure(9, 10)
+    figure = _figure(11.3, 10)
     axes = figure.subplots()
     names = [
         f'{n} ({VERTEBRAE[n]})' if n in VERTEBRAE else n for n in KEYPOINT_NAMES
@@ -304,6 +304,12 @@ ALL = 'all'
 CLUSTER = ['people', 'share', 'typical_split', 'typical_annotation']
 TILE = (180, 220)
 PLOT = 1240  # pixels
+PLOTS = {
+    'Keypoints': 'keypoints.png',
+    'Sizes': 'sizes.png',
+    'Spines': 'spine.png',
+    'Pose clusters': 'clusters.png',
+}
 CSV = dict(float_format='%.6g', lineterminator='\n')
 
 
@@ -350,24 +356,30 @@ def write_statistics(
         ],
     )
     empty_folder(folder / 'clusters')
-    for name, figure in (
-        ('keypoints.png', plot_keypoints(people)),
-        ('sizes.png', plot_sizes(splits)),
-        ('spine.png', plot_spine(splits)),
-        ('clusters.png', plot_clusters(clusters)),
-    ):
+    figures = (
+        plot_keypoints(people),
+        plot_sizes(splits),
+        plot_spine(splits),
+        plot_clusters(clusters),
+    )
+    for name, figure in zip(PLOTS.values(), figures):
         with replaced(str(folder / name)) as temporary:
             figure.savefig(temporary)
-    pictures = []
-    for number, (source, row) in enumerate(typical, 1):
+    tiles = []
+    for (source, row), cluster in zip(typical, content['clusters']):
         image = read_image(source.path_of(source.image_of(row)))
         view = person_view(image, *drawable(source.annotations[row]), TILE)
-        pictures.append(f'clusters/{number:02d}.jpg')
-        write_image(folder / pictures[-1], view)
+        path = f'clusters/{len(tiles) + 1:02d}.jpg'
+        write_image(folder / path, view)
+        caption = (
+            f'{cluster["people"]:,} people ({cluster["share"]:.0%}): '
+            f'{source.name} annotation {cluster["typical_annotation"]}'
+        )
+        tiles.append((path, caption, TILE[0]))
     for name, text in {
         'statistics.json': json.dumps(content, indent=1, default=str) + '\n',
         **_tables(content),
-        'index.html': _page(content, pictures),
+        'index.html': _page(content, tiles),
     }.items():
         write_text(str(folder / name), text)
     return content
@@ -407,9 +419,9 @@ def _tables(content: Dict[str, Any]) -> Dict[str, str]:
     return {**texts, 'clusters.csv': clusters.to_csv(index=False, **CSV)}
 
 
-def _page(content: Dict[str, Any], pictures: List[str]) -> str:
-    def median(entry, key='p50', digits=0):
-        return f'{entry[key]:.{digits}f}' if key in entry else '-'
+def _page(content: Dict[str, Any], tiles: List[tuple]) -> str:
+    def median(entry):
+        return f'{entry["p50"]:.0f}' if 'p50' in entry else '-'
 
     rows = {
         name: {
@@ -425,37 +437,17 @@ def _page(content: Dict[str, Any], pictures: List[str]) -> str:
         }
         for name, figure in content['splits'].items()
     }
-    joints = [
-        [name, VERTEBRAE[name]]
-        + [median(bend, key, 1) for key in ('p50', 'p5', 'p95')]
-        for name, bend in content['splits'][ALL]['bends'].items()
-    ]
     left_out, note = sum(content['left_out'].values()), ''
     if left_out:
         note = f' Left out, with unusable labels: {left_out} '
         note += '(check_dataset.py lists them).'
-    captions = [
-        f'{row["people"]:,} people ({row["share"]:.0%}): '
-        f'{row["typical_split"]} annotation {row["typical_annotation"]}'
-        for row in content['clusters']
-    ]
-    typical = [(*pair, TILE[0]) for pair in zip(pictures, captions)]
     note = f'Points, height and bend are medians.{note} Angles are those in '
+    header, cells = rows[ALL], [[n, *r.values()] for n, r in rows.items()]
     blocks = [
-        Table(
-            ['split', *rows[ALL]], [[n, *r.values()] for n, r in rows.items()]
-        ),
+        Table(['split', *header], cells),
         Text(f'{note}the image.', 'note'),
-        Text('Keypoints', tag='h2'),
-        Figures([('keypoints.png', '', 990)]),
-        Text('Sizes', tag='h2'),
-        Figures([('sizes.png', '', PLOT)]),
-        Text('Spines', tag='h2'),
-        Figures([('spine.png', '', PLOT)]),
-        Table(['joint', 'vertebra', 'median bend', '5 %', '95 %'], joints),
-        Text('Pose clusters', tag='h2'),
-        Figures([('clusters.png', '', PLOT)]),
-        Text('The person nearest to each mean pose:'),
-        Figures(typical),
     ]
+    for title, plot in PLOTS.items():
+        blocks += [Text(title, tag='h2'), Figures([(plot, '', PLOT)])]
+    blocks += [Text('The person nearest to each mean pose:'), Figures(tiles)]
     return render('Dataset statistics', blocks)
