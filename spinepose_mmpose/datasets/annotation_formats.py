@@ -67,7 +67,7 @@ def reading(path, kind: str) -> Iterator:
         yield json.loads(content)
     except (LookupError, TypeError, AttributeError, UnicodeError) as error:
         raise ValueError(
-            f'{path} is no {kind}: {type(error).__name__} {error}'
+            f'{path} is not {kind}: {type(error).__name__} {error}'
         ) from error
 
 
@@ -165,7 +165,7 @@ def from_cvat(path, base: dict) -> Found:
     """The people of a COCO Keypoints 1.0 file, or of the archive that CVAT
     gives; ``base`` is the file that was exported. ValueError if it is no such
     file, has another skeleton, or an image that was not exported."""
-    with reading(path, 'file of COCO Keypoints 1.0') as content:
+    with reading(path, 'a COCO Keypoints 1.0 file') as content:
         orders = {
             category['id']: _order(category.get('keypoints', ()), path)
             for category in content['categories']
@@ -247,6 +247,8 @@ def to_label_studio(dataset: dict, address: str) -> list:
     tasks = []
     for image in dataset['images']:
         of_image, name = people[image['id']], image['file_name']
+        if not {'width', 'height'} <= set(image):
+            raise ValueError(f'the image {name} has no width or no height')
         regions = [r for p in of_image for r in _regions(p, image)]
         scores = [p['quality'] for p in of_image if 'quality' in p]
         prediction = dict(model_version='spinepose-mmpose', result=regions)
@@ -297,7 +299,7 @@ def from_label_studio(path, base: dict) -> Found:
     file, has another skeleton, a keypoint of nobody, or an unknown image.
     """
     found = {}
-    with reading(path, 'export of Label Studio in its JSON format') as tasks:
+    with reading(path, 'an export of Label Studio in JSON') as tasks:
         for task in tasks:
             done = [
                 a for a in task['annotations'] if not a.get('was_cancelled')

@@ -288,7 +288,7 @@ def find_sets(root, splits: Sequence[str] = ()) -> List[DataSet]:
     files = sorted((root / 'annotations').glob(f'{PREFIX}*.json'))
     if not files:
         raise FileNotFoundError(
-            f'{root} holds no annotations/{PREFIX}*.json: the folder that '
+            f'{root} contains no annotations/{PREFIX}*.json: the folder that '
             'holds annotations/ and images/ expected (docs/data.md), or give '
             'files by --ann and --images'
         )

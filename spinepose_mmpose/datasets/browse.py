@@ -234,7 +234,7 @@ def by_report(
                 queues[finding['kind']].append(sample)
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f'{path} is no check.json of check_dataset.py ({error})'
+            f'{path} is not a check.json written by check_dataset.py ({error})'
         ) from None
     if kind is not None and kind not in queues:
         raise ValueError(
@@ -248,7 +248,7 @@ def by_report(
     return list(samples.values())[:count]
 
 
-# What follows the last change to the picture, FastGenerateTarget too.
+# What follows the last change to the image, FastGenerateTarget too.
 _LAST = ('GenerateTarget', 'PackPoseInputs')
 
 

@@ -238,7 +238,7 @@ def read_joints(path) -> np.ndarray:
     try:
         joints = loadmat(path).get('joints', np.zeros(0))
     except (ValueError, TypeError, NotImplementedError) as error:
-        raise ValueError(f'{path} is no MATLAB file: {error}') from error
+        raise ValueError(f'{path} is not a MATLAB file: {error}') from error
     if joints.ndim == 3 and joints.shape[:2] == (3, 14):
         joints = joints.transpose(1, 0, 2)
     if joints.ndim != 3 or joints.shape[:2] != (14, 3):

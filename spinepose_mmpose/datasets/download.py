@@ -93,7 +93,7 @@ def prepare(root, options: Options) -> List[SplitStatus]:
 
     root = Path(root).expanduser()
     if root.exists() and not root.is_dir():
-        raise NotADirectoryError(f'{root} is no folder, a folder expected')
+        raise NotADirectoryError(f'{root} is not a folder')
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / '.prepare.lock'):
         for left in reversed(range(options.retries + 1)):
@@ -202,7 +202,7 @@ def _open(source: Source) -> Iterator[zipfile.ZipFile]:
             file.seek(0)
             start = file.read(512).lstrip()
             known = (w for mark, w in INSTEAD if start.lower().startswith(mark))
-            other = f'is no zip archive: it begins with {start[:12]!r}'
+            other = f'is not a zip archive: it begins with {start[:12]!r}'
             raise ValueError(f'{source} {next(known, other)}') from error
         with archive:
             yield archive
@@ -277,7 +277,7 @@ def wanted_entries(
     if absent:
         found = ', '.join(info.filename for info in members[:QUOTED])
         raise ValueError(
-            f'{source} holds no {part} of {", ".join(sorted(absent))}; its '
+            f'{source} contains no {part} of {", ".join(sorted(absent))}; its '
             f'first files are {found or "none"}'
         )
     return wanted
@@ -349,7 +349,7 @@ def _unpack_one(source: Source, archive, info, path: Path) -> None:
                 # Ends with a comparison of the CRC-32.
                 shutil.copyfileobj(entry, file, 1 << 20)
             if path.suffix == '.json' and not _is_readable(temporary):
-                raise zipfile.BadZipFile('it is no complete COCO JSON')
+                raise zipfile.BadZipFile('it is not a complete COCO JSON file')
     except OSError as error:
         if error.errno:  # a full disk names no file
             error.filename = str(path)

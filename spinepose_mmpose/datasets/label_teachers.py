@@ -119,7 +119,7 @@ def _split_names(text: str) -> Tuple[str, set]:
         return text, set(range(NUM_KEYPOINTS))  # a colon of the name itself
     if unknown:
         raise ValueError(
-            f'{unknown[0]!r} in {text} is no keypoint: choose from '
+            f'{unknown[0]!r} in {text} is not a keypoint: choose from '
             f'{", ".join(GROUPS)}, {", ".join(KEYPOINT_NAMES)}'
         )
     return name, {i for n in names for i in ids[n]}

@@ -212,7 +212,7 @@ def decode_jpeg(
     except ValueError:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), FLAGS[scale])
     if image is None:
-        raise ValueError('it is no image that OpenCV can read')
+        raise ValueError('it is not an image that OpenCV can read')
     return image
 
 
@@ -387,7 +387,7 @@ class LoadPoseImage(LoadImage):
             content, flag=self.color_type, backend=self.imdecode_backend
         )
         if img is None:
-            raise ValueError('it is no image that OpenCV can read')
+            raise ValueError('it is not an image that OpenCV can read')
         return img.astype('float32') if self.to_float32 else img
 
     def _refuse(self, results: dict, error: Exception) -> None:

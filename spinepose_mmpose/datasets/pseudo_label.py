@@ -206,7 +206,7 @@ def find_images(folder, boxes=None) -> Tuple[List[dict], Dict[object, list]]:
         for person in content['annotations']:
             people.get(person['image_id'], []).append(person)
     if not entries:
-        raise ValueError(f'{boxes or folder} holds no images')
+        raise ValueError(f'{boxes or folder} contains no images')
     return entries, people
 
 

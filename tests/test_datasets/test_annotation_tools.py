@@ -258,8 +258,8 @@ class TestCvat:
                 lambda c: c['images'][0].update(file_name='new.jpg'),
                 "'new.jpg', of which .* have none",
             ),
-            (lambda c: c.pop('images'), 'no file of COCO Keypoints 1.0'),
-            (lambda c: c['annotations'][0].pop('image_id'), 'no file of COCO'),
+            (lambda c: c.pop('images'), 'not a COCO Keypoints 1.0 file'),
+            (lambda c: c['annotations'][0].pop('image_id'), 'not a COCO Key'),
         ],
     )
     def test_wrong_files(self, base, tmp_path, change, message):
@@ -328,6 +328,12 @@ class TestLabelStudio:
         assert box['value']['height'] == pytest.approx(200 / H * 100)
         assert nose['parentID'] == box['id']
         assert nose['value']['x'] == pytest.approx(55 / W * 100)
+
+    def test_image_without_a_size(self, base):
+        """Label Studio's places are percent of it."""
+        del base['images'][1]['width']
+        with pytest.raises(ValueError, match='set/b.jpg has no width'):
+            to_label_studio(base, '/data/')
 
     def write(self, path, base, change=lambda tasks: None, by=7):
         """The predictions of all tasks, accepted by somebody."""
@@ -423,7 +429,7 @@ class TestLabelStudio:
                 ),
                 "nose outside of everybody's rectangle",
             ),
-            (lambda r: r[0].pop('original_width'), 'no export of Label Studio'),
+            (lambda r: r[0].pop('original_width'), 'not an export of Label'),
         ],
     )  # fmt: skip
     def test_wrong_files(self, base, tmp_path, change, message):
@@ -435,7 +441,7 @@ class TestLabelStudio:
         with pytest.raises(ValueError, match=message):
             from_label_studio(path, base)
         path.write_text('{"a": 1}')
-        with pytest.raises(ValueError, match='no export of Label Studio'):
+        with pytest.raises(ValueError, match='not an export of Label Studio'):
             from_label_studio(path, base)
 
 

@@ -122,7 +122,7 @@ def test_choice_by_report(root, loaded, tmp_path):
     ):
         by_report(loaded, tmp_path / 'r', 9, 'x')
     (tmp_path / 'bad.json').write_text('{"findings": [')
-    with pytest.raises(ValueError, match='bad.json is no check.json'):
+    with pytest.raises(ValueError, match='bad.json is not a check.json'):
         by_report(loaded, tmp_path / 'bad.json', 9)
 
 

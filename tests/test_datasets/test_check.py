@@ -441,7 +441,9 @@ def test_bad_files(tmp_path, text, words):
 
 
 def test_folder_without_annotations(tmp_path):
-    with pytest.raises(FileNotFoundError, match='holds no annotations/person'):
+    with pytest.raises(
+        FileNotFoundError, match='contains no annotations/person'
+    ):
         find_sets(tmp_path)
 
 

@@ -245,12 +245,15 @@ def test_a_mirror_that_changes_between_two_halves(
         (b'', "begins with b''"),
         (b'version https://git-lfs.github.com/spec/v1\n', 'Git LFS pointer'),
         (b'{"error": "no"}', 'begins with b\'{"error'),
-        (make_zip([('a/readme.txt', 'x')]), 'holds no annotations of train-re'),
+        (
+            make_zip([('a/readme.txt', 'x')]),
+            'contains no annotations of train-re',
+        ),
         (
             annotations_zip(
                 val2017=annotation_text('val2017', image_names('val2017'))[:90]
             ),
-            'it is no complete COCO JSON',
+            'it is not a complete COCO JSON file',
         ),
     ],
 )
@@ -355,7 +358,7 @@ def test_two_at_once_prepare_one_folder(server, root):
 
 def test_file_in_place_of_the_folder(tmp_path):
     (tmp_path / 'set').write_text('x')
-    with pytest.raises(NotADirectoryError, match='is no folder'):
+    with pytest.raises(NotADirectoryError, match='is not a folder'):
         prepare(tmp_path / 'set', OPTIONS)
 
 

@@ -292,7 +292,7 @@ def test_files_that_prove_bad_late(choice, tmp_path):
     if choice == 'skip':
         assert pipeline(person) is None
         return
-    with pytest.raises(ValueError, match='no image that OpenCV.*ation 7'):
+    with pytest.raises(ValueError, match='not an image that OpenCV.*ation 7'):
         pipeline(person)
 
 

@@ -42,11 +42,14 @@ BAD = {
         with_thumbnail(jpeg())[:-900],
         'ends before its end marker',
     ),
-    'text': (b'<html>404 Not Found</html>', 'no image that OpenCV can read'),
-    'zeros': (bytes(5000), 'no image that OpenCV can read'),
+    'text': (
+        b'<html>404 Not Found</html>',
+        'not an image that OpenCV can read',
+    ),
+    'zeros': (bytes(5000), 'not an image that OpenCV can read'),
     'cut PNG': (
         cv2.imencode('.png', np.eye(99, dtype=np.uint8))[1].tobytes()[:60],
-        'no image that OpenCV can read',
+        'not an image that OpenCV can read',
     ),
 }
 

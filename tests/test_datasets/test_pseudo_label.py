@@ -373,7 +373,7 @@ def boxes_file(tmp_path, **labels):
 
 class TestWrongInput:
     def test_no_images(self, tmp_path):
-        with pytest.raises(ValueError, match='holds no images'):
+        with pytest.raises(ValueError, match='contains no images'):
             find_images(tmp_path)
         with pytest.raises(FileNotFoundError, match='no such folder'):
             find_images(tmp_path / 'nowhere')
@@ -445,7 +445,7 @@ class TestTeachers:
     def test_wrong_names(self, network, tmp_path):
         file = tmp_path / 'a.onnx'
         file.touch()
-        with pytest.raises(ValueError, match="'back' in .* is no keypoint"):
+        with pytest.raises(ValueError, match="'back' in .* is not a keypoint"):
             load_teacher(f'{file}:back')
 
     def test_a_foreign_skeleton(self, network):

@@ -108,7 +108,10 @@ def test_check_of_single_files(command, root, tmp_path):
         (('ROOT', '--images', 'a'), '--images belongs to --ann'),
         (('ROOT', '--splits', 'val'), "no split 'val' in"),
         (('ROOT', '--workers', '0'), '--workers must be 1 or more'),
-        (('nowhere',), 'nowhere holds no annotations/person_keypoints_*.json'),
+        (
+            ('nowhere',),
+            'nowhere contains no annotations/person_keypoints_*.json',
+        ),
         (('--ann', 'no.json'), 'No such file or directory: no.json'),
         (('--ann', 'a', '--images', 'b', 'c'), '1 annotation files but 2'),
         (('--ann', 'a', '--images', 'nowhere'), 'no such folder: nowhere'),
