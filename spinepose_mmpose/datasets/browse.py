@@ -36,6 +36,7 @@ SPINE = {KEYPOINT_IDS[name] for name in SPINE_CHAIN}
 BOX_COLOR, MARK_COLOR, EMPTY = (255, 255, 255), (0, 0, 255), (205, 205, 205)
 # Pixels, of a point and of a mark.
 RADIUS, MARK_RADIUS = 2, 5
+SMOOTH = cv2.LINE_AA
 # Around a box, in box sizes.
 MARGIN = 0.2
 # Pixels, further than which nothing is drawn: OpenCV's fixed-point coordinates
@@ -66,31 +67,24 @@ def draw_person(
     for (start, end), color in SKELETON:
         a, b = KEYPOINT_IDS[start], KEYPOINT_IDS[end]
         if shown[a] and shown[b]:
-            thick, ends = (
-                1 + (a in SPINE and b in SPINE),
-                (places[a], places[b]),
-            )
-            cv2.line(image, *ends, color[::-1], thick, cv2.LINE_AA)
+            thick = 1 + (a in SPINE and b in SPINE)
+            cv2.line(image, places[a], places[b], color[::-1], thick, SMOOTH)
     for k in np.flatnonzero(shown):
         color = KEYPOINT_COLORS[k][::-1]
         filling = BOX_COLOR if keypoints[k, 2] == 1 else color
-        cv2.circle(image, places[k], RADIUS, filling, -1, cv2.LINE_AA)
-        cv2.circle(image, places[k], RADIUS, color, 1, cv2.LINE_AA)
+        cv2.circle(image, places[k], RADIUS, filling, -1, SMOOTH)
+        cv2.circle(image, places[k], RADIUS, color, 1, SMOOTH)
     for k in marked:
         if near[k]:
-            mark = places[k], MARK_RADIUS, MARK_COLOR
-            cv2.circle(image, *mark, 1, cv2.LINE_AA)
+            cv2.circle(image, places[k], MARK_RADIUS, MARK_COLOR, 1, SMOOTH)
 
 
-def crop_transform(
-    box: Sequence[float], size: Tuple[int, int], margin: float = MARGIN
-) -> Tuple[float, np.ndarray]:
+def crop_transform(box: Sequence[float], size: Tuple[int, int]):
     """Scale and then offset from the image to a view of ``size`` (w, h) that
     shows the box with a margin."""
-    x, y, w, h = box
-    scale = min(size[0] / max(w, 1), size[1] / max(h, 1)) / (1 + 2 * margin)
-    centre = np.array([x + w / 2, y + h / 2])
-    return scale, np.array(size) / 2 - scale * centre
+    corner, sides = np.split(np.asarray(box, float), 2)
+    scale = np.min(size / np.maximum(sides, 1)) / (1 + 2 * MARGIN)
+    return scale, np.array(size) / 2 - scale * (corner + sides / 2)
 
 
 # Numbers that overflow are far outside of everything, too.

@@ -70,14 +70,10 @@ class Options:
     # set's folder, the mirror and at their published address.
     archives: Optional[Path] = None
     workers: int = min(8, 2 * (os.cpu_count() or 1))
-    # Not to be downloaded into the data set's folder.
-    stream: bool = True
-    # Annotation files that differ from the archive's: they may be corrected.
-    overwrite: bool = False
-    # Compare the CRC-32 of every file.
-    verify: bool = False
-    # From the data set's folder, at the end.
-    remove_archives: bool = False
+    stream: bool = True  # not downloaded into the data set's folder
+    overwrite: bool = False  # annotations that differ: they may be corrected
+    verify: bool = False  # compare the CRC-32 of every file
+    remove_archives: bool = False  # from the data set's folder, at the end
     retries: int = 5
     progress: bool = True
 

@@ -38,15 +38,12 @@ from .label_teachers import Teacher, ask
 class LabelSettings:
     """How opinions become labels."""
 
-    # Ask every teacher about the mirrored image as well.
-    flip_test: bool = True
-    # Of an opinion that counts, and of a label.
-    min_score: float = 0.5
+    flip_test: bool = True  # ask about the mirrored image as well
+    min_score: float = 0.5  # of an opinion that counts, and of a label
     # Distance between two opinions, in sizes of the person (root of the box's
     # area), above which a point stays unlabelled.
     max_disagreement: float = 0.1
-    # Leave the labels that the boxes' file has; the teachers fill the rest.
-    keep_labels: bool = False
+    keep_labels: bool = False  # of the boxes' file; the rest is filled in
     # Mean OKS between those labels and the teachers below which a person's
     # other points stay unlabelled.
     min_agreement: float = 0.5

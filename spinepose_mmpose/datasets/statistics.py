@@ -35,15 +35,14 @@ MOST_PEOPLE = 20_000
 
 
 class Clusters(NamedTuple):
-    """C clusters, the largest first: (C,) numbers of people, (C, K, 2) mean
-    poses about the sacrum in longer sides of the box (NaN: nobody has the
-    point), (C,) the place in ``people`` of the person nearest to the mean, and
-    how many people could be compared."""
+    """C clusters, the largest first."""
 
-    sizes: np.ndarray
+    sizes: np.ndarray  # C: people
+    # C, K, 2: mean poses about the sacrum in longer sides of the box; NaN where
+    # nobody has the point
     means: np.ndarray
-    typical: np.ndarray
-    compared: int
+    typical: np.ndarray  # C: the place in People of the nearest to the mean
+    compared: int  # people
 
 
 def pose_clusters(people: People, count: int, seed: int = 0) -> Clusters:

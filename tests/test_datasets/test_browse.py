@@ -39,12 +39,12 @@ def loaded(root):
 
 
 def test_points_follow_the_crop():
-    scale, offset = crop_transform((100, 50, 40, 80), (200, 200), margin=0.25)
-    # 80 px and a margin of 0.25 on both sides fill 200: factor 200 / 120.
+    scale, offset = crop_transform((100, 50, 40, 80), (200, 200))
+    # 80 px and a margin of 0.2 on both sides fill 200: factor 200 / 112.
     points = scale * np.array([[120.0, 90], [100, 50]]) + offset
     assert points[0] == pytest.approx([100, 100])
     assert points[1] == pytest.approx(
-        [100 - 20 * 200 / 120, 100 - 40 * 200 / 120]
+        [100 - 20 * 200 / 112, 100 - 40 * 200 / 112]
     )
 
 
