@@ -18,7 +18,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from .report import FIGURES, Case, EvaluationReport
+from .report import FIGURES, EvaluationReport
 
 INK, GREY, EMPTY = '#444444', '#bbbbbb', '#c8c8c8'
 
@@ -30,7 +30,7 @@ def draw_figures(
     is labelled, the worst people, whose files ``image_paths`` has by image
     id."""
     figures = [precision_recall(report.content), body_map(report.content)]
-    if report.cases:
+    if report.content['worst']:
         figures.append(contact_sheet(report, image_paths))
     return dict(zip(FIGURES, figures))
 
@@ -196,27 +196,24 @@ def contact_sheet(
 ) -> Figure:
     """Label and prediction of the report's cases, one tile per person, on
     grey where there is no image."""
-    columns = min(COLUMNS, max(len(report.cases), 3))
-    rows = -(-len(report.cases) // columns)
+    cases = report.content['worst']
+    columns = min(COLUMNS, max(len(cases), 3))
+    rows = -(-len(cases) // columns)
     figure = _figure(2.8 * columns, 3.4 * rows + 0.6)
     figure.suptitle(
-        f'The {len(report.cases)} worst people, lowest OKS first\n'
+        f'The {len(cases)} worst people, lowest OKS first\n'
         'green: labelled; magenta: predicted; grey line: a keypoint to its '
         'label; white box: labelled box',
         fontsize=10,
     )
-    for rank, case in enumerate(report.cases, 1):
+    for rank, case in enumerate(cases, 1):
         axes = figure.add_subplot(rows, columns, rank)
         _draw_case(axes, rank, case, report, image_paths)
     return figure
 
 
-def _draw_case(
-    axes, rank: int, case: Case, report: EvaluationReport, paths
-) -> None:
-    gts = report.ground_truth
-    image_id = gts.image_ids[gts.image_index[case.person]]
-    path = paths.get(image_id)
+def _draw_case(axes, rank: int, case: dict, report, paths) -> None:
+    path = paths.get(case['image_id'])
     image = None if path is None else cv2.imread(path)
     axes.set_facecolor(EMPTY)
     if image is None:
@@ -226,23 +223,24 @@ def _draw_case(
         # Darker, so that the lines stand out.
         axes.imshow((image[..., ::-1] * 0.75).astype(np.uint8))
 
-    x, y, w, h = gts.boxes[case.person]
+    x, y, w, h = case['box']
     axes.add_patch(Rectangle((x, y), w, h, fill=False, color='white'))
-    label = gts.keypoints[case.person]
-    if case.prediction is not None:
-        dt = report.detections.keypoints[case.prediction]
+    label = report.ground_truth.keypoints[case['person']]
+    if case['prediction'] is not None:
+        dt = report.detections.keypoints[case['prediction']]
         both = (dt[:, 2] > 0) & (label[:, 2] > 0)
         offsets = np.stack([dt[both, :2], label[both, :2]], axis=1)
         axes.add_collection(LineCollection(offsets, color=GREY, lw=0.8))
         _draw_person(axes, dt, report.links, PREDICTION_COLOR)
     _draw_person(axes, label, report.links, LABEL_COLOR)
 
-    verdict = f'OKS {case.oks:.3f}'
-    if case.prediction is None:
+    verdict = f'OKS {case["oks"]:.3f}'
+    if case['prediction'] is None:
         verdict = 'nothing predicted'
-    elif not case.found:
+    elif not case['found']:
         verdict += ', not found'
-    axes.set_title(f'#{rank}  {verdict}\nimage {image_id}', fontsize=8)
+    title = f'#{rank}  {verdict}\nimage {case["image_id"]}'
+    axes.set_title(title, fontsize=8)
     w, h = max(w, 1), max(h, 1)
     axes.set(xticks=(), yticks=())
     # One side may show more of the image, so that every tile is full.

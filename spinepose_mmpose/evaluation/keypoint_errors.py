@@ -55,19 +55,10 @@ def keypoint_errors(
     sigmas: Sequence[float],
     pck_fraction: float = 0.05,
 ) -> Dict[str, np.ndarray]:
-    """How well each keypoint is found.
-
-    Args:
-        gt_keypoints, dt_keypoints: As in :func:`chain_errors`.
-        areas (np.ndarray): (N, ), square pixels, for the OKS.
-        scales (np.ndarray): (N, ), pixels, the unit of ``error``.
-        sigmas (sequence): (K, ).
-        pck_fraction (float): A keypoint is correct up to this error.
-
-    Returns:
-        dict[str, np.ndarray]: ``oks``, ``pck`` (0 or 1) and ``error``
-        (distance), each (N, K); NaN where a keypoint is not labelled.
-    """
+    """How well each keypoint is found: ``oks``, ``pck`` (1 up to an error of
+    ``pck_fraction``, else 0) and ``error``, the distance in ``scales`` (N, )
+    pixels; each (N, K), NaN where a keypoint is not labelled. For the others
+    see :func:`chain_errors` and :class:`GroundTruth`."""
     offsets = dt_keypoints[..., :2] - gt_keypoints[..., :2]
     offsets[gt_keypoints[..., 2] <= 0] = np.nan
     areas, sigmas = (np.asarray(v, np.float64) for v in (areas, sigmas))
@@ -118,11 +109,8 @@ def link_errors(
     dt_keypoints: np.ndarray,
     links: Sequence[Tuple[int, int]],
 ) -> np.ndarray:
-    """Absolute errors of the directions of links, (N, number of links).
-
-    In degrees, NaN where a label of an end is missing; the arguments are as
-    in :func:`chain_errors`.
-    """
+    """Absolute errors of the directions of links, (N, number of links), in
+    degrees, NaN where a label of an end is missing."""
     labelled = (gt_keypoints[:, np.array(links), 2] > 0).all(axis=-1)
     error = _directions(dt_keypoints, links) - _directions(gt_keypoints, links)
     return np.where(labelled, _degrees(error), np.nan)
@@ -145,17 +133,11 @@ def side_confusion(
     dt_keypoints: np.ndarray,
     pairs: Sequence[Tuple[int, int]],
 ) -> np.ndarray:
-    """Whose left and right point of a pair are exchanged.
+    """Whose left and right point of a pair are exchanged: (N, number of
+    pairs), 0 or 1, NaN where a label is missing.
 
     They are if the two predicted points together lie closer to the labelled
     points of the other side.
-
-    Args:
-        gt_keypoints, dt_keypoints: As in :func:`chain_errors`.
-        pairs (sequence): (left, right) ids.
-
-    Returns:
-        np.ndarray: (N, number of pairs), 0 or 1, NaN where a label is missing.
     """
     left, right = np.array(pairs).T
     gt, dt = gt_keypoints[..., :2], dt_keypoints[..., :2]
@@ -174,25 +156,19 @@ def mean_with_confidence(
     groups: Sequence[Sequence[int]],
     num_bootstrap: int = 1000,
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """Means of groups of columns, and their 95 % intervals.
+    """Means of M groups of columns of (N, K) values, NaN where nothing is
+    known, and their 95 % intervals.
 
-    The intervals come from drawing the N people anew with replacement: those
-    of ``scipy.stats.bootstrap`` (percentiles), but all columns share the
-    draws.
-
-    Args:
-        values (np.ndarray): (N, K), NaN where nothing is known.
-        groups (sequence): M lists of columns to be taken as one.
-        num_bootstrap (int): Draws; 0 gives no interval (NaN).
+    The intervals are those of ``scipy.stats.bootstrap`` (percentiles) over
+    the N people, but all columns share the draws, of which 0 give none (NaN).
 
     Returns:
         tuple[np.ndarray, np.ndarray]: (M, ) how many values are known, and
         (M, 3): mean, lower and upper end; NaN where none is.
     """
     num_people, num_columns = values.shape
-    member = np.zeros((num_columns, len(groups)))
-    for group, ids in enumerate(groups):
-        member[list(ids), group] = 1
+    columns = np.arange(num_columns)[:, None]
+    member = np.hstack([np.isin(columns, list(ids)) for ids in groups]) * 1.0
     known = ~np.isnan(values)
     # N, 2 M: what a person adds to the sums, and to the counts.
     both = np.hstack([np.where(known, values, 0) @ member, known @ member])

@@ -85,11 +85,7 @@ class ReportOptions:
 
     @classmethod
     def of(cls, options: Optional[dict]) -> 'ReportOptions':
-        """From the dictionary of a config.
-
-        Raises:
-            ValueError: An option does not exist or has no possible value.
-        """
+        """From the dictionary of a config, of which nothing is unknown."""
         choices = [field.name for field in fields(cls)]
         unknown = sorted(set(options or {}) - set(choices))
         if unknown:
@@ -100,28 +96,13 @@ class ReportOptions:
 
 
 @dataclass(frozen=True)
-class Case:
-    """A labelled person and what was predicted for them.
-
-    ``prediction`` is a row of the detections or None; ``found`` says whether
-    it reaches ``min_oks``.
-    """
-
-    person: int
-    prediction: Optional[int]
-    oks: float
-    found: bool
-
-
-@dataclass(frozen=True)
 class EvaluationReport:
     """``content`` is ready for JSON; the rest is for the contact sheet.
 
-    ``cases`` are the worst first; ``links`` are pairs of keypoint ids.
+    ``links`` are pairs of keypoint ids.
     """
 
     content: Dict[str, Any]
-    cases: List[Case]
     ground_truth: GroundTruth
     detections: Detections
     links: Sequence[Tuple[int, int]]
@@ -182,13 +163,17 @@ def build_report(
         options.num_bootstrap,
     )
     stats = summarize_curves(curves)
-    cases = [
-        Case(int(g), int(d), float(o), True)
+    worst = [
+        dict(person=int(g), prediction=int(d), oks=float(o), found=True)
         for g, d, o in zip(rows, found, oks)
     ]
-    cases += _missed(gts, detections, sigmas, rows, found)
-    cases.sort(key=lambda case: (case.oks, case.person))
-    cases = cases[: options.num_worst]
+    worst += _missed(gts, detections, sigmas, rows, found)
+    worst.sort(key=lambda case: (case['oks'], case['person']))
+    worst = worst[: options.num_worst]
+    for case in worst:
+        image, box = gts.image_index[case['person']], gts.boxes[case['person']]
+        case.update(image_id=gts.image_ids[image], box=box.tolist())
+        case['predicted'] = case['prediction'] is not None
     content = dict(
         format=FORMAT,
         ground_truth=ground_truth.source,
@@ -215,18 +200,9 @@ def build_report(
         ],
         spine=_spine(gt, dt, names, predicted, options.num_bootstrap),
         left_right=_sides(gt, dt, names, predicted),
-        worst=[
-            dict(
-                image_id=gts.image_ids[gts.image_index[case.person]],
-                box=gts.boxes[case.person].tolist(),
-                oks=case.oks,
-                found=case.found,
-                predicted=case.prediction is not None,
-            )
-            for case in cases
-        ],
+        worst=worst,
     )
-    return EvaluationReport(content, cases, gts, detections, tuple(links))
+    return EvaluationReport(content, gts, detections, links)
 
 
 def _summaries(values, groups, num_bootstrap) -> List[Dict[str, Any]]:
@@ -251,18 +227,20 @@ def _each_and_all(values, num_bootstrap) -> List[Dict[str, Any]]:
 
 
 def _missed(gts, dts, sigmas, rows, found):
-    """Cases of labelled people who were not found, with the most similar
-    prediction of the image that nobody else has."""
+    """Labelled people who were not found, with the most similar prediction of
+    the image that nobody else has."""
     free = np.setdiff1d(np.arange(len(dts)), found)
     for person in np.setdiff1d(np.flatnonzero(gts.labelled_people()), rows):
         left = free[dts.image_index[free] == gts.image_index[person]]
-        best, similarity, of = None, 0.0, [person]
+        case = dict(person=int(person), prediction=None, oks=0.0, found=False)
         if left.size:
+            of = [person]
             oks = oks_matrix(
                 dts.keypoints[left], gts.keypoints[of], gts.areas[of], sigmas
             )
-            best, similarity = int(left[oks.argmax()]), float(oks.max())
-        yield Case(int(person), best, similarity, False)
+            case['prediction'] = int(left[oks.argmax()])
+            case['oks'] = float(oks.max())
+        yield case
 
 
 def _curve(precision: np.ndarray, recall: np.ndarray) -> Dict[str, list]:

@@ -85,11 +85,12 @@ def test_sides_and_worst_cases():
         [1 / 3] * 13
     )
     assert report.content['people']['found'] == 3
-    order = [(c.person, c.found) for c in report.cases]
+    worst = report.content['worst']
+    order = [(c['person'], c['found']) for c in worst]
     assert order == [(2, False), (0, True), (3, True), (1, True)]
-    assert report.cases[0].prediction is None
-    assert report.cases[2].oks == pytest.approx(36 / 37)
-    assert report.content['worst'][0]['image_id'] == 2
+    assert worst[0]['prediction'] is None
+    assert worst[2]['oks'] == pytest.approx(36 / 37)
+    assert worst[0]['image_id'] == 2
 
 
 def test_missed_person_comes_with_the_prediction_that_nobody_has():
@@ -97,8 +98,8 @@ def test_missed_person_comes_with_the_prediction_that_nobody_has():
     far = person.copy()
     far[:, :2] += 500
     report = make_report([person], [far])
-    (case,) = report.cases
-    assert (case.found, case.prediction) == (False, 0)
+    (case,) = report.content['worst']
+    assert (case['found'], case['prediction']) == (False, 0)
     assert report.content['people']['found'] == 0
     assert row(report.content, 'nose')['error']['value'] is None
 
@@ -107,7 +108,8 @@ def test_missed_person_does_not_get_what_another_has():
     person, other = standing(), standing(x=400)
     people = [dict(p, image_id=0) for p in labelled([person, other])]
     report = report_of(people, [dict(people[0], score=1)])
-    assert [(c.person, c.prediction) for c in report.cases] == [
+    worst = report.content['worst']
+    assert [(c['person'], c['prediction']) for c in worst] == [
         (1, None),
         (0, 0),
     ]
