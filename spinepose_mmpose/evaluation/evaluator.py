@@ -47,8 +47,6 @@ class NamedKeypointsEvaluator(MultiDatasetEvaluator):
         datasets: Sequence[dict],
         predicts: Optional[KeypointSource] = None,
     ):
-        metrics = [metrics] if isinstance(metrics, dict) else list(metrics)
-        datasets = [datasets] if isinstance(datasets, dict) else list(datasets)
         if len(metrics) != len(datasets):
             raise ValueError(
                 f'{len(metrics)} metrics do not fit {len(datasets)} datasets: '
@@ -119,7 +117,8 @@ def keypoint_names(source: KeypointSource) -> List[str]:
     """Keypoint names in order, of anything that ``predicts`` may be.
 
     Raises:
-        ValueError: There is no such dataset class or file.
+        ValueError: There is no such dataset class.
+        FileNotFoundError: There is no such file.
     """
     if isinstance(source, (list, tuple)):
         return list(source)
@@ -138,13 +137,7 @@ def keypoint_names(source: KeypointSource) -> List[str]:
                 f'dataset class, which are {", ".join(known)}.'
             )
         source = known[source]
-    try:
-        return _names(parse_pose_metainfo(copy.deepcopy(dict(source))))
-    except FileNotFoundError as error:
-        raise ValueError(
-            f"there is no metainfo file '{source['from_file']}', neither from "
-            "here nor in mmpose's own configs."
-        ) from error
+    return _names(parse_pose_metainfo(copy.deepcopy(dict(source))))
 
 
 def _metainfo(dataset: dict) -> dict:
@@ -170,7 +163,7 @@ def _with_converter(metric: dict, metainfo: dict, source: List[str]) -> dict:
         # '' where no name is known, which no mapping reaches.
         names, target = target, [''] * converter['num_keypoints']
         for i, to in converter['mapping']:
-            target[to] = names[i] if isinstance(i, int) else ''
+            target[to] = names[i]
     if source == target:
         return metric
     for what, names in (('model', source), ('dataset', target)):

@@ -133,11 +133,7 @@ METHOD_NAMES = tuple(method.name for method in METHODS)
 
 
 def find_method(name: str) -> PublishedMethod:
-    """The row of a name.
-
-    Raises:
-        ValueError: There is none.
-    """
+    """The row of a name, or a ValueError."""
     if name not in METHOD_NAMES:
         raise ValueError(
             f"no published method is called '{name}', choose from "
@@ -147,13 +143,11 @@ def find_method(name: str) -> PublishedMethod:
 
 
 def model_complexity(config: str) -> Tuple[float, float]:
-    """Millions of parameters, and billions of multiply-adds for one person.
+    """Millions of parameters of a config's model, and billions of
+    multiply-adds for one person.
 
     Weights are not loaded. As in the published table a multiplication with
     its addition counts once, and flipping is left out.
-
-    Args:
-        config (str): Config file.
 
     Raises:
         ValueError: The config names no size of the input.

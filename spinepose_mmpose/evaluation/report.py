@@ -314,16 +314,9 @@ def write_report(
     report: EvaluationReport,
     image_paths: Optional[Dict[Hashable, str]] = None,
 ) -> List[str]:
-    """Write tables and figures, each by temporary file and rename.
-
-    Args:
-        folder (str): Made where it is missing; older reports are replaced.
-        report (EvaluationReport): What to write.
-        image_paths (dict, optional): File by image id, for the contact sheet.
-
-    Returns:
-        list[str]: Names of the files.
-    """
+    """Write tables and figures in place of those of an older report, each by
+    temporary file and rename, and return their names. ``image_paths`` are the
+    files by image id, for the contact sheet."""
     content, figures = report.content, {}
     os.makedirs(folder, exist_ok=True)
     if content['settings']['draw']:

@@ -34,12 +34,11 @@ class SpinePoseDistiller(TopdownPoseEstimator):
 
     All terms are means over people, so that the weights keep their meaning at
     every batch and input size. ``KLDiscretLoss`` sums over the batch and
-    averages over the bins; L_pos is the head's ``KLDiscretLoss`` divided by
-    the batch size and multiplied by the (harmonic) mean number of bins of
-    both axes, which leaves nats, averaged over the K keypoints, and the axes
-    weighed as before. L_distill is the same loss against the teacher's
-    distributions, over the same K keypoints, of which only the distilled ones
-    contribute; it is on the scale of L_pos by construction.
+    averages over the bins; L_pos is that of the head divided by the batch
+    size and multiplied by the (harmonic) mean number of bins of both axes,
+    which leaves nats, averaged over the K keypoints. L_distill is the same
+    loss against the teacher's distributions, over the same K keypoints, of
+    which only the distilled ones contribute.
 
     The loss log holds the weighted terms ``loss_kpt``, ``loss_distill``,
     ``loss_structure`` and ``loss_spine``. A term of weight 0 is not computed,
@@ -50,24 +49,19 @@ class SpinePoseDistiller(TopdownPoseEstimator):
     Args:
         teacher: Arguments of :class:`FrozenTeacher`:
             ``dict(config=..., checkpoint=...)`` and more.
-        alpha: Weight of L_pos. The arXiv text says 5, the authors' later
-            discussion (dfki-av/spinepose, issue 3) says 1.
-        beta: Weight of L_distill.
-        gamma1: Weight of L_structure.
-        gamma2: Weight of L_spine.
+        alpha, beta, gamma1, gamma2: Weights of the terms. For alpha the arXiv
+            text says 5, the authors' later discussion (dfki-av/spinepose,
+            issue 3) says 1.
         keypoint_names: Names of the student's K keypoints. By default those
             of SpineTrack where K is 37; else :class:`.HeadExtensionHook`
             takes them from the training set's metainfo.
-        distill_keypoints: Student keypoints to distil. All that the teacher
-            has by the same name or alias by default, less
-            ``distill_exclude``.
+        distill_keypoints: Student keypoints to distil. By default all that
+            the teacher has by the same name, less ``distill_exclude``.
         distill_exclude: The student's neck (C7) and hip (sacrum) are other
             points than those that body datasets call so.
         distill_unlabelled: Distil keypoints without a label as well.
-        loss_structure: Settings of L_structure, a
-            :class:`BoneOrientationLoss` unless they say another type.
-        loss_spine: Settings of L_spine, a :class:`SpineSmoothnessLoss`
-            likewise.
+        loss_structure, loss_spine: Settings of these terms, by default of
+            :class:`BoneOrientationLoss` and :class:`SpineSmoothnessLoss`.
 
     Raises:
         ValueError: when a weight is negative, when the number of names is not

@@ -28,27 +28,24 @@ def simcc_accuracy(
     target: Simcc,
     mask: Tensor,
     split_ratio: float = 2.0,
-    thr: float = 0.05,
 ) -> Tensor:
     """The ``acc_pose`` of MMPose's heads, on the device.
 
     MMPose's ``simcc_pck_accuracy`` takes 68 MB of a batch of 256 from the GPU
     in each step and decodes them on the CPU, which the GPU waits for. The
-    value is the same: the share of keypoints within ``thr``, averaged over
+    value is the same: the share of keypoints within 0.05, averaged over
     people, then over keypoints. As there, x is measured in heights and y in
     widths of the input.
 
     Args:
-        output: Logits (B, K, Wx) and (B, K, Wy).
-        target: Labels of the same shapes.
+        output, target: Logits and labels, (B, K, Wx) and (B, K, Wy).
         mask: Which keypoints count, (B, K) bool; the result is 0 if none does.
         split_ratio: Bins in a pixel of the network input.
-        thr: Distance that still counts, as a share.
     """
     height, width = (int(axis.size(-1) / split_ratio) for axis in target[::-1])
     x, y = (_peaks(output) - _peaks(target)).div(split_ratio).unbind(-1)
     distance = torch.hypot(x / height, y / width)  # B, K
-    right = ((distance < thr) & mask).sum(0)
+    right = ((distance < 0.05) & mask).sum(0)
     counted = mask.sum(0)
     accuracy = right / counted.clamp(min=1)
     return accuracy.sum() / (counted > 0).sum().clamp(min=1)

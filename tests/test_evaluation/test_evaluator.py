@@ -164,7 +164,7 @@ def test_keypoint_names():
     assert len(keypoint_names('CocoWholeBodyDataset')) == 133
     with pytest.raises(ValueError, match='CocoDatset.*CocoDataset'):
         keypoint_names('CocoDatset')
-    with pytest.raises(ValueError, match="no metainfo file 'nothing.py'"):
+    with pytest.raises(FileNotFoundError, match='"nothing.py" does not exist'):
         keypoint_names('nothing.py')
 
 
