@@ -13,7 +13,7 @@ import logging
 import os
 from collections import Counter
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -85,14 +85,11 @@ class Lifter:
     def __call__(self, rays: np.ndarray) -> np.ndarray:
         """(N, 37, 3), relative to the sacrum, in the camera's axes, from rays
         (N, 37, 2) x / z and y / z, 0 where missing."""
-        if not len(rays):
-            return np.zeros((0, NUM_KEYPOINTS, 3))
         points = next(iter(self.session.run(np.float32(rays)).values()))
         return np.float64(points - points[:, [ROOT]])
 
 
-@dataclass
-class Lifted:
+class Lifted(NamedTuple):
     """The N people of a frame, before anything is known of the clip."""
 
     result: FrameResult  # in 2D
@@ -109,8 +106,7 @@ class Lifted:
         return place_in_camera(points, self.rays[n], self.weights[n])
 
 
-@dataclass
-class Calibration:
+class Calibration(NamedTuple):
     """What holds for a whole clip."""
 
     scale: float  # metres per unit of the network
@@ -210,9 +206,6 @@ class Lifting:
                     f'lifting needs the {NUM_KEYPOINTS} keypoints of '
                     f'SpineTrack, but this model gives {len(person.names)}'
                 )
-        if not result.people:
-            empty = np.zeros((0, NUM_KEYPOINTS, 3))
-            return Lifted(result, empty[..., :2], empty[..., 0], empty)
         camera = self.camera_of(result.size, photograph)
         keypoints, scores = np.float64(result.keypoints), result.scores
         seen = (scores >= SEEN) & np.isfinite(keypoints).all(-1)
@@ -223,39 +216,39 @@ class Lifting:
     def photograph(self, result: FrameResult, path=None) -> FrameResult:
         """The people of one image in 3D."""
         self.reset()
+        if not result.people:
+            return result
         frame = self.lift(result, path)
-        return self._placed(frame, self.calibrate([frame]))
+        return self._placed(frame, self.calibrate([frame]), {})
 
     def __call__(self, result: FrameResult) -> FrameResult:
         """The people of the next frame of a stream in 3D."""
+        if not result.people:
+            return result
         frame = self.lift(result)
-        limit = self.warmup_frames or WARMUP
-        if result.people and len(self._warmup) < limit:
+        if len(self._warmup) < (self.warmup_frames or WARMUP):
             self._warmup.append(frame)
             self._calibration = self.calibrate(self._warmup)
-        if self._calibration is None:
-            return result  # nobody has been there yet
         if self.smoothing:
             frame = self._calmed(frame)
-        return self._placed(frame, self._calibration)
+        return self._placed(frame, self._calibration, {})
 
     def clip(self, results: Sequence[FrameResult]) -> List[FrameResult]:
         """The people of all frames in 3D, smoothed without delay."""
         self.reset()
-        frames = [self.lift(result) for result in results]
-        used = [frame for frame in frames if frame.result.people]
-        if not used:
-            return list(results)
-        known = self.calibrate(used[: self.warmup_frames])
-        smooth = [{} for _ in frames]
+        results = list(results)
+        frames = {t: self.lift(r) for t, r in enumerate(results) if r.people}
+        if not frames:
+            return results
+        known = self.calibrate([*frames.values()][: self.warmup_frames])
+        smooth = {t: {} for t in frames}
         for part in segments_by_identity(results) if self.smoothing else ():
             own = [(frames[t], n) for t, n in part]
             for (t, n), points in zip(part, self._smoothed(own, known)):
                 smooth[t][n] = points
-        return [
-            self._placed(frame, known, own)
-            for frame, own in zip(frames, smooth)
-        ]
+        for t, frame in frames.items():
+            results[t] = self._placed(frame, known, smooth[t])
+        return results
 
     def calibrate(self, frames: Sequence[Lifted]) -> Calibration:
         """Scale, ground and bones from frames with people."""
@@ -307,14 +300,13 @@ class Lifting:
             return 1.0
         return self.primary_subject_height / float(np.median(heights))
 
-    def _placed(self, frame: Lifted, known: Calibration, smooth=()):
+    def _placed(self, frame: Lifted, known: Calibration, smooth: dict):
         """The result with people in 3D; ``smooth`` has the (37, 3) metres
         before the camera of those who were smoothed, by their number."""
         people = []
         for n, person in enumerate(frame.result.people):
-            if n in smooth:
-                points = smooth[n]
-            else:
+            points = smooth.get(n)
+            if points is None:
                 points = frame.points[n] * known.scale
                 points = points + frame.place(n, points)
             if not np.isfinite(points).all():
@@ -338,12 +330,10 @@ class Lifting:
         points = smooth_segment(points, times, BODY, self.cutoff, self.order)
         points = rebuild(points, lengths)
         roots = np.stack([f.place(n, p) for p, (f, n) in zip(points, own)])
-        if np.isfinite(roots).all(1).any():
-            roots = smooth_segment(
-                roots[:, None], times, SPACE, self.cutoff, self.order
-            )
-            roots = roots[:, 0]
-        return points + roots[:, None]
+        roots = roots[:, None]
+        if np.isfinite(roots).all(2).any():
+            roots = smooth_segment(roots, times, SPACE, self.cutoff, self.order)
+        return points + roots
 
     def _calmed(self, frame: Lifted) -> Lifted:
         """The points of the next frame of a stream, calm and with the bone
@@ -365,7 +355,7 @@ class Lifting:
                 identity, bone_lengths(points[n]) * known.scale
             )
             points[n] = rebuild(now, lengths / known.scale)
-        return replace(frame, points=points)
+        return frame._replace(points=points)
 
     def _say(self, sentence: str) -> None:
         if sentence not in self._said:

@@ -393,6 +393,15 @@ def test_trc_in_metres(tmp_path):
     )
 
 
+def test_nobody_is_there():
+    """In a photograph, in a clip, and in a stream before somebody comes."""
+    nobody = FrameResult((), 0, 0.0, (640, 480))
+    lifting = Filmed(frames=1).lifting()
+    assert lifting.photograph(nobody) is nobody
+    assert lifting.clip([nobody]) == [nobody]
+    assert lifting(nobody) is nobody
+
+
 def test_the_panel_shows_people():
     film = Filmed(frames=1)
     (result,) = film.lifting().clip(film.results())
