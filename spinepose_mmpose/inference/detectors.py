@@ -38,16 +38,11 @@ PUBLISHED = {
     'yolox-m': f'{SDK}yolox_m_8xb8-300e_humanart-c2c7a14a.zip',
     'yolox-x': f'{SDK}yolox_x_8xb8-300e_humanart-a39d44ed.zip',
 }
-# What the name of a family means beside a pose network of each size.
+# Which one of a family goes with a pose network of each size.
 POSE_SIZES = 'tsmlx'
-FAMILIES = {
-    family: dict(zip(POSE_SIZES, (f'{family}-{own}' for own in sizes.split())))
-    for family, sizes in (
-        ('rfdetr', 'n n s m l'),
-        ('rtmdet', 'nano nano m m m'),
-        ('yolox', 'tiny tiny m m x'),
-    )
-}
+FAMILIES = dict(
+    rfdetr='n n s m l', rtmdet='nano nano m m m', yolox='tiny tiny m m x'
+)
 
 STRIDE = 32  # of the networks, the coarsest
 LARGEST_SIDE = 4096
@@ -152,7 +147,8 @@ def find_detector(name: str, size: str = 'm', progress: bool = True) -> Path:
     name = name.lower()
     if name == DEMO:
         return content_root() / 'demo' / 'person-detector-demo.onnx'
-    name = FAMILIES.get(name, {}).get(size, name)
+    if name in FAMILIES:
+        name += '-' + FAMILIES[name].split()[POSE_SIZES.index(size)]
     if name in PUBLISHED:
         return _published_file(name, progress)
     if path.suffix.lower() in ('.pth', '.pt'):
@@ -239,24 +235,21 @@ class OnnxDetector:
         spinning: bool = True,
     ) -> None:
         path = Path(path).expanduser()
-        path = path / EXPORTED if path.is_dir() else path
+        self.path = path = path / EXPORTED if path.is_dir() else path
         if not path.is_file():
             raise FileNotFoundError(f'no such detector file: {path}')
         self.session = OnnxSession(path, device, threads, spinning=spinning)
         self.device = self.session.device
-        self.path = path
-        self.score_threshold = score_threshold
-        self.nms_threshold = nms_threshold
+        self.thresholds = score_threshold, nms_threshold
         said = said_beside(path)
         self.input_size = self._input_size(said, input_size)
         self.family = self._family()
         mean, std, to_rgb, self._keeps_ratio = PREPARATIONS[self.family]
         if said and self.family == 'rtmdet':
             mean, std, *_ = PREPARATIONS['yolox']  # no Normalize: plain pixels
+        said = dict(dict(mean=mean, std=std, bgr_to_rgb=to_rgb), **said)
         self._normalize = Normalizer(
-            said.get('mean', mean),
-            said.get('std', std),
-            said.get('bgr_to_rgb', to_rgb),
+            said['mean'], said['std'], said['bgr_to_rgb']
         )
 
     def _input_size(self, said: dict, given) -> Tuple[int, int]:
@@ -306,13 +299,8 @@ class OnnxDetector:
             factors = np.float32(self.input_size * 2) / np.float32(size * 2)
         outputs = self.session.run(self._normalize(frame[None]))
         boxes, scores, is_suppressed = self._read(outputs)
-        return keep_people(
-            boxes / factors,
-            scores,
-            size,
-            self.score_threshold,
-            None if is_suppressed else self.nms_threshold,
-        )
+        limits = self.thresholds[: 1 if is_suppressed else 2]
+        return keep_people(boxes / factors, scores, size, *limits)
 
     def _read(self, outputs: Dict[str, np.ndarray]) -> tuple:
         """(boxes in pixels of the frame, scores, whether suppressed)."""
@@ -378,19 +366,15 @@ def keep_people(
     image of (w, h) and not empty, float32, the best score first. With an
     ``nms_threshold`` a box goes if a better one that stays overlaps it by
     more."""
-    boxes = np.asarray(boxes, dtype=np.float32)
-    scores = np.asarray(scores, dtype=np.float32)
+    boxes, scores = np.float32(boxes), np.float32(scores)
     sure = scores >= score_threshold
     # What lies beyond the image tells no two people apart.
-    boxes = boxes[sure].clip(0, np.float32([*size, *size]))
-    scores = scores[sure]
+    boxes, scores = boxes[sure].clip(0, np.float32([*size] * 2)), scores[sure]
     if nms_threshold is None:
         order = np.argsort(-scores, kind='stable')
     else:
-        sizes = boxes[:, 2:] - boxes[:, :2]
-        order = cv2.dnn.NMSBoxes(
-            np.hstack([boxes[:, :2], sizes]), scores, 0.0, nms_threshold
-        )
+        sides = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
+        order = cv2.dnn.NMSBoxes(sides, scores, 0.0, nms_threshold)
         order = np.array(order, dtype=np.int64)
     boxes, scores = boxes[order], scores[order]
     inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
