@@ -130,16 +130,12 @@ def rounded(values, digits: int) -> np.ndarray:
 
 def rounded_result(result: FrameResult) -> FrameResult:
     """The result that a reader of any of the files gets."""
-
-    def single(values, digits):
-        return rounded(values, digits).astype(np.float32)
-
     people = tuple(
         replace(
             person,
-            keypoints=single(person.keypoints, PIXEL_DIGITS),
-            scores=single(person.scores, SCORE_DIGITS),
-            bbox=single(person.bbox, PIXEL_DIGITS),
+            keypoints=np.float32(rounded(person.keypoints, PIXEL_DIGITS)),
+            scores=np.float32(rounded(person.scores, SCORE_DIGITS)),
+            bbox=np.float32(rounded(person.bbox, PIXEL_DIGITS)),
             bbox_score=score_value(person.bbox_score),
         )
         for person in result.people

@@ -16,6 +16,7 @@ import glob
 import os
 import re
 from contextlib import ExitStack
+from functools import partial
 from itertools import islice
 from typing import List, NamedTuple, Optional, Sequence
 
@@ -30,6 +31,7 @@ from . import (
     Format,
     Frames,
     Header,
+    rounded,
     table_of,
 )
 
@@ -92,9 +94,8 @@ def tracks_of(frames: Frames) -> List[PersonTrack]:
         indices, times = map(np.array, zip(*seen[first : last + 1]))
         points, scores = stacked(shown)
         image, _ = stacked(shown, False)
-        tracks.append(
-            PersonTrack(track_id, indices, times, points, scores, image)
-        )
+        track = indices, times, points, scores, image
+        tracks.append(PersonTrack(track_id, *track))
     return tracks
 
 
@@ -172,8 +173,7 @@ class Trc(PerPerson):
     def _head(self, path: str, header: Header, first, last) -> str:
         rows, k = last[0] - first[0] + 1, len(header.keypoints)
         rate = rate_of(rows, last[2] - first[2], header, self.settings)
-        rate = f'{rate:.6g}'
-        rows, start = str(rows), str(first[1] + 1)
+        rate, rows, start = f'{rate:.6g}', str(rows), str(first[1] + 1)
         units = 'm' if header.axes else 'px'
         names = (c for name in header.keypoints for c in (name, '', ''))
         lines = [
@@ -186,9 +186,7 @@ class Trc(PerPerson):
         ]
         return ''.join('\t'.join(line) + '\n' for line in lines)
 
-    def _row(
-        self, result: FrameResult, person: Optional[Person], header: Header
-    ) -> str:
+    def _row(self, result: FrameResult, person, header: Header) -> str:
         digits = METRE_DIGITS if header.axes else PIXEL_DIGITS
         table = table_of(person, bool(header.axes)) if person else []
         table = np.array(table or [[np.nan] * 4] * len(header.keypoints))
@@ -252,9 +250,8 @@ class Angles(Format):
         with replaced_text(path) as file:
             writer = csv.writer(file, lineterminator='\n')
             ends = ('', '.low', '.high', '.why')
-            writer.writerow(
-                ['frame', 'time', 'id', *(n + e for n in names for e in ends)]
-            )
+            head = (name + end for name in names for end in ends)
+            writer.writerow(['frame', 'time', 'id', *head])
             while block := list(islice(people, BLOCK)):
                 points, scores = stacked([person for _, person in block])
                 found = posture(points, scores, names, up_of(header))
@@ -276,11 +273,8 @@ class Mot(PerPerson):
     def write(self, path, header, frames):
         from ...biomechanics import MEASURES, posture
 
-        names = [
-            name
-            for name in self.settings.angles or tuple(MEASURES)
-            if MEASURES[name].unit == 'deg'
-        ]
+        names = self.settings.angles or MEASURES
+        names = [name for name in names if MEASURES[name].unit == 'deg']
         written = []
         for track in tracks_of(frames):
             found = posture(track.points, track.scores, names, up_of(header))
@@ -322,8 +316,6 @@ def up_of(header: Header) -> tuple:
 
 def texts(values: np.ndarray, missing: str = '') -> list:
     """Numbers for a table: rounded, short, without a negative zero."""
-    short = (round(float(value), DIGITS) + 0.0 for value in values)
-    return [
-        missing if np.isnan(v) else f'{v:.{DIGITS}f}'.rstrip('0').rstrip('.')
-        for v in short
-    ]
+    text = partial(np.format_float_positional, trim='-')
+    short = rounded(values, DIGITS)
+    return [missing if np.isnan(value) else text(value) for value in short]
