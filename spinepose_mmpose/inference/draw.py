@@ -55,7 +55,7 @@ LIMBS = tuple(link for link, _ in SKELETON if link not in CHAIN_LINKS)
 # Their points lie close together.
 SMALL_PARTS = ('eye', 'ear', 'nose', 'toe', 'heel')
 # Widths in lines of a limb.
-SMALL, SPINE_LINE, DOT, SPINE_DOT, RIM = 0.65, 1.35, 1.25, 1.2, 0.55
+SMALL, SPINE_LINE, DOT, SPINE_DOT, RIM = 0.65, 1.35, 2.5, 2.4, 0.55
 # Straight pieces of the spine's curve between two points.
 PIECES = 8
 
@@ -148,8 +148,9 @@ def draw_people(
             figure := _figure(person, size, factor, score_threshold, spine_only)
         )
     ]
-    for figure in figures if boxes else ():
-        _draw_box(canvas, figure)
+    for figure in figures:
+        if boxes and figure.box is not None:
+            _draw_box(canvas, figure)
     for figure in figures:
         _draw_figure(canvas, figure)
     taken: List[Box] = []
@@ -208,12 +209,8 @@ def _figure(person, image_size, factor, least, spine_only) -> Optional[Figure]:
     size = float(np.clip(size, 1.0, 2 * limit.max()))
     spine = [i for i, name in enumerate(SPINE_CHAIN) if name in points]
     chain = np.reshape([points[SPINE_CHAIN[i]] for i in spine], (-1, 2))
-    line, letter = (
-        factor * _sized(kind, size, limit.max()) for kind in (LINE, TEXT)
-    )
-    return Figure(
-        person.track_id, points, box, bounds, spine, chain, line, letter
-    )
+    sizes = (factor * _sized(k, size, limit.max()) for k in (LINE, TEXT))
+    return Figure(person.track_id, points, box, bounds, spine, chain, *sizes)
 
 
 def _sized(limits: tuple, person: float, image: float) -> float:
@@ -223,30 +220,23 @@ def _sized(limits: tuple, person: float, image: float) -> float:
 
 
 def _draw_figure(canvas: np.ndarray, figure: Figure) -> None:
-    """Dark rims first, so that all parts are seen on any background."""
-    points, chain, width = figure.points, figure.chain, figure.line
-    # What looks alike is drawn in one go.
+    points, chain = figure.points, figure.chain
+    # What looks alike is drawn in one go: (width in lines, colour) -> places.
     lines, dots = defaultdict(list), defaultdict(list)
     for a, b in LIMBS:
         if a in points and b in points:
             lines[_look(a, b)].append((points[a], points[b]))
     for name, point in points.items():
         if name not in SPINE_CHAIN:
-            dots[_look(name)].append(point)
+            share, color = _look(name)
+            dots[DOT * share, color].append(point)
     gaps = np.flatnonzero(np.diff(figure.spine) > 1) + 1
     curves = [spine_curve(part) for part in np.split(chain, gaps)]
-    for draw, groups in (
-        (_lines, [(p, share, color) for (share, color), p in lines.items()]),
-        (
-            _dots,
-            [(p, DOT * share, color) for (share, color), p in dots.items()],
-        ),
-        (_lines, [(curves, SPINE_LINE, SPINE)]),
-        (_dots, [(chain, SPINE_DOT, SPINE)]),
-    ):
-        groups = [(p, share * width, color) for p, share, color in groups]
-        _rimmed(draw, canvas, groups, RIM * width)
-    _dots(canvas, chain, 0.55 * width, CENTRE)
+    _rimmed(_lines, canvas, lines, figure.line)
+    _rimmed(_dots, canvas, dots, figure.line)
+    _rimmed(_lines, canvas, {(SPINE_LINE, SPINE): curves}, figure.line)
+    _rimmed(_dots, canvas, {(SPINE_DOT, SPINE): chain}, figure.line)
+    _dots(canvas, chain, 1.1 * figure.line, CENTRE)
 
 
 @lru_cache(maxsize=None)
@@ -257,46 +247,36 @@ def _look(*names: str) -> tuple:
 
 
 def _draw_box(canvas: np.ndarray, figure: Figure) -> None:
-    if figure.box is None:
-        return
     # Edges beyond the image would not be seen as a box.
     x1, y1, x2, y2 = np.clip(figure.box, 0, np.tile(canvas.shape[1::-1], 2) - 1)
     color = CENTRE
     if figure.track_id is not None:
         color = identity_color(figure.track_id)
     edges = [[(x1, y1), (x2, y1), (x2, y2), (x1, y2), (x1, y1)]]
-    width = 0.8 * figure.line
-    _rimmed(_lines, canvas, [(edges, width, color)], 0.4 * width)
+    _rimmed(_lines, canvas, {(0.7, color): edges}, figure.line)
 
 
-def _rimmed(draw: Callable, canvas, groups: Sequence, rim: float) -> None:
-    """Draw groups of (places, size, colour), first all of them larger."""
-    for places, size, _ in groups:
-        draw(
-            canvas, places, size + (2 * rim if draw is _lines else rim), OUTLINE
-        )
-    for places, size, color in groups:
-        draw(canvas, places, size, color)
+def _rimmed(draw: Callable, canvas, groups: dict, line: float) -> None:
+    """Dark rims first, so that all parts are seen on any background."""
+    for (share, _), places in groups.items():
+        draw(canvas, places, (share + 2 * RIM) * line, OUTLINE)
+    for (share, color), places in groups.items():
+        draw(canvas, places, share * line, color)
 
 
 def _lines(canvas, lines: Sequence, width: float, color: Color) -> None:
     """Open lines, each through (N, 2) points; faster than one by one."""
-    lines = [_fixed(points) for points in lines if len(points) > 1]
+    lines, width = (
+        [_fixed(p) for p in lines if len(p) > 1],
+        max(1, round(width)),
+    )
     if lines:
-        cv2.polylines(
-            canvas,
-            lines,
-            False,
-            color[::-1],
-            max(1, round(width)),
-            SMOOTH,
-            SHIFT,
-        )
+        cv2.polylines(canvas, lines, False, color[::-1], width, SMOOTH, SHIFT)
 
 
-def _dots(canvas, points: Sequence, radius: float, color: Color) -> None:
+def _dots(canvas, points: Sequence, width: float, color: Color) -> None:
     """Full circles around (N, 2) points."""
-    radius = round(radius * (1 << SHIFT))
+    radius = round(width / 2 * (1 << SHIFT))
     for point in _fixed(points).tolist():
         cv2.circle(canvas, point, radius, color[::-1], -1, SMOOTH, SHIFT)
 
