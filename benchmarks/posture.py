@@ -202,12 +202,10 @@ def print_set_angles(args):
         ):
             change = wrap(found[name] - rest[name])
             pairs.setdefault(name, []).append((change, sign * pose[region][0]))
-        for side in ('left', 'right'):
-            for joint in ('knee', 'elbow'):
+        for joint in ('knee', 'elbow'):
+            for side, true in zip(('left', 'right'), pose[f'{joint}_flexion']):
                 name = f'{side}_{joint}'
-                pairs.setdefault(name, []).append(
-                    (found[name], pose[f'{name}_flexion'])
-                )
+                pairs.setdefault(name, []).append((found[name], true))
     for name, rows in pairs.items():
         measured, true = np.array(rows).T
         error = measured - true

@@ -56,22 +56,18 @@ def gait(phase: float, speed: float, style: dict) -> dict:
     """
     pose = standing()
     pose['root'][0] = 2 + 5 * (speed - 1) + style['lean']
-    run = float(np.clip(speed - 1, 0, 1))
-    for side, shift in (('left', 0.0), ('right', 0.5)):
-        t = 2 * np.pi * (phase + shift)
-        limbs = {
-            'hip_flexion': 8 + 8 * run
-            + (20 + 14 * run) * speed**0.3 * np.cos(t),
-            'knee_flexion': 18 + 22 * run
-            + (16 + 18 * run) * np.cos(2 * t + 1.6)
-            - (18 + 22 * run) * np.sin(t - 0.4),
-            'ankle_dorsiflexion': -4 + 10 * np.sin(t - 0.7),
-            'shoulder_plane': 90 if np.cos(t) < 0 else -60,
-            'shoulder_elevation': 8
-            + style['arms'] * (14 + 20 * run) * abs(np.cos(t)),
-            'elbow_flexion': 18 + 60 * run - 12 * np.cos(t),
-        }  # fmt: skip
-        pose |= {f'{side}_{name}': value for name, value in limbs.items()}
+    run, t = np.clip(speed - 1, 0, 1), 2 * np.pi * (phase + np.array([0, 0.5]))
+    pose |= {
+        'hip_flexion': 8 + 8 * run + (20 + 14 * run) * speed**0.3 * np.cos(t),
+        'knee_flexion': 18 + 22 * run
+        + (16 + 18 * run) * np.cos(2 * t + 1.6)
+        - (18 + 22 * run) * np.sin(t - 0.4),
+        'ankle_dorsiflexion': -4 + 10 * np.sin(t - 0.7),
+        'shoulder_plane': np.where(np.cos(t) < 0, 90.0, -60),
+        'shoulder_elevation': 8
+        + style['arms'] * (14 + 20 * run) * abs(np.cos(t)),
+        'elbow_flexion': 18 + 60 * run - 12 * np.cos(t),
+    }  # fmt: skip
     swing, sway = np.cos(2 * np.pi * phase), np.sin(4 * np.pi * phase)
     pose['lumbar'] = np.array([style['spine'], 2 * sway, -3 * swing])
     pose['thoracic'][2] = 6 * swing * (1 + run)

@@ -2,8 +2,8 @@
 
 A pose is a dictionary. ``root``: degrees of the pelvis's pitch forwards, lean
 and turn to the left; ``lumbar``, ``thoracic`` and ``cervical``: [flexion, bend
-to the left, twist to the left] of the spine; ``left_elbow_flexion`` and so on,
-of each side and each of ``LIMITS``; ``fingers``: 0 straight to 1 a fist.
+to the left, twist to the left] of the spine; ``elbow_flexion`` and the others
+of ``LIMB_LIMITS``: [left, right].
 """
 
 import itertools
@@ -16,7 +16,6 @@ from scipy.spatial.transform import Rotation
 
 from .body import Body, anatomy
 
-SIDES = ('left', 'right')
 # The axes (in columns) of a hanging arm, and of a leg: along it, the hinge of
 # elbow or knee, the third.
 HANGING = np.array([[0, -1, 0], [0, 0, 1], [-1, 0, 0]])
@@ -43,8 +42,8 @@ SPINE_LIMITS = {
     'thoracic': ((-20, -25, -35), (40, 25, 35)),
     'cervical': ((-55, -40, -75), (45, 40, 75)),
 }
-# Degrees of both sides; zero is standing with hanging arms, palms inwards.
-LIMITS = {
+# Degrees of each side; zero is standing with hanging arms, palms inwards.
+LIMB_LIMITS = {
     'shoulder_plane': (-60, 130),  # 0 sideways, 90 forwards
     'shoulder_elevation': (0, 175),
     'shoulder_rotation': (-80, 80),
@@ -57,10 +56,9 @@ LIMITS = {
     'knee_flexion': (0, 150),
     'ankle_dorsiflexion': (-50, 25),
     'ankle_inversion': (-20, 25),
+    'fingers': (0, 1),  # straight, a fist
 }
-ALL_LIMITS = {name: np.array(pair) for name, pair in SPINE_LIMITS.items()} | {
-    f'{side}_{name}': pair for side in SIDES for name, pair in LIMITS.items()
-}
+LIMITS = SPINE_LIMITS | LIMB_LIMITS
 # Of the disturbance of a pose, in degrees.
 SPINE_DEVIATION = dict(
     lumbar=[10, 6, 5], thoracic=[8, 6, 9], cervical=[12, 9, 22]
@@ -75,16 +73,14 @@ _SHORT = {
 
 
 def standing() -> dict:
-    pose = {name: 0.0 * low for name, (low, _) in ALL_LIMITS.items()}
-    return dict(pose, root=np.zeros(3), fingers=0.3)
+    pose = {name: np.zeros(3) for name in ('root', *SPINE_LIMITS)}
+    limbs = {name: np.zeros(2) for name in LIMB_LIMITS}
+    return pose | limbs | dict(fingers=np.full(2, 0.3))
 
 
 def clamped(pose: dict) -> dict:
     """The pose with every joint inside its limits."""
-    return pose | {
-        name: np.clip(pose[name], *limits)
-        for name, limits in ALL_LIMITS.items()
-    }
+    return pose | {k: np.clip(pose[k], *pair) for k, pair in LIMITS.items()}
 
 
 def blend(first: dict, second: dict, share: float) -> dict:
@@ -94,12 +90,10 @@ def blend(first: dict, second: dict, share: float) -> dict:
 
 def mirror(pose: dict) -> dict:
     """The pose seen in a mirror: left becomes right."""
-    other, flipped = {'left': 'right', 'right': 'left'}, {}
-    for name, value in pose.items():
-        side, line, angle = name.partition('_')
-        sign = [1, -1, -1] if np.ndim(value) else 1
-        flipped[other.get(side, side) + line + angle] = value * sign
-    return flipped
+    return {
+        name: value[::-1] if name in LIMB_LIMITS else value * [1, -1, -1]
+        for name, value in pose.items()
+    }
 
 
 @lru_cache(maxsize=1)
@@ -119,9 +113,7 @@ def key_pose(name: str, mirrored: bool = False) -> dict:
         for region, value in zip(SPINE_LIMITS, spec.pop(key, (0, 0, 0))):
             pose[region][axis] = value
     for key, value in {'raise': 7, **spec}.items():
-        pair = value if isinstance(value, list) else (value, value)
-        for side, degrees in zip(SIDES, pair):
-            pose[f'{side}_{_SHORT[key]}'] = degrees
+        pose[_SHORT[key]][:] = value
     return mirror(pose) if mirrored else pose
 
 
@@ -145,23 +137,21 @@ def sample_pose(rng, kind: str) -> dict:
     size = rng.uniform(0.3, 1.0) * (1.5 if kind == 'varied' else 1.0)
     pose['root'] += rng.normal(0, [5, 4, 0]) * size
     pose['root'][2] = rng.uniform(-180, 180)
-    for name in [name for name in pose if name in ALL_LIMITS]:
-        deviation = SPINE_DEVIATION.get(name) or 0.07 * np.ptp(ALL_LIMITS[name])
+    for name, limits in LIMITS.items():
+        deviation = SPINE_DEVIATION.get(name) or [0.07 * np.ptp(limits)] * 2
         pose[name] = pose[name] + rng.normal(0, deviation) * size
-    pose['fingers'] = rng.uniform(0, 1)
-    return clamped(pose)
+    return clamped(dict(pose, fingers=rng.uniform(0, 1, 2)))
 
 
 def _random_pose(rng) -> dict:
     """Every joint within its limits, most of them near the middle."""
-    pose = dict(fingers=rng.uniform(0, 1))
     root = rng.normal(0, 35), rng.normal(0, 25), rng.uniform(-180, 180)
-    pose['root'] = np.array(root)
     if rng.random() < 0.2:
-        pose['root'][:2] = rng.uniform(-180, 180), rng.uniform(-90, 90)
-    for name, (low, high) in ALL_LIMITS.items():
-        law, size = ((2, 2), 3) if name in SPINE_LIMITS else ((1.3, 1.6), None)
-        pose[name] = low + rng.beta(*law, size) * np.subtract(high, low)
+        root = rng.uniform([-180, -90, -180], [180, 90, 180])
+    pose = dict(root=np.array(root))
+    for name, (low, high) in LIMITS.items():
+        law = (2, 2, 3) if name in SPINE_LIMITS else (1.3, 1.6, 2)
+        pose[name] = low + rng.beta(*law) * np.subtract(high, low)
     return pose
 
 
@@ -216,40 +206,38 @@ def local_rotations(body: Body, pose: dict) -> np.ndarray:
     local[0] = turn('z', pose['root'][2]) @ root
     for (name, *_), turned in zip(LEVELS, turns):
         local[bone[name]] = local[bone[name]] @ turned
-    # From here on of both sides, the left first.
-    angle = {n: np.array([pose[f'{side}_{n}'] for side in SIDES])
-             for n in LIMITS}  # fmt: skip
+    # From here on of both sides.
     sign, at = np.array([1.0, -1.0]), {n: heads[i] for n, i in pairs.items()}
-    plane, raised = angle['shoulder_plane'], angle['shoulder_elevation']
+    plane, raised = pose['shoulder_plane'], pose['shoulder_elevation']
     target = turn('zyz', -sign * plane, -sign * raised,
-                  sign * (plane - angle['shoulder_rotation']))  # fmt: skip
+                  sign * (plane - pose['shoulder_rotation']))  # fmt: skip
     lower = at['wrist'] - at['lowerarm01']
     hinge = np.cross(at['lowerarm01'] - at['upperarm01'], lower)
     _limb(local, pairs, at, ('upperarm01', 'lowerarm01', 'wrist'),
-          target @ HANGING, angle['elbow_flexion'], hinge)  # fmt: skip
+          target @ HANGING, pose['elbow_flexion'], hinge)  # fmt: skip
     # The shoulder blade follows a third of the elevation beyond 30 degrees.
     girdle = turn('y', -sign * np.maximum(raised - 30, 0) * 0.28)
     local[pairs['clavicle']] = girdle
     upper = pairs['upperarm01']
     local[upper] = girdle.swapaxes(1, 2) @ local[upper]
-    twist = _about(lower, -sign * angle['forearm_pronation'] / 2)
+    twist = _about(lower, -sign * pose['forearm_pronation'] / 2)
     local[pairs['lowerarm02']] = twist
-    local[pairs['wrist']] = twist @ _about(hinge, angle['wrist_flexion'])
+    local[pairs['wrist']] = twist @ _about(hinge, pose['wrist_flexion'])
     curl = _about(
         at['finger2-1'] - at['finger5-1'], sign * 70 * pose['fingers']
     )
     for finger, joint in itertools.product('2345', '123'):
         local[pairs[f'finger{finger}-{joint}']] = curl
-    target = turn('xyz', -angle['hip_flexion'], -sign * angle['hip_abduction'],
-                  sign * angle['hip_rotation'])  # fmt: skip
+    target = turn('xyz', -pose['hip_flexion'], -sign * pose['hip_abduction'],
+                  sign * pose['hip_rotation'])  # fmt: skip
     below, bent = _limb(local, pairs, at, ('upperleg01', 'lowerleg01', 'foot'),
-                        target @ DOWN, angle['knee_flexion'],
+                        target @ DOWN, pose['knee_flexion'],
                         np.eye(3)[:1])  # fmt: skip
     # In rest feet point outwards; bring them forwards first.
     toes = at['toe2-1'] - at['foot']
     yaw = np.degrees(np.arctan2(toes[:, 0], -toes[:, 1]))
-    foot = turn('xyz', -angle['ankle_dorsiflexion'],
-                sign * angle['ankle_inversion'], sign * 7 - yaw)  # fmt: skip
+    foot = turn('xyz', -pose['ankle_dorsiflexion'],
+                sign * pose['ankle_inversion'], sign * 7 - yaw)  # fmt: skip
     local[pairs['foot']] = below.swapaxes(1, 2) @ bent @ DOWN.T @ foot
     return local
 
