@@ -455,7 +455,7 @@ def shade(index, near, points, mesh: Joined, light: Light, image):
     within = cv2.erode(shown, square) == cv2.dilate(shown, square)
     simple = (mesh.owner == 0) & (mesh.material[:, 0] != Pattern.shadowed)
     simple = np.append(simple, False)[shown]
-    coarse = image[:-1:2, :-1:2].copy()
+    coarse = np.zeros_like(image[:-1:2, :-1:2])
     _shade(index[::2, ::2], near[::2, ::2], 2, points, mesh, light,
            ~simple[:-1:2, :-1:2], coarse)  # fmt: skip
     coarse = cv2.resize(coarse, image.shape[1::-1])

@@ -434,7 +434,8 @@ def finish(rng, image, near, subject: float) -> np.ndarray:
     gain = rng.uniform(0.3, 0.7) / level * (1 + rng.normal(0, 0.04, 3))
     # Exposure and BGR; then, by a table over the root of the light up to 2,
     # highlights that roll off and sRGB's curve.
-    image = cv2.sqrt(cv2.transform(image, np.diag(gain)[::-1]))
+    image = cv2.transform(image, np.diag(gain)[::-1])
+    cv2.sqrt(image, image)
     light = (np.arange(256) / 255) ** 2 * 2
     light = np.clip(1.45 * light * (1 + 0.25 * light) / (1 + light), 0, 1)
     curve = (255 * light ** (1 / 2.2) + 0.5).astype(np.uint8)
