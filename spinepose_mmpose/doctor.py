@@ -9,6 +9,7 @@ tools of MMPose and ``mim run`` among them; ``--no-autoload`` ends that.
 """
 
 import argparse
+import contextlib
 import ctypes
 import importlib
 import platform
@@ -50,19 +51,13 @@ _STACK = (
     'mmengine==0.10.7 mmcv-lite==2.1.0 mmdet==3.3.0 mmpose==1.3.2 '
     'openmim==0.3.9 albumentations==2.0.8 albucore==0.0.24'
 )
+_ALONE = 'torch numpy huggingface_hub pooch onnx onnxruntime openvino ncnn'
 _CURES = {
-    'torch': 'pip install torch',
+    **{name: f'pip install {name}' for name in _ALONE.split()},
     'cv2': 'pip install opencv-python-headless (or opencv-python: one alone)',
-    'numpy': 'pip install numpy',
-    'huggingface_hub': 'pip install huggingface_hub',
-    'pooch': 'pip install pooch',
     'mmdeploy': 'pip install --no-deps mmdeploy==1.3.1 && pip install onnx '
     'prettytable multiprocess dill aenum',
-    'onnx': 'pip install onnx',
-    'onnxruntime': 'pip install onnxruntime',
-    'openvino': 'pip install openvino',
     'tensorrt': 'pip install tensorrt (needs an NVIDIA GPU)',
-    'ncnn': 'pip install ncnn',
 }
 
 
@@ -97,11 +92,10 @@ FEATURES = (
 )
 
 
-# The .pth line by which every Python of an environment finds the shims. It puts
-# a finder in front that imports this package at the first import of one of
-# OpenMMLab; without such an import it costs some microseconds. Our import
-# changes sys.meta_path while Python walks along it: hence the new search.
-# Where this package was removed since, nothing happens.
+# The .pth line by which every Python of an environment finds the shims. Its
+# finder imports this package at the first import of one of OpenMMLab, and costs
+# microseconds without one. Our import changes sys.meta_path while Python walks
+# along it: hence the new search. Nothing happens where we were removed.
 AUTOLOAD = 'spinepose_mmpose_autoload.pth'
 AUTOLOADED = ('mmcv', 'mmdeploy', 'mmdet', 'mmengine', 'mmpose', 'xtcocotools')
 FINDER = f"""
@@ -146,7 +140,6 @@ def main() -> int:
 
 
 def autoload_path() -> Path:
-    """The file, whether it is there or not."""
     return Path(sysconfig.get_path('purelib')) / AUTOLOAD
 
 
@@ -269,12 +262,9 @@ def count_gpus() -> int:
     return count.value
 
 
-def _version(package: str) -> str:
-    """'' of what is not installed."""
-    try:
+def _version(package: str) -> Optional[str]:
+    with contextlib.suppress(metadata.PackageNotFoundError):
         return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ''
 
 
 def shim_lines() -> List[str]:
@@ -298,18 +288,17 @@ def shim_lines() -> List[str]:
 def feature_lines(failures: dict) -> List[str]:
     lines = []
     for feature in FEATURES:
-        missing = _missing(feature, failures)
-        if not missing:
+        module = _missing(feature, failures)
+        if module is None:
             lines.append(f'{feature.name:<28}ok')
             continue
-        module = missing[0]
         lines.append(f'{feature.name:<28}no: {module} ({failures[module]})')
         lines.append(f'{"":<28}cure: {_cure(module)}')
     return lines
 
 
-def _missing(feature: Feature, failures: dict) -> List[str]:
-    return [module for module in feature.modules if module in failures]
+def _missing(feature: Feature, failures: dict) -> Optional[str]:
+    return next((m for m in feature.modules if m in failures), None)
 
 
 def _cure(module: str) -> str:

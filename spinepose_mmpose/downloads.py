@@ -65,11 +65,7 @@ def cache_dir() -> Path:
 
 
 def mirror() -> Union[str, Path, None]:
-    """The mirror that is set: a base URL, a folder, or None.
-
-    Raises:
-        FileNotFoundError: it is a folder that does not exist.
-    """
+    """The mirror that is set: a base URL, an existing folder, or None."""
     value = os.getenv(MIRROR_VARIABLE, '').strip()
     if not value:
         return None
@@ -99,8 +95,7 @@ def file_name(url: str) -> str:
 
 
 def hub_file(url: str) -> Optional[dict]:
-    """What huggingface_hub calls the file at an address, None for one that is
-    not on the Hub."""
+    """What huggingface_hub calls a file at an address of the Hub, or None."""
     match = _HUB_FILE.match(url)
     return match and dict(
         repo_id=match[2],
@@ -111,14 +106,8 @@ def hub_file(url: str) -> Optional[dict]:
 
 
 def check_digest(path: Path, sha256: Optional[str], received=False) -> None:
-    """Compare a file with its digest or the first digits of it.
-
-    Args:
-        received (bool): it was downloaded just now, and is deleted if wrong.
-
-    Raises:
-        DigestMismatch: it is another file.
-    """
+    """A DigestMismatch if a file has another digest, or other first digits of
+    it; one that was ``received`` just now is deleted."""
     if not sha256:
         return
     import pooch
@@ -142,11 +131,7 @@ def check_digest(path: Path, sha256: Optional[str], received=False) -> None:
 def find_local(
     urls: Sequence[str], sha256: Optional[str] = None
 ) -> Optional[Path]:
-    """A file that is here: in the mirror's folder, or downloaded before.
-
-    Raises:
-        DigestMismatch: it is not the file that it should be.
-    """
+    """A file that is here: in the mirror's folder, or downloaded before."""
     place, name = mirror(), file_name(urls[0])
     folders = [cache_dir()]
     if isinstance(place, Path):
@@ -158,10 +143,9 @@ def find_local(
 
         cached = (try_to_load_from_cache(**parts) for parts in on_hub)
         found = [Path(path) for path in cached if isinstance(path, str)]
-    if not found:
-        return None
-    check_digest(found[0], sha256)
-    return found[0]
+    if found:
+        check_digest(found[0], sha256)
+    return found[0] if found else None
 
 
 def fetch(
@@ -177,18 +161,15 @@ def fetch(
     Args:
         urls (sequence): addresses of one and the same file, tried in order.
         sha256 (str, optional): its digest, or the first 8 or more digits.
-        progress (bool): show progress on stderr.
         folder (Path, optional): where it has to be; by default the cache of
             the library that downloads it.
 
     Raises:
         DownloadError: no source has it, saying which file to put where.
     """
-    name = file_name(urls[0])
-    found = None if folder else find_local(urls, sha256)
-    if found is not None:
+    if not folder and (found := find_local(urls, sha256)):
         return found
-    reasons: dict = {}
+    name, reasons = file_name(urls[0]), {}
     for url in with_mirror(urls):
         try:
             with sentences():

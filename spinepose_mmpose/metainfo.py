@@ -1,8 +1,4 @@
-"""The 37 SpineTrack keypoints as plain data.
-
-Everything that knows about keypoints (dataset, metric, losses, drawing,
-exporters) reads it here. The module imports nothing, so that the ONNX path
-and the tools can use it without torch or mmpose.
+"""The 37 SpineTrack keypoints as plain data; the module imports nothing.
 
 The order is fixed: published checkpoints, annotations and clients depend on
 it. Keypoints 0-25 are Halpe26 in Halpe26 order; 26-36 are new. ``neck`` (18)
@@ -126,39 +122,31 @@ def _both_sides(*links):
     )
 
 
-_LEGS = _both_sides(
-    ('{side}_ankle', '{side}_knee'),
-    ('{side}_knee', '{side}_hip'),
-    ('{side}_hip', 'hip'),
-)
-_SPINE = tuple(
-    (link, CENTRE_LINK)
-    for link in zip(('head',) + SPINE_CHAIN[:-1], SPINE_CHAIN)
-)
-_ARMS = _both_sides(
-    ('{side}_shoulder', '{side}_elbow'), ('{side}_elbow', '{side}_wrist')
-)
-_FACE = (
+# ((from, to), colour) by keypoint name, in drawing order.
+SKELETON = (
+    *_both_sides(
+        ('{side}_ankle', '{side}_knee'),
+        ('{side}_knee', '{side}_hip'),
+        ('{side}_hip', 'hip'),
+    ),
+    *((link, CENTRE_LINK) for link in zip(('head', *SPINE_CHAIN), SPINE_CHAIN)),
+    *_both_sides(
+        ('{side}_shoulder', '{side}_elbow'), ('{side}_elbow', '{side}_wrist')
+    ),
     (('left_eye', 'right_eye'), CENTRE_LINK),
     (('head', 'nose'), CENTRE_LINK),
-) + _both_sides(
-    ('nose', '{side}_eye'),
-    ('{side}_eye', '{side}_ear'),
-    ('{side}_ear', '{side}_shoulder'),
+    *_both_sides(
+        ('nose', '{side}_eye'),
+        ('{side}_eye', '{side}_ear'),
+        ('{side}_ear', '{side}_shoulder'),
+        ('{side}_ankle', '{side}_big_toe'),
+        ('{side}_ankle', '{side}_small_toe'),
+        ('{side}_ankle', '{side}_heel'),
+        ('spine_05', '{side}_clavicle'),
+        ('{side}_clavicle', '{side}_shoulder'),
+        ('spine_04', '{side}_latissimus'),
+    ),
 )
-_FEET = _both_sides(
-    ('{side}_ankle', '{side}_big_toe'),
-    ('{side}_ankle', '{side}_small_toe'),
-    ('{side}_ankle', '{side}_heel'),
-)
-_GIRDLE = _both_sides(
-    ('spine_05', '{side}_clavicle'),
-    ('{side}_clavicle', '{side}_shoulder'),
-    ('spine_04', '{side}_latissimus'),
-)
-
-# ((from, to), colour) by keypoint name, in drawing order.
-SKELETON = _LEGS + _SPINE + _ARMS + _FACE + _FEET + _GIRDLE
 
 # Bones whose orientation the structure loss regularises: every skeleton link.
 BONES = tuple(link for link, _ in SKELETON)

@@ -23,21 +23,13 @@ from .zoo import (
 
 # imported module -> ours that register then
 MODULES = {
-    'mmpose.datasets': (
-        'datasets.body',
-        'datasets.collate',
-        'datasets.lifting',
-        'datasets.loading',
-        'datasets.transforms',
-    ),
-    'mmpose.engine': ('engine.hooks', 'engine.optim_wrapper'),
-    'mmpose.evaluation': (
-        'evaluation.metric',
-        'evaluation.mpjpe',
-        'evaluation.evaluator',
-    ),
-    'mmpose.models': ('models',),
-    'mmdeploy.codebase.mmpose.deploy.pose_detection': ('deploy.rewriters',),
+    'mmpose.datasets': 'datasets.body datasets.collate datasets.lifting '
+    'datasets.loading datasets.transforms',
+    'mmpose.engine': 'engine.hooks engine.optim_wrapper',
+    'mmpose.evaluation': 'evaluation.metric evaluation.mpjpe '
+    'evaluation.evaluator',
+    'mmpose.models': 'models',
+    'mmdeploy.codebase.mmpose.deploy.pose_detection': 'deploy.rewriters',
 }
 # Modules of ours that are being imported.
 _started = set()
@@ -46,7 +38,7 @@ _started = set()
 def install() -> None:
     """Register where those modules are loaded, else as soon as they are."""
     for upstream, names in MODULES.items():
-        ours = tuple(f'{__package__}.{name}' for name in names)
+        ours = tuple(f'{__package__}.{name}' for name in names.split())
         for name in ours:
             before_import((name,), lambda name=name: _started.add(name))
             after_import(name, lambda name=name, ours=ours: _end(name, ours))
@@ -67,13 +59,11 @@ def _import(ours: tuple) -> None:
 
 
 def _register_downloads() -> None:
-    """Checked downloads wherever MMEngine loads a checkpoint.
+    """Checked downloads wherever MMEngine loads a checkpoint: ``load_from``,
+    ``init_cfg=dict(type='Pretrained')`` and the inferencers.
 
     MMEngine fetches checkpoints through torch.hub without a look at their
-    digest, by a loader for the longest prefix that fits. ``spinepose://NAME``,
-    the SpinePose repository, and OpenMMLab's host with the digest in its file
-    names get one of their own: it serves ``load_from``,
-    ``init_cfg=dict(type='Pretrained')`` and the inferencers.
+    digest, by a loader for the longest prefix that fits.
     """
     from mmengine.runner.checkpoint import CheckpointLoader
 
@@ -84,14 +74,8 @@ def _register_downloads() -> None:
 
 # MMEngine logs the part of the name after 'load_from_'.
 def load_from_zoo(filename: str, map_location=None) -> dict:
-    """Load a checkpoint by ``spinepose://NAME`` or a URL.
-
-    In distributed training one process of a machine downloads, the others
-    wait for its file lock.
-
-    Raises:
-        DownloadError: the file cannot be had, or is no checkpoint.
-    """
+    """Load a checkpoint by ``spinepose://NAME`` or a URL; a DownloadError if
+    the file cannot be had, or is not a checkpoint."""
     import torch
 
     try:
@@ -110,6 +94,6 @@ def load_from_zoo(filename: str, map_location=None) -> dict:
     except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
         reason = str(error).split('. ')[0] or type(error).__name__
         raise DownloadError(
-            f'{path} is no checkpoint that can be read ({reason}): delete it '
+            f'{path} is not a readable checkpoint ({reason}): delete it '
             'to have it downloaded again'
         ) from error

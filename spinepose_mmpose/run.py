@@ -1,6 +1,6 @@
 """``python -m spinepose_mmpose.run TOOL.py ARGS``: any script, with the plugin.
 
-Stock tools of MMPose import MMPose before this package can mend what breaks
+Stock tools of MMPose import MMPose before this package can fix what breaks
 there. Here the plugin comes first; then the script, or with ``-m`` a module,
 runs with its own arguments, as under ``torch.distributed.run``. A script that
 does not exist where it is named is looked for in MMPose's package:
@@ -40,18 +40,14 @@ def main() -> None:
         if args.module:
             sys.argv = [args.tool, *args.arguments]
             runpy.run_module(args.tool, run_name='__main__', alter_sys=True)
+        elif osp.isfile(args.tool):
+            run_script(args.tool, args.arguments)
         else:
-            is_there = osp.isfile(args.tool)
-            tool = args.tool if is_there else mmpose_tool(args.tool)
-            run_script(tool, args.arguments)
+            run_script(mmpose_tool(args.tool), args.arguments)
 
 
 def mmpose_tool(name: str) -> str:
-    """The script ``name``, such as ``tools/train.py``, of MMPose.
-
-    Raises:
-        FileNotFoundError: MMPose has none of that name.
-    """
+    """The script ``name``, such as ``tools/train.py``, of MMPose."""
     import mmpose
 
     package = mmpose.__path__[0]

@@ -41,20 +41,15 @@ WITHOUT_GPU = (
 
 @contextlib.contextmanager
 def one_sentence():
-    """Turn a user's error into one line on stderr and exit code 1.
-
-    ``SPINEPOSE_DEBUG=1`` keeps the traceback.
-    """
+    """Turn a user's error into one line on stderr and exit code 1;
+    ``SPINEPOSE_DEBUG=1`` keeps the traceback."""
     try:
         yield
     except KeyboardInterrupt:
         sys.exit('interrupted')
-    except USER_ERRORS as error:
-        if os.environ.get(DEBUG):
-            raise
-        sys.exit(f'error: {sentence(error)} ({DEBUG}=1 shows the traceback)')
-    except AssertionError as error:
-        reason = _reason(error)
+    except (*USER_ERRORS, AssertionError) as error:
+        is_assertion = isinstance(error, AssertionError)
+        reason = _reason(error) if is_assertion else sentence(error)
         if os.environ.get(DEBUG) or not reason:
             raise
         sys.exit(f'error: {reason} ({DEBUG}=1 shows the traceback)')
@@ -87,11 +82,8 @@ def need(module: str, what: str, command: str):
 
 
 def sentence(error: BaseException) -> str:
-    """The message of an error, in one sentence.
-
-    An error from a worker of a data loader holds the worker's traceback; its
-    last line is the message.
-    """
+    """The message of an error, in one sentence: of an error from a worker of a
+    data loader the last line, which follows the worker's traceback."""
     text = str(error).strip()
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f'{error.strerror}: {error.filename}'
@@ -109,10 +101,8 @@ def one_line(value) -> str:
 
 
 def _reason(error: AssertionError) -> str:
-    """The message of an assertion by which OpenMMLab checks a user's input.
-
-    Returns '' for an assertion of ours, which is a bug.
-    """
+    """The message of an assertion by which OpenMMLab checks a user's input; ''
+    for an assertion of ours, which is a bug."""
     raised = traceback.extract_tb(error.__traceback__)[-1]
     if not OPENMMLAB.intersection(Path(raised.filename).parts):
         return ''
@@ -132,13 +122,9 @@ def replaced(path: str):
     path = osp.realpath(path)
     folder, name = osp.split(path)
     # As short as the name of a file may be long.
-    key = _digest(name)
-    extension = osp.splitext(name)[1]
-    temporary = osp.join(
-        folder,
-        f'{TEMPORARY}{key}-{_digest(platform.node())}.{os.getpid()}.tmp'
-        f'{extension}',
-    )
+    key, extension = _digest(name), osp.splitext(name)[1]
+    key = f'{TEMPORARY}{key}-{_digest(platform.node())}.{os.getpid()}.tmp'
+    temporary = osp.join(folder, key + extension)
     try:
         yield temporary
         os.replace(temporary, path)
@@ -148,11 +134,8 @@ def replaced(path: str):
 
 
 def sweep(folder: str) -> None:
-    """Remove what killed processes of this machine left of :func:`replaced`.
-
-    Args:
-        folder (str): to look in, not in folders within.
-    """
+    """Remove what killed processes of this machine left of :func:`replaced` in
+    a folder, not in folders within."""
     pattern = re.escape(TEMPORARY) + (
         rf'[0-9a-f]+-{_digest(platform.node())}\.(\d+)\.tmp(\.\w+)?'
     )
@@ -213,10 +196,7 @@ def read_json(path, name: str = ''):
 
 
 def refuse_existing(path, overwrite: bool) -> None:
-    """
-    Raises:
-        FileExistsError: There is such a file, and it is not to be replaced.
-    """
+    """A FileExistsError where there is such a file already."""
     if os.path.exists(path) and not overwrite:
         raise FileExistsError(f'{path} exists; give --overwrite to replace it')
 
@@ -228,11 +208,7 @@ def settings_of(cls: type, args):
 
 def plain_config(settings: dict, parent: type) -> dict:
     """The config of one of our classes as that of its ``parent`` in MMPose,
-    without what that does not read.
-
-    What a ``SpinePoseDistiller`` is outside of training, for instance: a
-    ``TopdownPoseEstimator``, by whose name tools such as mmdeploy go.
-    """
+    without what that does not read; tools such as mmdeploy go by its name."""
     known = inspect.signature(parent.__init__).parameters
     kept = {k: v for k, v in settings.items() if k in known}
     return dict(kept, type=parent.__name__)
@@ -264,7 +240,7 @@ def read_config(config):
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no config.
+        ValueError: it is not a config.
     """
     from mmengine.config import Config
     from mmengine.hub import get_config
@@ -277,4 +253,4 @@ def read_config(config):
     try:
         return Config.fromfile(config)
     except (SyntaxError, TypeError, OSError, KeyError) as error:
-        raise ValueError(f'{config} is no config: {error}') from error
+        raise ValueError(f'{config} is not a config: {error}') from error

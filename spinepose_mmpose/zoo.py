@@ -40,44 +40,26 @@ class UnknownModel(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class ModelInfo:
-    """One model.
+    """One model."""
 
-    Attributes:
-        name (str): the short name, e.g. ``spinepose-m``.
-        config (str): relative to the project; ``mmpose::...`` is one that
-            mmpose ships, in the notation of mmengine's ``_base_``.
-        input_size (tuple): (w, h) in pixels.
-        aliases (tuple): other names; the first is the published file's stem.
-        family (str): ``spinepose``, ``teacher`` for the RTMPose models that
-            SpinePose is distilled from, or ``lifter`` from 2D to 3D.
-        version (str): ``v1`` (SpineTrack), ``v2`` (fine-tuned on SIMSPINE)
-            or ''.
-        weights, onnx (tuple): addresses, in the order to try.
-        shipped (dict): kind of file -> its path, relative to the project;
-            such a file comes with it and needs no address.
-        sha256 (str, optional): of the weights, or its first 8 digits.
-        num_keypoints (int): 37, of a teacher 26 (Halpe26).
-        licence (str): of the weights.
-        params, flops (float, optional): millions and billions, as published.
-        results (dict): benchmark -> (AP, AR), x100, as published. ``coco``
-            and ``halpe26`` with a detector's boxes; ``body``, ``feet``,
-            ``spine`` and ``all`` are subsets of SpineTrack val.
-    """
-
-    name: str
-    config: str
-    input_size: Tuple[int, int]
-    aliases: Tuple[str, ...] = ()
+    name: str  # the short name, e.g. spinepose-m
+    config: str  # relative to the project; mmpose::... is one of mmpose's
+    input_size: Tuple[int, int]  # (w, h) in pixels
+    aliases: Tuple[str, ...] = ()  # the first is the published file's stem
+    # spinepose; teacher, an RTMPose that SpinePose is distilled from; lifter
     family: str = 'spinepose'
-    version: str = ''
-    weights: Tuple[str, ...] = ()
-    onnx: Tuple[str, ...] = ()
+    version: str = ''  # v1 (SpineTrack), v2 (fine-tuned on SIMSPINE) or ''
+    weights: Tuple[str, ...] = ()  # addresses, in the order to try
+    onnx: Tuple[str, ...] = ()  # likewise
+    # Kind of file -> path in the project, for files that come with it.
     shipped: Dict[str, str] = field(default_factory=dict)
-    sha256: Optional[str] = None
+    sha256: Optional[str] = None  # of the weights, or its first 8 digits
     num_keypoints: int = 37
-    licence: str = SPINEPOSE_LICENCE
-    params: Optional[float] = None
-    flops: Optional[float] = None
+    licence: str = SPINEPOSE_LICENCE  # of the weights
+    params: Optional[float] = None  # millions, as published
+    flops: Optional[float] = None  # billions, as published
+    # Benchmark -> (AP, AR), x100, as published: coco and halpe26 with a
+    # detector's boxes; body, feet, spine and all are subsets of SpineTrack val.
     results: Dict[str, Tuple[float, float]] = field(default_factory=dict)
 
     @property
@@ -221,13 +203,8 @@ def all_models(family: Optional[str] = None) -> Tuple[ModelInfo, ...]:
 
 
 def find_model(name: str) -> ModelInfo:
-    """The model of a name, an alias, or a published file's name or address.
-
-    Upper and lower case are one.
-
-    Raises:
-        UnknownModel: there is none; a ValueError.
-    """
+    """The model of a name, an alias, or a published file's name or address, in
+    upper or lower case; UnknownModel, a ValueError, if there is none."""
     wanted = name.strip().lower().split('?')[0]
     known = {}
     for model in _TABLE:
@@ -251,12 +228,11 @@ def resolve_weights(
     name: str, kind: str = 'weights', progress: bool = True
 ) -> Path:
     """A local file for a name, an alias, a path or a URL; fetched if need be.
-    A file given by its path is returned as it is, unchecked.
 
     Args:
         name (str): a model's name or alias (with or without ``spinepose://``
-            before it), a local file, or a ``https://``, ``http://`` or
-            ``file://`` URL.
+            before it), a local file, which is returned unchecked, or a
+            ``https://``, ``http://`` or ``file://`` URL.
         kind (str): for a name, ``weights`` (the checkpoint) or ``onnx``; a
             name that ends in ``.onnx`` means the latter anyway.
         progress (bool): show progress of a download on stderr.
@@ -325,8 +301,7 @@ def _of_name(name: str, kind: str, progress: bool) -> Path:
             'path of a file of your own (for MMPose: pose2d_weights=PATH)'
         )
     sha256 = model.sha256 if kind == 'weights' else None
-    path = find_local(urls, sha256)
-    if path is not None:
+    if path := find_local(urls, sha256):
         return path
     path = fetch(urls, sha256, progress)
     if model.licence == SPINEPOSE_LICENCE and not _licence_shown:

@@ -86,7 +86,9 @@ class Bad:
 def test_what_is_no_checkpoint_of_weights(hub, content, capsys):
     """Of v2 no digest is known: what arrives is only seen when it is read."""
     hub.files[FILE] = content
-    with pytest.raises(DownloadError, match='is no checkpoint .*: delete it'):
+    with pytest.raises(
+        DownloadError, match='is not a readable checkpoint .*: delete it'
+    ):
         checkpoint._load_checkpoint('spinepose://spinepose-s-v2')
     assert 'run' not in capsys.readouterr().out
 

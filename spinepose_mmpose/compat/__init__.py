@@ -24,17 +24,11 @@ SHIMS = tuple(
 # Names of shims to leave out, to see whether they are still needed.
 SKIP = 'SPINEPOSE_SKIP_SHIMS'
 
-_installed = False
-
 __all__ = ['SHIMS', 'Shim', 'active', 'install', 'probed']
 
 
 def install() -> None:
-    """Schedule every shim; a second call changes nothing."""
-    global _installed
-    if _installed:
-        return
-    _installed = True
+    """Schedule every shim."""
     import_hooks.install()
     left_out = os.environ.get(SKIP, '').split(',')
     for shim in SHIMS:

@@ -5,18 +5,16 @@ import inspect
 import sys
 from typing import Optional
 
-from .import_hooks import is_installed
-
 VERSIONS = 'albumentations >= 2 with mmpose 1.3.2'
 REMOVE_WHEN = "mmpose's configs use the new names"
 AFTER = 'mmpose.datasets.transforms.common_transforms'
 
 
 def probe() -> Optional[str]:
-    if not is_installed('albumentations'):
+    try:
+        import albumentations
+    except ImportError:
         return None
-    import albumentations
-
     known = inspect.signature(albumentations.CoarseDropout.__init__).parameters
     if 'max_holes' in known:
         return None
@@ -28,22 +26,17 @@ def probe() -> Optional[str]:
 
 def renamed(args: dict) -> dict:
     """CoarseDropout's arguments in the spelling of albumentations 2, from
-    either one.
-
-    Heights and widths are pixels (int) or shares of the image (float); a
-    missing minimum equals the maximum, as in albumentations 1.
-    """
+    either one; a missing minimum equals the maximum, as in albumentations 1."""
     args = dict(args)
-    for new, low, high, default in (
-        ('num_holes_range', 'min_holes', 'max_holes', 8),
-        ('hole_height_range', 'min_height', 'max_height', 8),
-        ('hole_width_range', 'min_width', 'max_width', 8),
+    for new, old in (
+        ('num_holes_range', 'holes'),
+        ('hole_height_range', 'height'),
+        ('hole_width_range', 'width'),
     ):
-        lowest, highest = args.pop(low, None), args.pop(high, None)
-        if lowest is None and highest is None:
-            continue
-        highest = default if highest is None else highest
-        args[new] = (highest if lowest is None else lowest, highest)
+        low, high = args.pop(f'min_{old}', None), args.pop(f'max_{old}', None)
+        if (low, high) != (None, None):
+            high = 8 if high is None else high  # its default
+            args[new] = (high if low is None else low, high)
     for new, old in (('fill', 'fill_value'), ('fill_mask', 'mask_fill_value')):
         if old in args:
             args[new] = args.pop(old)

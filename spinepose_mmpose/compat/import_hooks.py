@@ -15,11 +15,8 @@ Callback = Callable[[], None]
 
 
 class _HookFinder:
-    """A ``sys.meta_path`` entry that finds nothing new.
-
-    It runs the callbacks of a module name when that name is first looked up
-    (``before``) or has been executed (``after``).
-    """
+    """Finds nothing new, but runs the callbacks of a module when its name is
+    first looked up (``before``) or the module was executed (``after``)."""
 
     def __init__(self) -> None:
         self.before: Dict[str, List[Callback]] = {}
@@ -55,10 +52,8 @@ def install() -> None:
 
 
 def before_import(names: Sequence[str], callback: Callback) -> None:
-    """Call ``callback`` once, before any of ``names`` is imported.
-
-    It is called at once where one of them has been imported already.
-    """
+    """Call ``callback`` once, before any of ``names`` is imported, or now where
+    one of them has been."""
     if any(name in sys.modules for name in names):
         callback()
         return

@@ -7,7 +7,6 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Optional
 
-from .import_hooks import is_installed
 from .shim import stand_in
 
 VERSIONS = 'mmcv-lite 2.0-2.2 with mmpose 1.3.2, mmdet 3.3.0'
@@ -18,13 +17,9 @@ MODULE = 'mmcv._ext'
 
 
 def probe() -> Optional[str]:
-    if not is_installed('mmcv') or MODULE in sys.modules:
+    if MODULE in sys.modules or importlib.util.find_spec(MODULE):
         return None
-    try:
-        found = importlib.util.find_spec(MODULE) is not None
-    except (ImportError, ValueError):
-        found = False
-    return None if found else f"ModuleNotFoundError: No module named '{MODULE}'"
+    return f"ModuleNotFoundError: No module named '{MODULE}'"
 
 
 class _Operators(ModuleType):

@@ -60,17 +60,11 @@ def _init_wrapper(
 
 
 def _forward(self, inputs: Dict) -> Dict:
-    """Name -> tensor on the CPU, for inputs of any size that the model has."""
     import numpy as np
     import torch
 
-    results = self.compiled(
-        {name: np.ascontiguousarray(t.cpu()) for name, t in inputs.items()}
-    )
-    return {
-        name: torch.from_numpy(np.array(results[name]))
-        for name in self.output_names
-    }
+    found = self.compiled({k: np.array(x.cpu()) for k, x in inputs.items()})
+    return {k: torch.tensor(found[k]) for k in self.output_names}
 
 
 def apply() -> None:

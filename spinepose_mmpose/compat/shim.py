@@ -2,11 +2,10 @@
 
 import logging
 import sys
-from dataclasses import dataclass, field
 from functools import partial
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Callable, Dict, Optional, Tuple
+from typing import Callable, Dict, NamedTuple, Optional, Tuple
 
 from ..utils import one_line
 from .import_hooks import after_import, before_import
@@ -14,32 +13,18 @@ from .import_hooks import after_import, before_import
 logger = logging.getLogger('spinepose_mmpose.compat')
 
 
-@dataclass(frozen=True)
-class Shim:
-    """One upstream break and its fix.
+class Shim(NamedTuple):
+    """One upstream break and its fix, as a file of this folder says it."""
 
-    Attributes:
-        name (str): The file's name.
-        problem (str): The upstream problem, as its users see it: the first
-            paragraph of the file.
-        versions (str): ``VERSIONS``, in which it was measured.
-        remove_when (str): ``REMOVE_WHEN``, when the file can be deleted.
-        probe (callable): Returns what fails here in one sentence, or None on
-            a healthy stack. It changes nothing.
-        apply (callable): Fixes it, for this process.
-        after (str): ``AFTER``, whose import the probe and the fix follow.
-        before (tuple): ``BEFORE``, modules before whose import both must be
-            done, where ``after`` is empty.
-    """
-
-    name: str
-    problem: str
-    versions: str
-    remove_when: str
-    probe: Callable[[], Optional[str]] = field(repr=False)
-    apply: Callable[[], None] = field(repr=False)
-    after: str = ''
-    before: Tuple[str, ...] = ()
+    name: str  # the file's
+    problem: str  # as its users see it: the first paragraph of the file
+    versions: str  # in which it was measured
+    remove_when: str  # the file can be deleted
+    # What fails here in one sentence, or None on a healthy stack.
+    probe: Callable[[], Optional[str]]
+    apply: Callable[[], None]  # the fix, for this process
+    after: str = ''  # the module whose import the probe and the fix follow
+    before: Tuple[str, ...] = ()  # or those before whose import they must be
 
     @classmethod
     def of(cls, name: str, module: ModuleType) -> 'Shim':
@@ -57,7 +42,7 @@ class Shim:
 
     @property
     def waits_for(self) -> str:
-        """The modules that have not been imported before it acts."""
+        """What is imported when it acts."""
         return self.after or ', '.join(self.before)
 
     def schedule(self) -> None:

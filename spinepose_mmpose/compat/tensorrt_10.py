@@ -83,13 +83,7 @@ def _names(engine, mode) -> List[str]:
 
 
 def forward(self, inputs: Dict) -> Dict:
-    """One run on the current CUDA stream, name -> tensor in and out.
-
-    Raises:
-        ValueError: The inputs are not those of the engine, or do not lie
-            where it wants them (``cuda``) and within its profile.
-        RuntimeError: TensorRT refuses a step; its log says why.
-    """
+    """One run on the current CUDA stream, name -> tensor in and out."""
     import tensorrt as trt
     import torch
 

@@ -27,11 +27,7 @@ def probe() -> Optional[str]:
 def typed(onnx_model, fp16_mode: bool, int8_mode: bool):
     """``onnx_model`` (path or ModelProto) with the types of the two modes;
     inputs and outputs keep theirs. A quantised graph stays as it is: a
-    converter would round the scales too.
-
-    Raises:
-        ValueError: INT8 is asked of a graph that is not quantised.
-    """
+    converter would round the scales too."""
     import onnx
     from mmdeploy.utils import get_root_logger
 

@@ -74,7 +74,7 @@ def safe_types() -> List[Tuple[object, str]]:
 def _multiarray():
     import numpy as np
 
-    return np.core.multiarray if np.__version__ < '2' else np._core.multiarray
+    return (np.core if np.__version__ < '2' else np._core).multiarray
 
 
 def history_method(owner, name: str):

@@ -53,13 +53,7 @@ def _evaluator() -> type:
     from pycocotools import cocoeval
 
     class COCOeval(cocoeval.COCOeval):
-        """pycocotools' evaluation with the arguments of xtcocotools.
-
-        Args:
-            sigmas: (K,) OKS standard deviations; COCO's 17 by default.
-            use_area (bool): False takes 0.53 of the box area as a person's
-                scale.
-        """
+        """pycocotools' evaluation with the arguments of xtcocotools."""
 
         def __init__(self, gt, dt, iouType='segm', sigmas=None, use_area=True):
             if iouType not in TYPES:
@@ -93,9 +87,8 @@ def _evaluator() -> type:
                 dict(p, area=p['bbox'][2] * p['bbox'][3] * BOX_TO_AREA)
                 for p in people
             ]
-            try:
-                return super().computeOks(imgId, catId)
-            finally:
-                self._gts[imgId, catId] = people
+            found = super().computeOks(imgId, catId)
+            self._gts[imgId, catId] = people
+            return found
 
     return COCOeval

@@ -1,8 +1,5 @@
-"""What can be known to fail before an export starts.
-
-Each check raises a ValueError, of the folder an OSError too, whose sentence
-names what was found and what was expected.
-"""
+"""What can be known to fail before an export starts, each as a ValueError or
+OSError whose sentence names what was found and what was expected."""
 
 import importlib.util
 import os
@@ -10,14 +7,7 @@ import os.path as osp
 import shutil
 import tempfile
 
-from mmdeploy.utils import (
-    Task,
-    get_backend,
-    get_codebase_config,
-    get_input_shape,
-    get_model_inputs,
-    get_task_type,
-)
+from mmdeploy.utils import get_input_shape
 
 # Also the names of the packages.
 BACKENDS = ('onnxruntime', 'tensorrt', 'openvino', 'ncnn')
@@ -25,27 +15,23 @@ BACKENDS = ('onnxruntime', 'tensorrt', 'openvino', 'ncnn')
 
 def check_deploy_config(deploy_cfg, source: str) -> str:
     """That it is one for pose models here; the name of its backend."""
-    if (
-        'backend_config' not in deploy_cfg
-        or 'codebase_config' not in deploy_cfg
-    ):
+    if not {'backend_config', 'codebase_config'} <= {*deploy_cfg}:
         raise ValueError(
-            f'{source} is no deployment config: it has no backend_config or '
+            f'{source} is not a deployment config: it has no backend_config or '
             'no codebase_config; configs/deploy/ holds some'
         )
-    backend = get_backend(deploy_cfg).value
+    backend = deploy_cfg.backend_config.get('type')
     if backend not in BACKENDS:
         raise ValueError(
             f'{source} is for the backend {backend!r}, expected one of '
             f'{BACKENDS}'
         )
-    codebase = get_codebase_config(deploy_cfg)
-    if codebase.get('type') != 'mmpose' or (
-        get_task_type(deploy_cfg) != Task.POSE_DETECTION
-    ):
+    codebase = deploy_cfg.codebase_config
+    kind = codebase.get('type'), codebase.get('task')
+    if kind != ('mmpose', 'PoseDetection'):
         raise ValueError(
-            f'{source} is for {codebase.get("type")}, {codebase.get("task")}; '
-            'expected mmpose, PoseDetection'
+            f'{source} is for {kind[0]}, {kind[1]}; expected mmpose, '
+            'PoseDetection'
         )
     return backend
 
@@ -53,9 +39,8 @@ def check_deploy_config(deploy_cfg, source: str) -> str:
 def check_backend(backend: str, deploy_cfg) -> None:
     """That the packages and tools of the backend are there."""
     require(backend, backend)
-    if deploy_cfg.backend_config.get('precision') == 'fp16' and (
-        backend == 'onnxruntime'
-    ):
+    config = deploy_cfg.backend_config
+    if backend == 'onnxruntime' and config.get('precision') == 'fp16':
         require('onnxconverter-common', 'FP16 ONNX')
     if backend == 'ncnn':
         from mmdeploy.backend.ncnn.init_plugins import get_onnx2ncnn_path
@@ -120,7 +105,7 @@ def check_input_size(deploy_cfg, model_cfg, source: str) -> None:
     """That the deployment config fixes no other input size."""
     fixed = get_input_shape(deploy_cfg)
     sizes = [fixed] if fixed else []
-    for model_input in get_model_inputs(deploy_cfg):
+    for model_input in deploy_cfg.backend_config.get('model_inputs', []):
         shapes = list(model_input.get('opt_shapes', {}).values())
         for ranges in model_input.get('input_shapes', {}).values():
             shapes += ranges.values()
@@ -160,7 +145,7 @@ def check_checkpoint(model_cfg, path: str) -> None:
     mismatch = find_mismatch(weights, own)
     if mismatch:
         raise ValueError(
-            f'{path} is no checkpoint of {model_cfg.filename}: {mismatch}'
+            f'{path} is not a checkpoint of {model_cfg.filename}: {mismatch}'
         )
 
 

@@ -42,17 +42,11 @@ Run = Callable[[np.ndarray], List[np.ndarray]]
 
 @dataclass(frozen=True)
 class Crops:
-    """N people cut out for the network.
+    """N people cut out for the network."""
 
-    Attributes:
-        pixels: (N, H, W, 3) uint8, BGR.
-        source: What to call them in a message.
-        samples: MMPose's data sample of each; empty without annotations.
-    """
-
-    pixels: np.ndarray
-    source: str
-    samples: list
+    pixels: np.ndarray  # (N, H, W, 3) uint8, BGR
+    source: str  # for messages
+    samples: list  # MMPose's data samples; empty without annotations
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -78,14 +72,8 @@ def load_crops(
     split: str = VAL_SPLIT,
     seed: int = 0,
 ) -> Crops:
-    """Up to ``count`` people, drawn evenly over a data set or a folder.
-
-    Args:
-        folder: SpineTrack's layout (``annotations/``, ``images/``); or
-            images, each of one person that fills it.
-        input_size: [w, h] in pixels.
-        split: Of the data set.
-        seed: Of the draw.
+    """Up to ``count`` people, drawn evenly over ``split`` of a data set in
+    SpineTrack's layout or over images, each of one person that fills it.
 
     Raises:
         FileNotFoundError: Nothing of that is there.
@@ -93,7 +81,7 @@ def load_crops(
     """
     if not osp.isdir(folder):
         raise FileNotFoundError(
-            f'{folder} is no folder: expected one with annotations/ and '
+            f'{folder} is not a folder: expected one with annotations/ and '
             'images/ as SpineTrack has them, or with photos'
         )
     random = np.random.default_rng(seed)
@@ -206,10 +194,8 @@ def metric_results(
 def latencies(
     runs: Dict[str, Callable], image: np.ndarray, rounds: int = 50
 ) -> Dict[str, np.ndarray]:
-    """Times of each in milliseconds, after two calls that do not count.
-
-    They take turns, so that whatever else the machine does hits all alike.
-    """
+    """Times of each in milliseconds, after two calls that do not count; in
+    turns, so that whatever else the machine does hits all alike."""
     times = {name: np.zeros(rounds + 2) for name in runs}
     for turn in range(rounds + 2):
         for name, run in runs.items():

@@ -18,17 +18,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ..utils import read_config
 from ..zoo import SCHEME, UnknownModel, find_model, resolve_weights
-from .checks import (
-    check_backend,
-    check_checkpoint,
-    check_deploy_config,
-    check_device,
-    check_input_size,
-    check_model_config,
-    check_output_folder,
-    require,
-)
-from .onnx_files import write_facts
+from . import checks
+from .onnx_files import LARGEST, write_facts
 from .rewriters import channel_order as channel_order_of
 from .rewriters import deployed_config
 
@@ -94,14 +85,12 @@ def store_weights_as_fp16(model: onnx.ModelProto) -> int:
     """
     graph = model.graph
     casts, inputs = [], {value.name for value in graph.input}
-    largest = np.finfo(np.float16).max
     for tensor in graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or tensor.name in inputs:
+        name, values = tensor.name, numpy_helper.to_array(tensor)
+        if tensor.data_type != TensorProto.FLOAT or name in inputs:
             continue
-        values = numpy_helper.to_array(tensor)
-        if values.size < 256 or np.abs(values).max() > largest:
+        if values.size < 256 or np.abs(values).max() > LARGEST:
             continue
-        name = tensor.name
         tensor.CopyFrom(
             numpy_helper.from_array(values.astype(np.float16), f'{name}_fp16')
         )
@@ -157,31 +146,31 @@ def export(
             work; nothing is written then, nor after a later failure.
     """
     deploy = read_config(deploy_cfg)
-    backend = check_deploy_config(deploy, deploy_cfg)
+    backend = checks.check_deploy_config(deploy, deploy_cfg)
     if channel_order:
         deploy.codebase_config['channel_order'] = channel_order
     if argmax:
         put_argmax_in(deploy, deploy_cfg)
     order = channel_order_of(deploy)
     config = read_config(model_cfg)
-    check_model_config(config, model_cfg)
-    check_input_size(deploy, config, deploy_cfg)
-    check_backend(backend, deploy)
+    checks.check_model_config(config, model_cfg)
+    checks.check_input_size(deploy, config, deploy_cfg)
+    checks.check_backend(backend, deploy)
     device = device or ('cuda:0' if backend == 'tensorrt' else 'cpu')
-    check_device(device, backend)
+    checks.check_device(device, backend)
     if weights_fp16 and backend != 'onnxruntime':
         raise ValueError(
             f'--weights-fp16 is for onnxruntime, the config is for {backend}'
         )
     if slim:
-        require('onnxslim', '--slim')
+        checks.require('onnxslim', '--slim')
     for path in (image, test_image):
         if path is not None and not osp.isfile(path):
             raise FileNotFoundError(f'no such image: {path}')
-    check_output_folder(work_dir)
+    checks.check_output_folder(work_dir)
     weights = str(resolve_weights(checkpoint))
     plain = deployed_config(config, order)
-    check_checkpoint(plain, weights)
+    checks.check_checkpoint(plain, weights)
 
     name = get_ir_config(deploy)['save_file']
     with replaced_folder(work_dir) as folder:
@@ -222,11 +211,7 @@ def export(
 
 
 def put_argmax_in(deploy_cfg: Config, source: str) -> None:
-    """Make keypoints and scores the outputs of the graph.
-
-    Raises:
-        ValueError: The backend cannot run such a graph.
-    """
+    """Make keypoints and scores the outputs of the graph."""
     backend = deploy_cfg.backend_config
     if backend.type == 'ncnn' or backend.get('precision') == 'fp16':
         raise ValueError(
@@ -243,8 +228,6 @@ def put_argmax_in(deploy_cfg: Config, source: str) -> None:
 
 def licence_of(checkpoint: str) -> Optional[str]:
     """That of a model of the zoo, by its name, address or file name."""
-    name = checkpoint.rpartition('/')[2]
-    try:
-        return find_model(name.removesuffix('.pth')).licence
-    except UnknownModel:
-        return None
+    name = checkpoint.rpartition('/')[2].removesuffix('.pth')
+    with contextlib.suppress(UnknownModel):
+        return find_model(name).licence

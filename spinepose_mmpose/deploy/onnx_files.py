@@ -21,21 +21,16 @@ LARGEST = float(np.finfo(np.float16).max)  # 65504
 
 
 def load_onnx(path: str, **options) -> onnx.ModelProto:
-    """The model in a file; ``options`` are those of ``onnx.load``.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no ONNX file, or is cut off.
-    """
+    """As ``onnx.load``; a ValueError if the file is none, or cut off."""
     try:
         model = onnx.load(path, **options)
-        if model.graph.node and model.graph.output:
-            return model
     except FileNotFoundError:
         raise
-    except Exception as error:  # of any kind, on a file that is none
-        raise ValueError(f'{path} is no ONNX file, or is cut off') from error
-    raise ValueError(f'{path} is no ONNX file, or is cut off')
+    except Exception:  # of any kind, on a file that is none
+        model = onnx.ModelProto()
+    if model.graph.node and model.graph.output:
+        return model
+    raise ValueError(f'{path} is not an ONNX file, or is cut off')
 
 
 def write_facts(model, facts: Dict[str, Any]) -> None:
@@ -55,12 +50,8 @@ def read_facts(model) -> Dict[str, Any]:
 
 
 def prepared(path: str) -> onnx.ModelProto:
-    """The model with constants folded and every node named.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no ONNX file, is cut off, or not in float32.
-    """
+    """The model with constants folded and every node named; a ValueError for
+    one that is not in float32."""
     model = load_onnx(path)
     versions = {x.domain: x.version for x in model.opset_import}
     if versions.get('', 0) < OPSET_WITH_AXIS:
@@ -106,18 +97,14 @@ def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 class NodeRange(NamedTuple):
-    """Of one node, over a batch computed in FP32.
-
-    Attributes:
-        output: largest magnitude of its outputs.
-        inner: largest sum of magnitudes that it adds up inside: what a
-            partial sum cannot exceed. The output where it adds nothing up;
-            not known of a convolution, which hardware adds up in FP32.
-    """
+    """Of one node, over a batch computed in FP32."""
 
     name: str
     op: str
-    output: float
+    output: float  # largest magnitude
+    # Largest sum of magnitudes that it adds up inside: what a partial sum
+    # cannot exceed. The output where it adds nothing up; not known of a
+    # convolution, which hardware adds up in FP32.
     inner: float
 
     @property

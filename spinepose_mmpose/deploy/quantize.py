@@ -63,13 +63,13 @@ def node_blocks(model: onnx.ModelProto) -> dict[str, list[str]]:
     module belongs to the block before, or is a block if it has weights.
 
     Raises:
-        ValueError: It is no RTMPose.
+        ValueError: It is not an RTMPose.
     """
     outputs = [output.name for output in model.graph.output]
     if outputs not in OUTPUTS:
         raise ValueError(
-            f'it is no RTMPose: its outputs are {outputs}, expected one of '
-            f'{OUTPUTS}'
+            f'the ONNX file is not an RTMPose: its outputs are {outputs}, not '
+            f'one of {OUTPUTS}'
         )
     weights = {tensor.name for tensor in model.graph.initializer}
     blocks: dict[str, list[str]] = {}
@@ -193,7 +193,8 @@ class Tolerance(NamedTuple):
         if loss.drop is None and self.shift is None:
             return loss.shift <= 1
         limit = math.inf if self.shift is None else self.shift
-        return (loss.drop or 0) <= self.drop and loss.shift <= limit
+        drops = loss.drop is not None and loss.drop > self.drop
+        return not drops and loss.shift <= limit
 
 
 class QuantizedModel(NamedTuple):
@@ -213,13 +214,9 @@ def search_blocks(
 ) -> QuantizedModel:
     """Quantise all blocks but the fewest of the most sensitive ones.
 
-    Each block is quantised alone and the keypoints' shift measured; then the
-    blocks are left out from the worst on until ``tolerance`` holds.
-
-    Args:
-        blocks: Their names.
-        without: The model with all blocks but these in 8 bits.
-        shift_of: The mean shift with one block alone in 8 bits.
+    The shift of the keypoints is measured with one block alone in 8 bits
+    (``shift_of``); then the blocks stay in float from the worst on
+    (``without``) until ``tolerance`` holds.
 
     Raises:
         ValueError: Not even one block can be quantised.
@@ -248,36 +245,23 @@ def search_blocks(
 class Quantization:
     """One model, and how to quantise it.
 
-    Attributes:
-        path: ONNX file of an RTMPose.
-        method: Of calibration, see :data:`METHODS`.
-        exclude: ``auto``, ``none`` or names of blocks.
-        backend: That shall run the file, see :data:`OPERATORS`.
-        order: Channels that the file takes, ``rgb`` or ``bgr``; by default
-            what it says itself, and otherwise ``rgb``.
-        reduce_range: See :func:`quantized`.
-        threads: Of the backend; 0 for its own choice.
-
     Raises:
         FileNotFoundError, ValueError: The file is no such model, or blocks
             are named that it does not have.
     """
 
-    path: str
-    method: str = 'percentile'
-    exclude: Sequence[str] = (AUTO,)
+    path: str  # ONNX file of an RTMPose
+    method: str = 'percentile'  # of calibration, one of METHODS
+    exclude: Sequence[str] = (AUTO,)  # or NONE, or names of blocks
     tolerance: Tolerance = Tolerance()
-    backend: str = 'onnxruntime'
-    order: str | None = None
-    reduce_range: bool = False
-    threads: int = 0
+    backend: str = 'onnxruntime'  # that shall run the file, see OPERATORS
+    order: str | None = None  # by default what the file says, else rgb
+    reduce_range: bool = False  # see quantized()
+    threads: int = 0  # of the backend; 0 for its own choice
 
     def __post_init__(self) -> None:
         self.model = prepared(self.path)
-        try:
-            self.blocks = node_blocks(self.model)
-        except ValueError as error:
-            raise ValueError(f'{self.path}: {error}') from error
+        self.blocks = node_blocks(self.model)
         if self.order is None:
             is_rgb = read_facts(self.model).get('bgr_to_rgb', True)
             self.order = 'rgb' if is_rgb else 'bgr'

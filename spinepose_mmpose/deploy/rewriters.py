@@ -97,12 +97,8 @@ class SpinePoseDetection(PoseDetection):
 
 
 def channel_order(deploy_cfg: Config) -> str:
-    """``codebase_config.channel_order``.
-
-    Raises:
-        ValueError: It is none of ``CHANNEL_ORDERS``.
-    """
-    order = get_codebase_config(deploy_cfg).get('channel_order', 'rgb')
+    """``codebase_config.channel_order``, checked."""
+    order = deploy_cfg.codebase_config.get('channel_order', 'rgb')
     if order not in CHANNEL_ORDERS:
         raise ValueError(
             f'codebase_config.channel_order is {order!r}, expected one of '
@@ -128,7 +124,7 @@ def deployed_config(model_cfg: Config, order: str = 'rgb') -> Config:
 
 def _in_mmpose(settings: dict) -> dict:
     parent = PARENTS.get(settings.type.rpartition('.')[2])
-    return settings if parent is None else plain_config(settings, parent)
+    return plain_config(settings, parent) if parent else settings
 
 
 # The smallest normal FP16 number; backends may round smaller ones to 0.

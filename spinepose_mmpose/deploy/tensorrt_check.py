@@ -30,21 +30,13 @@ TYPES = dict(zip('fhbilquB', _NAMES.split()))
 
 
 class Support(NamedTuple):
-    """What one version takes.
-
-    Attributes:
-        version: Of TensorRT.
-        opsets: Lowest and highest of the ai.onnx domain.
-        operators: Operator -> names of its types.
-        casts_int64: INT64 becomes INT32, values beyond are clamped.
-        constant_axes: Operators whose axes must be known when building.
-    """
+    """What one version of TensorRT takes."""
 
     version: str
-    opsets: Tuple[int, int]
-    operators: Dict[str, FrozenSet[str]]
-    casts_int64: bool
-    constant_axes: FrozenSet[str]
+    opsets: Tuple[int, int]  # lowest and highest of the ai.onnx domain
+    operators: Dict[str, FrozenSet[str]]  # names of its types
+    casts_int64: bool  # to INT32, values beyond are clamped
+    constant_axes: FrozenSet[str]  # whose axes must be known when building
 
 
 def _table(text: str) -> Dict[str, FrozenSet[str]]:
@@ -116,11 +108,8 @@ _SINCE_10_15 = _table(
 def _widened(types: FrozenSet[str]) -> FrozenSet[str]:
     """With FLOAT16 comes BFLOAT16, with INT32 INT64; only DequantizeLinear
     still takes INT8."""
-    added = {
-        new
-        for old, new in (('FLOAT16', 'BFLOAT16'), ('INT32', 'INT64'))
-        if old in types
-    }
+    added = {'FLOAT16': 'BFLOAT16', 'INT32': 'INT64'}
+    added = {new for old, new in added.items() if old in types}
     return (types - {'INT8'} or types) | added
 
 
@@ -182,7 +171,7 @@ def check_model(model, support: Support) -> List[str]:
                 )
         elif types[name] not in allowed:
             found.append(
-                f'weight {name!r}: {types[name]} is no type of TensorRT '
+                f'weight {name!r}: {types[name]} is not a type of TensorRT '
                 f'{support.version}'
             )
     return found
@@ -207,7 +196,7 @@ def _node_problems(node, support, types, values) -> Iterator[str]:
     inputs = dict(enumerate(node.input))
     axes = inputs.get(3 if operator == 'Slice' else 1)
     if operator in support.constant_axes and axes and axes not in values:
-        yield f'its axes {axes!r} are no constant'
+        yield f'its axes {axes!r} are not constant'
     if operator in ('QuantizeLinear', 'DequantizeLinear') and inputs.get(2):
         zero = values.get(inputs[2])
         if zero is None or zero.any():
@@ -226,8 +215,7 @@ def check_profile(
     model, profiles: Dict[str, Sequence[Sequence[int]]]
 ) -> List[str]:
     """Problems of the graph's inputs with min, opt and max shapes by name."""
-    weights = {tensor.name for tensor in model.graph.initializer}
-    inputs = {x.name: x for x in model.graph.input if x.name not in weights}
+    inputs = {value.name: value for value in model.graph.input}
     found = [
         f'profile: the graph has no input {name!r}; its inputs are '
         f'{sorted(inputs)}'
@@ -258,11 +246,7 @@ def _profile_problems(shape, profile) -> Iterator[str]:
 
 
 def configured_profile(path: str) -> dict:
-    """``input_shapes`` of a deployment config of mmdeploy.
-
-    Raises:
-        ValueError: It has none.
-    """
+    """``input_shapes`` of a deployment config; a ValueError if it has none."""
     backend = read_config(path).get('backend_config') or {}
     inputs = backend.get('model_inputs') or [{}]
     shapes = inputs[0].get('input_shapes')

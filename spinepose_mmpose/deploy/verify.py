@@ -18,32 +18,24 @@ from tqdm import tqdm
 from ..evaluation.metric import SpineTrackMetric
 from ..inference.network import read_pipeline
 from ..inference.preprocess import Normalizer
+from ..metainfo import SUBSETS
+from .checks import BACKENDS
 from .crops import latencies, metric_results
 from .onnx_files import SESSIONS, is_quantized
 
 Outputs = Tuple[np.ndarray, ...]
 Run = Callable[[np.ndarray], Outputs]
-# The latter by mmdeploy's wrappers.
-BACKENDS = (*SESSIONS, 'tensorrt', 'ncnn')
-SUBSETS = ('body', 'feet', 'spine', 'all')
 
 
 @dataclass(frozen=True)
 class Export:
-    """What the SDK's files say of an export.
-
-    Attributes:
-        files: what the backend loads; the first one is the model.
-        precision: ``FP32``, ``FP16`` or ``INT8``, as far as the files say.
-        normalise: (B, H, W, 3) uint8, BGR to its input (B, 3, H, W) float32.
-        decodes: whether the outputs are keypoints and scores.
-    """
+    """What the SDK's files say of an export."""
 
     backend: str
-    files: Tuple[str, ...]
-    precision: str
-    normalise: Normalizer
-    decodes: bool
+    files: Tuple[str, ...]  # what the backend loads, the model first
+    precision: str  # FP32, FP16 or INT8
+    normalise: Normalizer  # (B, H, W, 3) uint8, BGR, to (B, 3, H, W)
+    decodes: bool  # whether the outputs are keypoints and scores
 
 
 def read_export(folder: str) -> Export:
@@ -57,8 +49,8 @@ def read_export(folder: str) -> Export:
         path = Path(folder, f'{name}.json')
         if not path.is_file():
             raise FileNotFoundError(
-                f'{folder} has no {path.name}: it is no export, or one without '
-                "the SDK's files"
+                f'{folder} has no {path.name}: it is not an export, or one '
+                "without the SDK's files"
             )
         contents[name] = json.loads(path.read_text(encoding='utf-8'))
     model = contents['deploy']['models'][0]
@@ -96,11 +88,8 @@ def precision_of(path: str, stated: str) -> str:
 
 def open_export(export: Export, device: str, threads: int) -> Run:
     """A function from (B, 3, H, W) to (simcc_x, simcc_y) or (keypoints,
-    scores); 0 threads are the backend's choice.
-
-    Raises:
-        ValueError: The backend is none of those here, or not installed.
-    """
+    scores); 0 threads are the backend's choice. A ValueError if the backend is
+    none of those here, or not installed."""
     if export.backend not in BACKENDS:
         raise ValueError(
             f'the export is for {export.backend!r}, expected one of {BACKENDS}'
@@ -115,7 +104,7 @@ def open_export(export: Export, device: str, threads: int) -> Run:
             return tuple(found[name].astype(np.float32) for name in names)
 
         return run
-    try:
+    try:  # by mmdeploy's wrapper
         wrapper = get_backend_manager(export.backend).build_wrapper(
             export.files, device, ['input'], names
         )
@@ -164,8 +153,8 @@ class Differences:
         actual: np.ndarray,
         ratio: float,
     ) -> None:
-        """PyTorch's outputs (N, K, Wx), (N, K, Wy) and keypoints (N, K, 2),
-        those of the backend, both in input pixels, and bins per pixel."""
+        """Outputs (N, K, Wx), (N, K, Wy) and keypoints (N, K, 2) of PyTorch,
+        keypoints of the backend, in input pixels; bins per pixel."""
         steps = np.abs(expected - actual)
         steps = np.nan_to_num(steps, nan=np.inf, posinf=np.inf)
         tied = [
@@ -222,12 +211,12 @@ def failures(
             f'a keypoint differs by {pixels:.3g} input pixels, limit '
             f'{pixel_limit:g}'
         )
-    found += [
-        f'AP of {subset} is {actual:.4f} instead of {expected:.4f}, limit '
-        f'{ap_limit:g}'
-        for subset, (expected, actual) in ap.items()
-        if not abs(expected - actual) <= ap_limit
-    ]
+    for subset, (expected, actual) in ap.items():
+        if not abs(expected - actual) <= ap_limit:
+            found.append(
+                f'AP of {subset} is {actual:.4f} instead of {expected:.4f}, '
+                f'limit {ap_limit:g}'
+            )
     return found
 
 

@@ -31,7 +31,7 @@ def refused(command, tmp_path):
 def test_other_files(refused, tiny, tmp_path):
     config, checkpoint = tiny
     assert 'no such config' in refused('no.py', config, checkpoint)
-    assert 'no deployment config' in refused(config, config, checkpoint)
+    assert 'not a deployment config' in refused(config, config, checkpoint)
     assert 'has no model' in refused(ONNXRUNTIME, ONNXRUNTIME, checkpoint)
     assert 'no such file' in refused(ONNXRUNTIME, config, 'no/t.pth')
     text = tmp_path / 'text.pth'
@@ -39,7 +39,7 @@ def test_other_files(refused, tiny, tmp_path):
     assert 'is no checkpoint' in refused(ONNXRUNTIME, config, text)
     broken = tmp_path / 'broken.py'
     broken.write_text('a = (')
-    assert 'is no config' in refused(broken, config, checkpoint)
+    assert 'is not a config' in refused(broken, config, checkpoint)
     assert 'no such image' in refused(ONNXRUNTIME, config, checkpoint, 'no.jpg')
 
 
@@ -47,7 +47,7 @@ def test_checkpoint_of_another_model(refused, tiny, tmp_path):
     config, checkpoint = tiny
     other = ROOT / 'configs' / 'spinepose-s.py'
     sentence = refused(ONNXRUNTIME, other, checkpoint)
-    assert 'no checkpoint of' in sentence and 'of another shape' in sentence
+    assert 'not a checkpoint of' in sentence and 'of another shape' in sentence
     weights = torch.load(checkpoint)['state_dict']
     for name in ('head.final_layer.weight', 'head.final_layer.bias'):
         weights[name] = weights[name][:26]

@@ -12,7 +12,11 @@ from spinepose_mmpose.deploy.export import (
 )
 from spinepose_mmpose.deploy.onnx_files import read_facts
 from spinepose_mmpose.deploy.rewriters import deployed_config
-from spinepose_mmpose.deploy.verify import torch_outputs
+from spinepose_mmpose.deploy.verify import (
+    open_export,
+    read_export,
+    torch_outputs,
+)
 from spinepose_mmpose.metainfo import FLIP_INDICES, KEYPOINT_NAMES
 
 import deploy_models
@@ -20,6 +24,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+import torch
 from deploy_paths import CONFIGS
 from mmengine import Config
 from mmpose.apis import init_model
@@ -154,6 +159,27 @@ def test_bgr_export_takes_bgr(exported, crops, expected):
         if step['type'] == 'Normalize'
     ]
     assert step['to_rgb'] is False
+
+
+def test_openvino(exported, crops, expected):
+    """By this package's session in float32; mmdeploy's wrapper, which draws
+    for --test-img, lets the CPU take bfloat16."""
+    pytest.importorskip('openvino')
+    from mmdeploy.backend.base import get_backend_manager
+
+    folder = exported(CONFIGS / 'pose-detection_simcc_openvino_dynamic.py')
+    export = read_export(str(folder))
+    assert (export.backend, export.precision) == ('openvino', 'FP32')
+    inputs = export.normalise(crops)
+    outputs = open_export(export, 'cpu', 1)(inputs)
+    assert largest_share(outputs, expected) < 1e-4
+    wrapper = get_backend_manager('openvino').build_wrapper(
+        export.files, 'cpu', ['input'], ['simcc_y', 'simcc_x']
+    )
+    found = wrapper(dict(input=torch.from_numpy(inputs)))
+    assert list(found) == ['simcc_y', 'simcc_x']
+    outputs = [found[name].numpy() for name in ('simcc_x', 'simcc_y')]
+    assert largest_share(outputs, expected) < 0.05
 
 
 def test_weights_in_fp16(exported, crops, expected, tmp_path):

@@ -208,7 +208,9 @@ def test_blocks_of_a_file_with_other_names(model):
     # Each convolution and each linear layer, and not the attention's products.
     assert len(blocks) == 38 + 5
     copy.graph.output[0].name = 'dets'
-    with pytest.raises(ValueError, match=r"no RTMPose: its outputs are \['de"):
+    with pytest.raises(
+        ValueError, match=r"not an RTMPose: its outputs are \['de"
+    ):
         node_blocks(copy)
 
 
@@ -483,10 +485,10 @@ def test_command_writes_nothing_that_loses_too_much(
     [
         (('in', 'no/x.onnx'), 'does not exist, to write into'),
         (('no', 'x.onnx'), 'no does not exist'),
-        (('text', 'x.onnx'), 'is no ONNX file, or is cut off'),
+        (('text', 'x.onnx'), 'is not an ONNX file, or is cut off'),
         (('in', 'x.onnx', '--exclude', 'head'), "unknown blocks ['head']"),
         (('in', 'x.onnx', '--samples', '0'), '--samples is 0'),
-        (('in', 'x.onnx', '--data', 'no'), 'no is no folder'),
+        (('in', 'x.onnx', '--data', 'no'), 'no is not a folder'),
     ],
 )
 def test_bad_input(

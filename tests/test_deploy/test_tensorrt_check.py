@@ -76,7 +76,7 @@ FAULTS = {
     'axes': (
         graph(node('ReduceMax', 'x a'), opset=20, weights=()),
         '10',
-        "its axes 'a' are no constant",
+        "its axes 'a' are not constant",
     ),
     'constant axes': (
         graph(node('ReduceMax', 'x a'), opset=20, weights=[('a', int64(1))]),
@@ -101,7 +101,7 @@ FAULTS = {
     'double weight': (
         graph(node('Relu'), weights=[('w', np.ones(2))]),
         '10',
-        "weight 'w': DOUBLE is no type",
+        "weight 'w': DOUBLE is not a type",
     ),
     'zero point': (
         graph(
@@ -233,7 +233,7 @@ def test_command(command, tmp_path):
     )
     path.write_text('text')
     code, _ = command(path)
-    assert 'is no ONNX file' in code
+    assert 'is not an ONNX file' in code
     code, _ = command(tmp_path / 'no.onnx')
     assert code.startswith('error: ') and 'no.onnx' in code
     onnx.save(graph(node('Relu')), path)

@@ -64,7 +64,7 @@ def _read(path: str, facts: dict):
 
     image = cv2.imread(path)
     if image is None:
-        raise ValueError(f'{path} is no image that OpenCV can read')
+        raise ValueError(f'{path} is not an image that OpenCV can read')
     image = cv2.resize(image, tuple(facts['input_size']))
     normalise = Normalizer(facts['mean'], facts['std'], facts['bgr_to_rgb'])
     return normalise(image[None])
