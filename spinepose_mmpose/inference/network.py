@@ -160,14 +160,13 @@ class GraphNetwork:
     none that we can run.
 
     Args:
-        name (str): of the backend.
         engine: an :class:`.OnnxSession`, or what has the same attributes.
         defaults (dict, optional): what :func:`read_pipeline` says of it; what
             the graph says comes first.
     """
 
-    def __init__(self, name: str, engine, defaults: Optional[dict] = None):
-        self.name, self.engine, self.device = name, engine, engine.device
+    def __init__(self, engine, defaults: Optional[dict] = None):
+        self.engine, self.device = engine, engine.device
         self.spec = read_spec(engine, defaults)
         self._normalize = Normalizer(
             self.spec.mean, self.spec.std, self.spec.to_rgb

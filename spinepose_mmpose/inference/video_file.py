@@ -122,8 +122,8 @@ class Video:
         address, how = f'file:{self.path}', {}
         if not self.is_local:
             address, how = self.path, {'timeout': (TIMEOUT, TIMEOUT)}
-        if self.path.startswith('rtsp'):
-            how['options'] = {'rtsp_transport': 'tcp'}
+            if address.startswith('rtsp'):
+                how['options'] = {'rtsp_transport': 'tcp'}
         try:
             container = self.av.open(address, **how)
         except (self.av.error.FFmpegError, OSError, ValueError) as error:

@@ -73,7 +73,7 @@ def test_half_precision_on_a_cpu_is_openvino_s(
         backend='onnxruntime',
         detector=None,
     )
-    assert by_name.backend.name == 'onnxruntime'
+    assert by_name.files.backend == 'onnxruntime'
 
 
 def test_the_estimator_takes_halves_where_they_are(
@@ -84,7 +84,7 @@ def test_the_estimator_takes_halves_where_they_are(
     whole = SpinePoseEstimator(**settings)
     half = SpinePoseEstimator(half=True, **settings)
     able = openvino.has_fast_halves()
-    assert half.backend.name == ('openvino' if able else 'onnxruntime')
+    assert half.files.backend == ('openvino' if able else 'onnxruntime')
     _, scores = whole(people_image, people_boxes)
     _, half_scores = half(people_image, people_boxes)
     # bfloat16 has 8 bits.

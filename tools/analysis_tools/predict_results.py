@@ -72,7 +72,7 @@ def main():
             ]
         write_text(args.out, json.dumps(results))
         print(
-            f'{args.out}: {len(results)} people, {estimator.backend.name} on '
+            f'{args.out}: {len(results)} people, {estimator.files.backend} on '
             f'{estimator.device}'
         )
 

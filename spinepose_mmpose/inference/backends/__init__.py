@@ -20,7 +20,6 @@ from ..preprocess import Points, Simcc
 class Backend(Protocol):
     """A pose network that is ready to run."""
 
-    name: str  # of the backend
     device: str  # where it runs, e.g. ``cpu``, ``cuda:0``
     spec: 'NetworkSpec'  # noqa: F821
 

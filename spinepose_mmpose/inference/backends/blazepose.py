@@ -36,8 +36,6 @@ class BlazePose:
     """See :class:`.Backend`; ValueError if the session, as
     :class:`.OpenVinoSession`, holds another network."""
 
-    name = 'blazepose'
-
     def __init__(self, session) -> None:
         shape, outputs = session.input_shape, session.outputs
         wanted = [1, LANDMARKS * VALUES]

@@ -34,7 +34,7 @@ def create(files, device, threads, half, spinning) -> GraphNetwork:
     engine = OnnxSession(
         files.path, device, threads, half=half, spinning=spinning
     )
-    return GraphNetwork('onnxruntime', engine, files.defaults)
+    return GraphNetwork(engine, files.defaults)
 
 
 class OnnxSession:

@@ -15,7 +15,7 @@ SUFFIXES = ('.onnx', '.xml')
 def create(files, device, threads, half, spinning) -> GraphNetwork:
     """See :func:`.create_backend`; OpenVINO's threads do not spin."""
     engine = OpenVinoSession(files.path, device, threads, half=half)
-    return GraphNetwork('openvino', engine, files.defaults)
+    return GraphNetwork(engine, files.defaults)
 
 
 def has_fast_halves() -> bool:

@@ -36,8 +36,6 @@ class PyTorchNetwork:
         half (bool): run the backbone in float16, on CUDA only.
     """
 
-    name = 'pytorch'
-
     def __init__(
         self,
         config,
