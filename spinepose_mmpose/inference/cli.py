@@ -347,6 +347,7 @@ class ConsoleReport:
         elif text:  # above the bar
             file = sys.stderr if trouble else sys.stdout
             tqdm.write(_printable(text), file=file)
+            file.flush()
 
 
 def _first(items: Sequence, count: int) -> str:
