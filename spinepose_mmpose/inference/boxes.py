@@ -38,7 +38,7 @@ class BoxFile:
             self.table = _checked(table)
         except (*DAMAGE, csv.Error) as error:
             raise ValueError(
-                f'{path} is no file of boxes ({error}): expected is {EXPECTED}'
+                f'{path} is not a file of boxes ({error}); expected {EXPECTED}'
             ) from error
         self.frames = {key for key in self.table if isinstance(key, int)}
         self.images: Dict[str, Boxes] = {}
@@ -86,7 +86,7 @@ def _frame(text: str) -> int:
     """Tables know whole numbers as 7.0 as well."""
     number = float(text)
     if not number.is_integer() or number < 0:
-        raise ValueError(f'{text!r} is no frame')
+        raise ValueError(f'{text!r} is not a frame')
     return int(number)
 
 
@@ -104,7 +104,7 @@ def _from_json(path: str) -> Dict[Union[int, str], list]:
     with open(path, encoding='utf-8') as file:
         content = json.load(file)
     if not isinstance(content, dict):
-        raise ValueError('its outermost value is no object')
+        raise ValueError('its outermost value is not an object')
     table = {}
     for key, rows in content.items():
         with suppress(ValueError):  # a path

@@ -221,7 +221,7 @@ class SpinePoseEstimator:
     ) -> List[Tuple[np.ndarray, np.ndarray]]:
         """Keypoints (N, K, 2) and scores (N, K) of the people in the boxes
         (N, 4) of each image (H, W, 3) uint8 BGR, in one network batch for
-        everybody; FloatingPointError if they are no numbers."""
+        everybody; FloatingPointError if they are not numbers."""
         w, h = size = self.spec.input_size
         counts = [len(of_image) for of_image in boxes]
         regions = [
@@ -238,7 +238,7 @@ class SpinePoseEstimator:
         xy, scores = (np.concatenate(part) for part in zip(*parts))
         if not np.isfinite(scores).all():
             raise FloatingPointError(
-                'the network gave scores that are no numbers: its weights are '
+                'the network gave scores that are not numbers: its weights are '
                 'broken, or half precision is too little for it'
             )
         return [

@@ -97,17 +97,19 @@ def decode_image(content: bytes, name: str) -> Tuple[np.ndarray, str]:
                 turn = _orientation(image)  # a TIFF has been turned by now
             pages = getattr(image, 'n_frames', 1)
             if pages > 1:
-                remark = remark or f'{name} holds {pages} images, one is used'
+                remark = (
+                    remark or f'{name} contains {pages} images, one is used'
+                )
             pixels = _upright(as_image(pixels), turn)
     except UnidentifiedImageError as error:
         raise ValueError(
-            f'{name} is no usable image: not a format that Pillow reads'
+            f'{name} is not a usable image: not a format that Pillow reads'
         ) from error
     except _Refused:
         raise
     except Exception as error:  # decoders raise all kinds of errors
         raise ValueError(
-            f'{name} is no usable image: {one_line(error)}'
+            f'{name} is not a usable image: {one_line(error)}'
         ) from error
     return pixels, remark
 

@@ -57,7 +57,7 @@ def infer_image(
         lifting a tuple of it and (N, K, 4), x, y, z in metres and score.
 
     Raises:
-        ValueError: a file that is no image, or a setting that is wrong.
+        ValueError: a file that is not an image, or a setting that is wrong.
         FileNotFoundError: there is no such file.
     """
     if vis_path is not None:

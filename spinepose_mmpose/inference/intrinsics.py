@@ -66,7 +66,7 @@ def read_intrinsics(path) -> LiftingCamera:
         key = next(k for k in ('matrix', 'K', 'camera_matrix') if k in found)
         matrix = np.array(found[key], float).reshape(3, 3)
         if not (matrix[0, 0] > 0 and matrix[1, 1] > 0 and matrix[2, 2] == 1):
-            raise ValueError('its matrix is none of a camera')
+            raise ValueError('its matrix is not that of a camera')
         size = found.get('size')
         return LiftingCamera(
             matrix,
@@ -77,8 +77,8 @@ def read_intrinsics(path) -> LiftingCamera:
     except (StopIteration, ValueError, TypeError, KeyError) as error:
         reason = f': {error}' if str(error) else ''
         raise ValueError(
-            f'{path} holds no intrinsics{reason}; expected JSON or TOML with '
-            '"matrix" (3 x 3) and "size" [w, h], or a calibration of OpenCV'
+            f'{path} contains no intrinsics{reason}; expected JSON or TOML '
+            'with "matrix" (3 x 3) and "size" [w, h], or a file of OpenCV'
         ) from None
 
 

@@ -86,8 +86,8 @@ def _expand(spec: str, is_sequence: bool) -> Tuple[List[Job], List[str]]:
     ]
     if not known:
         raise ValueError(
-            f'{spec} holds {len(files)} files, but none with the extension of '
-            'an image or a video'
+            f'{spec} contains {len(files)} files, but none with the extension '
+            'of an image or a video'
         )
     left = set(files) - set(known)
     return [_file(path) for path in known], sorted(left)
@@ -213,8 +213,8 @@ def _target(
 ) -> str:
     if not job.is_clip and not kind.for_photographs:
         raise ValueError(
-            f'{job.source} is a photograph: {kind.name.upper()} holds '
-            'movements, so that it needs a video'
+            f'{job.source} is a photograph: {kind.name.upper()} '
+            'contains movements and needs a video'
         )
     if not is_file:
         return kind.target(path, job.name, job.is_clip, alone)

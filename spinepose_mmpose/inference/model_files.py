@@ -70,7 +70,7 @@ def find_files(
     if path.is_dir():
         if not (path / EXPORTED).is_file():
             raise FileNotFoundError(
-                f'{path} holds no {EXPORTED}: the folder of an mmdeploy '
+                f'{path} contains no {EXPORTED}: the folder of an mmdeploy '
                 'export to ONNX, or a file, expected'
             )
         path = path / EXPORTED

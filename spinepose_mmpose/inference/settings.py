@@ -64,8 +64,8 @@ def parse_position(text: str) -> Position:
         if 0 <= seconds <= LONGEST:
             return Position(time=seconds)
     raise ValueError(
-        f'{text!r} is no place in a video: seconds (12.5), a time (0:01:30) '
-        'or a frame (250f) expected'
+        f'{text!r} is not a position in a video: seconds (12.5), a time '
+        '(0:01:30) or a frame (250f) expected'
     )
 
 
@@ -77,13 +77,13 @@ def parse_rate(text: str) -> Fraction:
             return Fraction(round(rate) * 1000, 1001)
         if Fraction(1, 10000) <= rate <= 10000:
             return rate
-    raise ValueError(f'{text!r} is no frame rate: 30 or 30000/1001 expected')
+    raise ValueError(f'{text!r} is not a frame rate: 30 or 30000/1001 expected')
 
 
 def parse_size(text: str) -> Tuple[int, int]:
     found = re.fullmatch(r'([1-9]\d{1,3})x([1-9]\d{1,3})', text.lower())
     if not found:
-        raise ValueError(f'{text!r} is no size: 320x320 expected')
+        raise ValueError(f'{text!r} is not a size: 320x320 expected')
     return int(found[1]), int(found[2])
 
 
@@ -97,7 +97,7 @@ def parse_shard(text: str) -> Tuple[int, int]:
     found = re.fullmatch(r'(\d{1,6})/(\d{1,6})', text)
     if not found or not 1 <= int(found[1]) <= int(found[2]):
         raise ValueError(
-            f'{text!r} is no part of the inputs: 1/4 to 4/4 expected'
+            f'{text!r} is not a part of the inputs: 1/4 to 4/4 expected'
         )
     return int(found[1]) - 1, int(found[2])
 
@@ -472,7 +472,7 @@ def parse_value(spec, text: str):
         value = kind(text)
     except ValueError as error:
         if kind in (int, float):
-            raise ValueError(f'{text!r} is no number') from error
+            raise ValueError(f'{text!r} is not a number') from error
         raise
     check_value(spec, value)
     return value
@@ -482,7 +482,7 @@ def check_value(spec, value) -> None:
     """Compare a value with the range and the choices of its field."""
     choices = spec.metadata.get('choices')
     if choices and value not in choices:
-        raise ValueError(f'{value!r} is none of {", ".join(choices)}')
+        raise ValueError(f'{value!r} is not one of {", ".join(choices)}')
     if 'range' in spec.metadata and value is not None:
         low, high = spec.metadata['range']
         if not low <= value <= high:

@@ -75,7 +75,7 @@ def open_source(spec, rate: Optional[Fraction] = None) -> Source:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no video.
+        ValueError: it is not a video.
     """
     from .video_file import Video
 
@@ -89,10 +89,10 @@ def open_source(spec, rate: Optional[Fraction] = None) -> Source:
         raise FileNotFoundError(f'no such file: {text}')
     paths = [path for path in files_of(text) if is_image(path)]
     if not paths:
-        raise ValueError(f'{text} holds no still images')
+        raise ValueError(f'{text} contains no images')
     if rate is None:
         raise ValueError(
-            f'{text} holds still images: they become a clip when a frame rate '
+            f'{text} contains images: they become a clip when a frame rate '
             'is given'
         )
     return ImageSequence(paths, Fraction(rate))
@@ -119,7 +119,9 @@ def files_of(text: str) -> List[str]:
     found = [path for path in glob.glob(pattern) if os.path.isfile(path)]
     if not found:
         raise FileNotFoundError(
-            f'{text} holds no files' if is_folder else f'no file matches {text}'
+            f'{text} contains no files'
+            if is_folder
+            else f'no file matches {text}'
         )
     return sorted(found, key=_by_numbers)
 

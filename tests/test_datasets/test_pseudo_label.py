@@ -338,7 +338,7 @@ class TestLabelFolder:
         )  # fmt: skip
         assert len(content['images']) == len(content['annotations']) == 2
         (error,) = [r['error'] for r in records if 'error' in r]
-        assert 'b.png is no usable image' in error
+        assert 'b.png is not a usable image' in error
         (record,) = [r for r in records if 'error' in r]
         assert record['annotations'] == []
         for name in ('a.png', 'more/c.png'):

@@ -73,10 +73,10 @@ def test_frames_without_a_video(tmp_path):
         ('a.csv', 'x,y\n1,2\n', 'its columns are x, y'),
         ('a.csv', 'frame,x1,y1,x2,y2\n0,5,5,1,1\n', 'x1 < x2'),
         ('a.csv', 'frame,x1,y1,x2,y2\n0,a,5,1,1\n', 'could not convert'),
-        ('a.csv', 'frame,x1,y1,x2,y2\n0.5,1,1,5,5\n', "'0.5' is no frame"),
+        ('a.csv', 'frame,x1,y1,x2,y2\n0.5,1,1,5,5\n', "'0.5' is not a frame"),
         ('a.csv', 'frame,x1,y1,x2,y2\n,1,1,5,5\n', 'could not convert'),
         ('a.csv', 'frame,x1,y1,x2,y2\n0,1,1\n', 'NoneType'),
-        ('a.json', '[[1, 2, 3, 4]]', 'no object'),
+        ('a.json', '[[1, 2, 3, 4]]', 'not an object'),
         ('a.json', '{"0": [[1, 2, 3]]}', 'a box has 3 numbers'),
         ('a.json', '{"0": [1, 2, 3, 4]}', 'len'),
         ('a.json', '{"0": [[1, 2', 'delimiter'),
@@ -89,4 +89,6 @@ def test_another_layout(tmp_path, name, content, said):
     path.write_text(content)
     with pytest.raises(ValueError, match=said) as error:
         BoxFile(str(path))
-    assert str(path) in str(error.value) and 'expected is' in str(error.value)
+    assert str(path) in str(error.value) and '; expected CSV' in str(
+        error.value
+    )

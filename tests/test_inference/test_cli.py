@@ -202,7 +202,7 @@ def test_wrong_requests_for_angles(capsys, options, said):
 def test_a_report_of_a_photograph(capsys):
     pytest.importorskip('plotly')
     said = refused(capsys, '-i', 'photo.png', '--report', 'a.html')
-    assert 'photo.png is a photograph: REPORT holds movements' in said
+    assert 'photo.png is a photograph: REPORT contains movements' in said
 
 
 def test_part_of_a_video():
@@ -409,7 +409,7 @@ def test_progress_tells_what_was_written(capsys):
         (['-i', 'walk.mp4', '-s', 'a.txt'], "files that end in '.txt'"),
         (['-i', 'walk.mp4', '-o', 'a.jpg'], 'which is a video'),
         (['-i', 'photo.png', '-o', 'a.mp4'], 'which is a photograph'),
-        (['-i', 'photo.png', '-s', 'a.trc'], 'TRC holds movements'),
+        (['-i', 'photo.png', '-s', 'a.trc'], 'TRC contains movements'),
         (['-i', 'walk.mp4', 'photo.png', '-s', 'a.csv'], 'there are 2 inputs'),
         (['-i', 'photo.png', '-o', 'photo.png'], 'is an input itself'),
         (['-i', 'walk.mp4', '-s', 'photo.png/x'], 'is a file, not a folder'),
@@ -423,7 +423,7 @@ def test_progress_tells_what_was_written(capsys):
         ),
         (
             ['-i', 'walk.mp4', '-s', 'a', '--start', 'soon'],
-            "'soon' is no place in a video",
+            "'soon' is not a position in a video",
         ),
         (
             ['-i', 'walk.mp4', '-s', 'a', '--det-score', '2'],
@@ -435,7 +435,7 @@ def test_progress_tells_what_was_written(capsys):
         ),
         (
             ['-i', 'walk.mp4', '-s', 'a', '--boxes', 'photo.png'],
-            'photo.png is no file of boxes',
+            'photo.png is not a file of boxes',
         ),
         (
             ['-i', 'walk.mp4', '-s', 'a', '--warmup-frames', '9'],

@@ -123,10 +123,10 @@ def test_one_pixel():
     'kind, sentence',
     [
         ('JPEG', 'is cut off: the JPEG ends before'),
-        ('PNG', 'is no usable image'),
-        ('TIFF', 'is no usable image'),
-        ('WEBP', 'is no usable image'),
-        ('GIF', 'is no usable image'),
+        ('PNG', 'is not a usable image'),
+        ('TIFF', 'is not a usable image'),
+        ('WEBP', 'is not a usable image'),
+        ('GIF', 'is not a usable image'),
     ],
 )
 def test_cut_off_files_are_refused(rgb, kind, sentence, capfd):
@@ -157,8 +157,8 @@ def test_a_thumbnail_does_not_hide_that_a_jpeg_is_cut_off(rgb):
     'content, sentence',
     [
         (b'', 'photo is empty'),
-        (b'hello', 'photo is no usable image: not a format'),
-        (b'\xff\xd8\xff', 'photo is no usable image'),
+        (b'hello', 'photo is not a usable image: not a format'),
+        (b'\xff\xd8\xff', 'photo is not a usable image'),
     ],
 )
 def test_what_is_no_image_is_one_sentence(content, sentence):
@@ -277,7 +277,7 @@ def test_of_several_images_the_first_counts_and_it_is_said(rgb, kind):
         append_images=images[1:],
         **({'lossless': True} if kind == 'WEBP' else {}),
     )
-    image = decode(content, 'photo holds 3 images, one is used')
+    image = decode(content, 'photo contains 3 images, one is used')
     first = decode(encode(images[0], kind, lossless=True))
     np.testing.assert_array_equal(image, first)
 

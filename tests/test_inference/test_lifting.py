@@ -282,7 +282,7 @@ def test_intrinsics_from_files(tmp_path):
     (tmp_path / 'none.json').write_text('{"x": 1}')
     with pytest.raises(ValueError, match='it has 2 cameras'):
         read_intrinsics(tmp_path / 'two.json')
-    with pytest.raises(ValueError, match='holds no intrinsics; expected'):
+    with pytest.raises(ValueError, match='contains no intrinsics; expected'):
         read_intrinsics(tmp_path / 'none.json')
     with pytest.raises(FileNotFoundError, match='no such file of intrinsics'):
         read_intrinsics(tmp_path / 'absent.json')

@@ -145,7 +145,7 @@ def test_files_that_are_absent(tmp_path, monkeypatch, name):
 
 
 def test_the_folder_of_an_export(tmp_path):
-    with pytest.raises(FileNotFoundError, match='holds no end2end.onnx'):
+    with pytest.raises(FileNotFoundError, match='contains no end2end.onnx'):
         find_files(tmp_path)
     (tmp_path / 'end2end.onnx').touch()
     assert find_files(tmp_path).defaults == {}
