@@ -9,18 +9,16 @@ from .poses import bend_angles
 from .render import NEAREST, SAMPLES
 from .scene import Camera, PosedPerson, Seen, extent
 
-# The parts that a keypoint belongs to: they do not hide it.
-_TRUNK = ('torso',)
-_OWN = {
-    'nose': ('head',), 'eye': ('head',), 'ear': ('head',), 'head': ('head',),
-    'neck_03': ('head', 'neck', 'torso'), 'neck_02': ('head', 'neck', 'torso'),
-    'neck': ('neck', 'torso'), 'spine_05': ('neck', 'torso'),
-    'shoulder': ('upper_arm', 'torso'), 'elbow': ('upper_arm', 'forearm'),
-    'wrist': ('forearm', 'hand'), 'hip': ('torso', 'left_thigh', 'right_thigh'),
-    'knee': ('thigh', 'shank'), 'ankle': ('shank', 'foot'),
-    'big_toe': ('foot',), 'small_toe': ('foot',), 'heel': ('foot', 'shank'),
-    'latissimus': ('torso',), 'clavicle': ('torso', 'neck'),
-}  # fmt: skip
+# The parts that a keypoint belongs to, if not the torso: they do not hide it.
+_OWN = dict(
+    nose='head', eye='head', ear='head', head='head',
+    neck_03='head neck torso', neck_02='head neck torso', neck='neck torso',
+    spine_05='neck torso', shoulder='upper_arm torso',
+    elbow='upper_arm forearm', wrist='forearm hand',
+    hip='torso left_thigh right_thigh', knee='thigh shank',
+    ankle='shank foot', big_toe='foot', small_toe='foot', heel='foot shank',
+    clavicle='torso neck',
+)  # fmt: skip
 # Metres that a surface of an own part may lie in front of a point on the skin.
 _ON_SKIN = {'nose': 0.03, 'eye': 0.03, 'ear': 0.035, 'toe': 0.05, 'heel': 0.05}
 OTHER_MARGIN = 0.02
@@ -34,7 +32,7 @@ def _tables():
         side, _, rest = name.partition('_')
         if side not in ('left', 'right'):
             side, rest = '', name
-        for part in _OWN.get(rest, _TRUNK):
+        for part in _OWN.get(rest, 'torso').split():
             whole = part if part in PARTS else f'{side}_{part}'
             own[i, PARTS.index(whole)] = True
         for ending, metres in _ON_SKIN.items():

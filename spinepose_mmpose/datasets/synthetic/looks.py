@@ -69,7 +69,7 @@ def zones():
         ('leg', ('upperleg', 'lowerleg', 'foot'), ('toe',)),
     ):
         below, own = share(*names[1:], *rest), share(*names, *rest)
-        out[limb] = np.full(len(x), -1.0)
+        out[limb] = np.full(len(x), -1, np.float32)
         for end, sign in (('L', 1), ('R', -1)):
             joints = [
                 heads[data.names.index(f'{bone}.{end}')]
@@ -173,7 +173,7 @@ def _features():
 
 def complexion(look: dict) -> np.ndarray:
     """(V, 3) linear RGB of the skin."""
-    (tone, face, shares), skin = _features(), look['skin']
+    (tone, face, shares), skin = _features(), np.float32(look['skin'])
     colours = dict(
         cheek=skin * [1, 0.86, 0.86], lips=skin * [0.85, 0.55, 0.6],
         mouth=skin * 0.3, lash=skin * 0.3, brow=look['hair'] * 0.8 + 0.01,
@@ -248,7 +248,9 @@ def dress(body: Body, look: dict, bones, owner: int) -> list:
     # does not show through where the mesh folds.
     bare = 0.025 - np.max([cut for _, cut, _ in worn], 0, initial=-1)
     painted = material([1] * 3, pattern='painted', gloss=0.18)
-    meshes = [shell(painted, complexion(look), bare, np.zeros(len(skin)))]
+    meshes = [
+        shell(painted, complexion(look), bare, np.zeros(len(skin), np.float32))
+    ]
     for number, (name, cut, ease) in enumerate(worn):
         kind, texture, step = look['materials'][name], data.template, None
         if name == 'shoes':

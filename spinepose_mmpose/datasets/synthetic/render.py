@@ -188,8 +188,8 @@ def _sides(points, corners):
 
 @jit
 def trim(faces, cut):
-    """(F',) triangles where ``cut`` is not below 0 at every corner, (V',) the
-    vertices of theirs, and (F', 3) their corners among these."""
+    """(F',) triangles that ``cut`` leaves something of, (V',) their vertices,
+    and (F', 3) their corners among these."""
     kept = np.empty(len(faces), np.int32)
     used, number = np.empty(len(cut), np.int32), np.full(len(cut), -1, np.int32)
     corners, count, vertices = np.empty_like(faces), 0, 0
@@ -209,14 +209,10 @@ def trim(faces, cut):
 
 
 @inline
-def _at(side, x, y):
-    return side[0] * x + side[1] * y + side[2]
-
-
-@inline
 def _weights(sides, x, y):
     """Of the corners, at a sample."""
-    u, v, w = _at(sides[0], x, y), _at(sides[1], x, y), _at(sides[2], x, y)
+    at = x, y, 1
+    u, v, w = _dot(sides[0], at), _dot(sides[1], at), _dot(sides[2], at)
     depth = 1 / (u + v + w)
     return np.float32(u * depth), np.float32(v * depth), np.float32(w * depth)
 

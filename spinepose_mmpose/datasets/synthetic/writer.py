@@ -31,7 +31,7 @@ SPLITS = {
     'train-unreal': ('varied', 0.50),
     'val2017': ('mixed', 0.0),
 }
-SIDES = (64, 2048)  # pixels, of images
+SIDES = (64, 2049)  # pixels, of images: the least, and one too many
 _IDS, _MAX_PEOPLE = 10_000_000, 10
 FRAME_RATE = 25
 
@@ -314,17 +314,14 @@ def _check(train, val, workers, options):
                   workers=(1, 1024), frames=(1, 100_000),
                   cameras=(1, 64))  # fmt: skip
     given = dict(options, train=train, val=val, workers=workers)
+    if options['size']:
+        limits |= dict(width=SIDES, height=SIDES)
+        given |= zip(('width', 'height'), options['size'])
     for name, (low, high) in limits.items():
         if not low <= given[name] < high:
             raise ValueError(
                 f'{name} must be {low} to {high - 1}, not {given[name]}'
             )
-    size = options['size']
-    if size and not all(SIDES[0] <= side <= SIDES[1] for side in size):
-        raise ValueError(
-            f'width and height must be {SIDES[0]} to {SIDES[1]} pixels, '
-            f'not {size[0]} x {size[1]}'
-        )
     for folder, read, what in (
         (options['backgrounds'], _photos, 'image that can be read'),
         (options['motion'], _recordings, 'BVH file (*.bvh)'),
