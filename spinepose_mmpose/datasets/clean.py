@@ -6,7 +6,7 @@ import os
 from collections import Counter, defaultdict
 from itertools import count
 from pathlib import Path
-from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
+from typing import Dict, Iterable, List, Optional, Set, Tuple
 
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES, NUM_KEYPOINTS
 from spinepose_mmpose.utils import refuse_existing, write_text
@@ -33,21 +33,11 @@ class LeftOut(Exception):
     """A person cannot stay, for this reason."""
 
 
-class Change(NamedTuple):
-    """What was done to a person or an image, and why."""
-
-    split: str
-    action: str
-    detail: str
-    annotation: Optional[object] = None
-    image: Optional[object] = None
-
-
 def cleaned(
     content: DataSet, findings: Iterable[Finding]
-) -> Tuple[dict, List[Change]]:
+) -> Tuple[dict, List[dict]]:
     """A cleaned copy of a file, of which only people and images in these
-    findings change, and the changes in the file's order."""
+    findings change, and in the file's order what was done to them."""
     kinds: Dict[int, Set[str]] = defaultdict(set)
     reasons: Dict[int, str] = {}
     for finding in findings:
@@ -56,17 +46,21 @@ def cleaned(
         elif KINDS[finding.kind].remedy:  # such images are left out
             reasons.setdefault(finding.row, finding.detail)
     changes = []
+
+    def note(action, detail, annotation=None, image=None):
+        change = dict(split=content.name, action=action, detail=detail)
+        changes.append(dict(change, annotation=annotation, image=image))
+
     for row, reason in sorted(reasons.items()):
-        place = None, content.images[row].get('id')
-        changes.append(Change(content.name, 'image left out', reason, *place))
+        image = content.images[row].get('id')
+        note('image left out', reason, image=image)
     raw, order = dict(content.raw), None  # where to find each keypoint
     names, ours = content.keypoint_names or [], list(KEYPOINT_NAMES)
     if names != ours and sorted(map(str, names)) == sorted(ours):
         order = [names.index(name) for name in ours]
         category = dict(raw['categories'][0], keypoints=ours)
         raw['categories'] = [category, *raw['categories'][1:]]
-        detail = "of all people's points"
-        changes.append(Change(content.name, 'keypoints put in order', detail))
+        note('keypoints put in order', "of all people's points")
     gone = {key_of(content.images[row].get('id')) for row in reasons}
     annotations = []
     ids = [key_of(a.get('id')) for a in content.annotations]
@@ -91,8 +85,8 @@ def cleaned(
             annotations.append(fixed)
         except LeftOut as reason:
             done.append(('person left out', str(reason)))
-        place = annotation.get('id'), annotation.get('image_id')
-        changes += [Change(content.name, *entry, *place) for entry in done]
+        for entry in done:
+            note(*entry, annotation.get('id'), annotation.get('image_id'))
     images = [e for i, e in enumerate(content.images) if i not in reasons]
     return dict(raw, images=images, annotations=annotations), changes
 
@@ -160,7 +154,7 @@ def _fix_points(annotation: dict, image: dict, done: Done) -> None:
 
 def write_cleaned(
     out, result: CheckResult, overwrite: bool = False
-) -> List[Change]:
+) -> List[dict]:
     """Annotations to ``out/annotations``, what was changed to
     ``out/changes.json``, and a link ``out/images`` to the images, which are
     not copied."""
@@ -181,14 +175,13 @@ def write_cleaned(
             )
         refuse_existing(target, overwrite)
     (out / 'annotations').mkdir(parents=True, exist_ok=True)
-    changes: List[Change] = []
+    changes: List[dict] = []
     for content, target in targets.items():
         own = [f for f in result.findings if f.content is content]
         raw, done = cleaned(content, own)
         write_text(str(target), json.dumps(raw, separators=(',', ':')))
         changes += done
-    listed = [change._asdict() for change in changes]
-    write_text(str(out / CHANGES), json.dumps(listed, indent=1, default=str))
+    write_text(str(out / CHANGES), json.dumps(changes, indent=1, default=str))
     folders = {s.image_dir.parent.resolve() for s in result.sets if s.image_dir}
     link = out / 'images'
     if len(folders) == 1 and not link.exists() and not link.is_symlink():
@@ -198,11 +191,11 @@ def write_cleaned(
     return changes
 
 
-def summary(changes: List[Change]) -> str:
+def summary(changes: List[dict]) -> str:
     """One line per split."""
     counts: Dict[str, Counter] = defaultdict(Counter)
     for change in changes:
-        counts[change.split][change.action] += 1
+        counts[change['split']][change['action']] += 1
     lines = [
         f'{split}: ' + ', '.join(f'{n} x {a}' for a, n in sorted(own.items()))
         for split, own in counts.items()

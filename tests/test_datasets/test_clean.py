@@ -26,7 +26,7 @@ def clean(raw):
     before = copy.deepcopy(content.raw)
     result, changes = cleaned(content, check_content(content))
     assert repr(content.raw) == repr(before)  # not edited in place
-    return result, [(c.action, c.annotation) for c in changes]
+    return result, [(c['action'], c['annotation']) for c in changes]
 
 
 def test_a_clean_file_stays_as_it_is(raw):
@@ -156,7 +156,8 @@ def test_cleaned_copy_is_clean(root, tmp_path):
 
 def test_absent_images_take_their_people_along(root, tmp_path):
     changes = write_cleaned(tmp_path / 'out', check(root))
-    assert {c.action for c in changes} == {'image left out', 'person left out'}
+    actions = {c['action'] for c in changes}
+    assert actions == {'image left out', 'person left out'}
     for data_set in find_sets(tmp_path / 'out'):
         content = json.loads(data_set.ann_file.read_text())
         assert content['images'] == content['annotations'] == []
