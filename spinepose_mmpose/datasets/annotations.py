@@ -51,29 +51,20 @@ def find_fault(
 def keypoint_fault(keypoints, num_keypoints: int) -> Optional[Fault]:
     """The first fault of flat x, y, v, or None."""
     if not isinstance(keypoints, (list, tuple)):
-        return Fault(
-            'malformed',
-            f'its keypoints are {keypoints!r}, expected a list of '
-            f'{num_keypoints} times x, y, v',
+        detail = (
+            f'its keypoints are {keypoints!r}, expected a list x, y, v, ...'
         )
-    if len(keypoints) != 3 * num_keypoints:
-        return Fault(
-            'keypoint-count',
-            f'it has {len(keypoints) / 3:g} keypoints, expected '
-            f'{num_keypoints} (x, y, v each)',
-        )
+        return Fault('malformed', detail)
+    count = len(keypoints) / 3
+    if count != num_keypoints:
+        detail = f'it has {count:g} keypoints, expected {num_keypoints}'
+        return Fault('keypoint-count', f'{detail} (x, y, v each)')
     points = numbers(keypoints)
     if points is None or points.ndim > 1:
-        row = next(
-            i
-            for i, value in enumerate(keypoints)
-            if (place := numbers(value)) is None or place.ndim
-        )
-        return Fault(
-            'malformed',
-            f'keypoint {row // 3} has {keypoints[row]!r} for '
-            f'{"xyv"[row % 3]}, expected a number',
-        )
+        places = map(numbers, keypoints)
+        row = next(i for i, p in enumerate(places) if p is None or p.ndim)
+        place = f'keypoint {row // 3} has {keypoints[row]!r} for '
+        return Fault('malformed', f'{place}{"xyv"[row % 3]}, expected a number')
     points = points.reshape(-1, 3)
     bad = ~np.isfinite(points).all(axis=1)
     if bad.any():

@@ -138,27 +138,22 @@ def ask(
             views, regions, names = images, boxes, range(NUM_KEYPOINTS)
             if mirrored:
                 views = [np.ascontiguousarray(i[:, ::-1]) for i in images]
+                is_x = np.float32([1, 0, 1, 0])
                 regions = [
-                    _mirror_boxes(b, i.shape[1]) for b, i in zip(boxes, images)
+                    (i.shape[1] - 1) * is_x
+                    + b[:, [2, 1, 0, 3]] * (1 - 2 * is_x)
+                    for b, i in zip(boxes, images)
                 ]
                 names = FLIP_INDICES
             known = [i for i in teacher.ids if names[i] in columns]
             used = [columns[names[i]] for i in known]
             poses = teacher.network.pose(views, regions)
-            for (xy, found), image, (points, scores) in zip(
-                poses, images, opinions
-            ):
-                all_points = np.zeros((len(xy), NUM_KEYPOINTS, 3))
-                all_points[:, known, :2] = xy[:, used]
-                all_points[:, known, 2] = found[:, used].clip(0, 1)
+            for pose, image, (points, scores) in zip(poses, images, opinions):
+                xy, found = pose[0][:, used], pose[1][:, used].clip(0, 1)
                 if mirrored:
-                    x = all_points[:, known, 0]
-                    all_points[:, known, 0] = image.shape[1] - 1 - x
-                points.append(all_points[..., :2])
-                scores.append(all_points[..., 2])
+                    xy[..., 0] = image.shape[1] - 1 - xy[..., 0]
+                points.append(np.zeros((len(xy), NUM_KEYPOINTS, 2)))
+                points[-1][:, known] = xy
+                scores.append(np.zeros((len(xy), NUM_KEYPOINTS)))
+                scores[-1][:, known] = found
     return [(np.stack(points), np.stack(scores)) for points, scores in opinions]
-
-
-def _mirror_boxes(boxes: np.ndarray, width: int) -> np.ndarray:
-    x1, y1, x2, y2 = boxes.T
-    return np.stack([width - 1 - x2, y1, width - 1 - x1, y2], axis=1)
