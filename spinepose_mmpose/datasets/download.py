@@ -332,8 +332,7 @@ def _unpack(source: Source, jobs: dict, options: Options) -> None:
 
     with bar, ThreadPoolExecutor(options.workers) as pool:
         try:
-            for _ in pool.map(work, runs.values()):
-                pass
+            list(pool.map(work, runs.values()))
         finally:  # the others end with the file that they are at
             stop.set()
 
