@@ -4,6 +4,7 @@ import json
 from spinepose_mmpose.datasets.annotations import People, find_sets
 from spinepose_mmpose.datasets.statistics import (
     CHAIN,
+    _outlines,
     keypoint_shares,
     people_per_image,
     pose_clusters,
@@ -17,6 +18,7 @@ import cv2
 import numpy as np
 import pytest
 from generated_set import person_keypoints, write_set
+from matplotlib.figure import Figure
 
 
 def people_of(keypoints, image_rows=None):
@@ -160,3 +162,15 @@ def test_clusters_of_people_who_all_lack_a_point():
     clusters = pose_clusters(people_of(poses), 2)
     assert clusters.sizes.sum() == 6
     assert np.isnan(clusters.means[:, KEYPOINT_IDS['head']]).all()
+
+
+def test_outlines_are_percent_of_each_split():
+    splits = {
+        name: people_of([person_keypoints(0.1, 100 * h, 9, 9) for h in heights])
+        for name, heights in dict(few=[1, 1, 1, 3], many=[1] * 9).items()
+    }
+    axes = Figure().subplots()
+    edges = np.array([0, 200, 400])
+    _outlines(axes, splits, lambda people: people.boxes[:, 3], edges)
+    found = {p.get_label(): p.get_data().values.tolist() for p in axes.patches}
+    assert found == dict(few=[75, 25], many=[100, 0])
