@@ -11,12 +11,12 @@ from .analysis import (
     range_of_motion,
     symmetry,
 )
-from .measures import MEASURES, Measure, View, parse_names
+from .measures import MEASURES, Measure, View
 from .planes import planes_of
 from .spine import curvature, spine_curve, tangent_angles
 
 __all__ = [
     'MEASURES', 'Gait', 'GaitEvent', 'Measure', 'Range', 'Series', 'View',
-    'curvature', 'gait', 'parse_names', 'planes_of', 'posture',
-    'range_of_motion', 'spine_curve', 'symmetry', 'tangent_angles',
+    'curvature', 'gait', 'planes_of', 'posture', 'range_of_motion',
+    'spine_curve', 'symmetry', 'tangent_angles',
 ]  # fmt: skip

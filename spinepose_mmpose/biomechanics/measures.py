@@ -14,7 +14,7 @@ McManus, 1994) for what is measured between levels; Yip et al., Manual Therapy,
 2008, for the craniovertebral angle.
 """
 
-from typing import Callable, Dict, NamedTuple, Sequence
+from typing import Callable, Dict, NamedTuple
 
 import numpy as np
 
@@ -54,18 +54,6 @@ class View:
         """(T, 9, D) from S1 to C1."""
         self.used += spine.LEVELS
         return self.points[:, spine.IDS]
-
-
-def parse_names(text: str) -> Sequence[str]:
-    """Names of measures from ``kyphosis,trunk``, or ``all``; ValueError if
-    there is no such measure."""
-    names = [name.strip().lower() for name in text.split(',') if name.strip()]
-    for name in names:
-        if name not in MEASURES and name != 'all':
-            raise ValueError(
-                f'no angle {name!r}: choose from all, {", ".join(MEASURES)}'
-            )
-    return list(MEASURES) if 'all' in names else list(dict.fromkeys(names))
 
 
 # --- Arithmetic ---------------------------------------------------------------

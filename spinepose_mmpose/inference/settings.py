@@ -11,7 +11,16 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
-from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 
@@ -102,22 +111,27 @@ def parse_shard(text: str) -> Tuple[int, int]:
     return int(found[1]) - 1, int(found[2])
 
 
-def parse_formats(text: str) -> list:
-    from .formats import FORMATS
-
+def _parse_names(text: str, what: str, choices: Sequence[str]) -> list:
     names = [name.strip().lower() for name in text.split(',') if name.strip()]
     for name in names:
-        if name not in FORMATS:
+        if name not in choices:
             raise ValueError(
-                f'no format {name!r}: choose from {", ".join(sorted(FORMATS))}'
+                f'no {what} {name!r}: choose from {", ".join(choices)}'
             )
     return names
 
 
-def parse_measures(text: str) -> tuple:
-    from ..biomechanics import parse_names
+def parse_formats(text: str) -> list:
+    from .formats import FORMATS
 
-    return tuple(parse_names(text))
+    return _parse_names(text, 'format', sorted(FORMATS))
+
+
+def parse_measures(text: str) -> tuple:
+    from ..biomechanics import MEASURES
+
+    names = _parse_names(text, 'angle', ['all', *MEASURES])
+    return tuple(MEASURES if 'all' in names else dict.fromkeys(names))
 
 
 def _option(default, help: str, **details) -> Any:
