@@ -246,16 +246,3 @@ def unique_people(
         if not same[i, kept].any():
             kept.append(int(i))
     return sorted(kept)
-
-
-def common_shift(errors: np.ndarray) -> np.ndarray:
-    """(2,) pixels that a moved camera explains; zero where people disagree.
-
-    ``errors`` (N, 2): measured minus predicted place of each person.
-    """
-    if len(errors) < 2:
-        return np.zeros(2)
-    shift = np.median(errors, axis=0)
-    spread = np.median(np.linalg.norm(errors - shift, axis=1))
-    agree = spread < 0.5 * np.linalg.norm(shift)
-    return shift if agree else np.zeros(2)

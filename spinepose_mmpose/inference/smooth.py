@@ -121,23 +121,20 @@ class OneEuroSmoother:
 
     def state(self) -> Dict[str, Any]:
         """Everything that the next frame depends on, ready for JSON."""
-        filters = {
-            identity: {
-                name: np.where(np.isnan(value), None, value).tolist()
-                for name, value in vars(one).items()
+        filters = []
+        for identity, one in self._filters.items():
+            kept = {
+                k: np.where(np.isnan(v), None, v) for k, v in vars(one).items()
             }
-            for identity, one in self._filters.items()
-        }
-        return dict(filters=list(filters.items()))
+            filters.append((identity, {k: v.tolist() for k, v in kept.items()}))
+        return dict(filters=filters)
 
     def load_state(self, state: Dict[str, Any]) -> None:
         """Go on where another smoother with the same settings was."""
-        self._filters = {
-            int(identity): _Filter(
-                **{k: np.array(v, np.float64)[()] for k, v in one.items()}
-            )
-            for identity, one in state['filters']
-        }
+        self.reset()
+        for identity, kept in state['filters']:
+            kept = {k: np.array(v, np.float64)[()] for k, v in kept.items()}
+            self._filters[identity] = _Filter(**kept)
 
     def _smooth(self, person: Person, time: float) -> np.ndarray:
         points = np.asarray(person.keypoints, dtype=np.float64)

@@ -11,7 +11,6 @@ from .matching import (
     assign,
     box_areas,
     box_iou,
-    common_shift,
     pose_bounds,
     pose_oks,
     sigmas_of,
@@ -371,13 +370,13 @@ def follow_camera(
             and new[j].time > tracks[i].time
         ):
             steps.append(tracks[i].body_step(new[j], common))
-    if not steps:
+    if len(steps) < 2:
         return
     errors, changes = np.array(steps).transpose(1, 0, 2)
-    shift = common_shift(errors)
-    if not shift.any():
-        return
-    change = np.median(changes, axis=0)
+    shift, change = np.median(errors, axis=0), np.median(changes, axis=0)
+    spread = np.median(np.linalg.norm(errors - shift, axis=1))
+    if spread >= 0.5 * np.linalg.norm(shift):
+        return  # people who move apart are no camera
     matched = {i for i, _ in pairs}
     for i, track in enumerate(tracks):
         if i not in matched:

@@ -6,11 +6,11 @@ from spinepose_mmpose.inference.matching import (
     Track,
     assign,
     box_iou,
-    common_shift,
     pose_oks,
     sigmas_of,
     unique_people,
 )
+from spinepose_mmpose.inference.track import follow_camera
 from spinepose_mmpose.metainfo import KEYPOINT_NAMES, SIGMAS
 
 import numpy as np
@@ -103,15 +103,6 @@ def test_second_poses_of_one_person_are_left_out():
     )
 
 
-def test_common_shift():
-    np.testing.assert_allclose(
-        common_shift(np.array([[10.0, 2], [11, 2], [9, 2]])), [10, 2]
-    )
-    # People who move apart are no camera, nor is one person.
-    assert not common_shift(np.array([[10.0, 0], [-10, 0]])).any()
-    assert not common_shift(np.array([[10.0, 0]])).any()
-
-
 def seen_at(points, time, seen=True):
     """Somebody new at (37, 2) points; ``seen``: all, or (37,)."""
     box = np.concatenate([points.min(0), points.max(0)])
@@ -181,3 +172,21 @@ def test_a_person_out_of_sight_is_carried_by_the_camera():
     np.testing.assert_allclose(error, (9, 0), atol=1e-9)
     track.measure(new, True)
     np.testing.assert_allclose(track.velocity[-1] - old, change, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    'steps, shift',
+    [
+        ([(10, 2), (11, 2), (9, 2)], (10, 2)),
+        ([(10, 0), (-10, 0)], (0, 0)),  # people who move apart are no camera
+        ([(10, 0)], (0, 0)),  # nor is one person
+    ],
+)
+def test_what_all_visible_people_moved_carries_the_others(steps, shift):
+    pose = figure()
+    tracks = [seen_at(pose, 0.0) for _ in [*steps, 'out of sight']]
+    new = [seen_at(pose + step, 0.1) for step in steps]
+    follow_camera(tracks, new, [(i, i) for i in range(len(steps))])
+    np.testing.assert_allclose(
+        tracks[-1].predict_points(0.1), pose + shift, atol=1e-9
+    )
