@@ -453,8 +453,7 @@ class Settings:
     def make_drawing(self) -> Callable:
         """From an image, which may be drawn upon, and its result to the
         drawing."""
-        from .draw import draw_people
-        from .panel import beside_panel
+        from .draw import beside_panel, draw_people
 
         style = dict(
             spine_only=self.spine_only,

@@ -13,10 +13,10 @@ from spinepose_mmpose.camera import (
     intrinsics_of_view,
     rebuild,
 )
+from spinepose_mmpose.inference.draw import beside_panel
 from spinepose_mmpose.inference.formats import FORMATS, Header
 from spinepose_mmpose.inference.intrinsics import exif_camera, read_intrinsics
 from spinepose_mmpose.inference.lifting import Calibration, Lifter, Lifting
-from spinepose_mmpose.inference.panel import beside_panel
 from spinepose_mmpose.inference.results import FrameResult, Person, spine_of
 from spinepose_mmpose.inference.settings import Settings
 from spinepose_mmpose.metainfo import KEYPOINT_IDS, KEYPOINT_NAMES, SUBSETS
