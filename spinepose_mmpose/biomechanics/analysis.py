@@ -243,7 +243,7 @@ def gait(
         up (Sequence): of 3D points, where up is.
     """
     with np.errstate(invalid='ignore'):
-        planes = planes_of(np.asarray(points, float), up)
+        planes = planes_of(points, up)
         p = View(planes.points[SAGITTAL])
         seen = np.isfinite(p['hip'] + p['left_heel'] + p['right_heel'])
         if seen[:, 0].sum() < LEAST_FRAMES:
@@ -313,7 +313,6 @@ def _stance(events: Sequence[GaitEvent], side: str) -> float:
     shares = [
         100 * (off.frame - down.frame) / (again.frame - down.frame)
         for down, off, again in zip(own, own[1:], own[2:])
-        if (down.kind, off.kind, again.kind)
-        == ('contact', 'toe-off', 'contact')
+        if down.kind == again.kind == 'contact' != off.kind
     ]
     return float(np.median(shares)) if shares else np.nan

@@ -200,12 +200,12 @@ class Lifting:
     def lift(self, result: FrameResult, photograph=None) -> Lifted:
         """Everybody in a frame, by the network alone; ValueError for people
         without the 37 keypoints."""
-        for person in result.people:
-            if tuple(person.names) != KEYPOINT_NAMES:
-                raise ValueError(
-                    f'lifting needs the {NUM_KEYPOINTS} keypoints of '
-                    f'SpineTrack, but this model gives {len(person.names)}'
-                )
+        names = result.people[0].names
+        if tuple(names) != KEYPOINT_NAMES:
+            raise ValueError(
+                f'lifting needs the {NUM_KEYPOINTS} keypoints of SpineTrack, '
+                f'but this model gives {len(names)}'
+            )
         camera = self.camera_of(result.size, photograph)
         keypoints, scores = np.float64(result.keypoints), result.scores
         seen = (scores >= SEEN) & np.isfinite(keypoints).all(-1)
@@ -262,8 +262,17 @@ class Lifting:
         primary = [n == 0 for frame in frames for n in range(len(frame.points))]
         if often:
             primary = ids == min(often, key=lambda i: (-often[i], i))
-        whole = (weights[:, HEIGHT_POINTS] > 0).all(1)
-        scale = self._scale(body_height(points[primary & whole]))
+        whole = primary & (weights[:, HEIGHT_POINTS] > 0).all(1)
+        scale = 1.0
+        if self.estimate_metric_scale and whole.any():
+            height = np.median(body_height(points[whole]))
+            scale = float(self.primary_subject_height / height)
+        elif self.estimate_metric_scale:
+            self._say(
+                'the primary subject is never seen from head to heels, so the '
+                f'height of {self.primary_subject_height} m cannot set the '
+                'scale: lengths are those of the network'
+            )
         points = points * scale
         lengths = bone_lengths(points)
         bones = {i: np.median(lengths[ids == i], axis=0) for i in set(ids)}
@@ -286,19 +295,6 @@ class Lifting:
         root = np.median(places[known], axis=0) if any(known) else 0.0
         origin = root - ((root - ground) @ up) * up
         return Calibration(scale, world_rotation(up), origin, bones)
-
-    def _scale(self, heights: np.ndarray) -> float:
-        """Metres per unit, for heights of the primary subject in units."""
-        if not self.estimate_metric_scale:
-            return 1.0
-        if not len(heights):
-            self._say(
-                'the primary subject is never seen from head to heels, so the '
-                f'height of {self.primary_subject_height} m cannot set the '
-                'scale: lengths are those of the network'
-            )
-            return 1.0
-        return self.primary_subject_height / float(np.median(heights))
 
     def _placed(self, frame: Lifted, known: Calibration, smooth: dict):
         """The result with people in 3D; ``smooth`` has the (37, 3) metres
