@@ -139,8 +139,6 @@ def find_detector(name: str, size: str = 'm', progress: bool = True) -> Path:
     """The ONNX file, or the folder, that a name or a path means."""
     path = Path(name).expanduser()
     if path.is_dir() or path.suffix.lower() == '.onnx':
-        if not path.exists():
-            raise FileNotFoundError(f'no such detector file: {name}')
         return path
     if name == 'auto':
         return _preferred(size, progress)

@@ -2,9 +2,9 @@
 
 import colorsys
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -173,8 +173,7 @@ def draw_people(
     return cv2.resize(canvas, size, interpolation=cv2.INTER_AREA)
 
 
-@dataclass(frozen=True)
-class Figure:
+class Figure(NamedTuple):
     """What is drawn of a person, in pixels of the enlarged image."""
 
     track_id: Optional[int]

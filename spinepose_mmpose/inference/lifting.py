@@ -280,9 +280,8 @@ class Lifting:
         level = Calibration(scale, np.diag(axes), np.zeros(3), bones)
         if not (self.estimate_camera_pose and self.estimate_ground_plane):
             return level
-        places = np.stack(
-            [place_in_camera(*one) for one in zip(points, rays, weights)]
-        )
+        people = zip(points, rays, weights)
+        places = np.stack([place_in_camera(*person) for person in people])
         found = fit_ground(points + places[:, None], weights > 0)
         if found is None:
             self._say(

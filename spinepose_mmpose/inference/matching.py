@@ -15,8 +15,7 @@ OUTLINE_SHARE = 0.53
 # With fewer common keypoints a pose says too little and boxes alone decide.
 LEAST_COMMON_POINTS = 3
 # Seconds over which the velocities of a keypoint and of the body are averaged.
-POINT_MEMORY = 0.1
-BODY_MEMORY = 0.3
+POINT_MEMORY, BODY_MEMORY = 0.1, 0.3
 # Seconds after which a keypoint's own motion has fallen to 1 / e.
 POINT_FADE = 0.1
 
@@ -70,9 +69,8 @@ class Track:
 
     def predict_box(self, time: float) -> np.ndarray:
         """(4,) at a later time."""
-        return self.box + np.tile(self.velocity[-1], 2) * max(
-            time - self.time, 0.0
-        )
+        dt = max(time - self.time, 0.0)
+        return self.box + np.tile(self.velocity[-1], 2) * dt
 
     def measure(self, new: 'Track', detected: bool) -> None:
         """Go on where somebody new turned out to be this person, ``detected``
@@ -142,12 +140,8 @@ def _gain(weight, dt: float, memory):
 @lru_cache(maxsize=16)
 def sigmas_of(names: Tuple[str, ...]) -> np.ndarray:
     """(K,) OKS sigmas by keypoint name."""
-    return np.array(
-        [
-            SIGMAS[KEYPOINT_IDS[name]] if name in KEYPOINT_IDS else OTHER_SIGMA
-            for name in names
-        ]
-    )
+    known = dict(zip(KEYPOINT_IDS, SIGMAS))
+    return np.array([known.get(name, OTHER_SIGMA) for name in names])
 
 
 def box_areas(boxes: np.ndarray) -> np.ndarray:

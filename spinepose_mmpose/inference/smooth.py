@@ -257,8 +257,7 @@ def segments_by_identity(frames) -> List[List[Tuple[int, int]]]:
             places = tracks.setdefault(person.track_id, [])
             if places and places[-1][0] == t:
                 raise ValueError(
-                    'an identity should come once in a frame, but '
-                    f'{person.track_id} comes twice in frame '
+                    f'identity {person.track_id} comes twice in frame '
                     f'{frame.frame_index}'
                 )
             places.append((t, n))

@@ -32,8 +32,7 @@ BOX_PADDING = 0.1
 MISSED_IOU = 0.2
 # How far a prediction may err, in body sizes (square root of the outline's
 # area) per second: with a known velocity and, in addition, with a new one.
-DRIFT = 0.5
-NEW_DRIFT = 6.0
+DRIFT, NEW_DRIFT = 0.5, 6.0
 # What a pair with a person out of sight for max_gap is worth: visible people
 # choose first.
 LOST_WORTH = 0.5
@@ -44,8 +43,7 @@ CONFIRM = 3
 # A clip may be so slow that max_gap is less than a frame or two: then so many
 # frame intervals count, one missed frame and half of one to spare. The interval
 # is the median of so many of the last ones: a single pause is no slow clip.
-LEAST_GAP_FRAMES = 2.5
-LATEST_STEPS = 9
+LEAST_GAP_FRAMES, LATEST_STEPS = 2.5, 9
 # With a smaller share of its keypoints seen, or on a smaller share of the area
 # of the box before, a pose shows a part of somebody.
 WHOLE, WHOLE_AREA = 0.5, 1 / 3
@@ -181,13 +179,9 @@ class Tracker:
 
     def state(self) -> Dict[str, Any]:
         """Everything that the next update depends on, ready for JSON."""
-        return dict(
-            next_id=self._next_id,
-            time=self._time,
-            steps=self._steps,
-            names=list(self._names),
-            tracks=[track.state() for track in self._tracks],
-        )
+        tracks = [track.state() for track in self._tracks]
+        state = dict(next_id=self._next_id, time=self._time, steps=self._steps)
+        return dict(state, names=list(self._names), tracks=tracks)
 
     def load_state(self, state: Dict[str, Any]) -> None:
         """Go on where another tracker with the same settings was."""
@@ -228,11 +222,7 @@ class Tracker:
             return
         names = people[0].names
         if any(person.names != names for person in people):
-            raise ValueError(
-                'all people should have the same keypoints, but have '
-                f'{sorted({len(person.names) for person in people})} of them '
-                'or differ in their names'
-            )
+            raise ValueError('all people should have the same keypoints')
         if self._tracks and names != self._names:
             raise ValueError(
                 f'the keypoints should stay the same {len(self._names)}, but '

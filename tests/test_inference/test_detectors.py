@@ -277,7 +277,7 @@ def test_a_network_of_another_kind(tmp_path, shape):
 
 def test_names_and_files(tmp_path, empty_mirror, monkeypatch):
     with pytest.raises(FileNotFoundError, match='no such detector file: no'):
-        find_detector('no.onnx')
+        create_detector('no.onnx')
     with pytest.raises(ValueError, match="no detector 'best': choose auto, "):
         find_detector('best')
     with pytest.raises(ValueError, match='config is needed as well'):

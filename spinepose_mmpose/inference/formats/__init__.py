@@ -25,26 +25,15 @@ Frames = Callable[[], Iterable[FrameResult]]
 
 @dataclass(frozen=True)
 class Header:
-    """What a file of results tells about itself.
+    """What a file of results tells about itself."""
 
-    Attributes:
-        source (str): name of the clip or photograph.
-        keypoints (tuple): names in their order.
-        rate (Fraction, optional): frames per second, None if unknown.
-        size (tuple): (w, h) of the frames in pixels.
-        model (str): name of the model or of its file.
-        licence (str): of the weights; '' if unknown.
-        axes (str): of points in 3D: those of the ``world`` or the ``camera``;
-            '' without them.
-    """
-
-    source: str = ''
+    source: str = ''  # name of the clip or photograph
     keypoints: Tuple[str, ...] = KEYPOINT_NAMES
-    rate: Optional[Fraction] = None
-    size: Tuple[int, int] = (0, 0)
-    model: str = ''
-    licence: str = ''
-    axes: str = ''
+    rate: Optional[Fraction] = None  # frames per second, None if unknown
+    size: Tuple[int, int] = (0, 0)  # w, h of the frames in pixels
+    model: str = ''  # name of the model or of its file
+    licence: str = ''  # of the weights; '' if unknown
+    axes: str = ''  # of points in 3D: world or camera; '' without them
 
     def to_json(self) -> dict:
         """As plain values; the exact rate as ``"30000/1001"``."""
