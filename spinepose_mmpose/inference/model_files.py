@@ -9,7 +9,7 @@ import importlib.util
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Iterable, Optional
+from typing import Optional, Sequence
 
 from ..utils import config_file
 from ..zoo import (
@@ -74,10 +74,16 @@ def find_files(
                 'export to ONNX, or a file, expected'
             )
         path = path / EXPORTED
-    if any(backends_for(path.suffix)):
-        if path.exists() or not _is_published(path.name):
-            return _of_path(path, backend, backends_for(path.suffix))
-    return _of_model(find_pose_model(model, model_version), backend, progress)
+    able = tuple(backends_for(path.suffix))
+    if able and path.exists():
+        return _of_path(path, backend, able)
+    try:
+        info = find_pose_model(model, model_version)
+    except UnknownModel:
+        if able:
+            raise FileNotFoundError(f'no such model file: {path}') from None
+        raise
+    return _of_model(info, backend, progress)
 
 
 def find_pose_model(name: str, model_version: str = 'latest') -> ModelInfo:
@@ -126,13 +132,6 @@ def said_beside(path: Path) -> dict:
     return read_pipeline(pipeline)
 
 
-def _is_published(name: str) -> bool:
-    try:
-        return bool(find_model(name))
-    except UnknownModel:
-        return False
-
-
 def _of_model(info: ModelInfo, backend: str, progress: bool) -> ModelFiles:
     """Of a model of the table."""
     if backend == 'auto':
@@ -147,14 +146,14 @@ def _of_model(info: ModelInfo, backend: str, progress: bool) -> ModelFiles:
 
 
 def _of_path(
-    path: Path, backend: str, able: Iterable[str], config=None
+    path: Path, backend: str, able: Sequence[str], config=None
 ) -> ModelFiles:
     """Of a file, for one of the backends that are able to run it."""
     if not path.is_file():
         raise FileNotFoundError(f'no such model file: {path}')
     if backend == 'auto':
-        backend = next(iter(able))
-    elif backend not in (able := tuple(able)):
+        backend = able[0]
+    elif backend not in able:
         raise ValueError(
             f'the backend {backend} does not run {path.name}: '
             f'{" or ".join(able)} does'
