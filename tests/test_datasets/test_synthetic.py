@@ -254,6 +254,15 @@ class TestRender:
         assert index[1, 15] == 0  # cut away there
         assert index[19, 19] == -1
 
+    def test_trimmed_triangles_keep_their_vertices(self):
+        """What is cut off entirely goes, and the vertices of nothing else."""
+        faces = np.array([[4, 0, 1], [0, 1, 2], [1, 2, 3]], np.int32)
+        cut = np.array([-1, -1, -1, 1, -1], np.float32)
+        kept, used, corners = render.trim(faces, cut)
+        assert kept.tolist() == [2]
+        assert used[corners].tolist() == faces[kept].tolist()
+        assert sorted(used) == [1, 2, 3]
+
     def test_tiles_of_a_box(self):
         """Looked up by metres along each side, not by a constant height."""
         kind = render.material([1] * 3, [0] * 3, 'tiles')

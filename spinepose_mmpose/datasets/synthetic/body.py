@@ -152,16 +152,9 @@ class Body:
 
 
 def make_body(shape: dict) -> Body:
-    """The body of a shape, with its keypoints by these rules.
-
-    Limb joints are the heads of their bones. Face, hips, toes and heels are
-    anny's regressions from the mesh; the head's top is its highest vertex.
-    Vertebral bodies, clavicles (sternal end) and latissimi (lower tip of the
-    shoulder blade) stand where :data:`metainfo.MARKERS` has them once that
-    table is scaled and moved onto the body's shoulders and hips, its part
-    above C7 by the height of the nose, but at least :data:`SKIN_DEPTH` inside
-    the skin.
-    """
+    """The body of a shape, with its keypoints by the rules in
+    docs/tutorials/synthetic.md: the markers' table is scaled and moved onto
+    the shoulders and hips, its part above C7 by the height of the nose."""
     data = anatomy()
     vertices, heads = _shape_arrays(data.model, shape)
     return Body(vertices, heads, *_rest_keypoints(data, vertices, heads))
@@ -184,9 +177,8 @@ def _rest_keypoints(data, vertices, heads):
         if up > NECK:
             up = NECK + (up - NECK) * neck
         own = scale * np.array([-right, -forward, up]) + [0, *shift]
-        near = (abs(x - own[0]) < 0.03 * scale) & (
-            abs(z - own[2]) < 0.02 * scale
-        )
+        near = abs(x - own[0]) < 0.03 * scale
+        near &= abs(z - own[2]) < 0.02 * scale
         depth = SKIN_DEPTH * scale
         low, high = y[near].min() + depth, y[near].max() - depth
         if 'clavicle' in name:
@@ -204,11 +196,9 @@ def _rest_keypoints(data, vertices, heads):
 
 
 def _keypoint_weights(data):
-    """(K, B): the skinning of each keypoint.
-
-    Joints go with their bone. Points on the surface go as their vertices, and
-    points within the trunk as the ring of trunk vertices around them.
-    """
+    """(K, B): the skinning of each keypoint. Joints go with their bone, points
+    on the surface as their vertices, and those within the trunk as the ring of
+    trunk vertices around them."""
     dense, names = data.dense, data.names
     vertices, heads = _shape_arrays(
         data.model, dict.fromkeys(data.model.phenotype_labels, 0.5)

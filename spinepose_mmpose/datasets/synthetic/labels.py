@@ -52,14 +52,13 @@ def inside(points, size):
 
 
 def visibility(points, owner: int, seen: Seen) -> np.ndarray:
-    """(37,) flags: 0 outside the image, 1 hidden, 2 visible.
+    """(37,) flags of points (x, y, depth): 0 outside, 1 hidden, 2 visible.
 
     A keypoint is hidden where the sample that it falls on shows an object or
     another person in front of it, or a part of its own body that it does not
     belong to; for points on the skin (face, toes, heels) also where its own
     part lies clearly in front of it, as the back of the head before the nose.
-    So the spine, within the torso, is visible where the torso is. ``points``:
-    (37, 3) pixels x, y and metres of depth.
+    So the spine, within the torso, is visible where the torso is.
     """
     size = np.array(seen.index.shape[::-1])
     within = inside(points, size // SAMPLES)

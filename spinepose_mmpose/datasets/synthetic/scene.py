@@ -32,19 +32,12 @@ UPRIGHT = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 
 @dataclass
 class Camera:
-    """A pinhole camera.
+    """A pinhole camera, whose principal point is the middle."""
 
-    Attributes:
-        rotation: (3, 3) world to camera (right, down, ahead).
-        position: (3,) metres in the world.
-        focal: Pixels.
-        size: (width, height) pixels; the principal point is the middle.
-    """
-
-    rotation: np.ndarray
-    position: np.ndarray
-    focal: float
-    size: tuple
+    rotation: np.ndarray  # (3, 3) world to camera (right, down, ahead)
+    position: np.ndarray  # (3,) metres in the world
+    focal: float  # pixels
+    size: tuple  # (width, height) pixels
 
     def local(self, points):
         """(..., 3) metres in the world to metres in the camera's axes."""
