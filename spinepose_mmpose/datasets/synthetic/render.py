@@ -449,14 +449,15 @@ def shade(index, near, points, mesh: Joined, light: Light, image):
     shown = np.append(mesh.mesh, np.int16(-1))[first]
     square = np.ones((5, 5), np.uint8)
     within = cv2.erode(shown, square) == cv2.dilate(shown, square)
-    simple = (mesh.owner == 0) & (mesh.material[:, 0] != Pattern.shadowed)
-    simple = np.append(simple, False)[shown]
+    shadowed = mesh.material[:, 0] == Pattern.shadowed
+    # People come first, a shadowed floor next.
+    simple = shown >= np.count_nonzero(shadowed | (mesh.owner > 0))
     coarse = np.zeros_like(image[:-1:2, :-1:2])
     _shade(index[::2, ::2], near[::2, ::2], 2, points, mesh, light,
            ~simple[:-1:2, :-1:2], coarse)  # fmt: skip
     coarse = cv2.resize(coarse, image.shape[1::-1])
     simple &= within
-    cv2.copyTo(coarse, simple.astype(np.uint8), image)
+    cv2.copyTo(coarse, simple.view(np.uint8), image)
     done = simple | (within & (shown < 0))
     _shade(index, near, 1, points, mesh, light, done, image)
     return shown
