@@ -9,7 +9,7 @@ import importlib.util
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Iterable, Optional
 
 from ..utils import config_file
 from ..zoo import (
@@ -74,13 +74,13 @@ def find_files(
                 'export to ONNX, or a file, expected'
             )
         path = path / EXPORTED
-    able = tuple(backends_for(path.suffix))
-    if able and path.exists():
-        return _of_path(path, backend, able)
+    is_known = any(backends_for(path.suffix))
+    if is_known and path.exists():
+        return _of_path(path, backend, backends_for(path.suffix))
     try:
         info = find_pose_model(model, model_version)
     except UnknownModel:
-        if able:
+        if is_known:
             raise FileNotFoundError(f'no such model file: {path}') from None
         raise
     return _of_model(info, backend, progress)
@@ -146,14 +146,14 @@ def _of_model(info: ModelInfo, backend: str, progress: bool) -> ModelFiles:
 
 
 def _of_path(
-    path: Path, backend: str, able: Sequence[str], config=None
+    path: Path, backend: str, able: Iterable[str], config=None
 ) -> ModelFiles:
     """Of a file, for one of the backends that are able to run it."""
     if not path.is_file():
         raise FileNotFoundError(f'no such model file: {path}')
     if backend == 'auto':
-        backend = able[0]
-    elif backend not in able:
+        backend = next(iter(able))
+    elif backend not in (able := tuple(able)):
         raise ValueError(
             f'the backend {backend} does not run {path.name}: '
             f'{" or ".join(able)} does'
