@@ -179,10 +179,8 @@ BLOCK = 'mmpose.models.utils.rtmcc_block'
 
 
 def is_wanted(cfg) -> bool:
-    return (
-        get_codebase_config(cfg).get('fp16_safe', True)
-        and get_backend(cfg) != Backend.NCNN
-    )
+    safe = get_codebase_config(cfg).get('fp16_safe', True)
+    return safe and get_backend(cfg) != Backend.NCNN
 
 
 @FUNCTION_REWRITER.register_rewriter(

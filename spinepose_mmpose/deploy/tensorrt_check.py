@@ -215,16 +215,19 @@ def check_profile(
     model, profiles: Dict[str, Sequence[Sequence[int]]]
 ) -> List[str]:
     """Problems of the graph's inputs with min, opt and max shapes by name."""
-    inputs = {value.name: value for value in model.graph.input}
+    inputs = {  # with None where a size is open
+        value.name: [
+            x.dim_value or None for x in value.type.tensor_type.shape.dim
+        ]
+        for value in model.graph.input
+    }
     found = [
         f'profile: the graph has no input {name!r}; its inputs are '
         f'{sorted(inputs)}'
         for name in profiles
         if name not in inputs
     ]
-    for name, value in inputs.items():
-        sizes = value.type.tensor_type.shape.dim
-        shape = [x.dim_value or None for x in sizes]  # None where it is open
+    for name, shape in inputs.items():
         if name in profiles:
             problems = _profile_problems(shape, profiles[name])
             found += [f'profile of {name!r}: {problem}' for problem in problems]

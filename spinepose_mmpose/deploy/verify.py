@@ -200,24 +200,15 @@ def failures(
     """A sentence for each limit that is exceeded, of a summary of
     :class:`Differences` and of (PyTorch, backend) AP by subset."""
     share, pixels = summary['output_max_of_largest'], summary['keypoint_max_px']
-    limit, found = OUTPUT_LIMIT[precision], []
-    # Not ">": NaN is beyond every limit.
-    if not share <= limit:
-        found.append(
-            f'outputs differ by {share:.2g} of the largest, limit {limit:g}'
-        )
-    if not pixels <= pixel_limit:
-        found.append(
-            f'a keypoint differs by {pixels:.3g} input pixels, limit '
-            f'{pixel_limit:g}'
-        )
+    of_outputs = f'outputs differ by {share:.2g} of the largest'
+    of_points = f'a keypoint differs by {pixels:.3g} input pixels'
+    rows = [(share, OUTPUT_LIMIT[precision], of_outputs)]
+    rows.append((pixels, pixel_limit, of_points))
     for subset, (expected, actual) in ap.items():
-        if not abs(expected - actual) <= ap_limit:
-            found.append(
-                f'AP of {subset} is {actual:.4f} instead of {expected:.4f}, '
-                f'limit {ap_limit:g}'
-            )
-    return found
+        text = f'AP of {subset} is {actual:.4f} instead of {expected:.4f}'
+        rows.append((abs(expected - actual), ap_limit, text))
+    # Not ">": NaN is beyond every limit.
+    return [f'{x}, limit {top:g}' for found, top, x in rows if not found <= top]
 
 
 def verify(
@@ -280,7 +271,7 @@ def compare_speed(
         times = latencies(runs, export.normalise(crops), repeats)
         for name, values in times.items():
             median, slow = map(float, np.percentile(values, [50, 90]))
-            speed = 1e3 * size / median
             row = dict(batch=size, median_ms=median, p90_ms=slow)
-            result[name].append(dict(row, people_per_second=speed))
+            row['people_per_second'] = 1e3 * size / median
+            result[name].append(row)
     return result
