@@ -11,7 +11,6 @@ tools of MMPose and ``mim run`` among them; ``--no-autoload`` ends that.
 import argparse
 import contextlib
 import ctypes
-import importlib
 import platform
 import sys
 import sysconfig
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import List, NamedTuple, Optional
 
 from . import compat
+from .compat.shim import import_failure
 from .utils import one_sentence
 from .version import __version__
 
@@ -188,18 +188,6 @@ def report() -> int:
         return 1
     print('\nThe main job can run.')
     return 0
-
-
-def import_failure(module: str) -> Optional[str]:
-    """Why ``module`` cannot be imported, in one line; None if it can."""
-    try:
-        importlib.import_module(module)
-    except BaseException as error:  # broken binaries raise all kinds
-        if isinstance(error, (KeyboardInterrupt, SystemExit)):
-            raise
-        text = str(error).strip().splitlines()
-        return f'{type(error).__name__}: {text[0] if text else ""}'
-    return None
 
 
 def version_lines() -> List[str]:

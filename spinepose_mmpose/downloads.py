@@ -255,12 +255,11 @@ def _stream(url: str, target: str, name: str, progress: bool) -> None:
                 'login, a proxy or an error page?)'
             )
         size = int(reply.headers.get('Content-Length', 0)) or None
-        options = dict(unit='B', unit_scale=True, disable=not progress)
-        with open(target, 'wb') as file, tqdm(total=size, **options) as bar:
-            bar.set_description(name)
-            for chunk in reply.iter_raw():
-                file.write(chunk)
-                bar.update(len(chunk))
+        options = dict(total=size, desc=name, disable=not progress)
+        with open(target, 'wb') as file:
+            with tqdm.wrapattr(file, 'write', **options) as shown:
+                for chunk in reply.iter_raw():
+                    shown.write(chunk)
 
 
 @contextlib.contextmanager

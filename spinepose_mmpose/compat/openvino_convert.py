@@ -35,13 +35,11 @@ def from_onnx(
     import openvino
 
     model = openvino.convert_model(onnx_model)
-    shapes = {}
-    for port in model.inputs:
-        own = list(port.get_partial_shape())
-        wanted = input_info.get(port.any_name, [-1] * len(own))
-        shapes[port.any_name] = openvino.PartialShape(
-            [size if size != -1 else there for size, there in zip(wanted, own)]
-        )
+    shapes = {port.any_name: port.get_partial_shape() for port in model.inputs}
+    for name, shape in shapes.items():
+        for axis, size in enumerate(input_info.get(name, ())):
+            if size != -1:
+                shape[axis] = size
     model.reshape(shapes)
     stem = osp.splitext(osp.basename(onnx_model))[0]
     path = osp.join(output_file_prefix, f'{stem}.xml')

@@ -1,5 +1,6 @@
 """What a shim is, and the list of those that this process has seen."""
 
+import importlib
 import logging
 import sys
 from functools import partial
@@ -71,6 +72,18 @@ def run(shim: Shim) -> None:
         logger.debug('shim %s active: %s', shim.name, failure)
 
 
+def import_failure(module: str) -> Optional[str]:
+    """Why ``module`` cannot be imported, in one line; None if it can."""
+    try:
+        importlib.import_module(module)
+    except BaseException as error:  # broken binaries raise all kinds
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise
+        text = str(error).strip().splitlines()
+        return f'{type(error).__name__}: {text[0] if text else ""}'
+    return None
+
+
 def stand_in(name: str, **members) -> ModuleType:
     """A module with these members, whose spec has no loader: ``find_spec`` and
     the like still see that the real module is missing."""
@@ -78,6 +91,14 @@ def stand_in(name: str, **members) -> ModuleType:
     module.__spec__ = ModuleSpec(name, loader=None)
     module.__dict__.update(members)
     return module
+
+
+def replace_package(name: str, **modules) -> None:
+    """Put stand-ins in the place of a package and of what is left of it."""
+    for module in [x for x in sys.modules if x.split('.')[0] == name]:
+        del sys.modules[module]
+    sys.modules[name] = stand_in(name, __path__=[], **modules)
+    sys.modules.update({f'{name}.{key}': x for key, x in modules.items()})
 
 
 def replace_in_mmpose(name: str, old, new) -> None:

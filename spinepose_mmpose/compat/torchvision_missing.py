@@ -1,11 +1,10 @@
 """mmpose.visualization.simcc_vis imports torchvision for ToPILImage alone; a
 torchvision built for another torch dies on import."""
 
-import importlib
 import sys
 from typing import Optional
 
-from .shim import stand_in
+from .shim import import_failure, replace_package, stand_in
 
 VERSIONS = 'mmpose 1.3.2 with a CUDA torchvision on a CPU torch, or none'
 REMOVE_WHEN = 'mmpose imports torchvision lazily'
@@ -13,11 +12,7 @@ BEFORE = ('mmdet', 'mmpose')
 
 
 def probe() -> Optional[str]:
-    try:
-        importlib.import_module('torchvision.transforms')
-    except Exception as error:  # RuntimeError from a wheel for another torch
-        return f'{type(error).__name__}: {error}'.splitlines()[0]
-    return None
+    return import_failure('torchvision.transforms')
 
 
 class ToPILImage:
@@ -37,10 +32,6 @@ class ToPILImage:
 
 
 def apply() -> None:
-    for name in [m for m in sys.modules if m.split('.')[0] == 'torchvision']:
-        del sys.modules[name]  # remains of the broken import
     transforms = stand_in('torchvision.transforms', ToPILImage=ToPILImage)
-    sys.modules['torchvision.transforms'] = transforms
-    sys.modules['torchvision'] = stand_in(
-        'torchvision', transforms=transforms, __path__=[], __version__='0.0.0'
-    )
+    replace_package('torchvision', transforms=transforms)
+    sys.modules['torchvision'].__version__ = '0.0.0'

@@ -1,12 +1,10 @@
 """xtcocotools wheels are built for numpy 1 (ValueError: numpy.dtype size
 changed)."""
 
-import importlib
-import sys
 from typing import Optional
 
 from .import_hooks import is_installed
-from .shim import stand_in
+from .shim import import_failure, replace_package, stand_in
 
 VERSIONS = 'xtcocotools 1.14.3 with numpy 2'
 REMOVE_WHEN = 'xtcocotools publishes wheels for numpy 2'
@@ -14,12 +12,8 @@ BEFORE = ('xtcocotools', 'mmpose')
 
 
 def probe() -> Optional[str]:
-    try:
-        importlib.import_module('xtcocotools.coco')
-        importlib.import_module('xtcocotools.mask')
-    except Exception as error:  # ValueError: numpy.dtype size changed
-        return f'{type(error).__name__}: {error}'.splitlines()[0]
-    return None
+    modules = 'xtcocotools.coco', 'xtcocotools.mask'
+    return next(filter(None, map(import_failure, modules)), None)
 
 
 def apply() -> None:
@@ -28,19 +22,15 @@ def apply() -> None:
             'neither a working xtcocotools nor pycocotools is installed: '
             'pip install pycocotools'
         )
-    for name in [m for m in sys.modules if m.split('.')[0] == 'xtcocotools']:
-        del sys.modules[name]
     from pycocotools import mask
     from pycocotools.coco import COCO
 
-    modules = dict(
+    replace_package(
+        'xtcocotools',
         coco=stand_in('xtcocotools.coco', COCO=COCO),
         cocoeval=stand_in('xtcocotools.cocoeval', COCOeval=_evaluator()),
         mask=mask,
     )
-    sys.modules['xtcocotools'] = stand_in('xtcocotools', __path__=[], **modules)
-    for name, module in modules.items():
-        sys.modules[f'xtcocotools.{name}'] = module
 
 
 # MMPose's and COCO's rule for a person without a segmentation.
