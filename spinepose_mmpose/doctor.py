@@ -17,7 +17,7 @@ import sysconfig
 import warnings
 from importlib import metadata
 from pathlib import Path
-from typing import List, NamedTuple, Optional
+from typing import NamedTuple
 
 from . import compat
 from .compat.shim import import_failure
@@ -67,7 +67,7 @@ class Feature(NamedTuple):
     main: bool = False
 
     @property
-    def modules(self) -> List[str]:
+    def modules(self) -> list[str]:
         return self.needs.split()
 
 
@@ -190,7 +190,7 @@ def report() -> int:
     return 0
 
 
-def version_lines() -> List[str]:
+def version_lines() -> list[str]:
     found = {name: _version(name) for name in PACKAGES}
     lines = [f'{name:<24}{found[name]}' for name in found if found[name]]
     gpu, torch = 'unknown without torch', sys.modules.get('torch')
@@ -200,7 +200,7 @@ def version_lines() -> List[str]:
     return [*lines, f'{"GPU":<24}{gpu}']
 
 
-def doubles() -> List[str]:
+def doubles() -> list[str]:
     """A sentence for each kind of which two packages are installed."""
     lines = []
     for kind in KINDS:
@@ -214,7 +214,7 @@ def doubles() -> List[str]:
     return lines
 
 
-def unused_gpu() -> List[str]:
+def unused_gpu() -> list[str]:
     """A sentence for each library that leaves an NVIDIA GPU unused."""
     count = count_gpus()
     if not count:
@@ -250,12 +250,12 @@ def count_gpus() -> int:
     return count.value
 
 
-def _version(package: str) -> Optional[str]:
+def _version(package: str) -> str | None:
     with contextlib.suppress(metadata.PackageNotFoundError):
         return metadata.version(package)
 
 
-def shim_lines() -> List[str]:
+def shim_lines() -> list[str]:
     lines = []
     for shim in compat.SHIMS:
         if shim.name in compat.active:
@@ -273,7 +273,7 @@ def shim_lines() -> List[str]:
     return lines
 
 
-def feature_lines(failures: dict) -> List[str]:
+def feature_lines(failures: dict) -> list[str]:
     lines = []
     for feature in FEATURES:
         module = _missing(feature, failures)
@@ -285,7 +285,7 @@ def feature_lines(failures: dict) -> List[str]:
     return lines
 
 
-def _missing(feature: Feature, failures: dict) -> Optional[str]:
+def _missing(feature: Feature, failures: dict) -> str | None:
     return next((m for m in feature.modules if m in failures), None)
 
 

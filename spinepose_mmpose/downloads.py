@@ -16,8 +16,8 @@ import logging
 import os
 import re
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Iterator, Optional, Sequence, Tuple, Union
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import url2pathname
 
@@ -50,7 +50,7 @@ class DigestMismatch(DownloadError):
     """A file is not the one that was expected."""
 
 
-def digest_in_name(name: str) -> Optional[str]:
+def digest_in_name(name: str) -> str | None:
     """The 8 digits that OpenMMLab puts into a checkpoint's name, or None; a
     lone date (``model-20230605.pth``) is none."""
     match = _DIGEST.search(name)
@@ -64,7 +64,7 @@ def cache_dir() -> Path:
     return Path(home).expanduser() / 'hub' / 'checkpoints'
 
 
-def mirror() -> Union[str, Path, None]:
+def mirror() -> str | Path | None:
     """The mirror that is set: a base URL, an existing folder, or None."""
     value = os.getenv(MIRROR_VARIABLE, '').strip()
     if not value:
@@ -82,7 +82,7 @@ def mirror() -> Union[str, Path, None]:
     return folder
 
 
-def with_mirror(urls: Sequence[str]) -> Tuple[str, ...]:
+def with_mirror(urls: Sequence[str]) -> tuple[str, ...]:
     """Addresses of one file, that of a mirror on a server first."""
     place = mirror()
     if not isinstance(place, str):
@@ -94,7 +94,7 @@ def file_name(url: str) -> str:
     return unquote(urlsplit(url).path).rsplit('/', 1)[-1]
 
 
-def hub_file(url: str) -> Optional[dict]:
+def hub_file(url: str) -> dict | None:
     """What huggingface_hub calls a file at an address of the Hub, or None."""
     match = _HUB_FILE.match(url)
     return match and dict(
@@ -105,7 +105,7 @@ def hub_file(url: str) -> Optional[dict]:
     )
 
 
-def check_digest(path: Path, sha256: Optional[str], received=False) -> None:
+def check_digest(path: Path, sha256: str | None, received=False) -> None:
     """A DigestMismatch if a file has another digest, or other first digits of
     it; one that was ``received`` just now is deleted."""
     if not sha256:
@@ -128,9 +128,7 @@ def check_digest(path: Path, sha256: Optional[str], received=False) -> None:
     )
 
 
-def find_local(
-    urls: Sequence[str], sha256: Optional[str] = None
-) -> Optional[Path]:
+def find_local(urls: Sequence[str], sha256: str | None = None) -> Path | None:
     """A file that is here: in the mirror's folder, or downloaded before."""
     place, name = mirror(), file_name(urls[0])
     folders = [cache_dir()]
@@ -150,9 +148,9 @@ def find_local(
 
 def fetch(
     urls: Sequence[str],
-    sha256: Optional[str] = None,
+    sha256: str | None = None,
     progress: bool = True,
-    folder: Optional[Path] = None,
+    folder: Path | None = None,
 ) -> Path:
     """A file that is here already, or from the mirror, or from ``urls``.
 
@@ -197,7 +195,7 @@ def fetch(
 
 
 def _download(
-    url: str, sha256: Optional[str], progress: bool, folder: Optional[Path]
+    url: str, sha256: str | None, progress: bool, folder: Path | None
 ) -> Path:
     parts = hub_file(url)
     if parts:
@@ -218,7 +216,7 @@ def _download(
 
 
 def _from_hub(
-    parts: dict, sha256: Optional[str], progress: bool, folder: Optional[Path]
+    parts: dict, sha256: str | None, progress: bool, folder: Path | None
 ) -> Path:
     import huggingface_hub as hub
     from tqdm.auto import tqdm

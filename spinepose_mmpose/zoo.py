@@ -17,7 +17,6 @@ import logging
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Optional, Tuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -44,30 +43,30 @@ class ModelInfo:
 
     name: str  # the short name, e.g. spinepose-m
     config: str  # relative to the project; mmpose::... is one of mmpose's
-    input_size: Tuple[int, int]  # (w, h) in pixels
-    aliases: Tuple[str, ...] = ()  # the first is the published file's stem
+    input_size: tuple[int, int]  # (w, h) in pixels
+    aliases: tuple[str, ...] = ()  # the first is the published file's stem
     # spinepose; teacher, an RTMPose that SpinePose is distilled from; lifter
     family: str = 'spinepose'
     version: str = ''  # v1 (SpineTrack), v2 (fine-tuned on SIMSPINE) or ''
-    weights: Tuple[str, ...] = ()  # addresses, in the order to try
-    onnx: Tuple[str, ...] = ()  # likewise
+    weights: tuple[str, ...] = ()  # addresses, in the order to try
+    onnx: tuple[str, ...] = ()  # likewise
     # Kind of file -> path in the project, for files that come with it.
-    shipped: Dict[str, str] = field(default_factory=dict)
-    sha256: Optional[str] = None  # of the weights, or its first 8 digits
+    shipped: dict[str, str] = field(default_factory=dict)
+    sha256: str | None = None  # of the weights, or its first 8 digits
     num_keypoints: int = 37
     licence: str = SPINEPOSE_LICENCE  # of the weights
-    params: Optional[float] = None  # millions, as published
-    flops: Optional[float] = None  # billions, as published
+    params: float | None = None  # millions, as published
+    flops: float | None = None  # billions, as published
     # Benchmark -> (AP, AR), x100, as published: coco and halpe26 with a
     # detector's boxes; body, feet, spine and all are subsets of SpineTrack val.
-    results: Dict[str, Tuple[float, float]] = field(default_factory=dict)
+    results: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
-    def names(self) -> Tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
         """Every name that finds this model."""
         return (self.name, *self.aliases)
 
-    def urls(self, kind: str = 'weights') -> Tuple[str, ...]:
+    def urls(self, kind: str = 'weights') -> tuple[str, ...]:
         """Addresses of a kind of file, ``weights`` or ``onnx``."""
         if kind not in ('weights', 'onnx'):
             raise ValueError(
@@ -197,7 +196,7 @@ _TABLE = (
 )
 
 
-def all_models(family: Optional[str] = None) -> Tuple[ModelInfo, ...]:
+def all_models(family: str | None = None) -> tuple[ModelInfo, ...]:
     """Every model, or those of one family."""
     return tuple(m for m in _TABLE if family in (None, m.family))
 

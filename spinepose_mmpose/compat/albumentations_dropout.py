@@ -3,14 +3,13 @@ it also moved augmentations.transforms, which mmpose reads."""
 
 import inspect
 import sys
-from typing import Optional
 
 VERSIONS = 'albumentations >= 2 with mmpose 1.3.2'
 REMOVE_WHEN = "mmpose's configs use the new names"
 AFTER = 'mmpose.datasets.transforms.common_transforms'
 
 
-def probe() -> Optional[str]:
+def probe() -> str | None:
     try:
         import albumentations
     except ImportError:

@@ -3,7 +3,6 @@ DistributedDataParallel, and SyncBatchNorm refuses CPU tensors."""
 
 import sys
 from functools import lru_cache
-from typing import Optional
 
 from .import_hooks import after_import
 
@@ -14,7 +13,7 @@ AFTER = 'mmengine.dist.utils'
 WRAPPER = 'mmengine.model.wrappers.distributed'
 
 
-def probe() -> Optional[str]:
+def probe() -> str | None:
     import torch
 
     if torch.cuda.is_available() or not torch.distributed.is_available():

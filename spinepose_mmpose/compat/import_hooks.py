@@ -8,8 +8,8 @@ used. So each shim waits for an import.
 import functools
 import importlib.util
 import sys
+from collections.abc import Callable, Sequence
 from importlib.machinery import PathFinder
-from typing import Callable, Dict, List, Sequence
 
 Callback = Callable[[], None]
 
@@ -19,8 +19,8 @@ class _HookFinder:
     first looked up (``before``) or the module was executed (``after``)."""
 
     def __init__(self) -> None:
-        self.before: Dict[str, List[Callback]] = {}
-        self.after: Dict[str, List[Callback]] = {}
+        self.before: dict[str, list[Callback]] = {}
+        self.after: dict[str, list[Callback]] = {}
 
     def find_spec(self, name: str, path=None, target=None):
         for callback in self.before.pop(name, ()):

@@ -3,14 +3,13 @@ the whole image."""
 
 import inspect
 from importlib import import_module
-from typing import Optional
 
 VERSIONS = 'mmpose 1.3.2'
 REMOVE_WHEN = 'mmpose uses the boxes that it is given'
 AFTER = 'mmpose.apis.inferencers.pose2d_inferencer'
 
 
-def probe() -> Optional[str]:
+def probe() -> str | None:
     cls = import_module(AFTER).Pose2DInferencer
     if 'bboxes = []' not in inspect.getsource(cls.preprocess_single):
         return None

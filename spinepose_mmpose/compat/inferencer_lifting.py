@@ -3,7 +3,6 @@ box of a dataset that has none."""
 
 from functools import wraps
 from importlib import import_module
-from typing import Optional
 
 from .shim import replace_in_mmpose
 
@@ -12,7 +11,7 @@ REMOVE_WHEN = 'mmpose converts nothing where 2D and 3D keypoints are the same'
 AFTER = 'mmpose.apis.inferencers.pose3d_inferencer'
 
 
-def probe() -> Optional[str]:
+def probe() -> str | None:
     import numpy as np
 
     convert = import_module(AFTER).convert_keypoint_definition

@@ -2,15 +2,15 @@
 that of a plugin."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, Optional
 
 VERSIONS = 'mmengine 0.10.7, mmpose 1.3.2'
 REMOVE_WHEN = "mmengine reads the model indices of plugins' packages"
 AFTER = 'mmengine.infer.infer'
 
 
-def probe() -> Optional[str]:
+def probe() -> str | None:
     return "inferencers look names up in mmpose's own model index alone"
 
 

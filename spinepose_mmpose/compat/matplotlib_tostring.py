@@ -1,14 +1,13 @@
 """mmpose's 3D visualizer calls tostring_rgb, which Matplotlib 3.10 removed."""
 
 from importlib import import_module
-from typing import Optional
 
 VERSIONS = 'mmpose 1.3.2'
 REMOVE_WHEN = 'mmpose reads buffer_rgba'
 AFTER = 'matplotlib.backends.backend_agg'
 
 
-def probe() -> Optional[str]:
+def probe() -> str | None:
     if hasattr(import_module(AFTER).FigureCanvasAgg, 'tostring_rgb'):
         return None
     return 'FigureCanvasAgg has no tostring_rgb'

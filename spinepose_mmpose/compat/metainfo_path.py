@@ -4,7 +4,6 @@ against the working directory and its own package."""
 import os
 import sys
 from copy import deepcopy
-from typing import Optional
 
 from .shim import replace_in_mmpose
 
@@ -15,7 +14,7 @@ AFTER = 'mmpose.datasets.datasets.utils'
 NAME = 'spinetrack.py'
 
 
-def probe() -> Optional[str]:
+def probe() -> str | None:
     package = os.path.dirname(sys.modules['mmpose'].__file__)
     path = os.path.join('configs', '_base_', 'datasets', NAME)
     if os.path.isfile(os.path.join(package, '.mim', path)):

@@ -1,7 +1,5 @@
 """mmdet asserts mmcv < 2.2.0 on import, although it runs with it."""
 
-from typing import Optional
-
 from .import_hooks import after_import, is_installed
 
 VERSIONS = 'mmdet 3.3.0 with mmcv or mmcv-lite 2.2.x'
@@ -10,7 +8,7 @@ BEFORE = ('mmdet',)
 ACCEPTED = '2.1.0'
 
 
-def probe() -> Optional[str]:
+def probe() -> str | None:
     if not (is_installed('mmdet') and is_installed('mmcv')):
         return None
     from importlib import metadata

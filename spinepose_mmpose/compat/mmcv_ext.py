@@ -5,7 +5,6 @@ import importlib.util
 import sys
 from functools import lru_cache
 from types import ModuleType
-from typing import Optional
 
 from .shim import stand_in
 
@@ -16,7 +15,7 @@ AFTER = 'mmcv'
 MODULE = 'mmcv._ext'
 
 
-def probe() -> Optional[str]:
+def probe() -> str | None:
     if MODULE in sys.modules or importlib.util.find_spec(MODULE):
         return None
     return f"ModuleNotFoundError: No module named '{MODULE}'"

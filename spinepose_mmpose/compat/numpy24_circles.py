@@ -2,14 +2,13 @@
 no longer turns into a number."""
 
 import sys
-from typing import Optional
 
 VERSIONS = 'numpy >= 2.4 with mmpose 1.3.2'
 REMOVE_WHEN = 'mmpose passes the radius as a number'
 AFTER = 'mmpose.visualization.opencv_backend_visualizer'
 
 
-def probe() -> Optional[str]:
+def probe() -> str | None:
     import numpy as np
 
     try:

@@ -3,7 +3,6 @@ longer the default."""
 
 import inspect
 import sys
-from typing import Optional
 
 from .shim import Overlay
 
@@ -12,7 +11,7 @@ REMOVE_WHEN = 'mmdeploy passes dynamo=False'
 AFTER = 'mmdeploy.apis.onnx.export'
 
 
-def probe() -> Optional[str]:
+def probe() -> str | None:
     import torch
 
     default = inspect.signature(torch.onnx.export).parameters.get('dynamo')

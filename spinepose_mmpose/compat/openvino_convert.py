@@ -3,14 +3,14 @@ openvino.inference_engine; both are gone."""
 
 import os.path as osp
 import sys
-from typing import Dict, Optional, Sequence
+from collections.abc import Sequence
 
 VERSIONS = 'OpenVINO >= 2024 with mmdeploy 1.3.1'
 REMOVE_WHEN = 'mmdeploy calls openvino.convert_model'
 AFTER = 'mmdeploy.backend.openvino.wrapper'
 
 
-def probe() -> Optional[str]:
+def probe() -> str | None:
     try:
         import openvino
     except ImportError:
@@ -26,7 +26,7 @@ def probe() -> Optional[str]:
 def from_onnx(
     onnx_model,
     output_file_prefix: str,
-    input_info: Dict[str, Sequence[int]],
+    input_info: dict[str, Sequence[int]],
     output_names: Sequence[str],
     mo_options=None,
 ) -> None:
@@ -47,7 +47,7 @@ def from_onnx(
 
 
 def _init_wrapper(
-    self, ir_model_file: str, output_names: Optional[Sequence[str]] = None, **_
+    self, ir_model_file: str, output_names: Sequence[str] | None = None, **_
 ) -> None:
     import openvino
     from mmdeploy.backend.base import BaseWrapper
@@ -57,7 +57,7 @@ def _init_wrapper(
     BaseWrapper.__init__(self, output_names or names)
 
 
-def _forward(self, inputs: Dict) -> Dict:
+def _forward(self, inputs: dict) -> dict:
     import numpy as np
     import torch
 

@@ -3,10 +3,11 @@
 import importlib
 import logging
 import sys
+from collections.abc import Callable
 from functools import partial
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Callable, Dict, NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 from ..utils import one_line
 from .import_hooks import after_import, before_import
@@ -22,10 +23,10 @@ class Shim(NamedTuple):
     versions: str  # in which it was measured
     remove_when: str  # the file can be deleted
     # What fails here in one sentence, or None on a healthy stack.
-    probe: Callable[[], Optional[str]]
+    probe: Callable[[], str | None]
     apply: Callable[[], None]  # the fix, for this process
     after: str = ''  # the module whose import the probe and the fix follow
-    before: Tuple[str, ...] = ()  # or those before whose import they must be
+    before: tuple[str, ...] = ()  # or those before whose import they must be
 
     @classmethod
     def of(cls, name: str, module: ModuleType) -> 'Shim':
@@ -55,9 +56,9 @@ class Shim(NamedTuple):
 
 
 # name -> the failure that the probe saw; active shims only.
-active: Dict[str, str] = {}
+active: dict[str, str] = {}
 # Shims whose probe has run.
-probed: Dict[str, Shim] = {}
+probed: dict[str, Shim] = {}
 
 
 def run(shim: Shim) -> None:
@@ -72,7 +73,7 @@ def run(shim: Shim) -> None:
         logger.debug('shim %s active: %s', shim.name, failure)
 
 
-def import_failure(module: str) -> Optional[str]:
+def import_failure(module: str) -> str | None:
     """Why ``module`` cannot be imported, in one line; None if it can."""
     try:
         importlib.import_module(module)

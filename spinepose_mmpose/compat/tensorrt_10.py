@@ -11,7 +11,6 @@ top-down pose models use none of its operators.
 import ctypes
 import os
 import sys
-from typing import Dict, List, Optional
 
 from .import_hooks import after_import
 
@@ -24,7 +23,7 @@ WRAPPER = 'mmdeploy.backend.tensorrt.wrapper'
 DTYPES = 'bool int8 uint8 int32 int64 float16 bfloat16 float32'.split()
 
 
-def probe() -> Optional[str]:
+def probe() -> str | None:
     try:
         import tensorrt as trt
     except ImportError:
@@ -76,13 +75,13 @@ def load_io_names(self) -> None:
         )
 
 
-def _names(engine, mode) -> List[str]:
+def _names(engine, mode) -> list[str]:
     """In the engine's order."""
     names = map(engine.get_tensor_name, range(engine.num_io_tensors))
     return [name for name in names if engine.get_tensor_mode(name) == mode]
 
 
-def forward(self, inputs: Dict) -> Dict:
+def forward(self, inputs: dict) -> dict:
     """One run on the current CUDA stream, name -> tensor in and out."""
     import tensorrt as trt
     import torch
@@ -126,7 +125,7 @@ def _must(done: bool, step: str) -> None:
         raise RuntimeError(f'TensorRT refused {step}')
 
 
-def _kind(engine, name: str) -> Dict:
+def _kind(engine, name: str) -> dict:
     """Torch's dtype and device of one of the engine's tensors."""
     import tensorrt as trt
     import torch

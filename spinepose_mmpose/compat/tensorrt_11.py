@@ -7,7 +7,6 @@ https://docs.nvidia.com/deeplearning/tensorrt/latest/api/migration/tensorrt-10x-
 
 import sys
 from types import SimpleNamespace
-from typing import Optional
 
 from .shim import Overlay
 
@@ -16,7 +15,7 @@ REMOVE_WHEN = 'mmdeploy builds strongly typed networks'
 AFTER = 'mmdeploy.backend.tensorrt.utils'
 
 
-def probe() -> Optional[str]:
+def probe() -> str | None:
     import tensorrt as trt
 
     if hasattr(trt.BuilderFlag, 'FP16'):

@@ -2,7 +2,6 @@
 torchvision built for another torch dies on import."""
 
 import sys
-from typing import Optional
 
 from .shim import import_failure, replace_package, stand_in
 
@@ -11,7 +10,7 @@ REMOVE_WHEN = 'mmpose imports torchvision lazily'
 BEFORE = ('mmdet', 'mmpose')
 
 
-def probe() -> Optional[str]:
+def probe() -> str | None:
     return import_failure('torchvision.transforms')
 
 

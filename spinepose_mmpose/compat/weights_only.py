@@ -17,7 +17,6 @@ import pickle
 import re
 import sys
 from functools import partial
-from typing import List, Optional, Tuple
 
 from .import_hooks import after_import
 from .shim import Overlay
@@ -31,7 +30,7 @@ HISTORY_METHODS = ('min', 'max', 'current', 'mean')
 NUMBERS = '?bhilqBHILQefdgFD'  # numpy's type codes
 
 
-def probe() -> Optional[str]:
+def probe() -> str | None:
     import numpy as np
     import torch
 
@@ -49,7 +48,7 @@ def probe() -> Optional[str]:
     return None
 
 
-def safe_types() -> List[Tuple[object, str]]:
+def safe_types() -> list[tuple[object, str]]:
     """What MMEngine's checkpoints need beside tensors, with its name there."""
     import numpy as np
     from mmengine.logging.history_buffer import HistoryBuffer

@@ -1,8 +1,6 @@
 """xtcocotools wheels are built for numpy 1 (ValueError: numpy.dtype size
 changed)."""
 
-from typing import Optional
-
 from .import_hooks import is_installed
 from .shim import import_failure, replace_package, stand_in
 
@@ -11,7 +9,7 @@ REMOVE_WHEN = 'xtcocotools publishes wheels for numpy 2'
 BEFORE = ('xtcocotools', 'mmpose')
 
 
-def probe() -> Optional[str]:
+def probe() -> str | None:
     modules = 'xtcocotools.coco', 'xtcocotools.mask'
     return next(filter(None, map(import_failure, modules)), None)
 

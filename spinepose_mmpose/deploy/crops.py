@@ -5,9 +5,9 @@ import io
 import os
 import os.path as osp
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
-from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 from mmengine.config import Config
@@ -37,7 +37,7 @@ VAL_SPLIT = 'val2017'
 TRAIN_SPLITS = ('train-real-coco', 'train-real-yoga', 'train-unreal')
 
 # Images (B, 3, H, W) to the list of the network's outputs.
-Run = Callable[[np.ndarray], List[np.ndarray]]
+Run = Callable[[np.ndarray], list[np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Crops:
 
 def load_crops(
     folder: str,
-    input_size: Tuple[int, int],
+    input_size: tuple[int, int],
     count: int,
     split: str = VAL_SPLIT,
     seed: int = 0,
@@ -138,7 +138,7 @@ def build_dataset(model_cfg: Config, root: str, **changes):
         return DATASETS.build(settings)
 
 
-def _whole_image(path: str, input_size: Tuple[int, int]) -> np.ndarray:
+def _whole_image(path: str, input_size: tuple[int, int]) -> np.ndarray:
     """(H, W, 3), as of a person whose box is the whole photo."""
     image = read_image(path)
     box = np.float32([[0, 0, *image.shape[1::-1]]])
@@ -151,7 +151,7 @@ def predict(run: Run, crops: Crops, order: str = 'rgb') -> Points:
     return Points(*map(np.concatenate, zip(*decoded)))
 
 
-def decoded_outputs(outputs: List[np.ndarray]) -> Points:
+def decoded_outputs(outputs: list[np.ndarray]) -> Points:
     """Of SimCC logits (B, K, Wx), (B, K, Wy); or of keypoints and scores of a
     file that decodes by itself."""
     first, second = (output.astype(np.float32) for output in outputs[:2])
@@ -165,7 +165,7 @@ def mean_shift(a: Points, b: Points) -> float:
     return float(np.linalg.norm(a.xy - b.xy, axis=-1).mean())
 
 
-def average_precision(predicted: Points, crops: Crops) -> Optional[float]:
+def average_precision(predicted: Points, crops: Crops) -> float | None:
     """AP over all keypoints, 0 to 1, of these people alone; None where they
     have no labels for these keypoints."""
     if not crops.samples or predicted.scores.shape[1] != NUM_KEYPOINTS:
@@ -179,7 +179,7 @@ def average_precision(predicted: Points, crops: Crops) -> Optional[float]:
 
 def metric_results(
     samples: list, keypoints: np.ndarray, scores: np.ndarray
-) -> List[dict]:
+) -> list[dict]:
     """Keypoints (N, K, 2) in pixels of the network input and scores (N, K) in
     the image, as the metric takes them."""
     found = [
@@ -192,8 +192,8 @@ def metric_results(
 
 
 def latencies(
-    runs: Dict[str, Callable], image: np.ndarray, rounds: int = 50
-) -> Dict[str, np.ndarray]:
+    runs: dict[str, Callable], image: np.ndarray, rounds: int = 50
+) -> dict[str, np.ndarray]:
     """Times of each in milliseconds, after two calls that do not count; in
     turns, so that whatever else the machine does hits all alike."""
     times = {name: np.zeros(rounds + 2) for name in runs}

@@ -4,8 +4,9 @@ import contextlib
 import os
 import os.path as osp
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional
+from typing import Any
 
 import numpy as np
 import onnx
@@ -43,8 +44,8 @@ def replaced_folder(path: str) -> Iterator[str]:
 
 
 def model_facts(
-    model_cfg, checkpoint: str, licence: Optional[str]
-) -> Dict[str, Any]:
+    model_cfg, checkpoint: str, licence: str | None
+) -> dict[str, Any]:
     """Value by key for the config (mmengine's) of a SimCC model.
 
     ``mean`` and ``std`` are in the order in which the network takes the
@@ -111,14 +112,14 @@ def export(
     checkpoint: str,
     work_dir: str,
     *,
-    image: Optional[str] = None,
-    test_image: Optional[str] = None,
-    device: Optional[str] = None,
-    channel_order: Optional[str] = None,
+    image: str | None = None,
+    test_image: str | None = None,
+    device: str | None = None,
+    channel_order: str | None = None,
     argmax: bool = False,
     weights_fp16: bool = False,
     slim: bool = False,
-    licence: Optional[str] = None,
+    licence: str | None = None,
     sdk_files: bool = True,
 ) -> str:
     """Check, export, and put the finished folder into its place.
@@ -226,7 +227,7 @@ def put_argmax_in(deploy_cfg: Config, source: str) -> None:
     }
 
 
-def licence_of(checkpoint: str) -> Optional[str]:
+def licence_of(checkpoint: str) -> str | None:
     """That of a model of the zoo, by its name, address or file name."""
     name = checkpoint.rpartition('/')[2].removesuffix('.pth')
     with contextlib.suppress(UnknownModel):

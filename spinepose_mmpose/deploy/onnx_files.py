@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -33,14 +33,14 @@ def load_onnx(path: str, **options) -> onnx.ModelProto:
     raise ValueError(f'{path} is not an ONNX file, or is cut off')
 
 
-def write_facts(model, facts: Dict[str, Any]) -> None:
+def write_facts(model, facts: dict[str, Any]) -> None:
     """Put facts into an ONNX ModelProto; None is left out."""
     said = {pair.key: pair.value for pair in model.metadata_props}
     said |= {k: json.dumps(v) for k, v in facts.items() if v is not None}
     helper.set_model_props(model, said)
 
 
-def read_facts(model) -> Dict[str, Any]:
+def read_facts(model) -> dict[str, Any]:
     """What a ModelProto says of its network."""
     return {
         pair.key: json.loads(pair.value)
@@ -112,7 +112,7 @@ class NodeRange(NamedTuple):
         return self.inner > LARGEST
 
 
-def node_ranges(model: onnx.ModelProto, inputs: np.ndarray) -> List[NodeRange]:
+def node_ranges(model: onnx.ModelProto, inputs: np.ndarray) -> list[NodeRange]:
     """Run an FP32 graph with one input (B, 3, H, W) and look at every tensor:
     the nodes with FP32 outputs, in the order of the graph."""
     values = constants(model) | _computed(model, inputs)
@@ -126,7 +126,7 @@ def node_ranges(model: onnx.ModelProto, inputs: np.ndarray) -> List[NodeRange]:
     return ranges
 
 
-def constants(model: onnx.ModelProto) -> Dict[str, np.ndarray]:
+def constants(model: onnx.ModelProto) -> dict[str, np.ndarray]:
     """Initializers and the values of Constant nodes by name."""
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     tensors |= {
@@ -140,7 +140,7 @@ def constants(model: onnx.ModelProto) -> Dict[str, np.ndarray]:
 
 def _computed(
     model: onnx.ModelProto, inputs: np.ndarray
-) -> Dict[str, np.ndarray]:
+) -> dict[str, np.ndarray]:
     """Every FP32 tensor of a run."""
     model = shape_inference.infer_shapes(model)
     known = {value.name for value in model.graph.output}
@@ -154,7 +154,7 @@ def _computed(
     return {model.graph.input[0].name: inputs, **session.run(inputs)}
 
 
-def _sums(node, values: Dict[str, np.ndarray]) -> np.ndarray:
+def _sums(node, values: dict[str, np.ndarray]) -> np.ndarray:
     """Sums of magnitudes inside a node; none where it adds nothing up."""
     x, second = (*(values.get(name) for name in node.input), None, None)[:2]
     kind = node.op_type

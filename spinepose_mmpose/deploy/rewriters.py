@@ -2,8 +2,8 @@
 and MMPose's functions as they are exported, the same inside FP16's range."""
 
 import math
+from collections.abc import Sequence
 from copy import deepcopy
-from typing import Sequence, Tuple
 
 import torch
 from mmdeploy.codebase.mmpose.deploy.pose_detection import (
@@ -151,7 +151,7 @@ def scale_norm(x: Tensor, g: Tensor, eps: float) -> Tensor:
 
 def squared_relu_attention(
     q: Tensor, k: Tensor, v: Tensor, num_keys: int
-) -> Tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor]:
     r""":math:`\mathrm{relu}(q k^T)^2 v` as ``r ** 2 * values``, of q (B, N, S),
     k (B, K, S) and v (B, K, E); values (B, N, E), r (B, N, 1).
 

@@ -16,7 +16,8 @@ https://docs.nvidia.com/deeplearning/tensorrt/latest/ (ONNX opset guide)
 
 import argparse
 import sys
-from typing import Dict, FrozenSet, Iterator, List, NamedTuple, Sequence, Tuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from onnx import TensorProto, shape_inference
@@ -33,13 +34,13 @@ class Support(NamedTuple):
     """What one version of TensorRT takes."""
 
     version: str
-    opsets: Tuple[int, int]  # lowest and highest of the ai.onnx domain
-    operators: Dict[str, FrozenSet[str]]  # names of its types
+    opsets: tuple[int, int]  # lowest and highest of the ai.onnx domain
+    operators: dict[str, frozenset[str]]  # names of its types
     casts_int64: bool  # to INT32, values beyond are clamped
-    constant_axes: FrozenSet[str]  # whose axes must be known when building
+    constant_axes: frozenset[str]  # whose axes must be known when building
 
 
-def _table(text: str) -> Dict[str, FrozenSet[str]]:
+def _table(text: str) -> dict[str, frozenset[str]]:
     """``letters: Operator Operator ...`` a line; indented ones go on."""
     found, types = {}, frozenset()
     for word in text.split():
@@ -105,7 +106,7 @@ _SINCE_10_15 = _table(
 )
 
 
-def _widened(types: FrozenSet[str]) -> FrozenSet[str]:
+def _widened(types: frozenset[str]) -> frozenset[str]:
     """With FLOAT16 comes BFLOAT16, with INT32 INT64; only DequantizeLinear
     still takes INT8."""
     added = {'FLOAT16': 'BFLOAT16', 'INT32': 'INT64'}
@@ -134,7 +135,7 @@ OUR_DOMAINS = {'', 'ai.onnx'}
 OPEN_ENDS = (2**63 - 1, -(2**63), -(2**63) + 1)
 
 
-def check_model(model, support: Support) -> List[str]:
+def check_model(model, support: Support) -> list[str]:
     """Problems of a graph, an ``onnx.ModelProto``, with one version."""
     # Of another domain's nodes nothing is known, and they are refused anyway.
     if {x.domain for x in model.graph.node} <= OUR_DOMAINS:
@@ -212,8 +213,8 @@ def _node_problems(node, support, types, values) -> Iterator[str]:
 
 
 def check_profile(
-    model, profiles: Dict[str, Sequence[Sequence[int]]]
-) -> List[str]:
+    model, profiles: dict[str, Sequence[Sequence[int]]]
+) -> list[str]:
     """Problems of the graph's inputs with min, opt and max shapes by name."""
     inputs = {  # with None where a size is open
         value.name: [

@@ -2,9 +2,9 @@
 
 import json
 import os.path as osp
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 import onnx
@@ -23,7 +23,7 @@ from .checks import BACKENDS
 from .crops import latencies, metric_results
 from .onnx_files import SESSIONS, is_quantized
 
-Outputs = Tuple[np.ndarray, ...]
+Outputs = tuple[np.ndarray, ...]
 Run = Callable[[np.ndarray], Outputs]
 
 
@@ -32,7 +32,7 @@ class Export:
     """What the SDK's files say of an export."""
 
     backend: str
-    files: Tuple[str, ...]  # what the backend loads, the model first
+    files: tuple[str, ...]  # what the backend loads, the model first
     precision: str  # FP32, FP16 or INT8
     normalise: Normalizer  # (B, H, W, 3) uint8, BGR, to (B, 3, H, W)
     decodes: bool  # whether the outputs are keypoints and scores
@@ -164,7 +164,7 @@ class Differences:
         self.tied.append(((steps > 0) & np.stack(tied, -1)).any(-1))
         self.moved.append(np.hypot(*np.moveaxis(steps, -1, 0)))
 
-    def summary(self) -> Dict[str, float]:
+    def summary(self) -> dict[str, float]:
         rows = np.array(self.outputs, dtype=np.float64).reshape(-1, 4)
         highest, sums = rows.max(0, initial=0), rows.sum(0)
         moved, tied = np.concatenate(self.moved), np.concatenate(self.tied)
@@ -191,8 +191,8 @@ def is_tie(heights: np.ndarray, bins: np.ndarray, limit: float) -> np.ndarray:
 
 
 def failures(
-    summary: Dict[str, float],
-    ap: Dict[str, Sequence[float]],
+    summary: dict[str, float],
+    ap: dict[str, Sequence[float]],
     precision: str,
     pixel_limit: float,
     ap_limit: float,
@@ -213,7 +213,7 @@ def failures(
 
 def verify(
     model, export: Export, run: Run, dataset, batch_size: int
-) -> Tuple[Dict[str, float], Dict[str, List[float]]]:
+) -> tuple[dict[str, float], dict[str, list[float]]]:
     """Run both on every person: the summary of :class:`Differences`, and by
     subset AP of PyTorch and of the backend."""
     codec = KEYPOINT_CODECS.build(model.cfg.codec)
@@ -256,7 +256,7 @@ def torch_outputs(model, crops: np.ndarray) -> Outputs:
 
 def compare_speed(
     model, export: Export, run: Run, sizes: Sequence[int], repeats: int
-) -> Dict[str, List[Dict[str, float]]]:
+) -> dict[str, list[dict[str, float]]]:
     """Median and 90th percentile of a call and people a second, of PyTorch
     and of the backend by batch size: network alone, input in memory."""
     w, h = model.cfg.codec['input_size']
