@@ -10,16 +10,9 @@ import importlib
 import pickle
 import re
 
+from . import zoo
 from .compat.import_hooks import after_import, before_import
 from .downloads import DownloadError
-from .zoo import (
-    OPENMMLAB,
-    SCHEME,
-    SPINEPOSE,
-    UnknownModel,
-    find_model,
-    resolve_weights,
-)
 
 # imported module -> ours that register then
 MODULES = {
@@ -68,7 +61,8 @@ def _register_downloads() -> None:
     from mmengine.runner.checkpoint import CheckpointLoader
 
     # MMEngine matches prefixes as regular expressions.
-    prefixes = [re.escape(p) for p in (SCHEME, SPINEPOSE, OPENMMLAB)]
+    addresses = zoo.SCHEME, zoo.SPINEPOSE, zoo.OPENMMLAB
+    prefixes = [re.escape(address) for address in addresses]
     CheckpointLoader.register_scheme(prefixes, load_from_zoo, force=True)
 
 
@@ -79,11 +73,11 @@ def load_from_zoo(filename: str, map_location=None) -> dict:
     import torch
 
     try:
-        path = resolve_weights(filename)
+        path = zoo.resolve_weights(filename)
     except DownloadError as error:
-        with contextlib.suppress(UnknownModel):
-            name = filename.removeprefix(SCHEME)
-            if find_model(name).family == 'teacher':  # read by training alone
+        with contextlib.suppress(zoo.UnknownModel):
+            model = zoo.find_model(filename.removeprefix(zoo.SCHEME))
+            if model.family == 'teacher':  # read by training alone
                 raise DownloadError(
                     f'{error}. To train from scratch without a download, add '
                     '--cfg-options load_from=None model.beta=0'

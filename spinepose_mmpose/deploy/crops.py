@@ -6,7 +6,7 @@ import os
 import os.path as osp
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -53,9 +53,7 @@ class Crops:
 
     def take(self, count: int) -> 'Crops':
         """The first ``count``."""
-        return replace(
-            self, pixels=self.pixels[:count], samples=self.samples[:count]
-        )
+        return Crops(self.pixels[:count], self.source, self.samples[:count])
 
     def inputs(self, order: str = 'rgb') -> Iterator[np.ndarray]:
         """(1, 3, H, W) float32 of each, normalised as in training; ``bgr`` for

@@ -21,14 +21,7 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from tqdm import tqdm
 
 from ..utils import quietly
-from .crops import (
-    Crops,
-    Run,
-    average_precision,
-    latencies,
-    mean_shift,
-    predict,
-)
+from .crops import Crops, Run, average_precision, latencies, mean_shift, predict
 from .onnx_files import SESSIONS, prepared, read_facts, write_facts
 
 METHODS = {method.name.lower(): method for method in CalibrationMethod}
