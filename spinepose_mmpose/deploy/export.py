@@ -77,12 +77,12 @@ def model_facts(
     )
 
 
-def store_weights_as_fp16(model: onnx.ModelProto) -> int:
+def store_weights_as_fp16(model: onnx.ModelProto, least: int = 256) -> int:
     """Store FP32 initializers as FP16, each with a Cast back to FP32.
 
     Runtimes do the casts once, when they load the file. A tensor with a value
-    that FP16 cannot hold stays as it is, and so does a small one, which is not
-    worth a node. Returns how many tensors were changed.
+    that FP16 cannot hold stays as it is, and so does one of fewer than
+    ``least``, not worth a node. Returns how many tensors were changed.
     """
     graph = model.graph
     casts, inputs = [], {value.name for value in graph.input}
@@ -90,7 +90,7 @@ def store_weights_as_fp16(model: onnx.ModelProto) -> int:
         name, values = tensor.name, numpy_helper.to_array(tensor)
         if tensor.data_type != TensorProto.FLOAT or name in inputs:
             continue
-        if values.size < 256 or np.abs(values).max() > LARGEST:
+        if values.size < least or np.abs(values).max() > LARGEST:
             continue
         tensor.CopyFrom(
             numpy_helper.from_array(values.astype(np.float16), f'{name}_fp16')

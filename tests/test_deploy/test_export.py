@@ -1,6 +1,7 @@
 """What tools/deploy.py writes, against PyTorch and against what is promised."""
 
 import json
+import runpy
 import subprocess
 import sys
 from collections import Counter
@@ -25,7 +26,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
-from deploy_paths import CONFIGS
+from deploy_paths import CONFIGS, ROOT
 from mmengine import Config
 from mmpose.apis import init_model
 
@@ -193,6 +194,34 @@ def test_weights_in_fp16(exported, crops, expected, tmp_path):
     assert half.stat().st_size < 0.6 * full.stat().st_size
     assert 0 < largest_share(run(tmp_path, rgb(crops)), expected) < 0.01
     assert store_weights_as_fp16(model) == 0
+
+
+def test_the_lifters_large_weights_alone_are_halved(tmp_path):
+    """By the tool that writes its file: from 1000 values on."""
+    helper, kind = onnx.helper, onnx.TensorProto
+    tensors = [
+        onnx.numpy_helper.from_array(np.ones((1, size), np.float32), f'w{size}')
+        for size in (999, 1000)
+    ]
+    graph = helper.make_graph(
+        [
+            helper.make_node('Mul', ['x', 'w999'], ['y']),
+            helper.make_node('Mul', ['x', 'w1000'], ['z']),
+        ],
+        'g',
+        [helper.make_tensor_value_info('x', kind.FLOAT, [1, 1])],
+        [helper.make_tensor_value_info(y, kind.FLOAT, [1, 'n']) for y in 'yz'],
+        tensors,
+    )
+    opset = helper.make_opsetid('', 17)
+    path = str(tmp_path / 'lifter.onnx')
+    onnx.save(helper.make_model(graph, opset_imports=[opset]), path)
+    tool = runpy.run_path(
+        str(ROOT / 'tools/model_converters/lifter_to_onnx.py')
+    )
+    tool['finish'](path, half=True)
+    kinds = [t.data_type for t in onnx.load(path).graph.initializer]
+    assert kinds == [kind.FLOAT, kind.FLOAT16]
 
 
 def test_weights_beyond_fp16_stay():
