@@ -487,6 +487,13 @@ class TestMotion:
             motion.Bvh(self.write(tmp_path, words[0](bvh_text())))
         assert 'a.bvh' in str(error.value)
 
+    def test_limbs_without_end_sites(self, tmp_path, adult):
+        """Where a limb ends is not told then: it turns as its joint does."""
+        text = bvh_text().replace('End Site\n{\nOFFSET 0 -1 0\n}\n', '')
+        recording = motion.Bvh(self.write(tmp_path, text))
+        local, _ = recording.local(adult, 0.0)
+        assert np.isfinite(local).all()
+
     def test_gait_alternates(self):
         style = dict(lean=0, arms=1, spine=0)
         first, second = (motion.gait(p, 1.0, style) for p in (0.1, 0.6))
