@@ -81,7 +81,7 @@ def posture(
         any_view (bool): measure also where the camera misses the view.
 
     Raises:
-        ValueError: the points are no (T, 37, 2 or 3), or not as many as the
+        ValueError: the points are not (T, 37, 2 or 3), or not as many as the
             scores.
         KeyError: there is no such measure.
     """

@@ -112,7 +112,7 @@ def create_detector(
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no detector.
+        ValueError: it is not a detector.
         DownloadError: the published weights cannot be had.
     """
     if callable(detector):
@@ -200,8 +200,8 @@ def _published_file(name: str, progress: bool) -> Path:
             content = files.read(name)
     except (zipfile.BadZipFile, ValueError) as error:
         raise ValueError(
-            f'{download} is no complete archive with one {EXPORTED} ({error}): '
-            'delete it to have it downloaded again'
+            f'{download} is not a complete archive with one {EXPORTED} '
+            f'({error}): delete it to have it downloaded again'
         ) from error
     path.parent.mkdir(parents=True, exist_ok=True)
     with replaced(str(path)) as temporary:
@@ -263,7 +263,7 @@ class OnnxDetector:
         size = tuple(given or said.get('input_size') or default)
         if given is not None and is_fixed and fixed != size:
             logger.warning(
-                f'{self.path} takes {fixed[0]}x{fixed[1]} pixels alone, not '
+                f'{self.path} takes {fixed[0]}x{fixed[1]} pixels only, not '
                 f'{size[0]}x{size[1]}'
             )
         w, h = size = fixed if is_fixed else size

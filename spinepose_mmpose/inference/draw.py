@@ -131,7 +131,7 @@ def draw_people(
         background (str): ``image``, or ``black`` or ``white`` instead of it.
 
     Raises:
-        ValueError: it is no image, or the background is unknown.
+        ValueError: it is not an image, or the background is unknown.
     """
     if background not in BACKGROUNDS:
         raise ValueError(

@@ -56,7 +56,7 @@ class Lifter:
         progress (bool): show the progress of a download.
 
     Raises:
-        ValueError: it is no such network.
+        ValueError: it is not such a network.
         FileNotFoundError: there is no such file.
         DownloadError: published weights that cannot be had.
     """
@@ -78,8 +78,8 @@ class Lifter:
         for shape, size in zip(shapes, (2, 3)):
             if list(shape[1:]) != [NUM_KEYPOINTS, size]:
                 raise ValueError(
-                    f'{files.path} is no lifter: {list(shape)} where (N, '
-                    f'{NUM_KEYPOINTS}, {size}) is expected'
+                    f'{files.path} is not a lifter: {list(shape)} instead of '
+                    f'(N, {NUM_KEYPOINTS}, {size})'
                 )
 
     def __call__(self, rays: np.ndarray) -> np.ndarray:

@@ -42,7 +42,7 @@ LOW_SCORE_SIMILARITY = 0.4
 CONFIRM = 3
 # A clip may be so slow that max_gap is less than a frame or two: then so many
 # frame intervals count, one missed frame and half of one to spare. The interval
-# is the median of so many of the last ones: a single pause is no slow clip.
+# is the median of so many of the last ones, so that one pause does not count.
 LEAST_GAP_FRAMES, LATEST_STEPS = 2.5, 9
 # With a smaller share of its keypoints seen, or on a smaller share of the area
 # of the box before, a pose shows a part of somebody.
@@ -366,7 +366,7 @@ def follow_camera(
     shift, change = np.median(errors, axis=0), np.median(changes, axis=0)
     spread = np.median(np.linalg.norm(errors - shift, axis=1))
     if spread >= 0.5 * np.linalg.norm(shift):
-        return  # people who move apart are no camera
+        return  # people move apart: it is not the camera
     matched = {i for i, _ in pairs}
     for i, track in enumerate(tracks):
         if i not in matched:

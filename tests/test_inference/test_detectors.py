@@ -247,7 +247,7 @@ def test_a_size_that_a_file_does_not_take_is_said(tmp_path, caplog):
     assert OnnxDetector(path, 'cpu', input_size=(96, 64)).input_size == (96, 64)
     assert not caplog.messages
     OnnxDetector(path, 'cpu', input_size=(64, 64))
-    assert 'takes 96x64 pixels alone, not 64x64' in caplog.text
+    assert 'takes 96x64 pixels only, not 64x64' in caplog.text
 
 
 def test_a_folder_above_the_file_does_not_name_the_network(tmp_path):
@@ -378,7 +378,7 @@ def test_a_published_archive(tmp_path, empty_mirror):
     stem = 'rtmdet_nano_8xb32-100e_coco-obj365-person-05d8511e'
     archive = empty_mirror / f'{stem}.zip'
     archive.write_bytes(b'PK cut off')
-    with pytest.raises(ValueError, match='no complete archive'):
+    with pytest.raises(ValueError, match='not a complete archive'):
         find_detector('rtmdet-nano')
     with zipfile.ZipFile(archive, 'w') as files:
         files.write(made, f'20230831/{stem}/end2end.onnx')

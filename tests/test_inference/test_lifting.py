@@ -428,7 +428,7 @@ def test_calibration_to_world():
 
 
 def test_no_lifter(tmp_path):
-    with pytest.raises(ValueError, match='is no lifter'):
+    with pytest.raises(ValueError, match='is not a lifter'):
         Lifter('spinepose-t-demo')
     with pytest.raises(FileNotFoundError):
         Lifter(tmp_path / 'absent.onnx')
