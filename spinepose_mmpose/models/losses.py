@@ -97,6 +97,7 @@ class BoneOrientationLoss(nn.Module):
             link of SpineTrack whose ends are among the keypoints.
         keypoint_names: Names of the K keypoints, in order.
         min_length: Of the function.
+        loss_weight: Factor of the loss.
 
     Raises:
         ValueError: when a bone ends in an unknown keypoint, or by default
@@ -108,6 +109,7 @@ class BoneOrientationLoss(nn.Module):
         bones: Optional[Sequence[Tuple[str, str]]] = None,
         keypoint_names: Sequence[str] = KEYPOINT_NAMES,
         min_length: float = 1e-3,
+        loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
         if bones is None:
@@ -123,12 +125,13 @@ class BoneOrientationLoss(nn.Module):
             'bones', torch.tensor(index).reshape(-1, 2), persistent=False
         )
         self.min_length = min_length
+        self.loss_weight = loss_weight
 
     def forward(
         self, pred: Tensor, target: Tensor, target_weight: Tensor
     ) -> Tensor:
         """Of (B, K, 2) keypoints; one counts where its weight is above 0."""
-        return bone_orientation_loss(
+        return self.loss_weight * bone_orientation_loss(
             pred, target, target_weight > 0, self.bones, self.min_length
         )
 
@@ -225,6 +228,7 @@ class SpineSmoothnessLoss(nn.Module):
             sacrum, as far as it is among the keypoints.
         keypoint_names: Names of the K keypoints, in order.
         a, t, min_link: Of the function.
+        loss_weight: Factor of the loss.
 
     Raises:
         ValueError: when the chain names an unknown keypoint, or by default
@@ -238,6 +242,7 @@ class SpineSmoothnessLoss(nn.Module):
         a: float = 10.0,
         t: float = 2.0,
         min_link: float = 1e-2,
+        loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
         if chain is None:
@@ -255,6 +260,7 @@ class SpineSmoothnessLoss(nn.Module):
             persistent=False,
         )
         self.settings = a, t, min_link
+        self.loss_weight = loss_weight
 
     def forward(
         self, pred: Tensor, target: Tensor, target_weight: Tensor
@@ -263,4 +269,6 @@ class SpineSmoothnessLoss(nn.Module):
         pred, target, weight = (
             v[:, self.chain] for v in (pred, target, target_weight)
         )
-        return spine_smoothness_loss(pred, target, weight > 0, *self.settings)
+        return self.loss_weight * spine_smoothness_loss(
+            pred, target, weight > 0, *self.settings
+        )

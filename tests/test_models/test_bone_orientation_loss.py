@@ -85,6 +85,8 @@ def test_equals_naive_loop():
     weight[2] = 0
     loss = BoneOrientationLoss()(pred, target, weight)
     assert loss.item() == pytest.approx(naive_loss(pred, target, weight))
+    scaled = BoneOrientationLoss(loss_weight=3.0)(pred, target, weight)
+    assert scaled.item() == pytest.approx(3 * loss.item())
 
 
 def test_zero_for_a_perfect_prediction():

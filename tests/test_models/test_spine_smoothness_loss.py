@@ -115,8 +115,8 @@ def test_equals_naive_loop():
 def test_module_reads_the_chain_by_name():
     pred, target, weight = people()
     expected = spine_smoothness_loss(*chains(), a=6.0, t=1.0)
-    criterion = SpineSmoothnessLoss(a=6.0, t=1.0)
-    torch.testing.assert_close(criterion(pred, target, weight), expected)
+    criterion = SpineSmoothnessLoss(a=6.0, t=1.0, loss_weight=2.0)
+    torch.testing.assert_close(criterion(pred, target, weight), 2 * expected)
     with pytest.raises(ValueError, match='tail.*nose'):
         SpineSmoothnessLoss(chain=['hip', 'tail'])
     assert not criterion.state_dict()
