@@ -190,7 +190,7 @@ def read_json(path, name: str = ''):
         return json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ValueError(
-            f'{name or path} is no complete JSON, it may be cut off '
+            f'{name or path} is not complete JSON; it may be cut off '
             f'({len(content)} bytes): {error}'
         ) from None
 

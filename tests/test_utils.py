@@ -194,5 +194,5 @@ def test_unreadable_files(tmp_path):
     with pytest.raises(ValueError, match='people.json.*may be cut off'):
         utils.read_json(str(file))
     file.write_bytes(b'\xff\xd8\xff\xe0 an image')
-    with pytest.raises(ValueError, match='remote.json.*no complete JSON'):
+    with pytest.raises(ValueError, match='remote.json.*not complete JSON'):
         utils.read_json(str(file), 'remote.json')

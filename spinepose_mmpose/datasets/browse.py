@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
+from spinepose_mmpose.inference.images import write_image
 from spinepose_mmpose.metainfo import (
     KEYPOINT_COLORS,
     KEYPOINT_IDS,
@@ -19,7 +20,6 @@ from spinepose_mmpose.metainfo import (
 )
 from spinepose_mmpose.utils import (
     read_config,
-    replaced,
     sentence,
     write_text,
 )
@@ -132,13 +132,6 @@ def _near_image(box: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
 def _resized(image: np.ndarray, factor: float) -> np.ndarray:
     sides = [max(1, round(side * factor)) for side in image.shape[1::-1]]
     return cv2.resize(image, sides, interpolation=cv2.INTER_AREA)
-
-
-def write_image(path, image: np.ndarray) -> None:
-    """Write an image so that the file is complete or absent."""
-    with replaced(str(path)) as temporary:
-        if not cv2.imwrite(temporary, image):
-            raise OSError(f'cannot write the image {path}')
 
 
 def read_image(path: Optional[Path]) -> Optional[np.ndarray]:

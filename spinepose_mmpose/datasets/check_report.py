@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import List
 
+from spinepose_mmpose.inference.images import write_image
 from spinepose_mmpose.metainfo import NUM_KEYPOINTS
 from spinepose_mmpose.utils import sentence, write_text
 
@@ -18,7 +19,6 @@ from .browse import (
     empty_folder,
     person_view,
     read_image,
-    write_image,
 )
 from .check import CheckResult
 from .findings import ERROR, KINDS, WARNING, Finding, worst_by_kind

@@ -283,7 +283,9 @@ def lsp_to_spinetrack(
             with Image.open(file) as image:
                 size = image.size
         except OSError as error:
-            raise ValueError(f'{file} is no usable image: {error}') from error
+            raise ValueError(
+                f'{file} cannot be read as an image: {error}'
+            ) from error
         sides = dict(width=size[0], height=size[1])
         entries.append(dict(id=i, file_name=file.name, **sides))
         if np.isnan(xy).all():

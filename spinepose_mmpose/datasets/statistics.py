@@ -6,6 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence
 
+from spinepose_mmpose.inference.images import write_image
 from spinepose_mmpose.metainfo import (
     KEYPOINT_IDS,
     KEYPOINT_NAMES,
@@ -21,7 +22,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from .annotations import DataSet, People
-from .browse import drawable, empty_folder, person_view, read_image, write_image
+from .browse import drawable, empty_folder, person_view, read_image
 from .page import Figures, Table, Text, render
 
 # Points that make a pose: head, limbs, spine; faces and feet add noise.

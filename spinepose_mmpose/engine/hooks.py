@@ -78,7 +78,7 @@ class HeadExtensionHook(Hook):
         """Edit the checkpoint before it reaches the model.
 
         Raises:
-            ValueError: when it is no checkpoint of this network.
+            ValueError: when it is not a checkpoint of this network.
         """
         if runner._resume:
             return
@@ -90,7 +90,7 @@ class HeadExtensionHook(Hook):
         mismatch = find_mismatch(weights, own)
         if mismatch:
             raise ValueError(
-                f'"{runner._load_from}" is no checkpoint of this model: '
+                f'"{runner._load_from}" is not a checkpoint of this model: '
                 f'{mismatch}. Set load_from to one of the same network.'
             )
         checkpoint['state_dict'] = weights

@@ -106,7 +106,7 @@ def ground_truth_from_coco(
     people = [p for p in people if p['image_id'] in positions]
     if not people:
         raise ValueError(
-            f'{source} holds no annotation for any of its '
+            f'{source} contains no annotation for any of its '
             f'{len(image_ids)} images, nothing can be scored.'
         )
     boxes = _as_floats(people, 'bbox', (-1, 4), source)

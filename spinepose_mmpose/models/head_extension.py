@@ -28,7 +28,7 @@ def read_checkpoint(checkpoint) -> Tuple[dict, dict]:
 
     Raises:
         FileNotFoundError: there is no such checkpoint.
-        ValueError: it is no checkpoint of weights alone.
+        ValueError: it is not a checkpoint of weights alone.
     """
     name = os.fspath(checkpoint)
     path = resolve_weights(name) if '://' in name else name
@@ -39,8 +39,8 @@ def read_checkpoint(checkpoint) -> Tuple[dict, dict]:
         raise
     except Exception as error:  # of the unpickler, which raises all kinds
         raise ValueError(
-            f'{name} is no checkpoint that can be loaded: it is damaged, or '
-            f'holds more than weights ({type(error).__name__})'
+            f'{name} cannot be loaded as a checkpoint: it is damaged, or '
+            f'contains more than weights ({type(error).__name__})'
         ) from error
 
 

@@ -626,7 +626,7 @@ class TestTool:
             'import', 'label-studio', out / 'tasks.json', '--base', ann,
             '--out', tmp_path / 'a.json',
         )  # fmt: skip
-        assert 'holds no finished image' in code
+        assert 'contains no finished image' in code
 
     def test_wrong_input(self, command, base, tmp_path):
         ann = tmp_path / 'base.json'
@@ -635,7 +635,7 @@ class TestTool:
         assert '--count is 0' in command(*export, '--count', 0)[0]
         base['annotations'] = []
         ann.write_text(json.dumps(base))
-        assert 'holds no people' in command(*export)[0]
+        assert 'contains no people' in command(*export)[0]
         base['categories'][0]['keypoints'] = ['a'] * 17
         ann.write_text(json.dumps(base))
         assert 'has 17 keypoints (a to a)' in command(*export)[0]

@@ -426,7 +426,7 @@ def test_the_same_picture_in_training_and_validation(root):
 @pytest.mark.parametrize(
     'text, words',
     [
-        ('{"images": [{"id": 1', 'no complete JSON, it may be cut off'),
+        ('{"images": [{"id": 1', 'not complete JSON; it may be cut off'),
         ('[]', "has no list 'images'"),
         ('{"images": [], "annotations": {}}', "no list 'annotations'"),
         ('{"images": [1], "annotations": []}', 'is 1, expected an object'),

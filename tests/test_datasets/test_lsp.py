@@ -233,7 +233,7 @@ class TestTool:
             (lambda f: (f / 'images/im0001.jpg').unlink(), 'holds 3 images'),
             (
                 lambda f: (f / 'images/im0001.jpg').write_bytes(b'no'),
-                'im0001.jpg is no usable image',
+                'im0001.jpg cannot be read as an image',
             ),
             (lambda f: (f / 'joints.mat').unlink(), 'no such file'),
             (lambda f: (f / 'joints.mat').write_bytes(b'x' * 200), 'MATLAB'),

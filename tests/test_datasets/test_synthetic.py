@@ -596,8 +596,8 @@ class TestWriter:
             (dict(size=(32, 32)), '64 to 2048'),
             (dict(frames=0), 'frames must be 1'),
             (dict(cameras=65), 'cameras must be 1 to 63'),
-            (dict(backgrounds='.'), 'holds no image'),
-            (dict(motion='.'), 'holds no BVH'),
+            (dict(backgrounds='.'), 'contains no image'),
+            (dict(motion='.'), 'contains no BVH'),
         ],
     )
     def test_settings_out_of_range(self, tmp_path, monkeypatch, change, words):

@@ -36,7 +36,9 @@ def test_other_files(refused, tiny, tmp_path):
     assert 'no such file' in refused(ONNXRUNTIME, config, 'no/t.pth')
     text = tmp_path / 'text.pth'
     text.write_text('text')
-    assert 'is no checkpoint' in refused(ONNXRUNTIME, config, text)
+    assert 'cannot be loaded as a checkpoint' in refused(
+        ONNXRUNTIME, config, text
+    )
     broken = tmp_path / 'broken.py'
     broken.write_text('a = (')
     assert 'is not a config' in refused(broken, config, checkpoint)

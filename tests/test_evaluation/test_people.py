@@ -56,7 +56,7 @@ def test_person_without_keypoints_and_unlisted_image():
         ([], "F should be a dictionary with 'images', 'annotations'"),
         (dict(images=[]), "F should be .* but lacks 'annotations'"),
         (dict(DATASET, images=[1]), "an image of F .* lacks 'id'"),
-        (people(), 'F holds no annotation'),
+        (people(), 'F contains no annotation'),
         (people(dict(keypoints=[])), "'keypoints' of F.*have 0 numbers"),
         (people(dict(keypoints=[1, 2])), '2 numbers'),
         (

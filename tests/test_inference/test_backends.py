@@ -253,7 +253,9 @@ def test_nothing_is_unpickled(tiny_config, tmp_path, what):
     content = {'text': b'hello', 'pickle': pickle.dumps({'a': Code()})}
     path.write_bytes(content[what])
     files = find_files('', config=tiny_config, checkpoint=path)
-    with pytest.raises(ValueError, match='a.pth is no checkpoint') as error:
+    with pytest.raises(
+        ValueError, match='a.pth cannot be loaded as a checkpoint'
+    ) as error:
         create_backend(files, 'cpu')
     assert '\n' not in str(error.value)
     assert not (tmp_path / 'ran').exists()

@@ -67,8 +67,8 @@ class Other:
 @pytest.mark.parametrize(
     'content, message',
     [
-        (Other(), 'holds more than weights'),
-        ([1], 'is no checkpoint that can be loaded'),
+        (Other(), 'contains more than weights'),
+        ([1], 'cannot be loaded as a checkpoint'),
         ({'fc.weight': torch.ones(2)}, 'no head.final_layer.weight'),
         ({'head.final_layer.weight': torch.ones(21, 2)}, '21 keypoints'),
     ],
@@ -87,7 +87,7 @@ def test_extend_head_without_a_file(command, tmp_path):
     path = tmp_path / 'text.pth'
     path.write_text('text')
     code, _ = command(EXTEND, path, tmp_path / 'out.pth')
-    assert 'no checkpoint' in code
+    assert 'cannot be loaded as a checkpoint' in code
 
 
 def test_coco_to_spinetrack(command, tmp_path):

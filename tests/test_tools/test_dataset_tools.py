@@ -127,7 +127,7 @@ def test_check_of_a_file_that_is_cut_off(command, root):
     path = root / 'annotations' / 'person_keypoints_train-x.json'
     path.write_bytes(path.read_bytes()[:-50])
     code, _ = command('check_dataset', root, '--no-images')
-    assert 'train-x.json is no complete JSON, it may be cut off' in code
+    assert 'train-x.json is not complete JSON; it may be cut off' in code
 
 
 def test_browse(command, root, tmp_path):

@@ -88,7 +88,7 @@ def export(args):
     dataset = read_annotations(args.annotations)
     ranked = rank_images(dataset)
     if not ranked:
-        raise ValueError(f'{args.annotations} holds no people')
+        raise ValueError(f'{args.annotations} contains no people')
     if args.count is not None and args.count < 1:
         raise ValueError(f'--count is {args.count}, 1 or more expected')
     ranked = ranked[: args.count]
@@ -124,7 +124,7 @@ def import_(args):
     read = from_cvat if args.tool == 'cvat' else from_label_studio
     found = read(args.corrected, base)
     if not found:
-        raise ValueError(f'{args.corrected} holds no finished image')
+        raise ValueError(f'{args.corrected} contains no finished image')
     dataset, counts = apply_corrections(base, found, args.by)
     write_text(args.out, json.dumps(dataset))
     print(

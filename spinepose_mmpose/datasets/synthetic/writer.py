@@ -329,4 +329,4 @@ def _check(train, val, workers, options):
         if folder and not osp.isdir(folder):
             raise NotADirectoryError(f'{folder} is not a folder')
         if folder and not read(folder):
-            raise ValueError(f'{folder} holds no {what}')
+            raise ValueError(f'{folder} contains no {what}')
