@@ -12,7 +12,7 @@ from pathlib import Path
 
 # Before anything of OpenMMLab: it patches what they stand on.
 import spinepose_mmpose  # noqa: F401
-from spinepose_mmpose.utils import one_sentence
+from spinepose_mmpose.utils import counted, one_sentence
 
 
 def parse_args():
@@ -70,7 +70,7 @@ def main() -> None:
         )
         people = result['predictions'][0]
         print(
-            f'{path.name}: {len(people)} people -> '
+            f'{path.name}: {counted(len(people), "person")} -> '
             f'{args.out_dir / "visualizations" / path.name}'
         )
 

@@ -81,6 +81,13 @@ def need(module: str, what: str, command: str):
         ) from error
 
 
+def counted(count: int, word: str) -> str:
+    """As in 1 image, 2 images, 3 people."""
+    if count != 1:
+        word = 'people' if word == 'person' else f'{word}s'
+    return f'{count} {word}'
+
+
 def sentence(error: BaseException) -> str:
     """The message of an error, in one sentence: of an error from a worker of a
     data loader the last line, which follows the worker's traceback."""

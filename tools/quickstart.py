@@ -194,7 +194,7 @@ def infer(checkpoint: Path, image) -> list:
     command = [sys.executable, 'demo/inferencer_demo.py', *images]
     command += options(model=CONFIG, weights=checkpoint, boxes=boxes)
     command += options(out_dir=OUT / 'inference')
-    run('5/5 inference', command, r'^\S+: \d+ people')
+    run('5/5 inference', command, r'^\S+: \d+ p')
     return [OUT / 'inference' / 'visualizations' / i.name for i in images]
 
 

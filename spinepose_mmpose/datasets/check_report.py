@@ -8,7 +8,7 @@ from typing import List
 
 from spinepose_mmpose.inference.images import write_image
 from spinepose_mmpose.metainfo import NUM_KEYPOINTS
-from spinepose_mmpose.utils import sentence, write_text
+from spinepose_mmpose.utils import counted, sentence, write_text
 
 import cv2
 import numpy as np
@@ -62,12 +62,8 @@ def _verdict(result: CheckResult) -> str:
     if not result.findings:
         return 'nothing found'
     errors = result.num_errors
-    warnings = _plural(len(result.findings) - errors, WARNING)
-    return f'{_plural(errors, ERROR)}, {warnings}'
-
-
-def _plural(count: int, word: str) -> str:
-    return f'{count} {word}' if count == 1 else f'{count} {word}s'
+    warnings = counted(len(result.findings) - errors, WARNING)
+    return f'{counted(errors, ERROR)}, {warnings}'
 
 
 def _told(finding: Finding) -> str:
@@ -127,7 +123,7 @@ def write_report(folder, result: CheckResult, worst: int) -> List[str]:
             lines = [_told(finding) for finding in found[:QUOTED]]
         severity, meaning, remedy = KINDS[kind]
         kinds.append([kind, severity, len(found), meaning, remedy or UNCHANGED])
-        title = f'{kind}: {_plural(len(found), severity)}'
+        title = f'{kind}: {counted(len(found), severity)}'
         blocks += [Text(title, severity, 'h2'), Text(meaning), Figures(figures)]
         blocks += map(Text, lines)
     counts = Counter((f.content.name, f.severity) for f in result.findings)

@@ -12,7 +12,7 @@ from typing import Mapping, Optional, Sequence, Tuple
 import cv2
 from tqdm import tqdm
 
-from ..utils import USER_ERRORS, one_sentence, sentence
+from ..utils import USER_ERRORS, counted, one_sentence, sentence
 from ..version import __version__
 from .jobs import Job, check_outputs, find_jobs, make_folders, plan_outputs
 from .record import Tally
@@ -324,14 +324,12 @@ class ConsoleReport:
         if not tally.frames + tally.bad:
             return
         kind = 'frame' if self.is_about_clips else 'photograph'
-        kind += 's' * (tally.frames != 1)
-        people = 'person' if tally.found == 1 else 'people'
         remarks = f', {self.remarks} with a warning' if self.remarks else ''
         different = f' ({tally.people} different)' if tally.people else ''
         self._tell(
             'found',
-            f'{tally.frames} {kind}: {tally.found} {people}{different}, nobody '
-            f'in {tally.empty}{remarks}',
+            f'{counted(tally.frames, kind)}: {counted(tally.found, "person")}'
+            f'{different}, nobody in {tally.empty}{remarks}',
             warnings=self.remarks,
             **asdict(tally),
         )

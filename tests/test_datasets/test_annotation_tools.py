@@ -587,7 +587,7 @@ class TestTool:
         ann.write_text(json.dumps(base))
         export = 'export', 'cvat', ann, '--out', out, '--count', 1
         code, printed = command(*export)
-        assert code == 0 and '1 images, 1 people' in printed
+        assert code == 0 and '1 image, 1 person' in printed
         line = (out / 'images.tsv').read_text()
         assert line == 'set/b.jpg\t0.900\tquality 0.10\n'
         assert 'images.tsv exists' in command(*export)[0]
@@ -600,11 +600,11 @@ class TestTool:
         assert 'give --by NAME' in command(*back)[0]
         code, printed = command(*back, '--by', 'ann')
         assert code == 0
-        assert '1 images; 1 people and 1 keypoints changed' in printed
+        assert '1 image; 1 person and 1 keypoint changed' in printed
         code, printed = command(
             'merge', ann, corrected, '--out', tmp_path / 'all.json'
         )
-        assert code == 0 and '1 people and 1 keypoints changed' in printed
+        assert code == 0 and '1 person and 1 keypoint changed' in printed
         merged = json.loads((tmp_path / 'all.json').read_text())
         assert len(merged['annotations']) == 3
         assert merged['annotations'][2]['changed_by'] == ['ann']

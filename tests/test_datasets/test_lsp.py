@@ -212,7 +212,7 @@ class TestTool:
         code, printed = command(*arguments)
         assert code == 0
         assert 'lsp_train.json: 3 people' in printed
-        assert '1 people had left and right exchanged' in printed
+        assert '1 person had left and right exchanged' in printed
         test = json.loads((files / 'lsp_test.json').read_text())
         assert [i['file_name'] for i in test['images']] == ['im0004.jpg']
         assert [a['image_id'] for a in test['annotations']] == [4]

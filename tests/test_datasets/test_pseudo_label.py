@@ -640,7 +640,7 @@ class TestTool:
             '--boxes', boxes,
         )  # fmt: skip
         assert code == 0
-        assert 'labels that were there: 1.000 (1 people)' in printed.out
+        assert 'labels that were there: 1.000 (1 person)' in printed.out
 
     @pytest.mark.parametrize(
         'options, message',

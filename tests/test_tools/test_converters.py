@@ -95,7 +95,7 @@ def test_coco_to_spinetrack(command, tmp_path):
     person = dict(id=1, image_id=1, keypoints=[9, 9, 2] * 17)
     source.write_text(json.dumps(dict(images=[], annotations=[person])))
     code, text = command(CONVERT, source, out)
-    assert code == 0 and '1 people, 1 with labels, 0 with a guessed' in text
+    assert code == 0 and '1 person, 1 with labels, 0 with a guessed' in text
     assert (
         len(json.loads(out.read_text())['annotations'][0]['keypoints']) == 111
     )

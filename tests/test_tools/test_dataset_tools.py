@@ -137,7 +137,7 @@ def test_browse(command, root, tmp_path):
     cv2.imwrite(str(folder / '000000000001.jpg'), picture)
     out = tmp_path / 'out'
     code, text = command('browse_dataset', root, '--out', out, '--ids', '1')
-    assert code == 0 and text == f'1 people: {out / "index.html"}\n'
+    assert code == 0 and text == f'1 person: {out / "index.html"}\n'
     assert sorted(p.name for p in (out / 'pictures').iterdir()) == [
         '0001-image.jpg',
         '0001-person.jpg',

@@ -29,7 +29,12 @@ from spinepose_mmpose.datasets.annotation_tools import (
 )
 from spinepose_mmpose.datasets.convert import select_images
 from spinepose_mmpose.datasets.pseudo_label import read_annotations
-from spinepose_mmpose.utils import one_sentence, refuse_existing, write_text
+from spinepose_mmpose.utils import (
+    counted,
+    one_sentence,
+    refuse_existing,
+    write_text,
+)
 
 TOOLS = ('cvat', 'label-studio')
 # Label Studio's address of a folder that is its local storage.
@@ -114,8 +119,9 @@ def export(args):
     for name, text in files.items():
         write_text(str(folder / name), text)
     print(
-        f'{folder}: {len(ranked)} images, {len(dataset["annotations"])} '
-        f'people, the most doubtful first ({", ".join(sorted(files))})'
+        f'{folder}: {counted(len(ranked), "image")}, '
+        f'{counted(len(dataset["annotations"]), "person")}, the most '
+        f'doubtful first ({", ".join(sorted(files))})'
     )
 
 
@@ -128,9 +134,7 @@ def import_(args):
     dataset, counts = apply_corrections(base, found, args.by)
     write_text(args.out, json.dumps(dataset))
     print(
-        f'{args.out}: {counts["images"]} images; {counts["people"]} people '
-        f'and {counts["keypoints"]} keypoints changed, {counts["added"]} '
-        f'people added, {counts["removed"]} removed'
+        f'{args.out}: {counted(counts["images"], "image")}; {_changes(counts)}'
     )
 
 
@@ -140,10 +144,18 @@ def merge(args):
     )
     write_text(args.out, json.dumps(dataset))
     print(
-        f'{args.out}: {counts["people"]} people and {counts["keypoints"]} '
-        f'keypoints changed, {counts["added"]} people added, '
-        f'{counts["removed"]} removed; {counts["conflicts"]} changes of one '
-        'file were replaced by a later one'
+        f'{args.out}: {_changes(counts)}; changes replaced by those of a '
+        f'later file: {counts["conflicts"]}'
+    )
+
+
+def _changes(counts: dict) -> str:
+    people = counted(counts['people'], 'person')
+    points = counted(counts['keypoints'], 'keypoint')
+    added = counted(counts['added'], 'person')
+    return (
+        f'{people} and {points} changed, {added} added, '
+        f'{counts["removed"]} removed'
     )
 
 

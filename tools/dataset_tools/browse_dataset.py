@@ -15,7 +15,7 @@ from spinepose_mmpose.datasets.browse import (
     by_seed,
     write_gallery,
 )
-from spinepose_mmpose.utils import one_sentence
+from spinepose_mmpose.utils import counted, one_sentence
 
 from mmengine.config import DictAction
 
@@ -83,7 +83,8 @@ def main():
         else:
             samples = by_seed(sets, args.num, args.seed)
         write_gallery(args.out, samples, augmenter, args.draws, args.seed)
-    print(f'{len(samples)} people: {Path(args.out) / "index.html"}')
+    page = Path(args.out) / 'index.html'
+    print(f'{counted(len(samples), "person")}: {page}')
     return 0
 
 

@@ -10,7 +10,12 @@ import sys
 
 from spinepose_mmpose.datasets.annotations import read_coco
 from spinepose_mmpose.datasets.convert import to_spinetrack
-from spinepose_mmpose.utils import one_sentence, refuse_existing, write_text
+from spinepose_mmpose.utils import (
+    counted,
+    one_sentence,
+    refuse_existing,
+    write_text,
+)
 
 
 def parse_args():
@@ -53,8 +58,8 @@ def main():
             ) from error
         write_text(args.output, json.dumps(dataset))
     print(
-        f'{args.output}: {counts["people"]} people, {counts["labelled"]} '
-        f'with labels, {counts["pseudo"]} with a guessed spine'
+        f'{args.output}: {counted(counts["people"], "person")}, '
+        f'{counts["labelled"]} with labels, {counts["pseudo"]} with a guessed spine'
     )
     return 0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spinepose_mmpose.datasets.annotations import find_sets
 from spinepose_mmpose.datasets.statistics import write_statistics
-from spinepose_mmpose.utils import one_sentence
+from spinepose_mmpose.utils import counted, one_sentence
 
 
 def parse_args():
@@ -39,8 +39,9 @@ def main():
         content = write_statistics(args.out, sets, args.clusters, args.seed)
     for name, figure in content['splits'].items():
         print(
-            f'{name}: {figure["people"]} people in {figure["images"]} images, '
-            f'{figure["whole_spines"]} whole spines'
+            f'{name}: {counted(figure["people"], "person")} in '
+            f'{counted(figure["images"], "image")}, '
+            f'{counted(figure["whole_spines"], "whole spine")}'
         )
     print(Path(args.out) / 'index.html')
     return 0

@@ -18,7 +18,12 @@ from spinepose_mmpose.datasets.convert import (
     select_images,
 )
 from spinepose_mmpose.datasets.pseudo_label import read_annotations
-from spinepose_mmpose.utils import one_sentence, refuse_existing, write_text
+from spinepose_mmpose.utils import (
+    counted,
+    one_sentence,
+    refuse_existing,
+    write_text,
+)
 
 
 def parse_args():
@@ -71,10 +76,11 @@ def main():
             parts = [select_images(dataset, half) for half in halves]
         for output, part in zip(outputs, parts):
             write_text(output, json.dumps(part))
-            print(f'{output}: {len(part["annotations"])} people')
+            count = len(part['annotations'])
+            print(f'{output}: {counted(count, "person")}')
     print(
-        f'{len(notes["exchanged"])} people had left and right exchanged, '
-        f'{len(notes["unlabelled"])} without a joint are left out'
+        f'{counted(len(notes["exchanged"]), "person")} had left and right '
+        f'exchanged, {len(notes["unlabelled"])} without a joint are left out'
         + (
             f', {len(notes["unchecked"])} are unknown to the teacher'
             if teacher

@@ -14,7 +14,12 @@ from spinepose_mmpose.datasets.pseudo_label import (
     label_folder,
 )
 from spinepose_mmpose.inference.detectors import create_detector
-from spinepose_mmpose.utils import one_sentence, refuse_existing, settings_of
+from spinepose_mmpose.utils import (
+    counted,
+    one_sentence,
+    refuse_existing,
+    settings_of,
+)
 
 import numpy as np
 
@@ -136,7 +141,8 @@ def report(out, content, records):
             print(f'{record["image"]["file_name"]}: {remark}', file=sys.stderr)
     labels = sum(person['num_keypoints'] for person in people)
     print(
-        f'{out}: {len(content["images"])} images, {len(people)} people, '
+        f'{out}: {counted(len(content["images"]), "image")}, '
+        f'{counted(len(people), "person")}, '
         f'{labels} labelled points, '
         f'{sum(len(p["disputed"]) for p in people)} disputed; mean quality '
         f'{np.mean([p["quality"] for p in people] or [0]):.3f}'
@@ -145,7 +151,7 @@ def report(out, content, records):
     if agreements:
         print(
             f'mean OKS with the labels that were there: '
-            f'{np.mean(agreements):.3f} ({len(agreements)} people)'
+            f'{np.mean(agreements):.3f} ({counted(len(agreements), "person")})'
         )
     failed = sum('error' in record for record in records)
     if failed:
