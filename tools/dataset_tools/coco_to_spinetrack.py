@@ -59,7 +59,8 @@ def main():
         write_text(args.output, json.dumps(dataset))
     print(
         f'{args.output}: {counted(counts["people"], "person")}, '
-        f'{counts["labelled"]} with labels, {counts["pseudo"]} with a guessed spine'
+        f'{counts["labelled"]} with labels, '
+        f'{counts["pseudo"]} with a guessed spine'
     )
     return 0
 
