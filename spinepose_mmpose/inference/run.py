@@ -239,7 +239,9 @@ def run_clip(job: Job, run: Run, record: Record) -> None:
         _consume(_drawn(pairs, run.draw), job, run, source)
     written = run.write(job, record.header, results)
     written += [job.drawn] if job.drawn else []
-    bad = [(r.frame_index, r.error) for r in results() if r.error]
+    bad = []
+    if record.tally.bad:  # else the journal is not read once more
+        bad = [(r.frame_index, r.error) for r in results() if r.error]
     record.done(written)
     report.clip(job, record.tally, bad, record.shortfall)
 
