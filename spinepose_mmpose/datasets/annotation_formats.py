@@ -54,7 +54,6 @@ def reading(path, kind: str) -> Iterator:
     if not Path(path).is_file():
         raise FileNotFoundError(f'no such file: {path}')
     try:
-        content = Path(path).read_bytes()
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 names = [n for n in archive.namelist() if n.endswith('.json')]
@@ -64,6 +63,8 @@ def reading(path, kind: str) -> Iterator:
                         'export the task as COCO Keypoints 1.0'
                     )
                 content = archive.read(names[0])
+        else:
+            content = Path(path).read_bytes()
         yield json.loads(content)
     except (LookupError, TypeError, AttributeError, UnicodeError) as error:
         raise ValueError(

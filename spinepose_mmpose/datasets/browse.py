@@ -333,13 +333,10 @@ def write_gallery(
     blocks, written = [Text(note, 'note')], ['index.html']
     progress = tqdm(samples, leave=False, disable=None)
     for number, (content, row, remark) in enumerate(progress, 1):
-        person, figures = content.annotations[row], []
+        person, figures, drawn = content.annotations[row], [], []
         views = _views(content, row, augmenter, draws, seed + number)
         try:
-            for name, caption, image in views:
-                path = f'pictures/{number:04d}-{name}.jpg'
-                write_image(folder / path, image)
-                figures.append((path, caption, image.shape[1]))
+            drawn.extend(views)
             points, (_, _, w, h) = drawable(person)
             seen, hidden, none = ((points[:, 2] == v).sum() for v in (2, 1, 0))
             file = (content.image_of(row) or {}).get('file_name')
@@ -349,6 +346,10 @@ def write_gallery(
             )
         except Exception as error:  # one person ends no page
             facts = f'It could not be drawn: {sentence(error)}.'
+        for name, caption, image in drawn:
+            path = f'pictures/{number:04d}-{name}.jpg'
+            write_image(folder / path, image)
+            figures.append((path, caption, image.shape[1]))
         written += [path for path, _, _ in figures]
         blocks += [
             Text(f'{content.name}, annotation {person.get("id")}', tag='h2'),
@@ -383,6 +384,6 @@ def _views(content: DataSet, row: int, augmenter, draws: int, seed: int):
         for i, (image, points) in enumerate(views, 1):
             # To the height of the person's view, so that labels can be seen.
             factor = max(1, VIEW[1] / image.shape[0])
-            image = _resized(image, factor)
+            image = cv2.resize(image, None, fx=factor, fy=factor)
             draw_person(image, points * (factor, factor, 1))
             yield f'augmented-{i}', f'after augmentation {i}', image

@@ -269,7 +269,12 @@ def wanted_entries(
         split, target = place_of(info.filename, part) or (None, None)
         if split in splits:
             absent.discard(split)
-            wanted.setdefault(target, info)
+            other = wanted.setdefault(target, info)
+            if (other.file_size, other.CRC) != (info.file_size, info.CRC):
+                raise ValueError(
+                    f'{source} is refused: it contains two different files '
+                    f'for {target}'
+                )
     if absent:
         found = ', '.join(info.filename for info in members[:QUOTED])
         raise ValueError(

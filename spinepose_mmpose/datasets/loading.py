@@ -14,12 +14,16 @@ import cv2
 import mmcv
 import numpy as np
 import simplejpeg
-from filelock import FileLock
 from mmengine.fileio import get
 from mmengine.logging import print_log
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
 from PIL import Image
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None
 
 # What a key is made of: the start of the file, where cameras write the time.
 HEAD = 4096
@@ -41,6 +45,11 @@ class ImageCache:
     def __init__(self, folder: str, max_gib: float) -> None:
         if not max_gib > 0:
             raise ValueError(f'max_gib is {max_gib}, expected more than 0')
+        if fcntl is None:
+            raise ValueError(
+                'the cache needs file locks, which this system lacks: leave '
+                'cache=None'
+            )
         self.folder = Path(folder).expanduser()
         self.max_bytes = int(max_gib * 2**30)
         self.full = False
@@ -89,11 +98,15 @@ class ImageCache:
     def _reserve(self, size: int) -> bool:
         """Enter a size into the ledger, unless that exceeds the limit."""
         ledger = self.folder / 'bytes_used'
-        with FileLock(f'{ledger}.lock'):
-            used = int(ledger.read_text() or 0) if ledger.exists() else 0
+        with open(ledger, 'a+') as file:
+            # It blocks; a lock that polls costs as much as the image's work.
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            used = int(file.read() or 0)
             if used + size > self.max_bytes:
                 return False
-            ledger.write_text(str(max(used + size, 0)))
+            file.truncate(0)
+            file.write(str(max(used + size, 0)))
         return True
 
 

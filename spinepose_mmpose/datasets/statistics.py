@@ -412,7 +412,9 @@ def _tables(content: Dict[str, Any]) -> Dict[str, str]:
         'spine.csv': (spine, ['split', 'angle', 'vertebra']),
     }
     texts = {
-        name: pd.DataFrame(rows).T.to_csv(index_label=labels, **CSV)
+        name: pd.DataFrame(rows)
+        .T.convert_dtypes()
+        .to_csv(index_label=labels, **CSV)
         for name, (rows, labels) in tables.items()
     }
     clusters = pd.DataFrame(content['clusters'], columns=CLUSTER)

@@ -58,7 +58,9 @@ class Crops:
     def inputs(self, order: str = 'rgb') -> Iterator[np.ndarray]:
         """(1, 3, H, W) float32 of each, normalised as in training; ``bgr`` for
         a file made for clients that feed BGR and normalise by position."""
-        normalise = Normalizer(MEAN, STD, to_rgb=order == 'rgb')
+        normalise = Normalizer(
+            MEAN, STD, to_rgb=dict(rgb=True, bgr=False)[order]
+        )
         for pixels in self.pixels:
             yield normalise(pixels[None])
 

@@ -31,16 +31,23 @@ def replaced_folder(path: str) -> Iterator[str]:
 
     An error within the block leaves an older folder untouched and no new one.
     """
-    above, name = osp.split(osp.abspath(path))
+    path = osp.abspath(path)
+    above, name = osp.split(path)
     os.makedirs(above, exist_ok=True)
     # Both in one hidden folder: a rename within a file system is at once.
     with tempfile.TemporaryDirectory(prefix=f'.{name}.', dir=above) as hidden:
         new = osp.join(hidden, name)
         os.mkdir(new)
         yield new
+        old = f'{new}.old'
         if osp.isdir(path):
-            os.rename(path, osp.join(hidden, 'old'))
-        os.rename(new, path)
+            os.rename(path, old)
+        try:
+            os.rename(new, path)
+        except OSError:
+            if osp.isdir(old):
+                os.rename(old, path)
+            raise
 
 
 def model_facts(

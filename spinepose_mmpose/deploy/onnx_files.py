@@ -69,7 +69,8 @@ def prepared(path: str) -> onnx.ModelProto:
 
 
 def is_quantized(model: onnx.ModelProto) -> bool:
-    return any(n.op_type == 'DequantizeLinear' for n in model.graph.node)
+    kinds = ('QuantizeLinear', 'DequantizeLinear', 'DynamicQuantizeLinear')
+    return any(node.op_type in kinds for node in model.graph.node)
 
 
 def _folded(model: onnx.ModelProto) -> onnx.ModelProto:

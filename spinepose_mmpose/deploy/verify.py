@@ -1,6 +1,5 @@
 """An export against PyTorch: outputs, keypoints, AP and speed."""
 
-import json
 import os.path as osp
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from ..evaluation.metric import SpineTrackMetric
 from ..inference.network import read_pipeline
 from ..inference.preprocess import Normalizer
 from ..metainfo import SUBSETS
+from ..utils import read_json
 from .checks import BACKENDS
 from .crops import latencies, metric_results
 from .onnx_files import SESSIONS, is_quantized
@@ -52,7 +52,7 @@ def read_export(folder: str) -> Export:
                 f'{folder} has no {path.name}: it is not an export, or one '
                 "without the SDK's files"
             )
-        contents[name] = json.loads(path.read_text(encoding='utf-8'))
+        contents[name] = read_json(path)
     model = contents['deploy']['models'][0]
     post = contents['pipeline']['pipeline']['tasks'][-1]
     if post.get('component') != 'SimCCLabelDecode':

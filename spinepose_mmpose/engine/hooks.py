@@ -105,6 +105,13 @@ class HeadExtensionHook(Hook):
                 "The names of the model's keypoints are unknown: set "
                 "model.keypoint_names, or the training set's metainfo."
             )
+        outputs = _plain_model(runner).head.out_channels
+        if len(names) != outputs:
+            raise ValueError(
+                f'model.head.out_channels is {outputs}, but there are '
+                f'{len(names)} names of keypoints: set it, or the training '
+                "set's metainfo."
+            )
         if source == names and not self.redraw:
             return weights
         weights, report = extend_head(

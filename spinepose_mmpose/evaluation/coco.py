@@ -3,7 +3,7 @@
 Our own and not the package faster-coco-eval, which gives the same numbers but
 computes similarities image by image in Python, once per subset: 4 times as
 fast as COCOeval, where this is 25 times as fast (``benchmarks/metric.py``).
-numpy only.
+numpy only, but for the table (pandas).
 
 Distances of a detection and a person are shared by the subsets, and images
 with equally many people are matched at once. With P pairs in the same image,

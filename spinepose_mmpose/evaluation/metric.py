@@ -152,6 +152,15 @@ class SpineTrackMetric(CocoMetric):
             raise ValueError('No sample was processed: nothing can be scored.')
         predictions, annotations = zip(*results)
         self._paths = {p['img_id']: p['img_path'] for p in predictions}
+        ids = [
+            (p['img_id'], p['id']) for p in predictions if np.isscalar(p['id'])
+        ]
+        if len(set(ids)) < len(ids):
+            self._say(
+                f'{len(ids) - len(set(ids))} predictions carry the image and '
+                'sample id of another; the first of each is scored.',
+                logging.WARNING,
+            )
         if self.coco is None:
             source = "the samples' raw_ann_info"
             self.coco = self._parse(_merge(annotations), source)
@@ -265,7 +274,7 @@ def _converted_count(converter: Optional[dict], count: int) -> int:
         raise ValueError(f'A converter lacks {sorted(missing)}.')
     targets = converter['num_keypoints']
     for pair in converter['mapping']:
-        if not all(0 <= i < n for i, n in zip(pair, (count, targets))):
+        if not all(i in range(n) for i, n in zip(pair, (count, targets))):
             raise ValueError(
                 f'The mapping {tuple(pair)} does not fit {count} source '
                 f'keypoints and {targets} target keypoints.'
@@ -297,12 +306,12 @@ def _subset_ids(subsets: dict, names: List[str]) -> Dict[str, Tuple[int, ...]]:
     ids = {i: i for i in range(len(names))}
     ids.update((name, i) for i, name in enumerate(names))
     for subset, members in subsets.items():
-        unknown = [m for m in members if m not in ids]
-        if unknown or not len(members):
+        known = {ids[m] for m in members if m in ids}
+        if not 0 < len(known) == len(members):
             raise ValueError(
-                f"Subset '{subset}' asks for keypoints {unknown}, but the "
-                f'dataset has {len(names)}, {", ".join(names)}: give subsets '
-                'that fit it.'
+                f"Subset '{subset}' asks for keypoints {list(members)}, but "
+                f'the dataset has {len(names)}, {", ".join(names)}: give '
+                'subsets that fit it, each keypoint once.'
             )
     return {
         subset: tuple(ids[m] for m in members)

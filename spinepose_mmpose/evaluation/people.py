@@ -103,6 +103,12 @@ def ground_truth_from_coco(
     needed = ('image_id', 'bbox', 'area') if use_area else ('image_id', 'bbox')
     people = dataset['annotations']
     _require_keys(people, needed, f'an annotation of {source}')
+    ids = [p['id'] for p in people if 'id' in p]
+    if len(set(ids)) < len(ids):
+        raise ValueError(
+            f'{source} has annotation ids that occur twice: ids should be '
+            'unique, also in merged datasets.'
+        )
     people = [p for p in people if p['image_id'] in positions]
     if not people:
         raise ValueError(

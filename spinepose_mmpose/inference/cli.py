@@ -232,6 +232,7 @@ class ConsoleReport:
         self.bar, self.count, self.total = None, 0, None
         self.failures = self.incomplete = self.remarks = 0
         self.tally, self.photos, self.is_about_clips = Tally(), [], False
+        self.remarked = set()
 
     def begin(self, label: str, total: Optional[int], done: int = 0) -> None:
         """A clip or a set of photographs begins."""
@@ -296,9 +297,14 @@ class ConsoleReport:
         self._tell('failed', f'error: {text}', True, input=job.source, why=why)
 
     def logged(self, record: logging.LogRecord) -> None:
-        """Pass on a warning of a module."""
-        self.remarks += record.name.endswith('.images')
-        self.warn(record.getMessage())
+        """Pass on a warning of a module; an image may be read twice."""
+        text = record.getMessage()
+        if record.name.endswith('.images'):
+            if text in self.remarked:
+                return
+            self.remarked.add(text)
+            self.remarks += 1
+        self.warn(text)
 
     def warn(self, text: str, **values) -> None:
         self._tell('warning', f'warning: {text}', True, why=text, **values)

@@ -179,7 +179,7 @@ class Figure(NamedTuple):
     track_id: Optional[int]
     points: dict  # keypoint name -> (2,), those that are shown
     box: Optional[np.ndarray]  # x1, y1, x2, y2
-    bounds: np.ndarray  # x1, y1, x2, y2 of the points; the box without
+    bounds: np.ndarray  # x1, y1, x2, y2 of all that is seen; the box without
     spine: List[int]  # which of the 9 points from C1 to S1 are shown, S
     chain: np.ndarray  # S, 2
     line: float  # width of a limb
@@ -194,10 +194,12 @@ def _figure(person, image_size, factor, least, spine_only) -> Optional[Figure]:
         # Far outside they are wrong, and cv2's integers are finite.
         near = (keypoints > -limit) & (keypoints < 2 * limit)
         shown = near.all(axis=1) & (np.asarray(person.scores) >= least)
-    points = dict(zip(person.names, (keypoints + 0.5) * factor - 0.5))
-    for name, is_shown in zip(person.names, shown):
-        if not is_shown or (spine_only and name not in SPINE_CHAIN):
-            del points[name]
+    keypoints = (keypoints + 0.5) * factor - 0.5
+    points = {
+        name: point
+        for name, point, is_shown in zip(person.names, keypoints, shown)
+        if is_shown and (not spine_only or name in SPINE_CHAIN)
+    }
     box = (np.asarray(person.bbox, dtype=np.float64) + 0.5) * factor - 0.5
     if not np.isfinite(box).all() or (box[2:] <= box[:2]).any():
         box = None
@@ -205,7 +207,7 @@ def _figure(person, image_size, factor, least, spine_only) -> Optional[Figure]:
         return None
     bounds, size = box, 0.0
     if points:
-        shown = np.array([*points.values()])
+        shown = keypoints[shown]
         bounds = np.hstack([shown.min(0), shown.max(0)])
         size = np.ptp(shown, 0).max() / factor
     if box is not None:  # of a spine seen from above little is left
@@ -271,10 +273,8 @@ def _rimmed(draw: Callable, canvas, groups: dict, line: float) -> None:
 
 def _lines(canvas, lines: Sequence, width: float, color: Color) -> None:
     """Open lines, each through (N, 2) points; faster than one by one."""
-    lines, width = (
-        [_fixed(p) for p in lines if len(p) > 1],
-        max(1, round(width)),
-    )
+    lines = [_fixed(p) for p in lines if len(p) > 1]
+    width = max(1, round(width))
     if lines:
         cv2.polylines(canvas, lines, False, color[::-1], width, SMOOTH, SHIFT)
 

@@ -279,4 +279,4 @@ class SpinePoseEstimator:
             Person(*map(np.float32, person), names=self.names)
             for person in zip(keypoints, scores, boxes)
         ]
-        return draw_people(as_image(image), people, **style)
+        return draw_people(image, people, **style)

@@ -50,10 +50,6 @@ class NetworkSpec:
     model: str = ''  # what the file says of itself
     licence: str = ''
 
-    @property
-    def num_keypoints(self) -> int:
-        return len(self.names)
-
 
 def _number(low: float, high: float, kind=(int, float)) -> Callable:
     """Whether a value is a number in a range."""

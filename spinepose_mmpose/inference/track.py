@@ -180,13 +180,15 @@ class Tracker:
     def state(self) -> Dict[str, Any]:
         """Everything that the next update depends on, ready for JSON."""
         tracks = [track.state() for track in self._tracks]
-        state = dict(next_id=self._next_id, time=self._time, steps=self._steps)
-        return dict(state, names=list(self._names), tracks=tracks)
+        state = dict(next_id=self._next_id, time=self._time)
+        return dict(
+            state, steps=[*self._steps], names=[*self._names], tracks=tracks
+        )
 
     def load_state(self, state: Dict[str, Any]) -> None:
         """Go on where another tracker with the same settings was."""
         self._next_id, self._time = state['next_id'], state['time']
-        self._steps, self._names = state['steps'], tuple(state['names'])
+        self._steps, self._names = [*state['steps']], tuple(state['names'])
         self._tracks = []
         for kept in state['tracks']:
             lists = {k: np.array(v) for k, v in kept.items() if type(v) is list}

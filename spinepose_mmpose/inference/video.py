@@ -160,7 +160,7 @@ class ImageSequence:
         images = (frame.image for frame in self.frames())
         first = next((image for image in images if image is not None), None)
         if first is None:
-            folder = os.path.dirname(paths[0])
+            folder = os.path.dirname(paths[0]) or '.'
             raise ValueError(f'none of the images in {folder} can be read')
         self.info = SourceInfo(
             first.shape[1::-1], rate, len(paths), time_base=1 / rate

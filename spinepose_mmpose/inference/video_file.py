@@ -100,7 +100,7 @@ class Video:
             size=upright(first[0], self.pixel).shape[1::-1],
             rate=rate,
             frames=None if self.is_live else count or None,
-            time_base=stream.time_base or SourceInfo.time_base,
+            time_base=stream.time_base,
             live=self.is_live,
         )
         self.opened = None  # what is live, until its frames are asked for

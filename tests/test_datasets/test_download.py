@@ -15,6 +15,7 @@ from spinepose_mmpose.datasets.download import (
     describe,
     place_of,
     prepare,
+    wanted_entries,
 )
 from spinepose_mmpose.downloads import DownloadError
 from spinepose_mmpose.utils import replaced
@@ -412,6 +413,20 @@ def test_overlapping_and_encrypted_entries(tmp_path):
     content[second + 8] |= 1
     content[content.index(b'PK\x01\x02') + 8] |= 1
     assert 'is encrypted' in refusal(tmp_path, content=bytes(content))
+
+
+def test_two_files_for_one_place(tmp_path):
+    def wanted(*contents):
+        path = tmp_path / 'a.zip'
+        names = ('a/images/val2017/1.jpg', 'b/images/val2017/1.jpg')
+        path.write_bytes(make_zip([*zip(names, contents)]))
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+        return wanted_entries('a.zip', 'images', members, ['val2017'])
+
+    assert len(wanted(b'x', b'x')) == 1
+    with pytest.raises(ValueError, match='two different files for .*1.jpg'):
+        wanted(b'x', b'y')
 
 
 def test_harmless(tmp_path):

@@ -319,6 +319,19 @@ class TestRender:
         assert np.ptp(values) > 0.3
         assert np.abs(np.diff(values)).max() < 0.06
 
+    def test_the_shadow_map_outlives_the_drawing(self, adult):
+        """An image of as many samples does not take its place."""
+        person = scene.make_person(adult, poses.standing(), look(3), (0, 0))
+        side = scene.SHADOW // render.SAMPLES
+        camera = scene.look_at(person.meshes[0].vertices, (side, side), 0, 3)
+        rng = np.random.default_rng(0)
+        place = scene.Scene([person], [], scene._sample_light(rng, True))
+        parts = render.join(person.meshes)
+        light = scene._light(place, camera, parts, len(parts.faces))
+        before = light.shadow.copy()
+        scene.draw(place, camera, rng)
+        np.testing.assert_array_equal(light.shadow, before)
+
 
 class TestLabels:
     @pytest.fixture(scope='class')

@@ -1,6 +1,7 @@
 """What tools/deploy.py writes, against PyTorch and against what is promised."""
 
 import json
+import os
 import runpy
 import subprocess
 import sys
@@ -8,7 +9,9 @@ from collections import Counter
 from pathlib import Path
 
 from spinepose_mmpose.deploy.export import (
+    licence_of,
     put_argmax_in,
+    replaced_folder,
     store_weights_as_fp16,
 )
 from spinepose_mmpose.deploy.onnx_files import read_facts
@@ -19,6 +22,7 @@ from spinepose_mmpose.deploy.verify import (
     torch_outputs,
 )
 from spinepose_mmpose.metainfo import FLIP_INDICES, KEYPOINT_NAMES
+from spinepose_mmpose.zoo import SPINEPOSE_LICENCE
 
 import deploy_models
 import numpy as np
@@ -319,3 +323,30 @@ def test_mmdeploys_own_tools(tiny, tmp_path, crops, expected):
     pipeline = json.loads((folder / 'pipeline.json').read_text())
     after = pipeline['pipeline']['tasks'][2]
     assert after['component'] == 'SimCCLabelDecode'
+
+
+def test_an_older_export_outlives_a_failed_rename(tmp_path, monkeypatch):
+    older, rename = tmp_path / 'old', os.rename
+    older.mkdir()
+    (older / 'end2end.onnx').write_text('older')
+
+    def refused(source, target):
+        if target == str(older) and 'old.old' not in source:
+            raise OSError('busy')
+        rename(source, target)
+
+    monkeypatch.setattr(os, 'rename', refused)
+    with pytest.raises(OSError, match='busy'):
+        with replaced_folder(str(older)):
+            pass
+    assert os.listdir(tmp_path) == ['old']
+    assert (older / 'end2end.onnx').read_text() == 'older'
+    monkeypatch.undo()
+    with replaced_folder(f'{older}/') as folder:
+        Path(folder, 'end2end.onnx').write_text('newer')
+    assert (older / 'end2end.onnx').read_text() == 'newer'
+
+
+def test_licence_of_published_weights():
+    assert licence_of('spinepose://spinepose-m') == SPINEPOSE_LICENCE
+    assert licence_of('x/own.pth') is None

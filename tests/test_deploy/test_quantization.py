@@ -335,12 +335,30 @@ def test_files_in_half_precision_are_refused(path, tmp_path):
         prepared(str(tmp_path / 'half.onnx'))
 
 
+@pytest.mark.parametrize('kind', ['QDQ', 'dynamic'])
+def test_quantized_files_are_refused(kind, path, tmp_path, crops):
+    from onnxruntime.quantization import quantize_dynamic
+
+    again = str(tmp_path / 'again.onnx')
+    if kind == 'dynamic':
+        quantize_dynamic(path, again, op_types_to_quantize=['MatMul'])
+    else:
+        model = prepared(path)
+        found = activation_ranges(model, crops.take(2).inputs(), 'minmax')
+        names = [node.name for node in model.graph.node]
+        onnx.save(quantized(model, found, names), again)
+    with pytest.raises(ValueError, match='is not in float32: its weights are'):
+        prepared(again)
+
+
 def test_inputs_are_those_of_mmpose(crops):
     """Mean and standard deviation of R, G, B by hand."""
     first = next(crops.inputs())
     blue, _, red = np.moveaxis(crops.pixels[0].astype(np.float32), -1, 0)
     np.testing.assert_allclose(first[0, 0], (red - 123.675) / 58.395, atol=1e-5)
     np.testing.assert_allclose(first[0, 2], (blue - 103.53) / 57.375, atol=1e-5)
+    with pytest.raises(KeyError):
+        next(crops.inputs(order='RGB'))
     swapped = next(crops.inputs(order='bgr'))
     np.testing.assert_allclose(
         swapped[0, 0], (blue - 123.675) / 58.395, atol=1e-5

@@ -52,18 +52,22 @@ def test_nan_fails():
     assert len(sentences) == 3
 
 
-def test_export_within_the_limits(command, exported, tiny, people, tmp_path):
+@pytest.mark.parametrize('options, count', [((), 8), (('--max-people', 5), 5)])
+def test_export_within_the_limits(
+    options, count, command, exported, tiny, people, tmp_path
+):
     report = tmp_path / 'report.json'
     code, out = command(
         TOOL,
         exported(),
         *('--config', tiny[0], '--checkpoint', tiny[1], '--data', people),
         *('--speed-batches', 1, 2, '--repeats', 1, '--out', report),
+        *options,
     )
     assert code == 0 and 'within the limits' in out
     result = json.loads(report.read_text())
-    assert result['people'] == 8
-    assert result['differences']['keypoints'] == 8 * 37
+    assert result['people'] == count
+    assert result['differences']['keypoints'] == count * 37
     assert result['differences']['keypoint_max_px'] == 0
     assert [row['batch'] for row in result['speed']['onnxruntime']] == [1, 2]
     assert not result['failures']

@@ -388,6 +388,10 @@ def test_meta_of_another_dataset():
     meta = dataset_meta(num_keypoints=17, sigmas=[0.1] * 17)
     with pytest.raises(ValueError, match="Subset 'feet'.*20.*has 17"):
         evaluate([], meta=meta)
-    for back, unknown in ((['hip', 'tail'], "'tail'"), ([], r'\[\]')):
+    for back, unknown in (
+        (['hip', 'tail'], "'tail'"),
+        ([], r'\[\]'),
+        (['neck', 18], 'each keypoint once'),
+    ):
         with pytest.raises(ValueError, match=f"'back'.*{unknown}"):
             evaluate([], subsets=dict(back=back))

@@ -57,6 +57,7 @@ def test_person_without_keypoints_and_unlisted_image():
         (dict(images=[]), "F should be .* but lacks 'annotations'"),
         (dict(DATASET, images=[1]), "an image of F .* lacks 'id'"),
         (people(), 'F contains no annotation'),
+        (people({}, {}), 'occur twice'),
         (people(dict(keypoints=[])), "'keypoints' of F.*have 0 numbers"),
         (people(dict(keypoints=[1, 2])), '2 numbers'),
         (

@@ -166,6 +166,9 @@ def test_ids_and_boxes():
     high = person(one.keypoints - (0, one.keypoints[:, 1].min()), track_id=3)
     seen = draw_people(image, [high]), draw_people(image, [high], ids=False)
     assert (seen[0] != seen[1]).sum() > 0.7 * 3 * tag.sum()
+    spine = [draw_people(image, [one], spine_only=True, ids=i) for i in (0, 1)]
+    rows = np.flatnonzero((spine[0] != spine[1]).any((1, 2)))
+    assert rows.max() < one.keypoints[:, 1].min()
 
 
 @pytest.mark.parametrize('size', [(1, 1), (1, 50), (7, 3), (33, 65)])

@@ -3,8 +3,10 @@ from dataclasses import fields
 
 from spinepose_mmpose.inference import (
     Lifter,
+    OneEuroSmoother,
     PoseTracker,
     SpinePoseEstimator,
+    Tracker,
     infer_image,
     infer_video,
     iter_video,
@@ -237,6 +239,19 @@ def test_lifting(
 
 
 IMAGE = np.zeros((4, 4, 3), np.uint8)
+
+
+def test_pose_tracker_takes_a_tracker_and_a_smoother():
+    tracker, smoother = Tracker(max_gap=2.0), OneEuroSmoother()
+    loop = PoseTracker(Estimator(), 3, smoothing=smoother, tracker=tracker).loop
+    assert loop.tracker is tracker and loop.smoother is smoother
+
+
+def test_without_a_detector_every_frame_is_its_turn():
+    estimator = Estimator()
+    assert PoseTracker(estimator, det_frequency=3).loop.det_interval == 3
+    estimator.detector = None
+    assert PoseTracker(estimator, det_frequency=3).loop.det_interval == 1
 
 
 class Estimator:

@@ -253,3 +253,17 @@ def test_report_in_a_browser(page):
     assert len([c for c in curves if c.count('L') > 3]) >= 2 * 3
     assert spines >= 10
     assert done.stdout.count('<polyline') >= 2  # over the frames
+
+
+def test_a_report_takes_the_rate_from_the_times(tmp_path, monkeypatch):
+    for package in FORMATS['report'].packages:
+        pytest.importorskip(package)
+    from spinepose_mmpose.inference.formats import report
+
+    rates, gait = [], report.gait
+    monkeypatch.setattr(
+        report, 'gait', lambda p, rate, up: rates.append(rate) or gait(p, rate)
+    )
+    slow = [replace(frame, time=2 * frame.time) for frame in clip()]
+    write('report', tmp_path / 'a.html', slow, angles=('trunk',))
+    assert rates == [pytest.approx(RATE / 2)]

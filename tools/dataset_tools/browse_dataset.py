@@ -17,13 +17,11 @@ from spinepose_mmpose.datasets.browse import (
 )
 from spinepose_mmpose.utils import counted, one_sentence
 
-from mmengine.config import DictAction
-
 
 def pair(text):
     if '=' not in text:
         raise argparse.ArgumentTypeError(f'{text!r}: KEY=VALUE expected')
-    return text
+    return text.split('=', 1)
 
 
 def parse_args():
@@ -58,7 +56,6 @@ def parse_args():
         '--cfg-options',
         nargs='+',
         type=pair,
-        action=DictAction,
         metavar='KEY=VALUE',
         help='overrides',
     )
@@ -75,7 +72,11 @@ def main():
         sets = find_sets(args.root, args.splits)
         augmenter = None
         if args.config:
-            augmenter = Augmenter(args.config, args.cfg_options)
+            from mmengine.config import DictAction
+
+            parse = DictAction._parse_iterable
+            options = {k: parse(v) for k, v in args.cfg_options or ()}
+            augmenter = Augmenter(args.config, options)
         if args.ids:
             samples = by_ids(sets, args.ids)
         elif args.worst:

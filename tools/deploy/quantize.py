@@ -12,7 +12,7 @@ import os
 import sys
 
 import spinepose_mmpose  # noqa: F401  before anything of OpenMMLab
-from spinepose_mmpose.utils import one_sentence, replaced
+from spinepose_mmpose.utils import one_sentence, refuse_existing, replaced
 
 CHOICES = ('entropy', 'minmax', 'percentile')
 
@@ -99,10 +99,7 @@ def check_files(args) -> None:
     """What would fail at the end fails before work starts."""
     if not os.path.isfile(args.input):
         raise FileNotFoundError(f'{args.input} does not exist')
-    if os.path.exists(args.output) and not args.overwrite:
-        raise FileExistsError(
-            f'{args.output} exists; give --overwrite to replace it'
-        )
+    refuse_existing(args.output, args.overwrite)
     folder = os.path.dirname(os.path.abspath(args.output))
     if not os.path.isdir(folder):
         raise FileNotFoundError(f'{folder} does not exist, to write into')

@@ -365,7 +365,8 @@ def _light(scene, camera, mesh, count) -> Light:
     sun = look_at(outline(scene.people), (SHADOW, SHADOW), light['azimuth'],
                   light['elevation'], 0, 3, 0.88)  # fmt: skip
     points = transform(sun.matrix(), mesh.surface[:, :3])
-    shadow, _ = raster(points, faces, cut, SHADOW, SHADOW)
+    # A copy: an image of 256 x 256 has as many samples, and the same buffers.
+    shadow = raster(points, faces, cut, SHADOW, SHADOW)[0].copy()
     vectors = np.array([-sun.rotation[2], light['sun'], light['sky'],
                         light['ground'], camera.position], 'f4')  # fmt: skip
     rows = tuple(map(tuple, sun.matrix().astype(np.float32)))
